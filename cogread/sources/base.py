@@ -1,0 +1,111 @@
+"""What a source is: one method that reads a byte range, and one that tells the version."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cogread.byterange import ByteRange, SourceBytes, Version
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """How to reach an origin. Values, never names of environment variables: those are the caller's to resolve."""
+
+    connect_timeout_s: float = 2.0
+    """Longest wait for a connection."""
+
+    read_timeout_s: float = 5.0
+    """Longest wait for the next bytes."""
+
+    total_timeout_s: float = 10.0
+    """Longest time for one read with all its retries, whatever the origin does."""
+
+    retries: int = 1
+    """How often a read is tried again after 429, 5xx, a reset or a short body."""
+
+    pool_size: int = 32
+    """Connections kept open to the origin; the number of threads that read at the same time."""
+
+    redirect_hosts: tuple[str, ...] = ()
+    """Hosts other than the URI's own to which a redirect may lead; credentials are not sent there."""
+
+    username: str | None = None
+    """User of HTTP Basic authentication."""
+
+    password: str | None = field(default=None, repr=False)
+    """Password of HTTP Basic authentication."""
+
+    bearer_token: str | None = field(default=None, repr=False)
+    """Token for `Authorization: Bearer`."""
+
+    endpoint_url: str | None = None
+    """Root of an S3-compatible store; None: what boto3 is configured for, at last AWS."""
+
+    region: str | None = None
+    """Region of the bucket; None: what boto3 is configured for."""
+
+    profile: str | None = None
+    """Profile of the AWS configuration files."""
+
+    access_key_id: str | None = field(default=None, repr=False)
+    """S3 access key; None: boto3's chain of credential providers."""
+
+    secret_access_key: str | None = field(default=None, repr=False)
+    """S3 secret key."""
+
+    session_token: str | None = field(default=None, repr=False)
+    """S3 session token of temporary credentials."""
+
+    anonymous: bool = False
+    """Send unsigned S3 requests (public buckets)."""
+
+    request_payer: bool = False
+    """Accept the charges of a requester-pays bucket."""
+
+    virtual_hosting: bool | None = None
+    """Bucket in the host name (True) or in the path (False); None: as boto3 decides."""
+
+
+DEFAULT_OPTIONS = SourceOptions()
+
+
+class Source(Protocol):
+    """Where bytes come from. Implementations are safe to use from many threads at the same time.
+
+    Connections are made at the first read, so a source may be made before a fork and used after it.
+    """
+
+    @property
+    def name(self) -> str:
+        """The URI without credentials and query, for messages and logs."""
+        ...
+
+    @property
+    def is_local(self) -> bool:
+        """Whether asking for the version costs microseconds (a file) rather than a round trip."""
+        ...
+
+    def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
+        """Read the range, cut off at the end of the source.
+
+        Args:
+            wanted: the bytes; the start must lie within the source.
+            expect: the version that the bytes must be of; None: any, and the reply tells which.
+            deadline_s: instant of `time.monotonic()` after which the read gives up.
+
+        Raises:
+            SourceChanged: the source is another version than `expect`.
+            SourceError: of the kinds that `cogread.errors` lists; a range beyond the end is a SourceProtocolError.
+        """
+        ...
+
+    def version(self, deadline_s: float | None = None) -> Version:
+        """Ask the origin for the current version, reading no more than a byte.
+
+        Raises:
+            SourceError: as `read`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give up connections. The source may be used again."""
+        ...
