@@ -1,0 +1,348 @@
+"""Settings: the TOML file that names the layers, and the environment. The only module that reads either.
+
+The file is decoded into the structs below by msgspec, which refuses unknown keys and wrong types by name. What the
+types cannot say is checked in `_check`. A layer's file is not opened here: a layer that is broken must not stop the
+others.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+from cogread.errors import UriError
+from cogread.sources import SourceOptions, SourceUri, parse_uri
+
+LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+"""A layer's name stands in URLs, file names and XML identifiers; `@` and `/` are taken by the URLs."""
+
+Empty = Literal["204", "404", "transparent"]
+Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
+Timeout = Annotated[float, Meta(gt=0, le=25)]
+
+
+class ConfigError(Exception):
+    """The config file or the environment is not as it should be; the message is one line that names the place."""
+
+
+class _Strict(Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of what stands in the file."""
+
+
+class ServerConfig(_Strict, frozen=True):
+    """[server]."""
+
+    title: str = "rawcog"
+    revalidate_s: Seconds = 60.0
+    """How long a known version of a source is trusted before the origin is asked again."""
+    public_url: str | None = None
+    """Root of the URLs in documents; None: relative or the request's own."""
+    memory_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)] = 128 << 20
+    """Bound of each worker's cache."""
+
+
+class Defaults(_Strict, frozen=True):
+    """[defaults]: for every layer that does not say otherwise."""
+
+    max_age_s: Annotated[int, Meta(ge=0, le=31_536_000)] = 3600
+    empty: Empty = "204"
+    cache_tiles: bool | None = None
+
+
+class SourceConfig(_Strict, frozen=True):
+    """[sources.NAME]: an origin. Secrets stand in the environment; the file names the variables."""
+
+    type: Literal["http", "s3"]
+    endpoint_url: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    access_key_id_env: str | None = None
+    secret_access_key_env: str | None = None
+    session_token_env: str | None = None
+    username_env: str | None = None
+    password_env: str | None = None
+    bearer_token_env: str | None = None
+    anonymous: bool | None = None
+    request_payer: bool | None = None
+    virtual_hosting: bool | None = None
+    connect_timeout_s: Timeout = 2.0
+    read_timeout_s: Timeout = 5.0
+    redirect_hosts: tuple[str, ...] = ()
+
+
+class LayerFields(_Strict, frozen=True):
+    """[layers.NAME] as it stands in the file."""
+
+    uri: str
+    source: str | None = None
+    title: str | None = None
+    attribution: str | None = None
+    max_age_s: Annotated[int, Meta(ge=0, le=31_536_000)] | None = None
+    empty: Empty | None = None
+    cache_tiles: bool | None = None
+
+
+class _File(_Strict, frozen=True):
+    server: ServerConfig = ServerConfig()
+    defaults: Defaults = Defaults()
+    sources: dict[str, SourceConfig] = {}
+    layers: dict[str, LayerFields] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class LayerConfig:
+    """One layer, with the defaults filled in."""
+
+    name: str
+    title: str
+    attribution: str | None
+    uri: SourceUri
+    options: SourceOptions
+    max_age_s: int
+    empty: Empty
+    cache_tiles: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the server is told from outside."""
+
+    path: Path
+    """The config file."""
+    server: ServerConfig
+    layers: Mapping[str, LayerConfig]
+    redis_url: str | None = field(repr=False)
+    redis_tls_verify: bool
+    log_level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """How gunicorn is to run."""
+
+    host: str
+    port: int
+    workers: int
+    log_level: str
+
+
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+def deployment(environ: Mapping[str, str] | None = None) -> Deployment:
+    """Read HOST, PORT, WEB_CONCURRENCY and LOG_LEVEL.
+
+    A platform that sets PORT expects the server on every interface; without it the server stays on loopback.
+
+    Raises:
+        ConfigError: a value is not a number, out of range or unknown.
+    """
+    env = os.environ if environ is None else environ
+    host = env.get("HOST") or ("0.0.0.0" if env.get("PORT") else "127.0.0.1")  # noqa: S104 - a platform's router
+    return Deployment(
+        host=host,
+        port=_number(env, "PORT", 8000, 0, 65535),
+        workers=_number(env, "WEB_CONCURRENCY", 2, 1, 1024),
+        log_level=_log_level(env),
+    )
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment and the config file that RAWCOG_CONFIG names (default: config/layers.toml).
+
+    Raises:
+        ConfigError: something is missing, unknown or wrong; the message names file and key.
+    """
+    env = os.environ if environ is None else environ
+    default = Path(__file__).resolve().parent.parent / "config" / "layers.toml"
+    path = Path(env.get("RAWCOG_CONFIG") or default)
+    file = _decode(path)
+    options = {name: _source_options(path, name, source, env) for name, source in file.sources.items()}
+    return Settings(
+        path=path,
+        server=_check_server(path, file.server),
+        layers={name: _layer(path, name, file, options, env) for name in file.layers},
+        redis_url=_redis_url(env),
+        redis_tls_verify=_flag(env, "RAWCOG_REDIS_TLS_VERIFY", default=True),
+        log_level=_log_level(env),
+    )
+
+
+def _decode(path: Path) -> _File:
+    try:
+        raw: dict[str, Any] = tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        raise ConfigError(f"config file {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"config file {path}: byte {error.start} is not UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"config file {path}: not TOML: {error}") from error
+    try:
+        return msgspec.convert(raw, _File)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"config file {path}: {_where(raw, str(error))}") from error
+
+
+def _where(raw: dict[str, Any], message: str) -> str:
+    """Say the key as it stands in the file: msgspec writes `$.layers[...].uri` for a key of any table."""
+    text, _, place = message.partition(" - at `")
+    place = place.rstrip("`").removeprefix("$").removeprefix(".")
+    if "[...]" in place:
+        table, _, rest = place.partition("[...]")
+        tables = raw.get(table)
+        struct = {"layers": LayerFields, "sources": SourceConfig}.get(table)
+        if isinstance(tables, dict) and struct is not None:
+            place = f"{table}.{_first_wrong(tables, struct)}{rest}"
+    return f"{place or 'top level'}: {text}"
+
+
+def _first_wrong(tables: dict[str, Any], struct: type[Struct]) -> str:
+    for name, value in tables.items():
+        try:
+            msgspec.convert(value, struct)
+        except msgspec.ValidationError:
+            return name
+    return "?"
+
+
+def _check_server(path: Path, server: ServerConfig) -> ServerConfig:
+    url = server.public_url
+    if url is not None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise ConfigError(f"config file {path}: server.public_url: found {url!r}, wanted http(s)://host/path/")
+    return server
+
+
+def _layer(
+    path: Path, name: str, file: _File, options: Mapping[str, SourceOptions], env: Mapping[str, str]
+) -> LayerConfig:
+    fields, defaults = file.layers[name], file.defaults
+    where = f"config file {path}: layers.{name}"
+    if not LAYER_NAME.fullmatch(name):
+        raise ConfigError(f"{where}: a layer's name is 1 to 100 letters, digits, '_', '-' or '.', not first '-' or '.'")
+    try:
+        uri = parse_uri(fields.uri, base=path.resolve().parent)
+    except UriError as error:
+        raise ConfigError(f"{where}.uri: {error}") from error
+    if fields.source is not None:
+        if fields.source not in options:
+            known = ", ".join(sorted(options)) or "none"
+            raise ConfigError(f"{where}.source: found {fields.source!r}, wanted one of [sources]: {known}")
+        wanted = file.sources[fields.source].type
+        if wanted != uri.scheme.replace("https", "http"):
+            raise ConfigError(f"{where}.source: {fields.source!r} is of type {wanted!r}, the uri is {uri.scheme}")
+    cache_tiles = fields.cache_tiles if fields.cache_tiles is not None else defaults.cache_tiles
+    return LayerConfig(
+        name=name,
+        title=fields.title or name,
+        attribution=fields.attribution,
+        uri=uri,
+        options=options[fields.source] if fields.source else _default_options(uri.scheme, env),
+        max_age_s=defaults.max_age_s if fields.max_age_s is None else fields.max_age_s,
+        empty=fields.empty or defaults.empty,
+        cache_tiles=uri.scheme != "file" if cache_tiles is None else cache_tiles,
+    )
+
+
+def _source_options(path: Path, name: str, source: SourceConfig, env: Mapping[str, str]) -> SourceOptions:
+    def secret(key: str) -> str | None:
+        variable: str | None = getattr(source, f"{key}_env")
+        if variable is None:
+            return None
+        if not env.get(variable):
+            raise ConfigError(
+                f"config file {path}: sources.{name}.{key}_env: the environment variable {variable!r} is not set"
+            )
+        return env[variable]
+
+    for key in source.__struct_fields__:
+        if key in _OTHER_TYPES[source.type] and getattr(source, key) is not None:
+            raise ConfigError(f"config file {path}: sources.{name}.{key}: not for a source of type {source.type!r}")
+    for one, other in (("access_key_id_env", "secret_access_key_env"), ("username_env", "password_env")):
+        if (getattr(source, one) is None) != (getattr(source, other) is None):
+            raise ConfigError(f"config file {path}: sources.{name}: {one} and {other} go together")
+    usual = _default_options(source.type, env)
+    return SourceOptions(
+        connect_timeout_s=source.connect_timeout_s,
+        read_timeout_s=source.read_timeout_s,
+        redirect_hosts=source.redirect_hosts,
+        username=secret("username"),
+        password=secret("password"),
+        bearer_token=secret("bearer_token"),
+        endpoint_url=source.endpoint_url or usual.endpoint_url,
+        region=source.region or usual.region,
+        profile=source.profile,
+        access_key_id=secret("access_key_id"),
+        secret_access_key=secret("secret_access_key"),
+        session_token=secret("session_token"),
+        anonymous=usual.anonymous if source.anonymous is None else source.anonymous,
+        request_payer=usual.request_payer if source.request_payer is None else source.request_payer,
+        virtual_hosting=usual.virtual_hosting if source.virtual_hosting is None else source.virtual_hosting,
+    )
+
+
+_S3_ONLY = frozenset(
+    "endpoint_url region profile access_key_id_env secret_access_key_env session_token_env anonymous request_payer "
+    "virtual_hosting".split()
+)
+_HTTP_ONLY = frozenset("username_env password_env bearer_token_env".split())
+_OTHER_TYPES = {"http": _S3_ONLY, "s3": _HTTP_ONLY}
+
+
+def _default_options(scheme: str, env: Mapping[str, str]) -> SourceOptions:
+    """What a GDAL user has set already; the AWS_ variables that boto3 reads are left to it."""
+    if scheme != "s3":
+        return SourceOptions()
+    hosting = env.get("AWS_VIRTUAL_HOSTING")
+    endpoint = env.get("AWS_S3_ENDPOINT")
+    if endpoint and "://" not in endpoint:
+        endpoint = f"{'https' if _flag(env, 'AWS_HTTPS', default=True) else 'http'}://{endpoint}"
+    return SourceOptions(
+        endpoint_url=endpoint or None,
+        region=env.get("AWS_REGION") or None,
+        anonymous=_flag(env, "AWS_NO_SIGN_REQUEST", default=False),
+        request_payer=env.get("AWS_REQUEST_PAYER", "").lower() == "requester",
+        virtual_hosting=None if not hosting else _flag(env, "AWS_VIRTUAL_HOSTING", default=True),
+    )
+
+
+def _redis_url(env: Mapping[str, str]) -> str | None:
+    url = env.get("REDIS_URL")
+    if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+        raise ConfigError("REDIS_URL: wanted redis://, rediss:// or unix://")
+    return url or None
+
+
+def _log_level(env: Mapping[str, str]) -> str:
+    level = (env.get("LOG_LEVEL") or "info").lower()
+    if level not in LOG_LEVELS:
+        raise ConfigError(f"LOG_LEVEL: found {level!r}, wanted one of {', '.join(LOG_LEVELS)}")
+    return level
+
+
+def _number(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = env.get(name) or str(default)
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+        raise ConfigError(f"{name}: found {text!r}, wanted a number from {least} to {most}")
+    return int(text)
+
+
+_TRUE, _FALSE = ("1", "yes", "true", "on"), ("0", "no", "false", "off")
+
+
+def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
+    """A switch in GDAL's spellings."""
+    text = (env.get(name) or "").lower()
+    if not text:
+        return default
+    if text not in _TRUE + _FALSE:
+        raise ConfigError(f"{name}: found {text!r}, wanted YES or NO")
+    return text in _TRUE
