@@ -197,7 +197,8 @@ def _where(raw: dict[str, Any], message: str) -> str:
     if "[...]" in place:
         table, _, rest = place.partition("[...]")
         tables = raw.get(table)
-        struct = {"layers": LayerFields, "sources": SourceConfig}.get(table)
+        structs: dict[str, type[Struct]] = {"layers": LayerFields, "sources": SourceConfig}
+        struct = structs.get(table)
         if isinstance(tables, dict) and struct is not None:
             place = f"{table}.{_first_wrong(tables, struct)}{rest}"
     return f"{place or 'top level'}: {text}"
@@ -290,10 +291,19 @@ def _source_options(path: Path, name: str, source: SourceConfig, env: Mapping[st
 
 
 _S3_ONLY = frozenset(
-    "endpoint_url region profile access_key_id_env secret_access_key_env session_token_env anonymous request_payer "
-    "virtual_hosting".split()
+    {
+        "endpoint_url",
+        "region",
+        "profile",
+        "access_key_id_env",
+        "secret_access_key_env",
+        "session_token_env",
+        "anonymous",
+        "request_payer",
+        "virtual_hosting",
+    }
 )
-_HTTP_ONLY = frozenset("username_env password_env bearer_token_env".split())
+_HTTP_ONLY = frozenset({"username_env", "password_env", "bearer_token_env"})
 _OTHER_TYPES = {"http": _S3_ONLY, "s3": _HTTP_ONLY}
 
 

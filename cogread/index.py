@@ -1,0 +1,77 @@
+"""The tile index: where in the file a tile is.
+
+TileOffsets and TileByteCounts may be many MB, so they are never loaded: the two values of a tile are asked for when the
+tile is, as byte ranges of a few bytes. A reader that caches aligned blocks thereby reads the index in pages.
+"""
+
+import struct
+
+from cogread.byterange import ByteRange
+from cogread.errors import FormatError, TileDamaged, TileOutOfRange
+from cogread.image import Image
+from cogread.parse import Entry, Steps
+from cogread.tags import FIELD_BYTES, UNSIGNED, ByteOrder, Tag
+
+
+def tile_number(image: Image, col: int, row: int, plane: int = 0) -> int:
+    """Number of a tile in the index: planes one after the other, rows of tiles within them (TIFF 6.0 §15).
+
+    Raises:
+        TileOutOfRange: outside of the grid.
+    """
+    across, down = image.tiles_across, image.tiles_down
+    if not (0 <= col < across and 0 <= row < down and 0 <= plane < image.planes):
+        raise TileOutOfRange(
+            f"tile col {col}, row {row}, plane {plane}: wanted less than {across}, {down}, {image.planes}"
+        )
+    return (plane * down + row) * across + col
+
+
+def locate(image: Image, number: int, size_bytes: int) -> Steps[ByteRange | None]:
+    """Find the bytes of a tile, sans-io.
+
+    Args:
+        image: the image.
+        number: see `tile_number`.
+        size_bytes: size of the file.
+
+    Returns:
+        The tile's bytes; None for a sparse tile, one that is not stored.
+
+    Raises:
+        TileDamaged: the index or the tile is outside of the file, or the tile is larger than a tile can be.
+    """
+    order = image.directory.order
+    where = f"{image.directory.where}: tile {number}"
+    if number >= image.counts.count or number >= image.offsets.count:
+        return None
+    count = yield from _value(image.counts, number, order, size_bytes, where)
+    if count == 0:
+        return None
+    offset = yield from _value(image.offsets, number, order, size_bytes, where)
+    if count > largest_tile(image):
+        raise TileDamaged(f"{where}: {count} bytes, wanted at most {largest_tile(image)}")
+    if offset < 8 or offset + count > size_bytes:
+        raise TileDamaged(f"{where}: the bytes [{offset}, {offset + count}) are not within the file's {size_bytes}")
+    return ByteRange(offset, offset + count)
+
+
+def largest_tile(image: Image) -> int:
+    """Bytes that a stored tile can have at most: no codec doubles its input, and small tiles carry tables."""
+    return 2 * image.tile_bytes + 65536
+
+
+def _value(entry: Entry, number: int, order: ByteOrder, size_bytes: int, where: str) -> Steps[int]:
+    code = UNSIGNED.get(entry.type)
+    if code is None:
+        raise FormatError(f"{where}: {Tag(entry.tag).name} is of type {entry.type.name}, wanted SHORT, LONG or LONG8")
+    width = FIELD_BYTES[entry.type]
+    if entry.data is not None:
+        return int(struct.unpack_from(order + code, entry.data, number * width)[0])
+    if entry.place is None:
+        raise FormatError(f"{where}: {Tag(entry.tag).name} has no place")
+    start = entry.place.start + number * width
+    if start + width > size_bytes:
+        raise TileDamaged(f"{where}: its {Tag(entry.tag).name} at byte {start} is beyond the file's {size_bytes}")
+    data = yield ByteRange(start, start + width)
+    return int(struct.unpack(order + code, data)[0])

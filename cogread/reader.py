@@ -1,0 +1,170 @@
+"""The three lines that a user of the library writes.
+
+    with open_cog("s3://bucket/key.tif") as reader:
+        stored = reader.tile(level=0, col=3, row=1)
+        picture = reader.wrapped(level=0, col=3, row=1)
+
+Header and tile index are read in aligned blocks, each once; tiles are read as they are asked for.
+"""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+from cogread.byterange import ByteRange, Version
+from cogread.errors import FormatNotOffered, SourceChanged, TileOutOfRange
+from cogread.image import Cog, Image, build_cog
+from cogread.index import locate, tile_number
+from cogread.parse import drive, parse
+from cogread.sources import Source, SourceOptions, open_source
+from cogread.sources.base import DEFAULT_OPTIONS
+from cogread.wrap import WRAPPERS, Wrapper, offered
+
+BLOCK_BYTES: Final = 32768
+
+
+def read_cog(source: Source, expect: Version | None = None, deadline_s: float | None = None) -> Cog:
+    """Parse the header of a source whose small reads are cheap, because it caches blocks.
+
+    Args:
+        source: where the bytes come from.
+        expect: the version; None: the current one.
+        deadline_s: see `Source.read`.
+
+    Raises:
+        SourceError: it cannot be read.
+        FormatError: it is no TIFF, a damaged one, or one of a kind that is not read.
+    """
+    version = expect or source.version(deadline_s)
+
+    def read(wanted: ByteRange) -> bytes:
+        return source.read(wanted, version, deadline_s).data
+
+    return build_cog(drive(parse(version.size_bytes), read), version)
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedTile:
+    """A tile as a file."""
+
+    data: bytes
+    wrapper: Wrapper
+
+
+class CogReader:
+    """A COG that is read tile by tile. Not safe to share between threads."""
+
+    def __init__(self, source: Source, first_read_bytes: int = BLOCK_BYTES) -> None:
+        self.source = source
+        self._blocks: dict[int, bytes] = {}
+        self._head = source.read(ByteRange(0, max(first_read_bytes, 16)))
+        self.version = self._head.version
+        directories = drive(parse(self.version.size_bytes), self._read)
+        self.cog: Cog = build_cog(directories, self.version)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.source.close()
+
+    def image(self, level: int) -> Image:
+        """The image of a level, 0 = full resolution.
+
+        Raises:
+            TileOutOfRange: there is no such level.
+        """
+        if not 0 <= level < len(self.cog.levels):
+            raise TileOutOfRange(f"level {level}: wanted 0 to {len(self.cog.levels) - 1}")
+        return self.cog.levels[level].image
+
+    def tile(self, level: int, col: int, row: int, plane: int = 0) -> bytes | None:
+        """The stored bytes of a tile, None if it is sparse.
+
+        Raises:
+            TileOutOfRange: there is no such level or tile.
+            TileDamaged: the index leads nowhere.
+            SourceError: it cannot be read; `SourceChanged` if it was replaced since it was opened.
+        """
+        return self.stored(self.image(level), col, row, plane)
+
+    def mask(self, level: int, col: int, row: int) -> bytes | None:
+        """The stored bytes of a tile's mask, None if there is none or it is sparse; raises as `tile`."""
+        self.image(level)
+        mask = self.cog.levels[level].mask
+        return self.stored(mask, col, row) if mask else None
+
+    def wrapped(self, level: int, col: int, row: int, extension: str | None = None) -> WrappedTile | None:
+        """A tile as a file that other programs open, None if it is sparse.
+
+        Args:
+            level: 0 = full resolution.
+            col: column of the tile.
+            row: row of the tile.
+            extension: of the representation; None: the tile's preferred one.
+
+        Raises:
+            FormatNotOffered: the tile is not to be had in this representation, or in any.
+            CogError: as `tile`.
+        """
+        image = self.image(level)
+        wrapper = choose(image, extension)
+        stored = self.stored(image, col, row)
+        return None if stored is None else WrappedTile(wrapper.prepare(image)(stored), wrapper)
+
+    def stored(self, image: Image, col: int, row: int, plane: int = 0) -> bytes | None:
+        """The stored bytes of a tile of an image of this file, None if it is sparse; raises as `tile`."""
+        number = tile_number(image, col, row, plane)
+        place = drive(locate(image, number, self.version.size_bytes), self._read)
+        return None if place is None else self.source.read(place, self.version).data
+
+    def _read(self, wanted: ByteRange) -> bytes:
+        """Bytes of the header, by way of the blocks."""
+        if wanted.stop <= len(self._head.data):
+            return self._head.data[wanted.start : wanted.stop]
+        first, last = wanted.start // BLOCK_BYTES, (wanted.stop - 1) // BLOCK_BYTES
+        blocks = b"".join(self._block(number) for number in range(first, last + 1))
+        data = blocks[wanted.start - first * BLOCK_BYTES : wanted.stop - first * BLOCK_BYTES]
+        if len(data) != wanted.size_bytes:
+            raise SourceChanged(f"{self.source.name}: {len(data)} bytes at {wanted}")
+        return data
+
+    def _block(self, number: int) -> bytes:
+        if number not in self._blocks:
+            start = number * BLOCK_BYTES
+            stop = min(start + BLOCK_BYTES, self.version.size_bytes)
+            self._blocks[number] = self.source.read(ByteRange(start, stop), self.version).data
+        return self._blocks[number]
+
+
+def choose(image: Image, extension: str | None) -> Wrapper:
+    """The representation with this extension, or the preferred one.
+
+    Raises:
+        FormatNotOffered: there is none.
+    """
+    if extension is None:
+        wrappers = offered(image)
+        if not wrappers:
+            raise FormatNotOffered(f"tiles of {image.compression_name} have no representation for web clients")
+        return wrappers[0]
+    wrapper = WRAPPERS.get(extension)
+    if wrapper is None:
+        raise FormatNotOffered(f"format {extension!r}: wanted one of {', '.join(WRAPPERS)}")
+    reason = wrapper.why_not(image)
+    if reason:
+        raise FormatNotOffered(f"format {extension!r}: {reason}")
+    return wrapper
+
+
+def open_cog(uri: str, options: SourceOptions = DEFAULT_OPTIONS, first_read_bytes: int = BLOCK_BYTES) -> CogReader:
+    """Open the COG at a path or URI and read its header.
+
+    Raises:
+        UriError: the URI is of no known form.
+        SourceError: it cannot be read.
+        FormatError: it is no TIFF, a damaged one, or one of a kind that is not read.
+    """
+    return CogReader(open_source(uri, options), first_read_bytes)

@@ -1,0 +1,191 @@
+"""TIFF's numbers: tags, field types, codecs, and the two layouts of a directory.
+
+Sources: TIFF 6.0; the BigTIFF design (libtiff.gitlab.io/libtiff/specification/bigtiff.html); GeoTIFF 1.1
+(OGC 19-008r4); the registered private tags of libtiff and GDAL.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+from typing import Final, Literal
+
+ByteOrder = Literal["<", ">"]
+"""As `struct` writes it: `<` is TIFF's II, `>` is MM."""
+
+
+class Tag(IntEnum):
+    """Tags that are read."""
+
+    NEW_SUBFILE_TYPE = 254
+    IMAGE_WIDTH = 256
+    IMAGE_LENGTH = 257
+    BITS_PER_SAMPLE = 258
+    COMPRESSION = 259
+    PHOTOMETRIC = 262
+    FILL_ORDER = 266
+    STRIP_OFFSETS = 273
+    SAMPLES_PER_PIXEL = 277
+    STRIP_BYTE_COUNTS = 279
+    PLANAR_CONFIGURATION = 284
+    T4_OPTIONS = 292
+    T6_OPTIONS = 293
+    PREDICTOR = 317
+    COLOR_MAP = 320
+    TILE_WIDTH = 322
+    TILE_LENGTH = 323
+    TILE_OFFSETS = 324
+    TILE_BYTE_COUNTS = 325
+    SUB_IFDS = 330
+    EXTRA_SAMPLES = 338
+    SAMPLE_FORMAT = 339
+    JPEG_TABLES = 347
+    YCBCR_SUBSAMPLING = 530
+    REFERENCE_BLACK_WHITE = 532
+    MODEL_PIXEL_SCALE = 33550
+    MODEL_TIEPOINT = 33922
+    MODEL_TRANSFORMATION = 34264
+    GEO_KEY_DIRECTORY = 34735
+    GEO_DOUBLE_PARAMS = 34736
+    GEO_ASCII_PARAMS = 34737
+    GDAL_METADATA = 42112
+    GDAL_NODATA = 42113
+    LERC_PARAMETERS = 50674
+
+
+class FieldType(IntEnum):
+    """Types of a field's values (TIFF 6.0 §2, BigTIFF)."""
+
+    BYTE = 1
+    ASCII = 2
+    SHORT = 3
+    LONG = 4
+    RATIONAL = 5
+    SBYTE = 6
+    UNDEFINED = 7
+    SSHORT = 8
+    SLONG = 9
+    SRATIONAL = 10
+    FLOAT = 11
+    DOUBLE = 12
+    IFD = 13
+    LONG8 = 16
+    SLONG8 = 17
+    IFD8 = 18
+
+
+FIELD_BYTES: Final = {
+    FieldType.BYTE: 1,
+    FieldType.ASCII: 1,
+    FieldType.SHORT: 2,
+    FieldType.LONG: 4,
+    FieldType.RATIONAL: 8,
+    FieldType.SBYTE: 1,
+    FieldType.UNDEFINED: 1,
+    FieldType.SSHORT: 2,
+    FieldType.SLONG: 4,
+    FieldType.SRATIONAL: 8,
+    FieldType.FLOAT: 4,
+    FieldType.DOUBLE: 8,
+    FieldType.IFD: 4,
+    FieldType.LONG8: 8,
+    FieldType.SLONG8: 8,
+    FieldType.IFD8: 8,
+}
+"""Bytes of one value."""
+
+UNSIGNED: Final = {
+    FieldType.BYTE: "B",
+    FieldType.SHORT: "H",
+    FieldType.LONG: "I",
+    FieldType.IFD: "I",
+    FieldType.LONG8: "Q",
+    FieldType.IFD8: "Q",
+}
+"""`struct` codes of the types that a count, size or offset may have."""
+
+FLOATING: Final = {FieldType.FLOAT: "f", FieldType.DOUBLE: "d"}
+"""`struct` codes of the types that a coordinate may have."""
+
+
+class Compression(IntEnum):
+    """Codecs; the names are GDAL's."""
+
+    NONE = 1
+    CCITTRLE = 2
+    CCITTFAX3 = 3
+    CCITTFAX4 = 4
+    LZW = 5
+    OLD_JPEG = 6
+    JPEG = 7
+    DEFLATE = 8
+    CCITTRLEW = 32771
+    PACKBITS = 32773
+    DEFLATE_OLD = 32946
+    JPEG2000 = 34712
+    LERC = 34887
+    LZMA = 34925
+    ZSTD = 50000
+    WEBP = 50001
+    JXL = 50002
+    JXL_DNG = 52546
+
+
+class Photometric(IntEnum):
+    """PhotometricInterpretation."""
+
+    MINISWHITE = 0
+    MINISBLACK = 1
+    RGB = 2
+    PALETTE = 3
+    MASK = 4
+    CMYK = 5
+    YCBCR = 6
+    CIELAB = 8
+    ICCLAB = 9
+    ITULAB = 10
+
+
+class SampleFormat(IntEnum):
+    """How a sample's bits are to be read."""
+
+    UINT = 1
+    INT = 2
+    FLOAT = 3
+    VOID = 4
+    COMPLEX_INT = 5
+    COMPLEX_FLOAT = 6
+
+
+class Planar(IntEnum):
+    """PlanarConfiguration."""
+
+    CONTIGUOUS = 1
+    SEPARATE = 2
+
+
+class Subfile(IntFlag):
+    """Bits of NewSubfileType."""
+
+    REDUCED = 1
+    PAGE = 2
+    MASK = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Widths of the fields by which classic TIFF and BigTIFF differ."""
+
+    name: str
+    header_bytes: int
+    """Magic number to the offset of the first IFD."""
+    entry_count: str
+    """`struct` code of the number of entries in an IFD."""
+    entry_count_bytes: int
+    entry_bytes: int
+    offset: str
+    """`struct` code of offsets, and of the number of values of an entry."""
+    offset_bytes: int
+    """Also the space for a value within its entry."""
+
+
+CLASSIC: Final = Layout("TIFF", 8, "H", 2, 12, "I", 4)
+BIG: Final = Layout("BigTIFF", 16, "Q", 8, 20, "Q", 8)

@@ -1,0 +1,121 @@
+"""JPEG tiles -> JPEG files.
+
+A tile in a TIFF is an "abbreviated" JPEG stream: tables that all tiles share may stand once, in JPEGTables (TIFF
+Technical Note 2, "TIFF Tag Type 347"). They are put in behind the tile's SOI. An RGB tile gets Adobe's APP14 marker,
+without which decoders take three components for YCbCr; for the same reason it loses a JFIF marker, which implies YCbCr
+(libjpeg, jdapimin.c, `default_decompress_parms`).
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from cogread.errors import FormatError, TileDamaged
+from cogread.image import Image
+from cogread.tags import Compression, Photometric, Planar
+from cogread.wrap.base import Wrapper
+
+SOI: Final = b"\xff\xd8"
+EOI: Final = b"\xff\xd9"
+ADOBE_RGB: Final = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
+"""APP14 with transform 0: the three components are R, G and B."""
+
+_COLOR_MARKERS: Final = frozenset({0xE0, 0xEE})
+"""APP0 (JFIF) and APP14 (Adobe)."""
+_SOS: Final = 0xDA
+_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""SOF0 to SOF15; the others of that range are DHT, JPG and DAC (ITU-T T.81, table B.1)."""
+_WEB_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
+"""Baseline, extended sequential and progressive, with Huffman codes: what browsers decode."""
+
+
+def why_not(image: Image) -> str | None:
+    """See `Wrapper.why_not`."""
+    if image.compression != Compression.JPEG:
+        return f"the tiles are {image.compression_name}, not JPEG"
+    if image.bits != 8:
+        return f"JPEG of {image.bits} bits a sample is not shown by web clients"
+    if image.planar == Planar.SEPARATE and image.samples > 1:
+        return "the bands are stored in tiles of their own"
+    shown = {1: (Photometric.MINISBLACK,), 3: (Photometric.RGB, Photometric.YCBCR)}
+    if image.photometric not in shown.get(image.samples, ()):
+        return f"JPEG of {image.samples} bands as {image.photometric_name} is not shown rightly by web clients"
+    return None
+
+
+def prepare(image: Image) -> Callable[[bytes], bytes]:
+    """See `Wrapper.prepare`.
+
+    Raises:
+        FormatError: JPEGTables is no JPEG stream.
+    """
+    is_rgb = image.photometric == Photometric.RGB
+    prefix = SOI + (ADOBE_RGB if is_rgb else b"") + _tables(image)
+    shape = (image.tile_height, image.tile_width, image.samples)
+
+    def wrap(stored: bytes) -> bytes:
+        stream = stored if stored.endswith(EOI) else stored.rstrip(b"\0")  # some writers pad
+        if not (stream.startswith(SOI) and stream.endswith(EOI)):
+            raise TileDamaged(f"JPEG tile from {stream[:2].hex()} to {stream[-2:].hex()}, wanted ffd8 to ffd9")
+        found, color_markers = _head(stream)
+        if found != shape:
+            raise TileDamaged(f"JPEG tile of (height, width, bands) {found}, wanted {shape}")
+        if is_rgb:
+            for start, stop in reversed(color_markers):
+                stream = stream[:start] + stream[stop:]
+        return prefix + stream[2:]
+
+    return wrap
+
+
+def _tables(image: Image) -> bytes:
+    tables = image.jpeg_tables
+    if not tables:
+        return b""
+    tables = tables.rstrip(b"\0") if not tables.endswith(EOI) else tables
+    if not (tables.startswith(SOI) and tables.endswith(EOI)):
+        raise FormatError(f"{image.directory.where}: JPEGTables from {tables[:2].hex()} to {tables[-2:].hex()}")
+    return tables[2:-2]
+
+
+def _head(stream: bytes) -> tuple[tuple[int, int, int] | None, list[tuple[int, int]]]:
+    """Shape (height, width, bands) of the frame, None without one; and the places of markers that tell the colours.
+
+    Raises:
+        TileDamaged: the frame is of a kind that web clients do not decode.
+    """
+    shape, color_markers = None, []
+    for marker, start, stop in _segments(stream):
+        if marker in _FRAMES:
+            if marker not in _WEB_FRAMES or stop - start < 10:
+                raise TileDamaged(f"JPEG tile with the frame SOF{marker - 0xC0}, wanted SOF0, SOF1 or SOF2")
+            _, height, width, bands = struct.unpack_from(">BHHB", stream, start + 4)
+            shape = (height, width, bands)
+        elif marker in _COLOR_MARKERS:
+            color_markers.append((start, stop))
+    return shape, color_markers
+
+
+def _segments(stream: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker segments up to the first scan, as (marker, start, stop) (ITU-T T.81 §B.1.1).
+
+    Raises:
+        TileDamaged: something else is where a marker should be.
+    """
+    at, end = 2, len(stream) - 4
+    while at < end:
+        if stream[at] != 0xFF:
+            raise TileDamaged(f"JPEG tile: {stream[at]:#04x} at byte {at}, wanted a marker")
+        marker = stream[at + 1]
+        if marker == 0xFF:  # a fill byte
+            at += 1
+            continue
+        if marker == _SOS:
+            return
+        stop = at + 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
+        yield marker, at, stop
+        at = stop
+    raise TileDamaged("JPEG tile without a scan")
+
+
+JPEG: Final = Wrapper("jpg", "image/jpeg", revision=1, why_not=why_not, prepare=prepare)

@@ -1,0 +1,52 @@
+"""WebP tiles are whole WebP files already (RFC 9649); only their frame is checked."""
+
+from collections.abc import Callable
+from typing import Final
+
+from cogread.errors import TileDamaged
+from cogread.image import Image
+from cogread.tags import Compression, Planar
+from cogread.wrap.base import Wrapper
+
+
+def why_not(image: Image) -> str | None:
+    """See `Wrapper.why_not`."""
+    if image.compression != Compression.WEBP:
+        return f"the tiles are {image.compression_name}, not WebP"
+    if image.planar == Planar.SEPARATE or image.samples not in (3, 4) or image.bits != 8:
+        return f"WebP of {image.samples} bands of {image.bits} bits"
+    return None
+
+
+def prepare(image: Image) -> Callable[[bytes], bytes]:
+    """See `Wrapper.prepare`."""
+    wanted = (image.tile_width, image.tile_height)
+
+    def wrap(stored: bytes) -> bytes:
+        if stored[:4] != b"RIFF" or stored[8:12] != b"WEBP":
+            raise TileDamaged(f"WebP tile begins {stored[:12].hex()}, wanted RIFF and WEBP")
+        stop = 8 + int.from_bytes(stored[4:8], "little")
+        if stop > len(stored):
+            raise TileDamaged(f"WebP tile of {len(stored)} bytes, wanted the {stop} that its header states")
+        found = _size(stored)
+        if found != wanted:
+            raise TileDamaged(f"WebP tile of (width, height) {found}, wanted {wanted}")
+        return stored if stop == len(stored) else stored[:stop]
+
+    return wrap
+
+
+def _size(stored: bytes) -> tuple[int, int] | None:
+    """Width and height that the first chunk states (RFC 9649 §2.5–2.7, RFC 6386 §9.1); None for an unknown chunk."""
+    kind, body = stored[12:16], stored[20:30]
+    if kind == b"VP8 " and body[3:6] == b"\x9d\x01\x2a":
+        return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
+    if kind == b"VP8L" and body[:1] == b"\x2f":
+        bits = int.from_bytes(body[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8X":
+        return int.from_bytes(body[4:7], "little") + 1, int.from_bytes(body[7:10], "little") + 1
+    return None
+
+
+WEBP: Final = Wrapper("webp", "image/webp", revision=1, why_not=why_not, prepare=prepare)
