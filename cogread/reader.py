@@ -112,7 +112,7 @@ class CogReader:
         image = self.image(level)
         wrapper = choose(image, extension)
         stored = self.stored(image, col, row)
-        return None if stored is None else WrappedTile(wrapper.prepare(image)(stored), wrapper)
+        return None if stored is None else WrappedTile(wrapper.prepare(image).wrap(stored), wrapper)
 
     def stored(self, image: Image, col: int, row: int, plane: int = 0) -> bytes | None:
         """The stored bytes of a tile of an image of this file, None if it is sparse; raises as `tile`."""

@@ -1,7 +1,7 @@
 """Representations by file extension."""
 
 from cogread.image import Cog, Image
-from cogread.wrap.base import Wrapper
+from cogread.wrap.base import Wrapper, Wrapping
 from cogread.wrap.jpeg import JPEG
 from cogread.wrap.webp import WEBP
 
@@ -24,4 +24,4 @@ def refusals(cog: Cog) -> dict[str, str | None]:
     }
 
 
-__all__ = ["WRAPPERS", "Wrapper", "offered", "refusals"]
+__all__ = ["WRAPPERS", "Wrapper", "Wrapping", "offered", "refusals"]

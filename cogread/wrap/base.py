@@ -10,6 +10,16 @@ from cogread.image import Image
 
 
 @dataclass(frozen=True, slots=True)
+class Wrapping:
+    """A representation of the tiles of one image, with all done that is the same for each tile."""
+
+    wrap: Callable[[bytes], bytes]
+    """Stored bytes -> representation; raises TileDamaged when they are not a tile."""
+    added_bytes: int
+    """How much longer the representation is than what is stored: a HEAD is answered without reading the tile."""
+
+
+@dataclass(frozen=True, slots=True)
 class Wrapper:
     """One representation of tiles."""
 
@@ -20,8 +30,5 @@ class Wrapper:
     """Counted up whenever the same stored bytes give other output, so that ETags change."""
     why_not: Callable[[Image], str | None]
     """None if the image's tiles can be had so, else the reason, fit to be shown."""
-    prepare: Callable[[Image], Callable[[bytes], bytes]]
-    """For an image that can: a function stored bytes -> representation, with all that is the same for each tile done.
-
-    The function raises TileDamaged when the bytes are not a tile.
-    """
+    prepare: Callable[[Image], "Wrapping"]
+    """For an image that can be had so; raises FormatError when what its tiles share is damaged."""

@@ -2,18 +2,18 @@
 
 A tile in a TIFF is an "abbreviated" JPEG stream: tables that all tiles share may stand once, in JPEGTables (TIFF
 Technical Note 2, "TIFF Tag Type 347"). They are put in behind the tile's SOI. An RGB tile gets Adobe's APP14 marker,
-without which decoders take three components for YCbCr; for the same reason it loses a JFIF marker, which implies YCbCr
-(libjpeg, jdapimin.c, `default_decompress_parms`).
+without which decoders take three components for YCbCr. A JFIF marker, which implies YCbCr and wins over Adobe's (libjpeg,
+jdapimin.c, `default_decompress_parms`), is disarmed in such a tile by making it an application marker of no meaning.
 """
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from cogread.errors import FormatError, TileDamaged
 from cogread.image import Image
 from cogread.tags import Compression, Photometric, Planar
-from cogread.wrap.base import Wrapper
+from cogread.wrap.base import Wrapper, Wrapping
 
 SOI: Final = b"\xff\xd8"
 EOI: Final = b"\xff\xd9"
@@ -22,6 +22,8 @@ ADOBE_RGB: Final = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 
 _COLOR_MARKERS: Final = frozenset({0xE0, 0xEE})
 """APP0 (JFIF) and APP14 (Adobe)."""
+_NO_MEANING: Final = b"\xef"
+"""APP15."""
 _SOS: Final = 0xDA
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """SOF0 to SOF15; the others of that range are DHT, JPG and DAC (ITU-T T.81, table B.1)."""
@@ -43,7 +45,7 @@ def why_not(image: Image) -> str | None:
     return None
 
 
-def prepare(image: Image) -> Callable[[bytes], bytes]:
+def prepare(image: Image) -> Wrapping:
     """See `Wrapper.prepare`.
 
     Raises:
@@ -54,18 +56,17 @@ def prepare(image: Image) -> Callable[[bytes], bytes]:
     shape = (image.tile_height, image.tile_width, image.samples)
 
     def wrap(stored: bytes) -> bytes:
-        stream = stored if stored.endswith(EOI) else stored.rstrip(b"\0")  # some writers pad
-        if not (stream.startswith(SOI) and stream.endswith(EOI)):
-            raise TileDamaged(f"JPEG tile from {stream[:2].hex()} to {stream[-2:].hex()}, wanted ffd8 to ffd9")
-        found, color_markers = _head(stream)
+        if not (stored.startswith(SOI) and (stored.endswith(EOI) or stored.rstrip(b"\0").endswith(EOI))):
+            raise TileDamaged(f"JPEG tile from {stored[:2].hex()} to {stored[-2:].hex()}, wanted ffd8 to ffd9")
+        found, color_markers = _head(stored)
         if found != shape:
             raise TileDamaged(f"JPEG tile of (height, width, bands) {found}, wanted {shape}")
         if is_rgb:
-            for start, stop in reversed(color_markers):
-                stream = stream[:start] + stream[stop:]
-        return prefix + stream[2:]
+            for at in color_markers:
+                stored = stored[: at + 1] + _NO_MEANING + stored[at + 2 :]
+        return prefix + stored[2:]
 
-    return wrap
+    return Wrapping(wrap, added_bytes=len(prefix) - 2)
 
 
 def _tables(image: Image) -> bytes:
@@ -78,7 +79,7 @@ def _tables(image: Image) -> bytes:
     return tables[2:-2]
 
 
-def _head(stream: bytes) -> tuple[tuple[int, int, int] | None, list[tuple[int, int]]]:
+def _head(stream: bytes) -> tuple[tuple[int, int, int] | None, list[int]]:
     """Shape (height, width, bands) of the frame, None without one; and the places of markers that tell the colours.
 
     Raises:
@@ -92,7 +93,7 @@ def _head(stream: bytes) -> tuple[tuple[int, int, int] | None, list[tuple[int, i
             _, height, width, bands = struct.unpack_from(">BHHB", stream, start + 4)
             shape = (height, width, bands)
         elif marker in _COLOR_MARKERS:
-            color_markers.append((start, stop))
+            color_markers.append(start)
     return shape, color_markers
 
 

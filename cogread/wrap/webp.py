@@ -1,12 +1,11 @@
 """WebP tiles are whole WebP files already (RFC 9649); only their frame is checked."""
 
-from collections.abc import Callable
 from typing import Final
 
 from cogread.errors import TileDamaged
 from cogread.image import Image
 from cogread.tags import Compression, Planar
-from cogread.wrap.base import Wrapper
+from cogread.wrap.base import Wrapper, Wrapping
 
 
 def why_not(image: Image) -> str | None:
@@ -18,7 +17,7 @@ def why_not(image: Image) -> str | None:
     return None
 
 
-def prepare(image: Image) -> Callable[[bytes], bytes]:
+def prepare(image: Image) -> Wrapping:
     """See `Wrapper.prepare`."""
     wanted = (image.tile_width, image.tile_height)
 
@@ -31,9 +30,9 @@ def prepare(image: Image) -> Callable[[bytes], bytes]:
         found = _size(stored)
         if found != wanted:
             raise TileDamaged(f"WebP tile of (width, height) {found}, wanted {wanted}")
-        return stored if stop == len(stored) else stored[:stop]
+        return stored
 
-    return wrap
+    return Wrapping(wrap, added_bytes=0)
 
 
 def _size(stored: bytes) -> tuple[int, int] | None:
