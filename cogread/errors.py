@@ -2,6 +2,7 @@
 
     CogError
     ├── UriError                 the URI is of no known form
+    ├── SettingError             a variable of the environment has a value that it cannot have
     ├── SourceError              bytes could not be read from where they are
     │   ├── SourceNotFound       there is no such file or object
     │   ├── SourceForbidden      the origin refuses us (credentials)
@@ -28,6 +29,10 @@ class CogError(Exception):
 
 class UriError(CogError):
     """The URI is of no form or scheme that is known."""
+
+
+class SettingError(CogError):
+    """A variable of the environment has a value that it cannot have."""
 
 
 class SourceError(CogError):

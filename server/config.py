@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
-from cogread.errors import UriError
+from cogread.errors import SettingError, UriError
 from cogread.sources import SourceOptions, SourceUri, parse_uri
+from cogread.sources.gdal_env import flag, options_from_environment
 
 LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 """A layer's name stands in URLs, file names and XML identifiers; `@` and `/` are taken by the URLs."""
@@ -160,7 +161,13 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     Raises:
         ConfigError: something is missing, unknown or wrong; the message names file and key.
     """
-    env = os.environ if environ is None else environ
+    try:
+        return _settings(os.environ if environ is None else environ)
+    except SettingError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _settings(env: Mapping[str, str]) -> Settings:
     default = Path(__file__).resolve().parent.parent / "config" / "layers.toml"
     path = Path(env.get("RAWCOG_CONFIG") or default)
     file = _decode(path)
@@ -170,7 +177,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         server=_check_server(path, file.server),
         layers={name: _layer(path, name, file, options, env) for name in file.layers},
         redis_url=_redis_url(env),
-        redis_tls_verify=_flag(env, "RAWCOG_REDIS_TLS_VERIFY", default=True),
+        redis_tls_verify=flag(env, "RAWCOG_REDIS_TLS_VERIFY", default=True),
         log_level=_log_level(env),
     )
 
@@ -246,7 +253,7 @@ def _layer(
         title=fields.title or name,
         attribution=fields.attribution,
         uri=uri,
-        options=options[fields.source] if fields.source else _default_options(uri.scheme, env),
+        options=options[fields.source] if fields.source else options_from_environment(uri.scheme, env),
         max_age_s=defaults.max_age_s if fields.max_age_s is None else fields.max_age_s,
         empty=fields.empty or defaults.empty,
         cache_tiles=uri.scheme != "file" if cache_tiles is None else cache_tiles,
@@ -270,7 +277,7 @@ def _source_options(path: Path, name: str, source: SourceConfig, env: Mapping[st
     for one, other in (("access_key_id_env", "secret_access_key_env"), ("username_env", "password_env")):
         if (getattr(source, one) is None) != (getattr(source, other) is None):
             raise ConfigError(f"config file {path}: sources.{name}: {one} and {other} go together")
-    usual = _default_options(source.type, env)
+    usual = options_from_environment(source.type, env)
     return SourceOptions(
         connect_timeout_s=source.connect_timeout_s,
         read_timeout_s=source.read_timeout_s,
@@ -307,23 +314,6 @@ _HTTP_ONLY = frozenset({"username_env", "password_env", "bearer_token_env"})
 _OTHER_TYPES = {"http": _S3_ONLY, "s3": _HTTP_ONLY}
 
 
-def _default_options(scheme: str, env: Mapping[str, str]) -> SourceOptions:
-    """What a GDAL user has set already; the AWS_ variables that boto3 reads are left to it."""
-    if scheme != "s3":
-        return SourceOptions()
-    hosting = env.get("AWS_VIRTUAL_HOSTING")
-    endpoint = env.get("AWS_S3_ENDPOINT")
-    if endpoint and "://" not in endpoint:
-        endpoint = f"{'https' if _flag(env, 'AWS_HTTPS', default=True) else 'http'}://{endpoint}"
-    return SourceOptions(
-        endpoint_url=endpoint or None,
-        region=env.get("AWS_REGION") or None,
-        anonymous=_flag(env, "AWS_NO_SIGN_REQUEST", default=False),
-        request_payer=env.get("AWS_REQUEST_PAYER", "").lower() == "requester",
-        virtual_hosting=None if not hosting else _flag(env, "AWS_VIRTUAL_HOSTING", default=True),
-    )
-
-
 def _redis_url(env: Mapping[str, str]) -> str | None:
     url = env.get("REDIS_URL")
     if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
@@ -343,16 +333,3 @@ def _number(env: Mapping[str, str], name: str, default: int, least: int, most: i
     if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
         raise ConfigError(f"{name}: found {text!r}, wanted a number from {least} to {most}")
     return int(text)
-
-
-_TRUE, _FALSE = ("1", "yes", "true", "on"), ("0", "no", "false", "off")
-
-
-def _flag(env: Mapping[str, str], name: str, *, default: bool) -> bool:
-    """A switch in GDAL's spellings."""
-    text = (env.get(name) or "").lower()
-    if not text:
-        return default
-    if text not in _TRUE + _FALSE:
-        raise ConfigError(f"{name}: found {text!r}, wanted YES or NO")
-    return text in _TRUE

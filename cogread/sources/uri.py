@@ -41,7 +41,11 @@ def parse_uri(text: str, base: Path | None = None) -> SourceUri:
     if not separator:
         if not text or "\0" in text:
             raise UriError(f"source {text!r}: wanted a path or a URI")
-        return SourceUri("file", str((base or Path()) / Path(text).expanduser()))
+        try:
+            path = Path(text).expanduser()
+        except RuntimeError as error:  # of ~user for an unknown user
+            raise UriError(f"source {text!r}: {error}") from error
+        return SourceUri("file", str((base or Path()) / path))
     try:
         parts = urlsplit(text)
         _ = parts.port  # a port that is no number raises here

@@ -2,7 +2,7 @@
 
 A tile in a TIFF is an "abbreviated" JPEG stream: tables that all tiles share may stand once, in JPEGTables (TIFF
 Technical Note 2, "TIFF Tag Type 347"). They are put in behind the tile's SOI. An RGB tile gets Adobe's APP14 marker,
-without which decoders take three components for YCbCr. A JFIF marker, which implies YCbCr and wins over Adobe's (libjpeg,
+without which decoders take three components for YCbCr. A JFIF marker, which implies YCbCr and beats Adobe's (libjpeg,
 jdapimin.c, `default_decompress_parms`), is disarmed in such a tile by making it an application marker of no meaning.
 """
 
@@ -56,8 +56,7 @@ def prepare(image: Image) -> Wrapping:
     shape = (image.tile_height, image.tile_width, image.samples)
 
     def wrap(stored: bytes) -> bytes:
-        if not (stored.startswith(SOI) and (stored.endswith(EOI) or stored.rstrip(b"\0").endswith(EOI))):
-            raise TileDamaged(f"JPEG tile from {stored[:2].hex()} to {stored[-2:].hex()}, wanted ffd8 to ffd9")
+        _check_ends(stored)
         found, color_markers = _head(stored)
         if found != shape:
             raise TileDamaged(f"JPEG tile of (height, width, bands) {found}, wanted {shape}")
@@ -67,6 +66,22 @@ def prepare(image: Image) -> Wrapping:
         return prefix + stored[2:]
 
     return Wrapping(wrap, added_bytes=len(prefix) - 2)
+
+
+def merge_tables(image: Image, stored: bytes) -> bytes:
+    """Make a tile a JPEG file whatever it shows: it says nothing of colours, and web clients may not decode it.
+
+    Raises:
+        TileDamaged: the tile does not begin and end as a JPEG stream.
+        FormatError: JPEGTables is no JPEG stream.
+    """
+    _check_ends(stored)
+    return SOI + _tables(image) + stored[2:]
+
+
+def _check_ends(stored: bytes) -> None:
+    if not (stored.startswith(SOI) and (stored.endswith(EOI) or stored.rstrip(b"\0").endswith(EOI))):
+        raise TileDamaged(f"JPEG tile from {stored[:2].hex()} to {stored[-2:].hex()}, wanted ffd8 to ffd9")
 
 
 def _tables(image: Image) -> bytes:
