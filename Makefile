@@ -1,0 +1,38 @@
+# The commands of this project; `make help` lists them. What they need is set up by .ci/setup.
+# PORT=… moves the server, PYTHON=… picks the interpreter, ARGS=… goes to pytest or to the benchmark.
+
+PORT ?= 8000
+HOST = 127.0.0.1
+PY = .venv/bin/python
+
+.PHONY: help serve test check bench format clean
+.DEFAULT_GOAL := help
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+serve: ## serve the layers of config/layers.toml on http://127.0.0.1:8000
+	@.ci/setup requirements.txt
+	@HOST=$(HOST) PORT=$(PORT) exec $(PY) -m gunicorn -c config/gunicorn.conf.py wsgi:app
+
+test: ## check style and types, run all tests
+	@.ci/setup requirements-dev.txt
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) -m pytest -n auto --maxprocesses=4 $(ARGS)
+
+check: test ## the same: all that has to hold before a commit
+
+bench: ## measure the tile route against a bare WSGI callable
+	@.ci/setup requirements-dev.txt wrk=wrk
+	$(PY) -m bench $(ARGS)
+
+format: ## put the code into its form
+	@.ci/setup requirements-dev.txt
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+clean: ## remove .venv and all caches
+	rm -rf .venv .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,79 @@
+"""How gunicorn runs the server: `gunicorn -c config/gunicorn.conf.py wsgi:app`.
+
+The master reads the settings before it forks, so that a mistake ends the start with one line, and a mistake made
+later (at HUP, or in a file that a worker restarted after a crash would read) leaves the last sound ones in force.
+
+Left at gunicorn's defaults on purpose: `preload_app`, for HTTP, S3 and Redis clients must be made after the fork;
+`reuse_port`, which loses requests at HUP; `max_requests`, for nothing leaks; `accesslog`, for the server writes its own
+line; `limit_request_line` (4094 bytes), which is ample for WMTS and answers 414 beyond.
+"""
+
+import os
+import socket
+import sys
+
+from gunicorn.arbiter import Arbiter
+
+from server import greeting, in_force
+from server.config import ConfigError, deployment
+
+try:
+    _deployment = deployment()
+except ConfigError as error:
+    sys.exit(f"rawcog: {error}")
+
+_host = f"[{_deployment.host}]" if ":" in _deployment.host else _deployment.host
+bind = f"{_host}:{_deployment.port}"
+loglevel = _deployment.log_level
+
+# Threads wait for origins (20 to 100 ms a read), processes share out the cores. Two processes fill a small machine and
+# go on serving while one restarts; 32 threads each keep both busy at 50 ms an origin read, and more gain little.
+worker_class = "gthread"
+workers = _deployment.workers
+threads = 32
+
+timeout = 30  # a worker's heartbeat, not a request's deadline: those are the server's own and shorter
+graceful_timeout = 20  # a platform kills 30 s after TERM
+keepalive = 95  # longer than the 90 s of a router in front, so that it is not the server that closes first
+
+# The heartbeat is a file: in memory, so that a slow disk cannot stop it.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn unlinks it at once
+control_socket_disable = True  # one per user, not per server: two servers would fight over it
+forwarder_headers = ""  # or a client's SCRIPT_NAME header becomes a 500
+
+
+def on_starting(server: Arbiter) -> None:
+    """End the start with one line where the settings are wrong or the port is taken."""
+    try:
+        in_force.adopt()
+    except ConfigError as error:
+        sys.exit(f"rawcog: {error}")
+    if not server.master_pid:  # else a USR2 upgrade, which inherits the sockets
+        for address in server.cfg.address:
+            _check_free(address)
+
+
+def on_reload(server: Arbiter) -> None:
+    """Take up the settings anew; where they are wrong, go on with those before."""
+    try:
+        in_force.adopt()
+    except ConfigError as error:
+        server.log.error("not reloaded, going on with the settings before: %s", error)
+
+
+def when_ready(server: Arbiter) -> None:
+    """Say where the server is to be found."""
+    print("\n".join(greeting.lines(_deployment.host, _deployment.port)), flush=True)
+
+
+def _check_free(address: object) -> None:
+    """Gunicorn tries for five seconds and writes eleven lines."""
+    if not isinstance(address, tuple):
+        return  # a Unix socket or an inherited file descriptor
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            sys.exit(f"rawcog: cannot listen on {address[0]} port {address[1]}: {error.strerror}; PORT sets another")
