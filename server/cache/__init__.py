@@ -1,0 +1,38 @@
+"""The caching tier: worker memory over a cache that the fleet shares, with single flight through both.
+
+A module of the table is imported when its scheme is first used.
+"""
+
+from importlib import import_module
+from urllib.parse import urlsplit
+
+from server.cache.base import Cache
+
+CACHES: dict[str, str] = {
+    "redis": "server.cache.redis",
+    "rediss": "server.cache.redis",
+    "unix": "server.cache.redis",
+}
+"""URL scheme -> module with a function `make(url: str, tls_verify: bool) -> Cache`."""
+
+
+def open_cache(url: str | None, tls_verify: bool = True) -> Cache | None:
+    """Make the cache that the fleet shares; nothing is connected yet.
+
+    Args:
+        url: where it is; None or empty: there is none.
+        tls_verify: whether a `rediss://` server's certificate must be valid.
+
+    Raises:
+        ValueError: the URL cannot be read. The message holds nothing of it but the scheme.
+    """
+    if not url:
+        return None
+    scheme = urlsplit(url).scheme
+    if scheme not in CACHES:
+        raise ValueError(f"cache URL of scheme {scheme!r}: wanted one of {', '.join(CACHES)}")
+    cache: Cache = import_module(CACHES[scheme]).make(url, tls_verify)
+    return cache
+
+
+__all__ = ["CACHES", "Cache", "open_cache"]

@@ -1,0 +1,198 @@
+"""A source that is read through the caching tier.
+
+Everything cached is a byte range of a version of a source. Header bytes are read in aligned blocks, so that every
+reader of a header asks for the same keys; tiles are cached as the ranges they are. Keys name the version, so a
+replaced source is never mixed with what it was: its old ranges are just not asked for any more.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.errors import SourceChanged, SourceProtocolError
+from cogread.sources.base import Source
+from server.cache.flight import Flight
+from server.current_version import CurrentVersion
+from server.trace import trace
+
+PREFIX = "rawcog:1:"
+"""Of every key; the number changes with the meaning of the values."""
+
+BLOCK_BYTES = 32 * 1024
+BLOCK_TTL_S = 24 * 3600.0
+TILE_TTL_S = 3600.0
+
+LARGEST_SHARED_TILE_BYTES = 1024 * 1024
+"""Larger tiles are cached in worker memory only."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What the cache keys of a version begin with. Kept: making them takes as long as a hit."""
+
+    version: Version
+    block: str
+    tile: str
+
+
+class CachedSource:
+    """A `Source` over the tiers, which also reads tiles."""
+
+    def __init__(
+        self,
+        source: Source,
+        flight: Flight,
+        *,
+        key: str,
+        revalidate_s: float,
+        cache_tiles: bool,
+        block_bytes: int = BLOCK_BYTES,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Wrap a source; nothing is read yet.
+
+        Args:
+            source: the origin.
+            flight: the tiers.
+            key: what identifies the source for the whole fleet; holds no secret.
+            revalidate_s: how long a known version is trusted. Of local sources it is asked at every call.
+            cache_tiles: whether `read_tile` goes through the tiers.
+            block_bytes: size of the blocks that `read` caches.
+            clock: seconds since the epoch.
+        """
+        self.name = source.name
+        self.is_local = source.is_local
+        self._source = source
+        self._flight = flight
+        self._key = key
+        self._cache_tiles = cache_tiles
+        self._block_bytes = block_bytes
+        self._current = CurrentVersion(flight, f"{PREFIX}version:{key}", revalidate_s, self._ask_version, clock)
+        self._keys = self._make_keys(Version(0))
+
+    def version(self, deadline_s: float | None = None) -> Version:
+        """The version that was current at most `revalidate_s` ago; see `Source.version`."""
+        return self._source.version(deadline_s) if self.is_local else self._current.get(deadline_s)
+
+    def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
+        """Read header bytes, in cached blocks; see `Source.read`."""
+        version = self.version(deadline_s) if expect is None else expect
+        number, start = divmod(wanted.start, self._block_bytes)
+        stop = start + wanted.stop - wanted.start
+        if stop <= self._block_bytes:
+            block = self._flight.near.lookup(f"{self._keys_of(version).block}{number}")
+            if block is not None and start < len(block):
+                if trace.tier == "-":
+                    trace.tier = "memory"
+                return SourceBytes(block[start:stop], version)
+        try:
+            return self._read_blocks(wanted, version, deadline_s)
+        except SourceChanged:
+            if expect is not None:
+                raise
+            return self._read_blocks(wanted, self.version(deadline_s), deadline_s)
+
+    def read_tile(
+        self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None
+    ) -> SourceBytes:
+        """Read a tile, cached as it is if this source's tiles are; see `Source.read`."""
+        if not self._cache_tiles:
+            return self._read_origin(wanted, expect, deadline_s)
+        version = self.version(deadline_s) if expect is None else expect
+        key = f"{self._keys_of(version).tile}{wanted.start}-{wanted.stop}"
+        tile = self._flight.near.lookup(key)
+        if tile is None:
+            return SourceBytes(self._fetch_tile(key, wanted, version, deadline_s), version)
+        if trace.tier == "-":
+            trace.tier = "memory"
+        return SourceBytes(tile, version)
+
+    def forget(self, version: Version) -> None:
+        """Have the origin asked for the version next time, after it turned out to be another than this."""
+        if not self.is_local:
+            self._current.forget(version)
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        self._source.close()
+
+    def _read_blocks(self, wanted: ByteRange, version: Version, deadline_s: float | None) -> SourceBytes:
+        """Read a range of any number of blocks."""
+        if wanted.start >= version.size_bytes:
+            raise SourceProtocolError(f"{self.name}: wanted the bytes {wanted} of {version.size_bytes}")
+        prefix, size = self._keys_of(version).block, self._block_bytes
+        first = wanted.start // size
+        numbers = range(first, (min(wanted.stop, version.size_bytes) - 1) // size + 1)
+        number_of = {f"{prefix}{number}": number for number in numbers}
+
+        def load(keys: Sequence[str]) -> Mapping[str, bytes]:
+            loaded: dict[str, bytes] = {}
+            for run in _runs([number_of[key] for key in keys]):
+                data = self._read_whole(ByteRange(run.start * size, run.stop * size), version, deadline_s)
+                loaded |= {f"{prefix}{n}": data[(n - run.start) * size : (n - run.start + 1) * size] for n in run}
+            return loaded
+
+        blocks = self._flight.fetch(list(number_of), load, BLOCK_TTL_S, deadline_s)
+        data = b"".join([blocks[key] for key in number_of])
+        return SourceBytes(data[wanted.start - first * size : wanted.stop - first * size], version)
+
+    def _fetch_tile(self, key: str, wanted: ByteRange, version: Version, deadline_s: float | None) -> bytes:
+        def load(keys: Sequence[str]) -> Mapping[str, bytes]:
+            return {key: self._read_whole(wanted, version, deadline_s)}
+
+        is_shared = wanted.size_bytes <= LARGEST_SHARED_TILE_BYTES
+        return self._flight.fetch([key], load, TILE_TTL_S, deadline_s, shared=is_shared)[key]
+
+    def _read_whole(self, wanted: ByteRange, version: Version, deadline_s: float | None) -> bytes:
+        """Read what will be cached: all of the range, up to the end of the source."""
+        data = self._read_origin(wanted, version, deadline_s).data
+        expected = min(wanted.stop, version.size_bytes) - wanted.start
+        if len(data) != expected:
+            raise SourceProtocolError(f"{self.name}: {len(data)} bytes at {wanted}, wanted {expected}")
+        return data
+
+    def _read_origin(self, wanted: ByteRange, expect: Version | None, deadline_s: float | None) -> SourceBytes:
+        trace.ask_origin()
+        try:
+            got = self._source.read(wanted, expect, deadline_s)
+        except SourceChanged:
+            if expect is not None:
+                self.forget(expect)
+            raise
+        trace.origin_bytes += len(got.data)
+        return got
+
+    def _ask_version(self, before: Version | None, deadline_s: float | None) -> Version:
+        """Ask the origin; where block 0 will be wanted next, by reading it."""
+        if before is not None and self._flight.near.lookup(f"{self._keys_of(before).block}0") is not None:
+            trace.ask_origin()
+            return self._source.version(deadline_s)
+        got = self._read_origin(ByteRange(0, self._block_bytes), None, deadline_s)
+        if len(got.data) != min(self._block_bytes, got.version.size_bytes):
+            raise SourceProtocolError(f"{self.name}: {len(got.data)} bytes at the start of {got.version.size_bytes}")
+        self._flight.keep({f"{self._keys_of(got.version).block}0": got.data}, BLOCK_TTL_S)
+        return got.version
+
+    def _keys_of(self, version: Version) -> _Keys:
+        keys = self._keys
+        if keys.version is not version and keys.version != version:
+            self._keys = keys = self._make_keys(version)
+        return keys
+
+    def _make_keys(self, version: Version) -> _Keys:
+        # the block size is part of the key: processes of two releases may share the far tier
+        return _Keys(
+            version,
+            block=f"{PREFIX}block:{self._key}:{version.key}:{self._block_bytes}:",
+            tile=f"{PREFIX}tile:{self._key}:{version.key}:",
+        )
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[range]:
+    """Cut ascending numbers into ranges without gaps: [3, 4, 7] -> 3..4, 7..7."""
+    start = numbers[0]
+    for previous, number in zip(numbers, [*numbers[1:], -1], strict=True):
+        if number != previous + 1:
+            yield range(start, previous + 1)
+            start = number
