@@ -1,1 +1,53 @@
-"""The server."""
+"""The server. `create_app` is the only place that puts its parts together."""
+
+from flask import Flask
+
+from cogread.sources import make_source
+from server.api import BLUEPRINTS
+from server.api.context import Context, attach
+from server.api.replies import install
+from server.cache import open_cache
+from server.cache.flight import Flight
+from server.cache.memory import MemoryCache
+from server.cached_source import CachedSource
+from server.catalog import Catalog, Layer, source_key
+from server.config import LayerConfig, Settings
+from server.hot import HotRoute
+from server.in_force import settings as settings_in_force
+from server.log import RequestLog, set_up
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Make a worker's app; nothing is read or connected yet.
+
+    Args:
+        settings: what the server is told; None: the settings in force.
+
+    Raises:
+        ConfigError: the settings have to be read, and are wrong.
+    """
+    settings = settings or settings_in_force()
+    set_up(settings.log_level)
+    cache = open_cache(settings.redis_url, settings.redis_tls_verify)
+    flight = Flight(MemoryCache(settings.server.memory_bytes), cache)
+
+    def layer(config: LayerConfig) -> Layer:
+        source = CachedSource(
+            make_source(config.uri, config.options),
+            flight,
+            key=source_key(config),
+            revalidate_s=settings.server.revalidate_s,
+            cache_tiles=config.cache_tiles,
+        )
+        return Layer(config, source)
+
+    catalog = Catalog({name: layer(config) for name, config in settings.layers.items()})
+    log = RequestLog(settings.log_level)
+    app = Flask(__name__)
+    app.url_map.merge_slashes = False
+    attach(app, Context(settings, catalog, cache, log))
+    install(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    app.wsgi_app = HotRoute(app.wsgi_app, catalog, log)  # type: ignore[method-assign]
+    return app

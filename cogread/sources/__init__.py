@@ -26,9 +26,13 @@ def open_source(text: str, options: SourceOptions = DEFAULT_OPTIONS, base: Path 
     Raises:
         UriError: the text is of no known form.
     """
-    uri = parse_uri(text, base)
+    return make_source(parse_uri(text, base), options)
+
+
+def make_source(uri: SourceUri, options: SourceOptions = DEFAULT_OPTIONS) -> Source:
+    """Make the source of a canonical URI; nothing is read yet."""
     source: Source = import_module(SCHEMES[uri.scheme]).make(uri, options)
     return source
 
 
-__all__ = ["SCHEMES", "Source", "SourceOptions", "SourceUri", "open_source", "parse_uri"]
+__all__ = ["SCHEMES", "Source", "SourceOptions", "SourceUri", "make_source", "open_source", "parse_uri"]

@@ -1,0 +1,8 @@
+"""Endpoint families: one module each, one line here."""
+
+from flask import Blueprint
+
+from server.api import health, layers, tiles
+
+BLUEPRINTS: tuple[Blueprint, ...] = (layers.blueprint, tiles.blueprint, health.blueprint)
+"""What the app serves, in the order in which it is registered."""

@@ -1,0 +1,54 @@
+"""What the views are given by the app."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import Flask, Response, current_app, request
+
+from server.cache import Cache
+from server.catalog import Catalog
+from server.config import Settings
+from server.http import CORS, Reply, none_match
+from server.log import RequestLog
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One worker's parts."""
+
+    settings: Settings
+    catalog: Catalog
+    cache: Cache | None
+    log: RequestLog
+
+    @property
+    def root(self) -> str:
+        """What URLs in documents begin with; never the Host that a client names."""
+        return (self.settings.server.public_url or "").rstrip("/")
+
+
+def attach(app: Flask, context: Context) -> None:
+    """Give the context to the app's views."""
+    app.extensions["rawcog"] = context
+
+
+def context() -> Context:
+    """The context of the app that serves this request."""
+    return cast(Context, current_app.extensions["rawcog"])
+
+
+def response(reply: Reply) -> Response:
+    """A reply as Flask wants it."""
+    return Response(reply.body, reply.status, reply.headers)
+
+
+def document(body: bytes, media_type: str) -> Response:
+    """A document that is made anew for each request: caches keep it and ask again."""
+    made = Response(body, 200, [("Content-Type", media_type), ("Cache-Control", "no-cache"), CORS])
+    made.add_etag()
+    etag = made.headers["ETag"]
+    if not none_match(request.headers.get("If-None-Match"), etag):
+        made.status_code = 304
+        made.set_data(b"")
+        del made.headers["Content-Type"], made.headers["Content-Length"]
+    return made

@@ -1,0 +1,78 @@
+"""`/`, `/layers`, `/layers/{layer}`: what there is."""
+
+import time
+from typing import Any, Final
+
+import msgspec
+from flask import Blueprint, Response, render_template, request
+
+from cogread.errors import CogError
+from server.api.context import context, document
+from server.catalog import OpenLayer
+from server.description import describe, summary
+from server.errors import public_reason
+from server.tiles import BUDGET_S
+
+blueprint = Blueprint("layers", __name__)
+
+OPEN_ALL_S: Final = 3.0
+"""How long a list waits for files that are not known yet."""
+
+
+@blueprint.get("/layers")
+def layers() -> Response:
+    """All layers, with what is known of each."""
+    ctx = context()
+    opened = ctx.catalog.open_all(OPEN_ALL_S)
+    rows = [_row(summary(layer.config, ctx.root), opened[layer.config.name]) for layer in ctx.catalog]
+    return document(msgspec.json.encode({"layers": rows}), "application/json")
+
+
+@blueprint.get("/layers/<name>")
+def layer(name: str) -> Response:
+    """One layer."""
+    ctx = context()
+    found = ctx.catalog[name]
+    opened = found.open(time.monotonic() + BUDGET_S)
+    return document(msgspec.json.encode(describe(found.config, opened, ctx.root)), "application/json")
+
+
+@blueprint.get("/")
+def index() -> Response:
+    """A page for people."""
+    ctx = context()
+    opened = ctx.catalog.open_all(OPEN_ALL_S)
+    origin = "" if ctx.root else _own_origin()
+    cards = [_card(summary(layer.config, ctx.root), opened[layer.config.name], origin) for layer in ctx.catalog]
+    title = ctx.settings.server.title
+    page = render_template("index.html", title=title, cards=cards, layers_href=f"{ctx.root}/layers")
+    return document(page.encode(), "text/html; charset=utf-8")
+
+
+def _row(about: dict[str, Any], opened: OpenLayer | CogError | None) -> dict[str, Any]:
+    if opened is None:
+        return {**about, "status": "not opened yet"}
+    if isinstance(opened, CogError):
+        return {**about, "status": "error", "reason": public_reason(opened)}
+    formats = sorted({extension for level in opened.wrappings for extension in level})
+    image = opened.cog.full
+    return {**about, "status": "ok", "width": image.width, "height": image.height, "formats": formats}
+
+
+def _card(about: dict[str, Any], opened: OpenLayer | CogError | None, origin: str) -> dict[str, Any]:
+    """A row, with a tile to look at, the coarsest that a browser shows, and lines to copy that begin with `origin`."""
+    row = _row(about, opened)
+    row["curl"] = [f"curl {origin}{about['href']}"]
+    if isinstance(opened, OpenLayer):
+        for z, level in enumerate(reversed(opened.wrappings)):
+            if level:
+                row["tile"] = f"{about['href']}/tiles/native/{z}/0/0.{next(iter(level))}"
+                row["curl"].append(f"curl -O {origin}{row['tile']}")
+                break
+    return row
+
+
+def _own_origin() -> str:
+    """Where this server listens, for the lines that people copy; not what a client's Host claims."""
+    host = request.environ["SERVER_NAME"]
+    return f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{request.environ['SERVER_PORT']}"  # noqa: S104

@@ -1,0 +1,63 @@
+"""What holds for every reply of the app: problem documents for errors, CORS, and a line in the log."""
+
+import logging
+import time
+from typing import Final
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from server.api.context import context, response
+from server.errors import problem, reply_to, status_of
+from server.http import CORS, EXPOSED, PREFLIGHT
+from server.log import escaped
+from server.trace import trace
+
+logger = logging.getLogger(__name__)
+
+_DETAILS: Final = {404: "nothing is served at this path", 405: "wanted GET, HEAD or OPTIONS"}
+
+
+def install(app: Flask) -> None:
+    """Register the handlers."""
+    app.before_request(_begin)
+    app.after_request(_end)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _error)
+
+
+def _begin() -> None:
+    g.began_s = time.perf_counter()
+    g.cause = ""
+    trace.reset()
+
+
+def _http_error(error: HTTPException) -> Response:
+    """An error that Flask found: no such path, method not allowed."""
+    if error.code is None or error.code < 400:
+        return response(reply_to(error)) if error.response is None else Response(status=error.code)
+    made = response(problem(error.code, _DETAILS.get(error.code, error.description or "")))
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        made.headers["Allow"] = ", ".join(sorted(allowed))
+    return made
+
+
+def _error(error: Exception) -> Response:
+    """An error that a view raised."""
+    g.cause = f"{type(error).__name__}: {error}"
+    if status_of(error) == 500:
+        logger.exception("request failed")
+    return response(reply_to(error))
+
+
+def _end(made: Response) -> Response:
+    made.headers.set(*CORS)
+    made.headers.set(*EXPOSED)
+    if request.method == "OPTIONS":
+        made.headers.extend(PREFLIGHT)
+    size_bytes = made.calculate_content_length() or 0
+    context().log.write(
+        escaped(request.method), f"path={escaped(request.path)}", made.status_code, size_bytes, g.began_s, g.cause
+    )
+    return made

@@ -1,0 +1,15 @@
+"""Tile URLs that the hot route does not take: it answers every well-formed GET and HEAD before the app sees it."""
+
+from flask import Blueprint, Response
+
+from server.api.context import context
+from server.errors import UnknownUrl
+
+blueprint = Blueprint("tiles", __name__)
+
+
+@blueprint.get("/layers/<name>/tiles/<path:rest>")
+def tile(name: str, rest: str) -> Response:
+    """Say what a tile's URL looks like."""
+    _ = context().catalog[name]
+    raise UnknownUrl(f"tile {rest[:100]!r}: wanted {{grid}}/{{z}}/{{x}}/{{y}}.{{format}} with decimal numbers")

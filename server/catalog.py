@@ -1,0 +1,176 @@
+"""Layer name -> layer: what the config says, the source, and the header once it is known."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+from cogread.byterange import Version
+from cogread.errors import CogError, FormatNotOffered, SourceChanged, SourceTimeout
+from cogread.image import Cog
+from cogread.reader import read_cog
+from cogread.wrap import WRAPPERS, Wrapper, Wrapping
+from server.cached_source import CachedSource
+from server.config import LayerConfig
+from server.errors import UnknownLayer
+
+RETRY_FAILED_S: Final = 3.0
+"""How long a layer that could not be opened is not tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLayer:
+    """A version of a layer's file: its header, and the representations of each level."""
+
+    cog: Cog
+    version_key: str
+    wrappings: tuple[dict[str, tuple[Wrapper, Wrapping]], ...]
+    """For each level, what it is offered as, by extension."""
+
+    def wrapping(self, level: int, extension: str) -> tuple[Wrapper, Wrapping]:
+        """The representation of a level's tiles.
+
+        Raises:
+            FormatNotOffered: it is not to be had so; the message says what is.
+        """
+        found = self.wrappings[level].get(extension)
+        if found is None:
+            raise FormatNotOffered(self._refusal(level, extension))
+        return found
+
+    def _refusal(self, level: int, extension: str) -> str:
+        wrapper = WRAPPERS.get(extension)
+        reason = wrapper.why_not(self.cog.levels[level].image) if wrapper else "no such format"
+        return (
+            f"format {extension!r}: {reason}; these tiles are offered as: {', '.join(self.wrappings[level]) or 'none'}"
+        )
+
+
+class Layer:
+    """A layer as it runs. Safe to share between threads."""
+
+    def __init__(self, config: LayerConfig, source: CachedSource, clock: Callable[[], float] = time.monotonic) -> None:
+        self.config, self.source = config, source
+        self._clock = clock
+        self._open: OpenLayer | None = None
+        self._failure: tuple[float, CogError] | None = None
+        self._opening = threading.Lock()
+
+    def open(self, deadline_s: float) -> OpenLayer:
+        """The layer's current version; reads the header if it is not known.
+
+        Args:
+            deadline_s: instant of `time.monotonic()` after which waiting ends.
+
+        Raises:
+            CogError: the source cannot be read or is no COG; the same error is raised again for `RETRY_FAILED_S`.
+        """
+        known = self._open
+        if known is not None:
+            version = self.source.version(deadline_s)
+            if version is known.cog.version or version == known.cog.version:
+                return known
+        self._raise_known_failure()
+        if not self._opening.acquire(timeout=max(0.0, deadline_s - time.monotonic())):
+            raise SourceTimeout(f"layer {self.config.name!r}: its header is still being read")
+        try:
+            return self._read(deadline_s)
+        finally:
+            self._opening.release()
+
+    def forget(self, version: Version) -> None:
+        """Give up a version that the source no longer has."""
+        self.source.forget(version)
+
+    def known(self) -> OpenLayer | None:
+        """The last version that was opened, whether or not it is current."""
+        return self._open
+
+    def _raise_known_failure(self) -> None:
+        failure = self._failure
+        if failure is not None and self._clock() < failure[0]:
+            raise failure[1].with_traceback(None)
+
+    def _read(self, deadline_s: float) -> OpenLayer:
+        self._raise_known_failure()
+        try:
+            version = self.source.version(deadline_s)
+            known = self._open
+            if known is not None and known.cog.version == version:
+                return known
+            self._open = _opened(read_cog(self.source, version, deadline_s))
+        except SourceChanged:
+            raise
+        except CogError as error:
+            self._failure = (self._clock() + RETRY_FAILED_S, error)
+            raise
+        self._failure = None
+        return self._open
+
+
+def _opened(cog: Cog) -> OpenLayer:
+    """Prepare each representation of each level once."""
+    wrappings: list[dict[str, tuple[Wrapper, Wrapping]]] = []
+    for level in cog.levels:
+        wrappings.append({})
+        for extension, wrapper in WRAPPERS.items():
+            if wrapper.why_not(level.image) is None:
+                wrappings[-1][extension] = (wrapper, wrapper.prepare(level.image))
+    return OpenLayer(cog, cog.version.key, tuple(wrappings))
+
+
+class Catalog:
+    """All layers, by name."""
+
+    def __init__(self, layers: Mapping[str, Layer]) -> None:
+        self._layers = dict(layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self._layers.values())
+
+    def __getitem__(self, name: str) -> Layer:
+        """The layer of this name.
+
+        Raises:
+            UnknownLayer: there is none.
+        """
+        layer = self._layers.get(name)
+        if layer is None:
+            raise UnknownLayer(f"no layer {name[:100]!r}")
+        return layer
+
+    def open_all(self, budget_s: float) -> dict[str, OpenLayer | CogError | None]:
+        """Open every layer, a few at a time.
+
+        Args:
+            budget_s: seconds after which the rest is left to itself.
+
+        Returns:
+            By name: the open layer, why it could not be opened, or None if the time was not enough.
+        """
+        deadline_s = time.monotonic() + budget_s
+        pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="open")
+        futures = {name: pool.submit(_try_open, layer, deadline_s) for name, layer in self._layers.items()}
+        wait(futures.values(), timeout=budget_s)
+        pool.shutdown(wait=False, cancel_futures=True)
+        return {
+            name: future.result() if future.done() and not future.cancelled() else None
+            for name, future in futures.items()
+        }
+
+
+def _try_open(layer: Layer, deadline_s: float) -> OpenLayer | CogError:
+    try:
+        return layer.open(deadline_s)
+    except CogError as error:
+        return error
+
+
+def source_key(config: LayerConfig) -> str:
+    """Identity of a layer's source in cache keys: the same for layers of the same file, without any secret."""
+    options = config.options
+    identity = "\0".join((config.uri.location, options.endpoint_url or "", options.region or "", options.profile or ""))
+    return blake2b(identity.encode(), digest_size=16).hexdigest()

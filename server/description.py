@@ -1,0 +1,116 @@
+"""What documents say of a layer: plain data, from the header alone."""
+
+from typing import Any
+
+from cogread.crs import crs_name, wgs84_bounds
+from cogread.image import Cog, Level
+from cogread.tags import Planar
+from cogread.wrap import WRAPPERS, refusals
+from server.catalog import OpenLayer
+from server.config import LayerConfig
+from server.grid import NATIVE
+
+Json = dict[str, Any]
+
+
+def summary(config: LayerConfig, root: str) -> Json:
+    """What is known of a layer without its file."""
+    return {
+        "name": config.name,
+        "title": config.title,
+        "attribution": config.attribution,
+        "href": f"{root}/layers/{config.name}",
+    }
+
+
+def describe(config: LayerConfig, opened: OpenLayer, root: str) -> Json:
+    """All that a client needs to ask for tiles and to place them.
+
+    Args:
+        config: the layer.
+        opened: its header.
+        root: what URLs begin with: `public_url` without its last slash, or nothing for URLs relative to the server.
+    """
+    cog, image = opened.cog, opened.cog.full
+    reasons = refusals(cog)
+    return {
+        **summary(config, root),
+        "version": opened.version_key,
+        "width": image.width,
+        "height": image.height,
+        "bands": image.samples,
+        "dtype": image.dtype,
+        "nodata": cog.nodata,
+        "compression": image.compression_name,
+        "photometric": image.photometric_name,
+        "interleave": "band" if image.planar == Planar.SEPARATE else "pixel",
+        **_georeference(cog),
+        "grids": [NATIVE],
+        "minzoom": 0,
+        "maxzoom": len(cog.levels) - 1,
+        "levels": [_level(cog, number, opened) for number in reversed(range(len(cog.levels)))],
+        "formats": [extension for extension, reason in reasons.items() if reason is None],
+        "formats_not_offered": {extension: reason for extension, reason in reasons.items() if reason is not None},
+        "links": _links(config.name, reasons, root),
+    }
+
+
+def _georeference(cog: Cog) -> Json:
+    geo = cog.geo
+    located = geo.epsg is not None and geo.bounds is not None
+    crs = None
+    if geo.epsg is not None:
+        crs = {"code": f"EPSG:{geo.epsg}", "name": crs_name(geo.epsg) or geo.name}
+    elif geo.name is not None:
+        crs = {"code": None, "name": geo.name}
+    return {
+        "crs": crs,
+        "geotransform": geo.transform,
+        "bounds": geo.bounds,
+        "bounds_wgs84": wgs84_bounds(geo.epsg, geo.bounds) if located and geo.epsg and geo.bounds else None,
+    }
+
+
+def _level(cog: Cog, number: int, opened: OpenLayer) -> Json:
+    """One level; z counts from the coarsest, as in URLs, level from the full resolution, as in the file."""
+    level = cog.levels[number]
+    image = level.image
+    return {
+        "z": len(cog.levels) - 1 - number,
+        "level": number,
+        "width": image.width,
+        "height": image.height,
+        "tile_width": image.tile_width,
+        "tile_height": image.tile_height,
+        "tiles_across": image.tiles_across,
+        "tiles_down": image.tiles_down,
+        "pixel_size": _pixel_size(cog, level),
+        "compression": image.compression_name,
+        "mask": level.mask is not None,
+        "formats": list(opened.wrappings[number]),
+    }
+
+
+def _pixel_size(cog: Cog, level: Level) -> list[float] | None:
+    """Width and height of a pixel in units of the CRS: the extent over the level's own size."""
+    transform, full = cog.geo.transform, cog.full
+    if transform is None:
+        return None
+    _, dx, rx, _, ry, dy = transform
+    across, down = (dx**2 + ry**2) ** 0.5, (rx**2 + dy**2) ** 0.5
+    return [across * full.width / level.image.width, down * full.height / level.image.height]
+
+
+def _links(name: str, reasons: dict[str, str | None], root: str) -> list[Json]:
+    links: list[Json] = [{"rel": "self", "href": f"{root}/layers/{name}", "type": "application/json"}]
+    links += [
+        {
+            "rel": "tiles",
+            "href": f"{root}/layers/{name}/tiles/{NATIVE}/{{z}}/{{x}}/{{y}}.{extension}",
+            "type": WRAPPERS[extension].media_type,
+            "templated": True,
+        }
+        for extension, reason in reasons.items()
+        if reason is None
+    ]
+    return links

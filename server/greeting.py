@@ -1,0 +1,39 @@
+"""What the server says when it is ready: its address, and a line that fetches a tile."""
+
+from cogread.errors import CogError
+from cogread.reader import open_cog
+from cogread.wrap import offered
+from server.config import Settings
+
+
+def lines(settings: Settings, host: str, port: int) -> list[str]:
+    """The lines to print.
+
+    Args:
+        settings: those in force.
+        host: where the server listens.
+        port: likewise.
+    """
+    root = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
+    count = len(settings.layers)
+    return [
+        f"rawcog serves {count} layer{'' if count == 1 else 's'} on {root}",
+        f"Try:  {_tile_line(settings, root) or f'curl {root}/layers'}",
+    ]
+
+
+def _tile_line(settings: Settings, root: str) -> str | None:
+    """A curl line for the first layer in a local file that browsers can show; others are not opened for a greeting."""
+    for layer in settings.layers.values():
+        if layer.uri.scheme != "file":
+            continue
+        try:
+            with open_cog(layer.uri.location) as reader:
+                images = [level.image for level in reversed(reader.cog.levels)]
+        except CogError:
+            continue
+        for z, image in enumerate(images):
+            for wrapper in offered(image):
+                extension = wrapper.extension
+                return f"curl -o tile.{extension} {root}/layers/{layer.name}/tiles/native/{z}/0/0.{extension}"
+    return None

@@ -1,0 +1,73 @@
+"""The hot route: a WSGI callable that answers tiles itself and hands everything else to the Flask app.
+
+A Flask view costs as much as all the rest of a tile, so tiles do without it. What a path must look like to be answered
+here is strict (ASCII digits, no doubt about its parts); any other goes to the app, which says what is wrong with it.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from server.catalog import Catalog
+from server.errors import reply_to, status_of
+from server.http import Reply
+from server.log import RequestLog, escaped
+from server.tiles import TileRequest, serve
+from server.trace import trace
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+logger = logging.getLogger(__name__)
+
+_TILE: Final = re.compile(
+    r"/layers/([A-Za-z0-9_.-]+)/tiles/([A-Za-z0-9_.-]+)/([0-9]{1,10})/([0-9]{1,10})/([0-9]{1,10})\.([a-z]{1,8})"
+)
+
+
+class HotRoute:
+    """WSGI middleware that answers GET and HEAD of tiles."""
+
+    def __init__(self, app: "WSGIApplication", catalog: Catalog, log: RequestLog) -> None:
+        self._app, self._catalog, self._log = app, catalog, log
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer, or hand on."""
+        method = environ["REQUEST_METHOD"]
+        match = _TILE.fullmatch(environ["PATH_INFO"]) if method in ("GET", "HEAD") else None
+        if match is None:
+            return self._app(environ, start_response)
+        layer, grid, z, x, y, extension = match.groups()
+        if_none_match = environ.get("HTTP_IF_NONE_MATCH")
+        request = TileRequest(layer, grid, int(z), int(x), int(y), extension, if_none_match, method == "HEAD")
+        reply = answer(self._catalog, request, self._log)
+        start_response(reply.status_line, reply.headers)
+        return [reply.body] if method == "GET" and reply.body else []
+
+
+def answer(catalog: Catalog, request: TileRequest, log: RequestLog) -> Reply:
+    """Serve a tile, turn an error into its reply, and write the log line."""
+    began_s = time.perf_counter()
+    trace.reset()
+    cause = ""
+    try:
+        reply = serve(catalog, request)
+    except (
+        Exception
+    ) as error:  # the last line of defence: whatever it is, the client gets a reply and the log the cause
+        cause = f"{type(error).__name__}: {error}"
+        if status_of(error) == 500:
+            logger.exception("tile request failed")
+        reply = reply_to(error)
+    target = f"layer={escaped(request.layer)} tile={escaped(request.grid)}/{request.z}/{request.x}/{request.y}"
+    log.write(
+        "HEAD" if request.is_head else "GET",
+        f"{target}.{request.extension}",
+        reply.status,
+        len(reply.body),
+        began_s,
+        cause,
+    )
+    return reply

@@ -1,0 +1,52 @@
+"""What HTTP says about replies: entity tags, conditional requests, caching, and who may read them (RFC 9110, 9111)."""
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+CORS: Final = ("Access-Control-Allow-Origin", "*")
+PREFLIGHT: Final = [
+    ("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
+    ("Access-Control-Allow-Headers", "If-None-Match, Range"),
+    ("Access-Control-Max-Age", "86400"),
+]
+EXPOSED: Final = ("Access-Control-Expose-Headers", "ETag, Content-Length, Retry-After")
+
+STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+_TAG: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+"""An entity tag; the group is what a weak comparison compares (RFC 9110 §8.8.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole reply."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    @property
+    def status_line(self) -> str:
+        """As WSGI wants it."""
+        return STATUS_LINES[self.status]
+
+
+def none_match(if_none_match: str | None, etag: str) -> bool:
+    """Whether If-None-Match lets the request through: False means 304 (RFC 9110 §13.1.2, weak comparison).
+
+    Args:
+        if_none_match: the field as the client sent it, None if it sent none.
+        etag: the strong entity tag, with its quotes, of what would be sent.
+    """
+    if if_none_match is None:
+        return True
+    if if_none_match == etag:
+        return False
+    return if_none_match.strip() != "*" and etag not in _TAG.findall(if_none_match)
+
+
+def cache_control(max_age_s: int) -> str:
+    """Cache-Control of a reply that may be kept for `max_age_s` and is then to be revalidated."""
+    return f"public, max-age={max_age_s}"
