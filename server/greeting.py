@@ -4,17 +4,16 @@ from cogread.errors import CogError
 from cogread.reader import open_cog
 from cogread.wrap import offered
 from server.config import Settings
-from server.in_force import settings as settings_in_force
 
 
-def lines(host: str, port: int) -> list[str]:
+def lines(settings: Settings, host: str, port: int) -> list[str]:
     """The lines to print.
 
     Args:
+        settings: those in force.
         host: where the server listens.
         port: likewise.
     """
-    settings = settings_in_force()
     root = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
     count = len(settings.layers)
     return [
