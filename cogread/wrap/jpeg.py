@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-from cogread.errors import FormatError, TileDamaged
+from cogread.errors import CogError, FormatError, TileDamaged
 from cogread.image import Image
 from cogread.tags import Compression, Photometric, Planar
 from cogread.wrap.base import Wrapper, Wrapping
@@ -22,9 +22,12 @@ ADOBE_RGB: Final = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 
 _COLOR_MARKERS: Final = frozenset({0xE0, 0xEE})
 """APP0 (JFIF) and APP14 (Adobe)."""
-_NO_MEANING: Final = b"\xef"
+_NO_MEANING: Final = 0xEF
 """APP15."""
+_EOI: Final = 0xD9
 _SOS: Final = 0xDA
+_BARE: Final = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
+"""No marker, TEM, RST0 to RST7 and SOI: nothing follows them that tells its length."""
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """SOF0 to SOF15; the others of that range are DHT, JPG and DAC (ITU-T T.81, table B.1)."""
 _WEB_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
@@ -61,8 +64,10 @@ def prepare(image: Image) -> Wrapping:
         if found != shape:
             raise TileDamaged(f"JPEG tile of (height, width, bands) {found}, wanted {shape}")
         if is_rgb:
+            disarmed = bytearray(stored)
             for at in color_markers:
-                stored = stored[: at + 1] + _NO_MEANING + stored[at + 2 :]
+                disarmed[at + 1] = _NO_MEANING
+            stored = bytes(disarmed)
         return prefix + stored[2:]
 
     return Wrapping(wrap, added_bytes=len(prefix) - 2)
@@ -85,23 +90,33 @@ def _check_ends(stored: bytes) -> None:
 
 
 def _tables(image: Image) -> bytes:
-    tables = image.jpeg_tables
-    if not tables:
+    """What JPEGTables holds between SOI and EOI.
+
+    Raises:
+        FormatError: it does not end, or holds more than tables ("tables-only" streams, ITU-T T.81 §B.5).
+    """
+    if not image.jpeg_tables:
         return b""
-    tables = tables.rstrip(b"\0") if not tables.endswith(EOI) else tables
-    if not (tables.startswith(SOI) and tables.endswith(EOI)):
-        raise FormatError(f"{image.directory.where}: JPEGTables from {tables[:2].hex()} to {tables[-2:].hex()}")
-    return tables[2:-2]
+    where = f"{image.directory.where}: JPEGTables"
+    for marker, start, _ in _segments(image.jpeg_tables, where, FormatError):
+        if marker == _EOI:
+            return image.jpeg_tables[2:start]
+        if marker == _SOS or marker in _FRAMES:
+            raise FormatError(f"{where} holds the marker ff{marker:02x} of an image, wanted tables alone")
+    raise FormatError(f"{where} has no end, wanted ffd9")
 
 
 def _head(stream: bytes) -> tuple[tuple[int, int, int] | None, list[int]]:
     """Shape (height, width, bands) of the frame, None without one; and the places of markers that tell the colours.
 
     Raises:
-        TileDamaged: the frame is of a kind that web clients do not decode.
+        TileDamaged: the frame is of a kind that web clients do not decode, or there is no scan.
     """
-    shape, color_markers = None, []
-    for marker, start, stop in _segments(stream):
+    shape: tuple[int, int, int] | None = None
+    color_markers: list[int] = []
+    for marker, start, stop in _segments(stream, "JPEG tile", TileDamaged):
+        if marker == _SOS:
+            return shape, color_markers
         if marker in _FRAMES:
             if marker not in _WEB_FRAMES or stop - start < 10:
                 raise TileDamaged(f"JPEG tile with the frame SOF{marker - 0xC0}, wanted SOF0, SOF1 or SOF2")
@@ -109,29 +124,32 @@ def _head(stream: bytes) -> tuple[tuple[int, int, int] | None, list[int]]:
             shape = (height, width, bands)
         elif marker in _COLOR_MARKERS:
             color_markers.append(start)
-    return shape, color_markers
+    raise TileDamaged("JPEG tile without a scan")
 
 
-def _segments(stream: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker segments up to the first scan, as (marker, start, stop) (ITU-T T.81 §B.1.1).
+def _segments(stream: bytes, where: str, error: type[CogError]) -> Iterator[tuple[int, int, int]]:
+    """Marker segments up to the first scan or the end, which is the last one, as (marker, start, stop).
 
-    Raises:
-        TileDamaged: something else is where a marker should be.
+    ITU-T T.81 §B.1.1. Raises `error` when something else is where a marker should be, or a segment is cut off.
     """
-    at, end = 2, len(stream) - 4
-    while at < end:
+    if stream[:2] != SOI:
+        raise error(f"{where} begins {stream[:2].hex()}, wanted ffd8")
+    at = 2
+    while at + 4 <= len(stream) or stream[at:] == EOI:
         if stream[at] != 0xFF:
-            raise TileDamaged(f"JPEG tile: {stream[at]:#04x} at byte {at}, wanted a marker")
+            raise error(f"{where}: {stream[at]:#04x} at byte {at}, wanted a marker")
         marker = stream[at + 1]
         if marker == 0xFF:  # a fill byte
             at += 1
             continue
-        if marker == _SOS:
+        if marker in (_SOS, _EOI):
+            yield marker, at, at + 2
             return
         stop = at + 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
+        if marker in _BARE or not at + 4 <= stop <= len(stream):
+            raise error(f"{where}: the marker ff{marker:02x} at byte {at} begins no segment that is whole")
         yield marker, at, stop
         at = stop
-    raise TileDamaged("JPEG tile without a scan")
 
 
 JPEG: Final = Wrapper("jpg", "image/jpeg", revision=1, why_not=why_not, prepare=prepare)
