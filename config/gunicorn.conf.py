@@ -63,7 +63,7 @@ def on_reload(server: Arbiter) -> None:
 
 def when_ready(server: Arbiter) -> None:
     """Say where the server is to be found."""
-    print("\n".join(greeting.lines(_deployment.host, _deployment.port)), flush=True)
+    print("\n".join(greeting.lines(in_force.settings(), _deployment.host, _deployment.port)), flush=True)
 
 
 def _check_free(address: object) -> None:
