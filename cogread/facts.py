@@ -1,0 +1,155 @@
+"""What there is to say of a COG; `info --json` prints it as it is here."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from cogread.geo import Bounds, Georeference, Geotransform
+from cogread.image import Cog, Image, Level
+from cogread.tags import Planar, Tag
+from cogread.wrap import refusals
+
+_PREDICTORS: Final = {1: "none", 2: "horizontal", 3: "floating point"}
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """The file as such."""
+
+    name: str
+    """Path or URI, without credentials and query."""
+    size_bytes: int
+    layout: str
+    """TIFF or BigTIFF."""
+    byte_order: str
+    version: str
+    """The version's key, as in cache keys and URLs."""
+    etag: str | None
+    modified: str | None
+    """As in `Version`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """The image in full resolution."""
+
+    width: int
+    height: int
+    bands: int
+    dtype: str
+    compression: str
+    photometric: str
+    predictor: str
+    interleave: str
+    """`pixel` or `band`."""
+    nodata: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GeoFacts:
+    """Where it lies."""
+
+    epsg: int | None
+    crs: str | None
+    """Name of the CRS."""
+    transform: Geotransform | None
+    bounds: Bounds | None
+    """left, bottom, right, top in the CRS."""
+    wgs84_bounds: Bounds | None
+    """west, south, east, north in degrees."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelFacts:
+    """One resolution."""
+
+    level: int
+    width: int
+    height: int
+    tile_width: int
+    tile_height: int
+    tiles_across: int
+    tiles_down: int
+    compression: str
+    mask: str | None
+    """The mask's codec; None: there is no mask."""
+    factor: float
+    """Width of the full resolution divided by this one's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All of it."""
+
+    file: FileFacts
+    image: ImageFacts
+    geo: GeoFacts
+    levels: tuple[LevelFacts, ...]
+    formats: tuple[str, ...]
+    """Extensions of the representations in which tiles are to be had."""
+    not_offered: dict[str, str]
+    """The other extensions, and why not."""
+
+
+def facts(cog: Cog, name: str) -> Facts:
+    """Gather the facts of a COG with this name.
+
+    Raises:
+        FormatError: a field that only tells something is of a type that it cannot have.
+    """
+    reasons = refusals(cog)
+    return Facts(
+        file=_file(cog, name),
+        image=_image(cog.full, cog.nodata),
+        geo=_geo(cog.geo),
+        levels=tuple(_level(number, level, cog.full) for number, level in enumerate(cog.levels)),
+        formats=tuple(extension for extension, reason in reasons.items() if reason is None),
+        not_offered={extension: reason for extension, reason in reasons.items() if reason is not None},
+    )
+
+
+def _file(cog: Cog, name: str) -> FileFacts:
+    directory, version = cog.full.directory, cog.version
+    order = "big-endian" if directory.order == ">" else "little-endian"
+    return FileFacts(
+        name, version.size_bytes, directory.layout.name, order, version.key, version.etag, version.modified
+    )
+
+
+def _image(image: Image, nodata: str | None) -> ImageFacts:
+    predictor = image.directory.integer(Tag.PREDICTOR, 1)
+    return ImageFacts(
+        width=image.width,
+        height=image.height,
+        bands=image.samples,
+        dtype=image.dtype,
+        compression=image.compression_name,
+        photometric=image.photometric_name,
+        predictor=_PREDICTORS.get(predictor, str(predictor)),
+        interleave="band" if image.planar == Planar.SEPARATE else "pixel",
+        nodata=nodata,
+    )
+
+
+def _geo(geo: Georeference) -> GeoFacts:
+    if geo.epsg is None:
+        return GeoFacts(None, geo.name, geo.transform, geo.bounds, None)
+    from cogread.crs import crs_name, wgs84_bounds  # noqa: PLC0415 - PROJ takes 0.1 s to load
+
+    degrees = wgs84_bounds(geo.epsg, geo.bounds) if geo.bounds else None
+    return GeoFacts(geo.epsg, crs_name(geo.epsg) or geo.name, geo.transform, geo.bounds, degrees)
+
+
+def _level(number: int, level: Level, full: Image) -> LevelFacts:
+    image = level.image
+    return LevelFacts(
+        level=number,
+        width=image.width,
+        height=image.height,
+        tile_width=image.tile_width,
+        tile_height=image.tile_height,
+        tiles_across=image.tiles_across,
+        tiles_down=image.tiles_down,
+        compression=image.compression_name,
+        mask=level.mask.compression_name if level.mask else None,
+        factor=full.width / image.width,
+    )
