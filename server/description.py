@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from cogread.crs import crs_name, wgs84_bounds
 from cogread.image import Cog, Level
 from cogread.tags import Planar
 from cogread.wrap import WRAPPERS, refusals
@@ -56,6 +55,8 @@ def describe(config: LayerConfig, opened: OpenLayer, root: str) -> Json:
 
 
 def _georeference(cog: Cog) -> Json:
+    from cogread.crs import crs_name, wgs84_bounds  # noqa: PLC0415 - PROJ takes 0.1 s to load
+
     geo = cog.geo
     located = geo.epsg is not None and geo.bounds is not None
     crs = None
