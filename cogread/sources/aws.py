@@ -1,0 +1,119 @@
+"""What boto3 is used for: credentials, regions and the URLs of objects. It sends nothing for us.
+
+A client takes 0.1-0.2 s and megabytes to make: one for each set of options and region in a process, at first use.
+"""
+
+import io
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+import boto3
+from botocore import UNSIGNED
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.config import Config
+from botocore.exceptions import PartialCredentialsError
+from botocore.session import Session
+
+from cogread.sources.base import SourceOptions
+from cogread.sources.process import PerProcess
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who asks, and where."""
+
+    region: str
+    ca_bundle: str | None
+    _client: Any = field(repr=False)
+    _credentials: Any = field(repr=False)
+    """boto3's, which renew themselves; None: requests go unsigned."""
+
+    def url_of(self, bucket: str, key: str) -> str:
+        """The object's URL as boto3 resolves it: endpoint, addressing style, quoting.
+
+        Raises:
+            BotoCoreError: there is none.
+        """
+        reply = self._client.get_object(Bucket=bucket, Key=key)
+        url: str = reply["ResponseMetadata"]["HTTPHeaders"]["location"]
+        return url
+
+    def sign(self, url: str, headers: dict[str, str]) -> dict[str, str]:
+        """The headers with those of a SigV4 signature of this instant.
+
+        Raises:
+            BotoCoreError: temporary credentials could not be renewed.
+        """
+        if self._credentials is None:
+            return headers
+        request = AWSRequest("GET", url, headers=headers)
+        S3SigV4Auth(self._credentials.get_frozen_credentials(), "s3", self.region).add_auth(request)
+        return dict(request.headers.items())
+
+
+class NoCredentials(Exception):
+    """No provider of boto3's chain has credentials."""
+
+
+def _make_account(options: SourceOptions, region: str | None) -> Account:
+    if (options.access_key_id is None) != (options.secret_access_key is None):
+        raise PartialCredentialsError(provider="options", cred_var="access_key_id, secret_access_key")
+    core = Session(profile=options.profile)
+    session = boto3.Session(
+        aws_access_key_id=options.access_key_id,
+        aws_secret_access_key=options.secret_access_key,
+        aws_session_token=options.session_token,
+        botocore_session=core,
+    )
+    credentials = None if options.anonymous else session.get_credentials()
+    if credentials is None and not options.anonymous:
+        raise NoCredentials
+    style = {None: None, True: {"addressing_style": "virtual"}, False: {"addressing_style": "path"}}
+    config = Config(signature_version=UNSIGNED, s3=style[options.virtual_hosting])
+    client = session.client(
+        "s3", region_name=region or options.region, endpoint_url=options.endpoint_url, config=config
+    )
+    client.meta.events.register("before-send.s3.GetObject", _tell_url)
+    return Account(client.meta.region_name, core.get_config_variable("ca_bundle"), client, credentials)
+
+
+def _tell_url(request: Any, **_: Any) -> AWSResponse:
+    """Answer in the origin's place with the URL that boto3 was about to ask.
+
+    `generate_presigned_url` will not do: it prefers the global endpoint, get_object the region's.
+    """
+    return AWSResponse(request.url, 200, {"Location": request.url}, io.BytesIO())
+
+
+class _Accounts:
+    """The accounts of one process."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._made: dict[tuple[SourceOptions, str | None], Account] = {}
+
+    def of(self, options: SourceOptions, region: str | None) -> Account:
+        with self._lock:
+            key = (options, region)
+            if key not in self._made:
+                self._made[key] = _make_account(options, region)
+            return self._made[key]
+
+
+_accounts = PerProcess(_Accounts)
+
+
+def account_of(options: SourceOptions, region: str | None = None) -> Account:
+    """This process's account of these options.
+
+    Args:
+        options: keys, profile, endpoint and the like.
+        region: overrides that of the options, where the bucket turned out to be elsewhere.
+
+    Raises:
+        NoCredentials: there are none.
+        BotoCoreError: the profile, region or endpoint cannot be used.
+    """
+    return _accounts.get().of(options, region)

@@ -1,0 +1,136 @@
+"""urllib3 connections whose replies end before a deadline, however slowly they drip, and that own up to being stale.
+
+Strategy: timeouts of sockets are per `recv`, so an origin that sends a byte a second beats them, in the header as in
+the body. Each reply is therefore read through `_BoundedReader`, which gives every `recv` what is left of the budget.
+urllib3 has no parameter to hand a deadline to where the reply is made: it travels in a thread-local.
+"""
+
+import http.client
+import io
+import socket
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from queue import Empty
+from time import monotonic
+from typing import Any
+
+from urllib3 import HTTPConnectionPool
+from urllib3.connection import HTTPConnection
+from urllib3.util import Timeout
+
+_BUFFER_BYTES = 65536
+"""A header and a tile of usual size in one `recv`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The time that one read may take."""
+
+    until: float
+    """Instant of `time.monotonic()`."""
+
+    connect_timeout_s: float
+    read_timeout_s: float
+
+    def left_s(self) -> float:
+        """Seconds left.
+
+        Raises:
+            TimeoutError: none are.
+        """
+        left_s = self.until - monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the time for this read is over")
+        return left_s
+
+    def timeout(self) -> Timeout:
+        """What is left, for urllib3."""
+        return Timeout(self.left_s(), self.connect_timeout_s, self.read_timeout_s)
+
+
+class _Current(threading.local):
+    budget: Budget
+
+
+_current = _Current()
+
+
+class StaleConnection(http.client.RemoteDisconnected):
+    """The origin had closed a pooled connection before our request arrived: nothing was answered, so ask again."""
+
+
+class _BoundedReader(io.RawIOBase):
+    """A socket's raw reader that keeps to the budget."""
+
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._budget = _current.budget
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        self._sock.settimeout(min(self._budget.left_s(), self._budget.read_timeout_s))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _BoundedResponse(http.client.HTTPResponse):
+    """A reply that is read through `_BoundedReader`, its status line and header included."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock), _BUFFER_BYTES)
+
+
+class _BoundedConnection(HTTPConnection):
+    """Mixed into whichever connection class the pool has: plain, TLS or SOCKS."""
+
+    response_class = _BoundedResponse
+    _has_answered = False
+
+    def connect(self) -> None:
+        self._has_answered = False
+        super().connect()
+
+    def getresponse(self) -> Any:
+        try:
+            reply = super().getresponse()
+        except ConnectionError as error:
+            if self._has_answered:
+                raise StaleConnection("a pooled connection was closed by the origin") from error
+            raise
+        self._has_answered = True
+        return reply
+
+
+@cache
+def _bounded(connection_class: type) -> Any:
+    if issubclass(connection_class, _BoundedConnection):
+        return connection_class
+    return type(connection_class.__name__, (_BoundedConnection, connection_class), {})
+
+
+def bind(pool: HTTPConnectionPool) -> None:
+    """Make all further connections of the pool bounded ones."""
+    pool.ConnectionCls = _bounded(pool.ConnectionCls)
+
+
+def begin(budget: Budget) -> None:
+    """Let the next request of this thread keep to the budget."""
+    _current.budget = budget
+
+
+def close_idle(pool: HTTPConnectionPool) -> None:
+    """Close the connections that wait in the pool; it can be used on (`pool.close()` would end it for all sources)."""
+    with suppress(Empty):
+        while pool.pool is not None:
+            connection = pool.pool.get(block=False)
+            if connection:
+                connection.close()

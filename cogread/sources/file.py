@@ -1,0 +1,97 @@
+"""A local file, opened anew for each read: no descriptor is kept, so that a replaced file is noticed at once.
+
+Strategy: open, fstat, pread, fstat, close. `os.pread` because a shared seek + read mixes the bytes of threads. The two
+fstats hold the version fast: what was read lies between two looks at the same inode, size and modification time.
+"""
+
+import logging
+import os
+from stat import S_ISDIR, S_ISREG
+
+from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.errors import SourceChanged, SourceError, SourceForbidden, SourceNotFound, SourceProtocolError
+from cogread.sources.base import SourceOptions
+from cogread.sources.uri import SourceUri
+
+log = logging.getLogger("cogread")
+
+_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
+"""O_NONBLOCK: without it the open of a FIFO waits for a writer, for ever."""
+
+_Identity = tuple[int, int, int]
+"""Size, modification time in ns, inode."""
+
+
+class FileSource:
+    """A regular file."""
+
+    is_local = True
+
+    def __init__(self, path: str) -> None:
+        self.name = path
+        self._seen: tuple[_Identity, Version] | None = None
+
+    def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
+        """See `Source.read`."""
+        if log.isEnabledFor(logging.INFO):
+            log.info("read %s bytes %d-%d", self.name, wanted.start, wanted.stop - 1)
+        try:
+            fd = os.open(self.name, _FLAGS)
+            try:
+                return self._read(fd, wanted, expect)
+            finally:
+                os.close(fd)
+        except (OSError, ValueError) as error:
+            raise self._failure(error) from error
+
+    def version(self, deadline_s: float | None = None) -> Version:
+        """See `Source.version`."""
+        try:
+            return self._version(self._identity(os.stat(self.name)))
+        except (OSError, ValueError) as error:
+            raise self._failure(error) from error
+
+    def close(self) -> None:
+        """See `Source.close`."""
+
+    def _read(self, fd: int, wanted: ByteRange, expect: Version | None) -> SourceBytes:
+        identity = self._identity(os.fstat(fd))
+        version = self._version(identity)
+        if expect is not None and expect is not version and not version.same_as(expect):
+            raise SourceChanged(f"{self.name}: replaced since its header was read")
+        start, stop = wanted.start, min(wanted.stop, version.size_bytes)
+        if start >= stop:
+            raise SourceProtocolError(f"{self.name}: wanted the bytes {wanted} of {version.size_bytes}")
+        data = os.pread(fd, stop - start, start)
+        if self._identity(os.fstat(fd)) != identity:
+            raise SourceChanged(f"{self.name}: rewritten while it was read")
+        if len(data) != stop - start:
+            raise SourceProtocolError(f"{self.name}: {len(data)} bytes at {start}, wanted {stop - start}")
+        return SourceBytes(data, version)
+
+    def _identity(self, stat: os.stat_result) -> _Identity:
+        if not S_ISREG(stat.st_mode):
+            found = "a directory" if S_ISDIR(stat.st_mode) else "a device, pipe or socket"
+            raise SourceError(f"{self.name}: {found}, wanted a regular file")
+        return stat.st_size, stat.st_mtime_ns, stat.st_ino
+
+    def _version(self, identity: _Identity) -> Version:
+        """The version of this identity; the last one is kept, since making it costs as much as a system call."""
+        seen = self._seen
+        if seen is None or seen[0] != identity:
+            size_bytes, mtime_ns, inode = identity
+            self._seen = seen = (identity, Version(size_bytes, modified=f"{mtime_ns}-{inode}"))
+        return seen[1]
+
+    def _failure(self, error: OSError | ValueError) -> SourceError:
+        if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            return SourceNotFound(f"{self.name}: no such file")
+        if isinstance(error, PermissionError):
+            return SourceForbidden(f"{self.name}: no permission to read it")
+        reason = error.strerror if isinstance(error, OSError) else "no path can be spelled so"
+        return SourceError(f"{self.name}: {reason or type(error).__name__}")
+
+
+def make(uri: SourceUri, options: SourceOptions) -> FileSource:
+    """Make the source of a `file` URI."""
+    return FileSource(uri.location)

@@ -1,0 +1,97 @@
+"""A source behind an http(s) URL."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from requests import PreparedRequest
+from requests.auth import HTTPBasicAuth
+from urllib3 import BaseHTTPResponse
+
+from cogread.errors import SourceError, SourceProtocolError
+from cogread.sources.base import SourceOptions
+from cogread.sources.connection import Budget, close_idle
+from cogread.sources.process import PerProcess
+from cogread.sources.rangeclient import RangeSource
+from cogread.sources.transport import Auth, Route, finish, get, no_auth, transport_of
+from cogread.sources.uri import SourceUri
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS = 3
+_PORTS = {"http": 80, "https": 443}
+
+
+class HttpSource(RangeSource):
+    """A file that an HTTP server gives out by ranges."""
+
+    def __init__(self, uri: SourceUri, options: SourceOptions) -> None:
+        super().__init__(uri.display, options)
+        self._url = uri.location
+        self._home = PerProcess(partial(self._route, self._url, _auth(options)))
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        home = self._home.made()
+        if home:
+            close_idle(home.pool)
+
+    def _ask(self, headers: Mapping[str, str], budget: Budget) -> BaseHTTPResponse:
+        route = self._home.get()
+        for _ in range(_MOST_REDIRECTS + 1):
+            reply = get(route, headers, budget)
+            location = reply.headers.get("Location") if reply.status in _REDIRECTS else None
+            if location is None:
+                return reply
+            finish(reply)
+            route = self._follow(route, location)
+        raise SourceProtocolError(f"{self.name}: more than {_MOST_REDIRECTS} redirects")
+
+    def _follow(self, here: Route, location: str) -> Route:
+        """The way on, with credentials only within the origin of the source's own URL."""
+        url = urljoin(here.url, location)
+        home, there = self._home.get(), urlsplit(url)
+        if _origin(there) == _origin(urlsplit(home.url)):
+            return replace(self._route(url, no_auth), headers=home.headers)
+        is_downgrade = urlsplit(here.url).scheme == "https" and there.scheme != "https"
+        if there.scheme not in _PORTS or there.hostname not in self._options.redirect_hosts or is_downgrade:
+            raise SourceProtocolError(
+                f"{self.name}: redirects to {there.scheme!r} on the host {there.hostname!r}, wanted the same origin or "
+                "one of redirect_hosts and no step down from https"
+            )
+        return self._route(url, no_auth)
+
+    def _route(self, url: str, auth: Auth | None) -> Route:
+        try:
+            return transport_of(self._options).route(url, auth)
+        except (OSError, ValueError) as error:
+            raise SourceError(f"{self.name}: cannot be asked ({type(error).__name__})") from error
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, url.port or _PORTS.get(url.scheme)
+
+
+def _auth(options: SourceOptions) -> Auth | None:
+    """What the options say; None leaves it to the URL's user and password, or netrc."""
+    if options.bearer_token is not None:
+        return _Bearer(options.bearer_token)
+    if options.username is not None:
+        return HTTPBasicAuth(options.username, options.password or "")
+    return None
+
+
+class _Bearer:
+    """RFC 6750."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def make(uri: SourceUri, options: SourceOptions) -> HttpSource:
+    """Make the source of an `http` or `https` URI."""
+    return HttpSource(uri, options)

@@ -1,0 +1,116 @@
+"""Ranged GETs: what the http and s3 sources have in common.
+
+Strategy: one read is up to `1 + retries` tries within one budget of time. A try sends one request (`_ask`, which each
+scheme fills in), checks the header of the reply before a byte of its body is read, and reads no more than was wanted.
+"""
+
+import logging
+import random
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from urllib3 import BaseHTTPResponse
+
+from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.errors import SourceError, SourceProtocolError
+from cogread.sources.base import SourceOptions
+from cogread.sources.connection import Budget
+from cogread.sources.reply import TRY_AGAIN, Asked, check_partial, refusal, request_headers
+from cogread.sources.transport import FAILURES, Retryable, failure, finish
+
+log = logging.getLogger("cogread")
+
+_PAUSE_S = (0.05, 0.2)
+"""Shortest and longest wait before another try; random, lest all workers come back at the same instant."""
+
+
+class RangeSource(ABC):
+    """A source whose bytes come by HTTP."""
+
+    is_local = False
+
+    def __init__(self, name: str, options: SourceOptions) -> None:
+        self.name = name
+        self._options = options
+
+    def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
+        """See `Source.read`."""
+        if log.isEnabledFor(logging.INFO):
+            log.info("read %s bytes %d-%d", self.name, wanted.start, wanted.stop - 1)
+        asked = Asked(self.name, wanted, expect)
+        budget = self._budget(deadline_s)
+        for tries_left in range(self._options.retries, -1, -1):
+            try:
+                return self._try(asked, budget)
+            except Retryable as found:
+                if not tries_left or not _pause(budget):
+                    raise found.error from found.__cause__
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def version(self, deadline_s: float | None = None) -> Version:
+        """See `Source.version`. By GET: a URL that is signed for GET answers no HEAD."""
+        return self.read(ByteRange(0, 1), deadline_s=deadline_s).version
+
+    @abstractmethod
+    def close(self) -> None:
+        """See `Source.close`."""
+
+    @abstractmethod
+    def _ask(self, headers: Mapping[str, str], budget: Budget) -> BaseHTTPResponse:
+        """Send a GET with these headers, those of authentication added.
+
+        Raises:
+            FAILURES: no reply.
+            SourceError: there is no way to ask.
+        """
+
+    def _refusal(self, asked: Asked, reply: BaseHTTPResponse) -> SourceError:
+        """The error for a reply other than 206."""
+        return refusal(asked, reply.status, reply.headers)
+
+    def _budget(self, deadline_s: float | None) -> Budget:
+        until = time.monotonic() + self._options.total_timeout_s
+        if deadline_s is not None:
+            until = min(until, deadline_s)
+        return Budget(until, self._options.connect_timeout_s, self._options.read_timeout_s)
+
+    def _try(self, asked: Asked, budget: Budget) -> SourceBytes:
+        try:
+            reply = self._ask(request_headers(asked), budget)
+            try:
+                return self._receive(asked, reply)
+            finally:
+                finish(reply)
+        except FAILURES as error:
+            raise failure(self.name, error) from error
+
+    def _receive(self, asked: Asked, reply: BaseHTTPResponse) -> SourceBytes:
+        if reply.status != 206:
+            error = self._refusal(asked, reply)
+            raise Retryable(error) if reply.status in TRY_AGAIN else error
+        try:
+            version, size_bytes = check_partial(asked, reply.headers)
+            return SourceBytes(_body(asked, reply, size_bytes), version)
+        except SourceProtocolError as error:
+            raise Retryable(error) from None
+
+
+def _body(asked: Asked, reply: BaseHTTPResponse, size_bytes: int) -> bytes:
+    """The body, of exactly this size; of a longer one a single byte more is read."""
+    data = reply.read(size_bytes, decode_content=False)
+    if len(data) == size_bytes and not reply.closed:  # no Content-Length: the end has to be seen
+        data += reply.read(1, decode_content=False)
+    if len(data) != size_bytes:
+        found = "more" if len(data) > size_bytes else len(data)
+        raise SourceProtocolError(f"{asked.name}: a body of {found} bytes, wanted {size_bytes}")
+    return data
+
+
+def _pause(budget: Budget) -> bool:
+    """Wait a little; False if the budget does not allow for it."""
+    pause_s = random.uniform(*_PAUSE_S)  # noqa: S311 - no secret
+    if budget.until - time.monotonic() <= pause_s:
+        return False
+    time.sleep(pause_s)
+    return True

@@ -1,0 +1,123 @@
+"""What a reply to a ranged GET must say (RFC 9110 §14, §15). Sans-io: status and header in, version or error out."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from cogread.byterange import ByteRange, Version
+from cogread.errors import (
+    SourceBusy,
+    SourceChanged,
+    SourceError,
+    SourceForbidden,
+    SourceNotFound,
+    SourceProtocolError,
+)
+
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})", re.IGNORECASE)
+_UNSATISFIED_RANGE = re.compile(r"bytes \*/([0-9]{1,19})", re.IGNORECASE)
+_LONGEST_RETRY_AFTER_S = 86400.0
+
+TRY_AGAIN = frozenset({429, *range(500, 600)})
+"""Statuses that may be other ones in a moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for."""
+
+    name: str
+    """The source, for messages."""
+
+    wanted: ByteRange
+    expect: Version | None
+
+
+def request_headers(asked: Asked) -> dict[str, str]:
+    """Range, and If-Match where the expected version has a strong ETag (a weak one would never match)."""
+    headers = {"Range": f"bytes={asked.wanted.start}-{asked.wanted.stop - 1}"}
+    if asked.expect is not None and asked.expect.strong_etag:
+        headers["If-Match"] = asked.expect.strong_etag
+    return headers
+
+
+def check_partial(asked: Asked, headers: Mapping[str, str]) -> tuple[Version, int]:
+    """Check the header of a 206.
+
+    Returns:
+        The version, and how many bytes the body must have.
+
+    Raises:
+        SourceChanged: the version is another than the expected one.
+        SourceProtocolError: the body is not the wanted bytes as they are.
+    """
+    if headers.get("Content-Type", "").lower().startswith("multipart/byteranges"):
+        raise SourceProtocolError(f"{asked.name}: a multipart reply to a single range")
+    found = headers.get("Content-Range", "")
+    match = _CONTENT_RANGE.fullmatch(found)
+    if not match:
+        raise SourceProtocolError(f"{asked.name}: Content-Range {found!r}, wanted 'bytes a-b/size'")
+    first, last, size_bytes = map(int, match.groups())
+    version = Version(size_bytes, headers.get("ETag"), headers.get("Last-Modified"))
+    if asked.expect is not None and not version.same_as(asked.expect):
+        raise SourceChanged(f"{asked.name}: replaced since its header was read")
+    stop = min(asked.wanted.stop, size_bytes)
+    if (first, last + 1) != (asked.wanted.start, stop):
+        raise SourceProtocolError(f"{asked.name}: Content-Range {found!r}, wanted the bytes {asked.wanted}")
+    _check_plain(asked, headers, stop - first)
+    return version, stop - first
+
+
+def _check_plain(asked: Asked, headers: Mapping[str, str], size_bytes: int) -> None:
+    """Refuse bodies that are something else than the bytes themselves."""
+    coding = headers.get("Content-Encoding", "identity")
+    if coding.lower() != "identity":
+        raise SourceProtocolError(f"{asked.name}: Content-Encoding {coding!r}, wanted none")
+    length = headers.get("Content-Length")
+    if length is not None and length != str(size_bytes):
+        raise SourceProtocolError(f"{asked.name}: Content-Length {length!r}, wanted {size_bytes}")
+
+
+def refusal(asked: Asked, status: int, headers: Mapping[str, str]) -> SourceError:
+    """The error for a status other than 206."""
+    name = asked.name
+    if status in (404, 410):
+        return SourceNotFound(f"{name}: not there (status {status})")
+    if status in (401, 403):
+        return SourceForbidden(f"{name}: the origin refuses us (status {status})")
+    if status == 412:
+        return SourceChanged(f"{name}: replaced since its header was read (status 412)")
+    if status == 416:
+        return _unsatisfied(asked, headers)
+    if status in (429, 503):
+        return SourceBusy(f"{name}: the origin is busy (status {status})", retry_after_s(headers.get("Retry-After")))
+    if status == 200:
+        return SourceProtocolError(f"{name}: the origin ignores ranges (status 200, wanted 206)")
+    return SourceProtocolError(f"{name}: status {status}, wanted 206")
+
+
+def _unsatisfied(asked: Asked, headers: Mapping[str, str]) -> SourceError:
+    """416: a sign of change if the expected version had these bytes, or the origin tells another size than its."""
+    match = _UNSATISFIED_RANGE.fullmatch(headers.get("Content-Range", ""))
+    size_bytes = int(match[1]) if match else None
+    expected = asked.expect.size_bytes if asked.expect is not None else None
+    if expected is not None and (asked.wanted.start < expected or size_bytes not in (None, expected)):
+        return SourceChanged(f"{asked.name}: replaced since its header was read (status 416)")
+    size = "an unknown number" if size_bytes is None else size_bytes
+    return SourceProtocolError(f"{asked.name}: wanted the bytes {asked.wanted} of {size} (status 416)")
+
+
+def retry_after_s(text: str | None) -> float | None:
+    """Seconds from a Retry-After of either form (RFC 9110 §10.2.3), at most a day; None if it says nothing."""
+    if text is None:
+        return None
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return min(float(text), _LONGEST_RETRY_AFTER_S)
+    try:
+        instant = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    wait_s = (instant.replace(tzinfo=instant.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(wait_s, 0.0), _LONGEST_RETRY_AFTER_S)

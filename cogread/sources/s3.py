@@ -1,0 +1,138 @@
+"""A source in S3 or a store that speaks its protocol.
+
+Strategy: boto3 says who we are and where the object is (`aws`), the ranged GETs are signed with botocore and sent over
+pooled connections, at a fraction of the time of `get_object`.
+"""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from botocore.exceptions import (
+    BotoCoreError,
+    CredentialRetrievalError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+from urllib3 import BaseHTTPResponse
+
+from cogread.byterange import SourceBytes
+from cogread.errors import SourceError, SourceForbidden, SourceProtocolError
+from cogread.sources.aws import Account, NoCredentials, account_of
+from cogread.sources.base import SourceOptions
+from cogread.sources.connection import Budget, close_idle
+from cogread.sources.process import PerProcess
+from cogread.sources.rangeclient import RangeSource
+from cogread.sources.reply import Asked
+from cogread.sources.transport import FAILURES, Route, get, no_auth, transport_of
+from cogread.sources.uri import SourceUri
+
+_REGION = re.compile(r"[a-z0-9-]{1,32}")
+_CODE_IN_BODY = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
+_REGION_IN_BODY = re.compile(rb"<Region>([a-z0-9-]{1,32})</Region>")
+_ERROR_BYTES = 4096
+
+_CREDENTIAL_CODES = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "AuthorizationHeaderMalformed"})
+"""Codes of status 400 that are about who we are (the others are of 403)."""
+
+_CREDENTIAL_ERRORS = (
+    CredentialRetrievalError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
+)
+
+
+class _WrongRegion(SourceProtocolError):
+    """The bucket is in another region."""
+
+    def __init__(self, message: str, region: str) -> None:
+        super().__init__(message)
+        self.region = region
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the object is, and who asks for it."""
+
+    account: Account
+    route: Route
+    url: str = field(repr=False)
+
+
+class S3Source(RangeSource):
+    """An object of a bucket."""
+
+    def __init__(self, uri: SourceUri, options: SourceOptions) -> None:
+        super().__init__(uri.display, options)
+        self._bucket, _, self._key = uri.location.removeprefix("s3://").partition("/")
+        self._region: str | None = None
+        self._place = PerProcess(self._find_place)
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        place = self._place.made()
+        if place:
+            close_idle(place.route.pool)
+
+    def _try(self, asked: Asked, budget: Budget) -> SourceBytes:
+        try:
+            return super()._try(asked, budget)
+        except _WrongRegion as found:
+            self._region = found.region
+            self._place.forget()
+            return super()._try(asked, budget)
+
+    def _ask(self, headers: Mapping[str, str], budget: Budget) -> BaseHTTPResponse:
+        wanted = dict(headers)
+        if self._options.request_payer:
+            wanted["x-amz-request-payer"] = "requester"
+        try:
+            place = self._place.get()
+            signed = place.account.sign(place.url, wanted)
+        except NoCredentials as error:
+            raise SourceForbidden(f"{self.name}: no AWS credentials found, nor asked for anonymous access") from error
+        except BotoCoreError as error:
+            kind = SourceForbidden if isinstance(error, _CREDENTIAL_ERRORS) else SourceError
+            raise kind(f"{self.name}: boto3 cannot prepare the request ({type(error).__name__})") from error
+        return get(place.route, signed, budget)
+
+    def _find_place(self) -> _Place:
+        account = account_of(self._options, self._region)
+        url = account.url_of(self._bucket, self._key)
+        route = transport_of(self._options).route(url, no_auth, account.ca_bundle, verbatim=True)
+        return _Place(account, route, url)
+
+    def _refusal(self, asked: Asked, reply: BaseHTTPResponse) -> SourceError:
+        body = b""
+        with suppress(*FAILURES):
+            body = reply.read(_ERROR_BYTES, decode_content=False)
+        region = _told_region(reply, body)
+        place = self._place.made()
+        if region and place and region != place.account.region:
+            return _WrongRegion(f"{self.name}: the bucket is in the region {region}", region)
+        match = _CODE_IN_BODY.search(body)
+        code = match[1].decode() if match else ""
+        if code in _CREDENTIAL_CODES:
+            return SourceForbidden(f"{self.name}: the store refuses us (status {reply.status}, {code})")
+        return super()._refusal(asked, reply)
+
+
+def _told_region(reply: BaseHTTPResponse, body: bytes) -> str | None:
+    """The region that a 301, 307 or 400 says the bucket is in."""
+    if reply.status not in (301, 307, 400):
+        return None
+    region = reply.headers.get("x-amz-bucket-region", "")
+    if _REGION.fullmatch(region):
+        return region
+    match = _REGION_IN_BODY.search(body)
+    return match[1].decode() if match else None
+
+
+def make(uri: SourceUri, options: SourceOptions) -> S3Source:
+    """Make the source of an `s3` URI."""
+    return S3Source(uri, options)

@@ -1,0 +1,188 @@
+"""GET requests over the urllib3 pools that requests sits on.
+
+Strategy: requests resolves proxies, CA bundle, netrc and the like once for each place (`route`); each read then goes
+straight to the pool, which takes a third of the time. One transport serves all sources of the same options, so that a
+thousand layers of one store share its connections.
+"""
+
+import http.client
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from threading import Lock
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool
+from urllib3 import exceptions as urllib3_errors
+
+from cogread import __version__
+from cogread.errors import SourceError, SourceProtocolError, SourceTimeout, SourceUnreachable
+from cogread.sources.base import SourceOptions
+from cogread.sources.connection import Budget, StaleConnection, begin, bind, close_idle
+from cogread.sources.process import PerProcess
+
+Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+
+_HOSTS = 64
+"""Hosts whose pools are kept."""
+
+_STALE_TRIES = 3
+"""Pooled connections that may turn out to be closed before a fresh one must do."""
+
+FAILURES = (urllib3_errors.HTTPError, http.client.HTTPException, OSError, ValueError)
+"""All that comes out of a request and of reading its reply."""
+
+
+class Retryable(Exception):
+    """A failure that another try may mend; it never leaves the package."""
+
+    def __init__(self, error: SourceError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way to one URL."""
+
+    pool: HTTPConnectionPool
+    target: str = field(repr=False)
+    """Path and query, or the whole URL where a proxy wants it."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    """Headers of every request, credentials among them."""
+
+    url: str = field(repr=False)
+
+
+def no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Send no credentials, not even those that netrc or the URL has."""
+    return request
+
+
+class Transport:
+    """The connections of one process to the origins of one set of options."""
+
+    def __init__(self, options: SourceOptions) -> None:
+        self._session = requests.Session()
+        self._session.headers.clear()
+        self._session.headers.update({"User-Agent": f"cogread/{__version__}", "Accept-Encoding": "identity"})
+        for prefix in ("http://", "https://"):
+            self._session.mount(prefix, HTTPAdapter(pool_connections=_HOSTS, pool_maxsize=options.pool_size))
+
+    def route(self, url: str, auth: Auth | None = None, ca_bundle: str | None = None, verbatim: bool = False) -> Route:
+        """Find the way to a URL.
+
+        Args:
+            url: the place.
+            auth: what adds the credentials; None: the URL's or netrc's.
+            ca_bundle: file or folder of trusted certificates; None: as requests finds it.
+            verbatim: the URL is quoted already and signed as it stands.
+
+        Raises:
+            OSError, ValueError: the URL or the settings of the machine cannot be used (requests' errors are OSErrors).
+        """
+        prepared = self._session.prepare_request(requests.Request("GET", url, auth=auth))
+        if verbatim:
+            prepared.url = url
+        place = prepared.url or url
+        settings = self._session.merge_environment_settings(place, {}, True, ca_bundle, None)
+        adapter = self._session.get_adapter(place)
+        if not isinstance(adapter, HTTPAdapter):
+            raise ValueError("no HTTP adapter")
+        verify, proxies, cert = settings["verify"], settings["proxies"], settings["cert"]
+        pool = adapter.get_connection_with_tls_context(prepared, verify, proxies=proxies, cert=cert)
+        if not isinstance(pool, HTTPConnectionPool):
+            raise ValueError("no HTTP pool")
+        adapter.cert_verify(pool, place, verify, cert)  # type: ignore[no-untyped-call]
+        bind(pool)
+        return Route(pool, adapter.request_url(prepared, proxies), dict(prepared.headers), place)
+
+
+def get(route: Route, headers: Mapping[str, str], budget: Budget) -> BaseHTTPResponse:
+    """Send a GET and receive the reply's header. The body is the caller's to read, and the reply to `finish`.
+
+    Raises:
+        FAILURES: see `failure`.
+    """
+    begin(budget)
+    sent = {**route.headers, **headers}
+    for _ in range(_STALE_TRIES):
+        try:
+            return _get_once(route, sent, budget)
+        except urllib3_errors.ProtocolError as error:
+            if not isinstance(error.args[-1], StaleConnection):
+                raise
+    close_idle(route.pool)
+    return _get_once(route, sent, budget)
+
+
+def _get_once(route: Route, headers: dict[str, str], budget: Budget) -> BaseHTTPResponse:
+    return route.pool.urlopen(
+        "GET",
+        route.target,
+        headers=headers,
+        retries=False,
+        redirect=False,
+        assert_same_host=False,
+        timeout=budget.timeout(),
+        preload_content=False,
+        decode_content=False,
+    )
+
+
+def finish(reply: BaseHTTPResponse) -> None:
+    """Give the connection back; it is closed unless the body was read to its end."""
+    reply.close()
+    reply.release_conn()
+
+
+def failure(name: str, error: Exception) -> SourceError | Retryable:
+    """What to raise for one of `FAILURES`. Its own text stays out: it may hold the URL with a signature."""
+    cause = _cause(error)
+    if isinstance(cause, (urllib3_errors.NameResolutionError, urllib3_errors.NewConnectionError)):
+        found = "its host name is unknown" if isinstance(cause, urllib3_errors.NameResolutionError) else "no connection"
+        return Retryable(SourceUnreachable(f"{name}: {found}"))
+    if isinstance(cause, (urllib3_errors.TimeoutError, TimeoutError)):
+        return SourceTimeout(f"{name}: no answer in time")
+    if isinstance(cause, ConnectionError):
+        return Retryable(SourceUnreachable(f"{name}: the connection was broken off"))
+    if isinstance(cause, (http.client.IncompleteRead, urllib3_errors.IncompleteRead)):
+        return Retryable(SourceProtocolError(f"{name}: the reply ended too early"))
+    if isinstance(cause, (OSError, urllib3_errors.SSLError)):
+        return SourceUnreachable(f"{name}: no connection ({type(cause).__name__})")
+    if isinstance(cause, ValueError):
+        return SourceError(f"{name}: the request cannot be sent ({type(cause).__name__})")
+    return SourceProtocolError(f"{name}: the reply is not HTTP ({type(cause).__name__})")
+
+
+def _cause(error: Exception) -> Exception:
+    """The innermost error: urllib3 wraps those of sockets and http.client as the last argument."""
+    while isinstance(error, (urllib3_errors.ProtocolError, urllib3_errors.ProxyError)):
+        inner = error.args[-1]
+        if not isinstance(inner, Exception):
+            break
+        error = inner
+    return error
+
+
+class _Transports:
+    """The transports of one process."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._by_options: dict[SourceOptions, Transport] = {}
+
+    def of(self, options: SourceOptions) -> Transport:
+        with self._lock:
+            if options not in self._by_options:
+                self._by_options[options] = Transport(options)
+            return self._by_options[options]
+
+
+_transports = PerProcess(_Transports)
+
+
+def transport_of(options: SourceOptions) -> Transport:
+    """This process's transport of these options."""
+    return _transports.get().of(options)

@@ -1,0 +1,129 @@
+"""What every source must do, run on all of them."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from uuid import uuid4
+
+import pytest
+
+from cogread.byterange import ByteRange
+from cogread.errors import SourceChanged, SourceNotFound, SourceProtocolError
+from cogread.sources import Source, open_source
+from cogread.sources.memory import MemorySource
+from tests.support.origin import Origin
+from tests.support.s3 import Store
+
+DATA = Random(1).randbytes(100_003)
+OTHER = Random(2).randbytes(100_003)
+"""Of the same size, so that only the version tells them apart."""
+
+
+@dataclass(frozen=True)
+class Case:
+    source: Source
+    replace: Callable[[bytes], object]
+
+
+def _memory(request: pytest.FixtureRequest) -> Case:
+    source = MemorySource(DATA)
+    return Case(source, lambda data: setattr(source, "data", data))
+
+
+def _file(request: pytest.FixtureRequest) -> Case:
+    path: Path = request.getfixturevalue("tmp_path") / "a b.tif"
+    path.write_bytes(DATA)
+
+    def replace(data: bytes) -> None:
+        path.with_suffix(".new").write_bytes(data)
+        path.with_suffix(".new").rename(path)
+
+    return Case(open_source(str(path)), replace)
+
+
+def _http(request: pytest.FixtureRequest) -> Case:
+    origin: Origin = request.getfixturevalue("origin")
+    origin.put("/a b.tif", DATA)
+    return Case(open_source(f"{origin.url}/a b.tif"), lambda data: origin.put("/a b.tif", data))
+
+
+def _s3(request: pytest.FixtureRequest) -> Case:
+    store: Store = request.getfixturevalue("store")
+    key = f"{uuid4()}/a b+c%20é.tif"
+    return Case(open_source(store.put(key, DATA), store.options), lambda data: store.put(key, data))
+
+
+CASES = {"memory": _memory, "file": _file, "http": _http, "s3": _s3}
+
+
+@pytest.mark.parametrize("make", CASES.values(), ids=CASES.keys())
+class TestEverySource:
+    @pytest.fixture(autouse=True)
+    def _case(self, make: Callable[[pytest.FixtureRequest], Case], request: pytest.FixtureRequest) -> object:
+        self.case = make(request)
+        self.source = self.case.source
+        yield
+        self.source.close()
+
+    @pytest.mark.parametrize(("start", "stop"), [(0, 1), (0, 16384), (5, 70_000), (100_002, 100_003), (0, 100_003)])
+    def test_reads_the_bytes_of_the_range(self, start: int, stop: int) -> None:
+        read = self.source.read(ByteRange(start, stop))
+        assert read.data == DATA[start:stop]
+        assert read.version.size_bytes == len(DATA)
+
+    def test_cuts_a_range_off_at_the_end(self) -> None:
+        assert self.source.read(ByteRange(100_000, 200_000)).data == DATA[100_000:]
+
+    @pytest.mark.parametrize("start", [100_003, 2**63])
+    def test_refuses_a_range_beyond_the_end(self, start: int) -> None:
+        with pytest.raises(SourceProtocolError, match="wanted the bytes"):
+            self.source.read(ByteRange(start, start + 1))
+
+    def test_a_range_beyond_the_end_is_no_sign_of_change(self) -> None:
+        with pytest.raises(SourceProtocolError):
+            self.source.read(ByteRange(100_003, 100_004), expect=self.source.version())
+
+    def test_the_version_stays_while_the_content_stays(self) -> None:
+        version = self.source.version()
+        assert self.source.version() == version
+        assert self.source.read(ByteRange(9, 99), expect=version).version.key == version.key
+
+    def test_a_replaced_source_is_noticed(self) -> None:
+        old = self.source.version()
+        self.case.replace(OTHER)
+        with pytest.raises(SourceChanged):
+            self.source.read(ByteRange(0, 100), expect=old)
+        new = self.source.read(ByteRange(0, 100))
+        assert new.data == OTHER[:100]
+        assert new.version.key != old.key
+
+    def test_a_source_that_shrank_is_noticed(self) -> None:
+        old = self.source.version()
+        self.case.replace(DATA[:1000])
+        with pytest.raises(SourceChanged):
+            self.source.read(ByteRange(500, 2000), expect=old)
+        with pytest.raises(SourceChanged):
+            self.source.read(ByteRange(5000, 6000), expect=old)
+
+    def test_many_threads_each_get_their_own_bytes(self) -> None:
+        ranges = [ByteRange(start, start + 3000) for start in range(0, 96_000, 400)]
+        with ThreadPoolExecutor(16) as pool:
+            found = list(pool.map(lambda wanted: self.source.read(wanted).data, ranges))
+        assert found == [DATA[wanted.start : wanted.stop] for wanted in ranges]
+
+    def test_may_be_used_after_close(self) -> None:
+        self.source.read(ByteRange(0, 9))
+        self.source.close()
+        assert self.source.read(ByteRange(0, 9)).data == DATA[:9]
+
+
+@pytest.mark.parametrize("scheme", ["file", "http", "s3"])
+def test_what_is_not_there_is_not_found(scheme: str, tmp_path: Path, origin: Origin, store: Store) -> None:
+    places = {"file": str(tmp_path / "no.tif"), "http": f"{origin.url}/no.tif", "s3": f"s3://{store.bucket}/no.tif"}
+    source = open_source(places[scheme], store.options)
+    for read in (source.version, lambda: source.read(ByteRange(0, 9))):
+        with pytest.raises(SourceNotFound, match=r"no\.tif"):
+            read()
+    source.close()

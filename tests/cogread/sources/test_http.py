@@ -1,0 +1,415 @@
+"""The http source: what it asks, and what it makes of an origin's faults."""
+
+import base64
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from random import Random
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.errors import (
+    SourceBusy,
+    SourceChanged,
+    SourceError,
+    SourceForbidden,
+    SourceNotFound,
+    SourceProtocolError,
+    SourceTimeout,
+    SourceUnreachable,
+)
+from cogread.sources import Source, SourceOptions, open_source
+from tests.support import faults
+from tests.support.faults import Cut, Drip, HangUp, Raw, Status, WithHeaders, redirect
+from tests.support.origin import Fault, Origin
+
+DATA = Random(3).randbytes(50_000)
+WANTED = ByteRange(100, 20_000)
+GARBAGE = (
+    b"garbage\r\n\r\n",
+    b"\x15\x03\x01\x00\x02\x02P",
+    b"HTTP/9.9 206 OK\r\n\r\n",
+    b"HTTP/1.1 2x6\r\n\r\n",
+    b"x" * 99_999,
+)
+
+
+def _label(value: object) -> str:
+    return getattr(value, "__name__", repr(value)[:40])
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what a test says: no proxy, netrc or CA bundle of this machine."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name in ("NETRC", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    with Origin() as running:
+        running.put("/a.tif", DATA)
+        yield running
+
+
+def read(origin: Origin, expect: Version | None = None, path: str = "/a.tif", **options: Any) -> SourceBytes:
+    source = open_source(f"{origin.url}{path}", SourceOptions(**options))
+    try:
+        return source.read(WANTED, expect)
+    finally:
+        source.close()
+
+
+def version_of(origin: Origin) -> Version:
+    source = open_source(f"{origin.url}/a.tif")
+    try:
+        return source.version()
+    finally:
+        source.close()
+
+
+class TestRequest:
+    def test_one_request_for_one_range(self, origin: Origin) -> None:
+        assert read(origin).data == DATA[100:20_000]
+        assert origin.ranges("/a.tif") == [(100, 20_000)]
+        assert origin.requests[0].headers["accept-encoding"] == "identity"
+
+    def test_version_is_asked_for_with_a_get_of_one_byte(self, origin: Origin) -> None:
+        resource = origin.resource("/a.tif")
+        assert version_of(origin) == Version(len(DATA), resource.etag, resource.modified)
+        assert origin.ranges("/a.tif") == [(0, 1)]
+
+    def test_if_match_only_with_a_strong_etag(self, origin: Origin) -> None:
+        for kind, sent in (("strong", True), ("weak", False), ("none", False)):
+            origin.put("/a.tif", DATA, etag=kind)
+            read(origin, version_of(origin))
+            assert ("if-match" in origin.requests[-1].headers) is sent
+
+    def test_the_query_is_sent_but_shown_nowhere(self, origin: Origin, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO)
+        origin.fail("/a.tif", Status(404))
+        with pytest.raises(SourceNotFound) as caught:
+            read(origin, path="/a.tif?signature=hush")
+        assert origin.requests[0].path == "/a.tif?signature=hush"
+        assert "hush" not in str(caught.value) + caplog.text
+        assert f"read {origin.url}/a.tif bytes 100-19999" in caplog.text
+
+    def test_connections_are_used_again_by_all_sources(self, origin: Origin) -> None:
+        origin.put("/b.tif", DATA)
+        sources = [open_source(f"{origin.url}/{name}.tif", SourceOptions(retries=7)) for name in "ab"]
+        for _ in range(5):
+            for source in sources:
+                source.read(WANTED)
+        assert origin.connections == 1
+        sources[0].close()
+
+    @pytest.mark.parametrize(
+        ("options", "wanted"),
+        [
+            ({"username": "me", "password": "hush"}, "Basic " + base64.b64encode(b"me:hush").decode()),
+            ({"bearer_token": "hush"}, "Bearer hush"),
+        ],
+    )
+    def test_credentials_of_the_options(self, origin: Origin, options: dict[str, Any], wanted: str) -> None:
+        read(origin, **options)
+        assert origin.requests[0].headers["authorization"] == wanted
+
+    def test_credentials_of_the_url(self, origin: Origin) -> None:
+        source = open_source(f"http://me:hush@{origin.host}/a.tif")
+        source.read(WANTED)
+        source.close()
+        assert origin.requests[0].headers["authorization"] == "Basic " + base64.b64encode(b"me:hush").decode()
+        assert "hush" not in source.name
+
+    def test_proxies_of_the_environment(self, origin: Origin, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("http_proxy", origin.url)
+        source = open_source("http://imagery.invalid/a.tif")
+        with pytest.raises(SourceNotFound):  # our origin knows no absolute paths, but it was asked
+            source.version()
+        source.close()
+        assert origin.requests[0].path == "http://imagery.invalid/a.tif"
+
+    def test_a_chunked_reply_is_read_and_its_connection_kept(self, origin: Origin) -> None:
+        source = open_source(f"{origin.url}/a.tif", SourceOptions(retries=6))
+        origin.fail("/a.tif", faults.chunked, times=2)
+        for _ in range(3):
+            assert source.read(WANTED).data == DATA[100:20_000]
+        assert origin.connections == 1
+        source.close()
+
+    def test_a_child_process_has_connections_of_its_own(self, origin: Origin) -> None:
+        source = open_source(f"{origin.url}/a.tif")
+        source.read(WANTED)
+        pid = os.fork()
+        if pid == 0:
+            ok = False
+            try:
+                ok = source.read(WANTED).data == DATA[100:20_000]
+            finally:
+                os._exit(0 if ok else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert origin.connections == 2
+        source.close()
+
+
+class TestBadReplies:
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            faults.shifted,
+            faults.multipart,
+            faults.endless,
+            Cut(5000),
+            WithHeaders({"Content-Encoding": "gzip"}),
+            WithHeaders({"Content-Range": None}),
+            WithHeaders({"Content-Range": "bytes 100-19999/*"}),
+            WithHeaders({"Content-Range": "items 100-19999/50000"}),
+            WithHeaders({"Content-Range": "bytes 100-9999/50000"}),
+            WithHeaders({"Content-Length": "100000000000"}),
+            WithHeaders({"Content-Length": "5"}),
+            Status(500),
+            Status(502, body=b"<html>"),
+        ],
+        ids=_label,
+    )
+    def test_are_tried_once_more(self, origin: Origin, fault: Fault) -> None:
+        origin.fail("/a.tif", fault)
+        assert read(origin).data == DATA[100:20_000]
+        assert len(origin.requests) == 2
+        origin.fail("/a.tif", fault, times=2)
+        with pytest.raises(SourceProtocolError, match=r"/a\.tif: "):
+            read(origin)
+        assert len(origin.requests) == 4
+
+    @pytest.mark.parametrize(
+        ("fault", "kind"),
+        [
+            (faults.ignore_range, SourceProtocolError),
+            (Status(200, {"Content-Type": "text/html"}, b"<html>"), SourceProtocolError),
+            (Status(204), SourceProtocolError),
+            (Status(304), SourceProtocolError),
+            (Status(400), SourceProtocolError),
+            (Status(302), SourceProtocolError),
+            (Status(401), SourceForbidden),
+            (Status(403), SourceForbidden),
+            (Status(404), SourceNotFound),
+            (Status(410), SourceNotFound),
+            (Status(412), SourceChanged),
+            (Status(416), SourceProtocolError),
+            *[(Raw(garbage), SourceProtocolError) for garbage in GARBAGE],
+        ],
+        ids=_label,
+    )
+    def test_are_final(self, origin: Origin, fault: Fault, kind: type[SourceError]) -> None:
+        origin.fail("/a.tif", fault)
+        with pytest.raises(kind, match=r"/a\.tif: "):
+            read(origin)
+        assert len(origin.requests) == 1
+
+    def test_of_a_200_nothing_is_read(self, origin: Origin) -> None:
+        origin.put("/a.tif", bytes(30_000_000))
+        origin.fail("/a.tif", faults.ignore_range)
+        with pytest.raises(SourceProtocolError, match="ignores ranges"):
+            read(origin)
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_a_busy_origin_is_asked_once_more_and_says_when_to_come_back(self, origin: Origin, status: int) -> None:
+        origin.fail("/a.tif", Status(status, {"Retry-After": "3600"}))
+        assert read(origin).data == DATA[100:20_000]
+        origin.fail("/a.tif", Status(status, {"Retry-After": "3600"}), times=2)
+        with pytest.raises(SourceBusy) as caught:
+            read(origin)
+        assert caught.value.retry_after_s == 3600
+
+    def test_retry_after_may_be_a_date_or_nonsense(self, origin: Origin) -> None:
+        date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+        for text, low, high in ((date, 3500, 3600), ("Sun, 06 Nov 1994 08:49:37 GMT", 0, 0), ("9" * 30, None, None)):
+            origin.fail("/a.tif", Status(503, {"Retry-After": text}))
+            with pytest.raises(SourceBusy) as caught:
+                read(origin, retries=0)
+            found = caught.value.retry_after_s
+            assert found is None if low is None or high is None else found is not None and low <= found <= high
+
+
+class TestChange:
+    def test_of_the_strong_etag_is_a_412(self, origin: Origin) -> None:
+        old = version_of(origin)
+        origin.put("/a.tif", DATA[::-1])
+        with pytest.raises(SourceChanged, match="412"):
+            read(origin, old)
+
+    @pytest.mark.parametrize("etag", ["weak", "none"])
+    def test_of_another_sign_is_seen_in_the_reply(self, origin: Origin, etag: str) -> None:
+        origin.put("/a.tif", DATA, etag=etag)
+        old = version_of(origin)
+        read(origin, old)
+        origin.put("/a.tif", DATA[::-1], etag=etag, modified=1_700_000_001)
+        with pytest.raises(SourceChanged):
+            read(origin, old)
+
+    def test_is_seen_at_an_origin_that_ignores_if_match(self, origin: Origin) -> None:
+        old = version_of(origin)
+        origin.fail("/a.tif", WithHeaders({"ETag": '"other"'}))
+        with pytest.raises(SourceChanged):
+            read(origin, old)
+
+    def test_of_the_size_under_the_same_etag(self, origin: Origin) -> None:
+        origin.put("/a.tif", DATA, etag='"v"')
+        old = version_of(origin)
+        origin.put("/a.tif", DATA[:10_000], etag='"v"')
+        with pytest.raises(SourceChanged):
+            read(origin, old)
+        origin.put("/a.tif", DATA[:10], etag='"v"')
+        with pytest.raises(SourceChanged, match="416"):
+            read(origin, old)
+
+
+class TestBrokenConnections:
+    @pytest.mark.parametrize("fault", [HangUp(), HangUp(reset=True), Cut(5000, reset=True)], ids=_label)
+    def test_are_tried_once_more(self, origin: Origin, fault: Fault) -> None:
+        origin.fail("/a.tif", fault)
+        assert read(origin).data == DATA[100:20_000]
+        origin.fail("/a.tif", fault, times=2)
+        with pytest.raises(SourceUnreachable):
+            read(origin)
+        assert len(origin.requests) == 4
+
+    @pytest.mark.parametrize("fault", [HangUp(), HangUp(reset=True)], ids=_label)
+    def test_stale_ones_of_the_pool_are_invisible(self, origin: Origin, fault: Fault) -> None:
+        source = open_source(f"{origin.url}/a.tif", SourceOptions(retries=0))
+        source.read(WANTED)
+        origin.fail("/a.tif", fault)
+        assert source.read(WANTED).data == DATA[100:20_000]
+        source.close()
+
+    def test_many_stale_ones_at_once_are_invisible(self, origin: Origin) -> None:
+        source = open_source(f"{origin.url}/a.tif", SourceOptions(retries=0, pool_size=16))
+        with ThreadPoolExecutor(16) as pool:
+            barrier = threading.Barrier(16)
+
+            def read_together(_: int) -> bytes:
+                barrier.wait()
+                return source.read(WANTED).data
+
+            for _ in range(3):
+                assert set(pool.map(read_together, range(16))) == {DATA[100:20_000]}
+                origin.fail("/a.tif", HangUp())
+        source.close()
+
+    def test_refused(self) -> None:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))  # bound but not listening: a connection is refused
+            source = open_source(f"http://127.0.0.1:{taken.getsockname()[1]}/a.tif")
+            with pytest.raises(SourceUnreachable, match="no connection"):
+                source.version()
+
+    def test_unknown_host(self) -> None:
+        source = open_source("http://imagery.invalid/a.tif", SourceOptions(retries=0))
+        with pytest.raises(SourceUnreachable, match="host name"):
+            source.version()
+
+    def test_tls_to_a_server_without(self, origin: Origin) -> None:
+        source = open_source(f"https://{origin.host}/a.tif")
+        with pytest.raises(SourceUnreachable):
+            source.version()
+        source.close()
+
+    def test_a_host_that_no_request_can_name(self) -> None:
+        for url in ("http://a..b/x.tif", f"http://{'a' * 70}.invalid/x.tif", "http://*/x.tif"):
+            with pytest.raises(SourceError):
+                open_source(url).version()
+
+
+class TestSlowness:
+    @pytest.mark.parametrize("fault", [Drip(), Drip(with_header=True), faults.hang], ids=_label)
+    def test_ends_at_the_budget(self, origin: Origin, fault: Fault) -> None:
+        origin.fail("/a.tif", fault)
+        with pytest.raises(SourceTimeout, match="in time"):
+            read(origin, total_timeout_s=0.3)
+        assert len(origin.requests) == 1
+
+    def test_ends_at_the_callers_deadline(self, origin: Origin) -> None:
+        origin.fail("/a.tif", Drip())
+        source = open_source(f"{origin.url}/a.tif")
+        with pytest.raises(SourceTimeout):
+            source.read(WANTED, deadline_s=monotonic() + 0.3)
+        with pytest.raises(SourceTimeout):
+            source.read(WANTED, deadline_s=monotonic() - 1)
+        source.close()
+        assert len(origin.requests) == 1
+
+    def test_of_silence_ends_at_the_read_timeout(self, origin: Origin) -> None:
+        origin.fail("/a.tif", faults.hang)
+        with pytest.raises(SourceTimeout):
+            read(origin, read_timeout_s=0.2, total_timeout_s=600.0)
+
+    def test_no_other_try_without_time_for_it(self, origin: Origin) -> None:
+        origin.fail("/a.tif", Status(503, {"Retry-After": "1"}), times=2)
+        source = open_source(f"{origin.url}/a.tif")
+        with pytest.raises((SourceBusy, SourceTimeout)):
+            source.read(WANTED, deadline_s=monotonic() + 0.04)
+        source.close()
+
+
+class TestRedirects:
+    @pytest.fixture
+    def other(self) -> Iterator[Origin]:
+        with Origin() as running:
+            running.put("/b.tif", DATA)
+            yield running
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_within_the_origin_are_followed_with_credentials(self, origin: Origin, status: int) -> None:
+        origin.put("/b c.tif", DATA)
+        for location in ("/b%20c.tif", "b c.tif", f"{origin.url}/b%20c.tif", f"//{origin.host}/b%20c.tif"):
+            origin.fail("/a.tif", redirect(location, status))
+            assert read(origin, bearer_token="hush").data == DATA[100:20_000]
+            assert origin.requests[-1].headers["authorization"] == "Bearer hush"
+            assert origin.requests[-1].range == (100, 20_000)
+
+    def test_to_another_host_are_refused(self, origin: Origin, other: Origin) -> None:
+        origin.fail("/a.tif", redirect(f"{other.url}/b.tif?signature=hush"))
+        with pytest.raises(SourceProtocolError, match=r"redirects to .*127\.0\.0\.1") as caught:
+            read(origin)
+        assert "hush" not in str(caught.value)
+        assert not other.requests
+
+    def test_to_a_configured_host_go_without_credentials(self, origin: Origin, other: Origin) -> None:
+        origin.fail("/a.tif", redirect(f"http://me:word@{other.host}/b.tif"))
+        assert read(origin, redirect_hosts=("127.0.0.1",), bearer_token="hush").data == DATA[100:20_000]
+        assert origin.requests[0].headers["authorization"] == "Bearer hush"
+        assert "authorization" not in other.requests[0].headers
+
+    @pytest.mark.parametrize(
+        "location", ["file:///etc/passwd", "ftp://127.0.0.1/a", "http://[bad/", "https://127.0.0.1:x/"]
+    )
+    def test_to_odd_places_are_refused(self, origin: Origin, location: str) -> None:
+        origin.fail("/a.tif", redirect(location))
+        with pytest.raises(SourceError):
+            read(origin, redirect_hosts=("127.0.0.1",))
+
+    def test_in_a_circle_end(self, origin: Origin) -> None:
+        origin.fail("/a.tif", redirect("/a.tif"), times=9)
+        with pytest.raises(SourceProtocolError, match="more than 3 redirects"):
+            read(origin)
+        assert len(origin.requests) == 4
+
+
+def test_64_threads_read_while_the_origin_stumbles(origin: Origin) -> None:
+    source: Source = open_source(f"{origin.url}/a.tif", SourceOptions(retries=2, pool_size=64))
+    origin.fail("/a.tif", HangUp(reset=True), times=1)
+    origin.fail("/a.tif", Status(500), times=1)
+    ranges = [ByteRange(start, start + 999) for start in range(256)]
+    with ThreadPoolExecutor(64) as pool:
+        found = list(pool.map(lambda wanted: source.read(wanted).data, ranges))
+    assert found == [DATA[wanted.start : wanted.stop] for wanted in ranges]
+    source.close()

@@ -1,0 +1,72 @@
+"""An S3 store on 127.0.0.1: moto's server in a process of its own.
+
+It honours ranges and If-Match; signatures are not checked.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from cogread.sources import SourceOptions
+
+_SERVE = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A running store with one bucket."""
+
+    endpoint_url: str
+    client: Any
+    """A boto3 client, for tests to fill the bucket with and to compare with."""
+
+    bucket: str = "imagery"
+
+    @property
+    def options(self) -> SourceOptions:
+        """How cogread reaches it."""
+        return SourceOptions(
+            endpoint_url=self.endpoint_url, region="us-east-1", access_key_id="test", secret_access_key="test"
+        )
+
+    def put(self, key: str, data: bytes) -> str:
+        """Store an object; its URI."""
+        self.client.put_object(Bucket=self.bucket, Key=key, Body=data)
+        return f"s3://{self.bucket}/{key}"
+
+
+@contextmanager
+def running_store() -> Iterator[Store]:
+    """Start the server, and end it afterwards (it lives as long as its standard input)."""
+    command = [sys.executable, "-c", _SERVE]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        endpoint_url = f"http://127.0.0.1:{int(process.stdout.readline())}"
+        client = boto3.client(
+            "s3",
+            endpoint_url=endpoint_url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(response_checksum_validation="when_required"),
+        )
+        store = Store(endpoint_url, client)
+        client.create_bucket(Bucket=store.bucket)
+        yield store
+        client.close()
+        process.terminate()
