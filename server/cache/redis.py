@@ -23,7 +23,6 @@ from server.cache.breaker import Breaker, Trouble
 from server.cache.seal import seal, unseal
 
 TIMEOUT_S = 0.4
-"""For a connection, for each reply, and for the wait until another thread is done with its connection."""
 
 CONNECTIONS = 8
 """Of one worker. Calls take well below a millisecond, so 32 threads share them; small plans allow 20 for the fleet."""
@@ -54,18 +53,23 @@ def make(url: str, tls_verify: bool) -> "RedisCache":
 class RedisCache:
     """A `Cache` in Redis. Connections are made at the first call in each process, so never shared over a fork."""
 
-    def __init__(self, url: str, tls_verify: bool = True, breaker_pause_s: float = 2.0) -> None:
+    def __init__(
+        self, url: str, tls_verify: bool = True, *, timeout_s: float = TIMEOUT_S, breaker_pause_s: float = 2.0
+    ) -> None:
         """Read the URL.
 
         Args:
             url: `redis://`, `rediss://` or `unix://`, as redis-py reads it.
             tls_verify: False accepts any certificate of a `rediss://` server.
+            timeout_s: for a connection, for each reply, and for the wait until another thread is done with its
+                connection.
             breaker_pause_s: how long Redis is left alone after a failure.
 
         Raises:
             ValueError: the URL cannot be read; the message does not hold it.
         """
-        self._options = _options(url, tls_verify)
+        self._options = _options(url, tls_verify, timeout_s)
+        self._timeout_s = timeout_s
         self._display = _display(url)
         self._url = url
         self._breaker = Breaker("redis", log, breaker_pause_s)
@@ -122,7 +126,7 @@ class RedisCache:
 
     def _call(self, use: _Use, command: Callable[[Any], T], otherwise: T) -> T:
         """Run the command; whatever goes wrong, the answer is `otherwise`."""
-        if not self._connections.acquire(timeout=TIMEOUT_S):
+        if not self._connections.acquire(timeout=self._timeout_s):
             return otherwise
         try:
             return self._guarded(use, command, otherwise)
@@ -150,14 +154,14 @@ class RedisCache:
         return self._clients.get(pid) or self._clients.setdefault(pid, redis.Redis.from_url(self._url, **self._options))
 
 
-def _options(url: str, tls_verify: bool) -> dict[str, Any]:
+def _options(url: str, tls_verify: bool, timeout_s: float) -> dict[str, Any]:
     """What redis-py shall do beside what the URL says.
 
     RESP 2 and no driver info save each new connection three round trips.
     """
     options: dict[str, Any] = {
-        "socket_timeout": TIMEOUT_S,
-        "socket_connect_timeout": TIMEOUT_S,
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
         "driver_info": None,
