@@ -1,5 +1,6 @@
 """What every cache does, on every implementation."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -101,10 +102,14 @@ class TestMemoryCache(CacheConformance):
 
 class TestRedisCache(CacheConformance):
     @pytest.fixture(params=["url", "socket_url"])
-    def cache(self, redis_server: RedisServer, request: pytest.FixtureRequest) -> Cache:
+    def redis_cache(self, redis_server: RedisServer, request: pytest.FixtureRequest) -> Iterator[RedisCache]:
         cache = RedisCache(getattr(redis_server, request.param), timeout_s=10)
-        request.addfinalizer(cache.close)
-        return cache
+        yield cache
+        cache.close()
+
+    @pytest.fixture
+    def cache(self, redis_cache: RedisCache) -> Cache:
+        return redis_cache
 
 
 def test_a_cache_is_opened_by_its_scheme(redis_server: RedisServer) -> None:
