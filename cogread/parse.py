@@ -5,8 +5,9 @@ directories. It never reads. Where the bytes come from (a file, a cache of block
 `drive` is the loop for callers who have a function that reads.
 
 Nothing in a file is believed before it is checked against the size of the file. A count allocates nothing: values are
-loaded only for the tags in `_LOADED`, and only up to a bound; of all others, above all of the tile index, an entry
-keeps the place. Directories that were seen are not read again, which ends loops.
+loaded only for the tags in `_LOADED`, and only up to a bound; of the others, above all of the tile index, an entry
+keeps the place. Tags that are not known and second entries of a tag cost nothing. One budget bounds all that is asked
+for, since entries may share their values. A directory that is met again is an error, which ends loops.
 """
 
 import struct
@@ -28,7 +29,11 @@ MAX_ENTRIES: Final = 4096
 MAX_VALUE_BYTES: Final = 512 << 10
 """Largest value that is loaded with its directory: 65,535 bands of 8 bytes."""
 
-_LOADED: Final = frozenset(Tag) - {
+MAX_HEADER_BYTES: Final = 16 << 20
+"""Most that is asked for in all: 40 directories of 65,535 bands."""
+
+_KNOWN: Final = frozenset(Tag)
+_LOADED: Final = _KNOWN - {
     Tag.TILE_OFFSETS,
     Tag.TILE_BYTE_COUNTS,
     Tag.STRIP_OFFSETS,
@@ -42,7 +47,7 @@ _LOADED: Final = frozenset(Tag) - {
 class Entry:
     """One field of a directory: its values, or the place where they are."""
 
-    tag: int
+    tag: Tag
     type: FieldType
     count: int
     """Number of values."""
@@ -139,7 +144,7 @@ def parse(size_bytes: int) -> Steps[tuple[Directory, ...]]:
         size_bytes: size of the whole file.
 
     Returns:
-        The directories in the order of the chain, then the SubIFDs.
+        The directories in the order of the chain, then the SubIFDs. Like GDAL, no chain is followed from a SubIFD.
 
     Raises:
         FormatError: not a TIFF, or a damaged one.
@@ -150,7 +155,8 @@ def parse(size_bytes: int) -> Steps[tuple[Directory, ...]]:
     if not parser.found:
         raise FormatError("no IFD")
     for offset in parser.found[0].integers(Tag.SUB_IFDS):
-        yield from parser.chain(offset)
+        if offset != 0 and not parser.has_met(offset):
+            yield from parser.directory(offset)
     return tuple(parser.found)
 
 
@@ -182,64 +188,63 @@ class _Parser:
     def __init__(self, size_bytes: int, order: ByteOrder, layout: Layout) -> None:
         self.size_bytes, self.order, self.layout = size_bytes, order, layout
         self.found: list[Directory] = []
-        self._seen: set[int] = set()
+        self._met: set[int] = set()
+        self._budget_bytes = MAX_HEADER_BYTES
+
+    def has_met(self, offset: int) -> bool:
+        """Whether the directory at `offset` was parsed already."""
+        return offset in self._met
 
     def chain(self, offset: int) -> Steps[None]:
         """Parse the directory at `offset` and its successors."""
         while offset != 0:
-            if offset in self._seen:
+            if self.has_met(offset):
                 raise FormatError(f"IFD {len(self.found)} at byte {offset}: met before, the chain is a loop")
-            if len(self.found) == MAX_DIRECTORIES:
-                raise FormatError(f"more than {MAX_DIRECTORIES} IFDs")
-            self._seen.add(offset)
-            offset = yield from self._directory(offset)
+            offset = yield from self.directory(offset)
 
-    def _directory(self, offset: int) -> Steps[int]:
+    def directory(self, offset: int) -> Steps[int]:
         """Parse one directory; returns the offset of the next."""
         layout, where = self.layout, f"IFD {len(self.found)} at byte {offset}"
+        if len(self.found) == MAX_DIRECTORIES:
+            raise FormatError(f"{where}: wanted at most {MAX_DIRECTORIES} IFDs")
+        self._met.add(offset)
         start = offset + layout.entry_count_bytes
-        head = yield self._within(offset, layout.entry_count_bytes, where)
+        head = yield from self._load(offset, layout.entry_count_bytes, where)
         (count,) = struct.unpack(self.order + layout.entry_count, head)
         if not 0 < count <= MAX_ENTRIES:
             raise FormatError(f"{where}: {count} entries, wanted 1 to {MAX_ENTRIES}")
-        table = yield self._within(start, count * layout.entry_bytes + layout.offset_bytes, where)
+        table = yield from self._load(start, count * layout.entry_bytes + layout.offset_bytes, where)
         entries: dict[int, Entry] = {}
-        for number in range(count):
-            entry = yield from self._entry(table, number * layout.entry_bytes, where)
-            if entry is not None:
-                entries.setdefault(entry.tag, entry)
+        for at in range(0, count * layout.entry_bytes, layout.entry_bytes):
+            tag, kind = struct.unpack_from(self.order + "HH", table, at)
+            # "Readers should skip over fields containing an unexpected field type" (TIFF 6.0 §2). Of two entries with
+            # the same tag the first counts, as in libtiff.
+            if tag in _KNOWN and kind in FIELD_BYTES and tag not in entries:
+                entries[tag] = yield from self._entry(Tag(tag), FieldType(kind), table, at + 4, where)
         self.found.append(Directory(len(self.found), offset, self.order, layout, entries))
         (following,) = struct.unpack_from(self.order + layout.offset, table, count * layout.entry_bytes)
         return int(following)
 
-    def _entry(self, table: bytes, at: int, where: str) -> Steps[Entry | None]:
-        """Parse one entry; None for a type that is not known ("readers should skip", TIFF 6.0 §2)."""
+    def _entry(self, tag: Tag, kind: FieldType, table: bytes, at: int, where: str) -> Steps[Entry]:
+        """Parse an entry from its count on, which is at `at` in the table."""
         layout = self.layout
-        tag, type_number, count = struct.unpack_from(f"{self.order}HH{layout.offset}", table, at)
-        try:
-            kind = FieldType(type_number)
-        except ValueError:
-            return None
-        size, at = count * FIELD_BYTES[kind], at + 4 + layout.offset_bytes
+        (count,) = struct.unpack_from(self.order + layout.offset, table, at)
+        size, at = count * FIELD_BYTES[kind], at + layout.offset_bytes
         if size <= layout.offset_bytes:
             return Entry(tag, kind, count, table[at : at + size], None)
         (offset,) = struct.unpack_from(self.order + layout.offset, table, at)
-        loaded = tag in _LOADED
-        if not loaded and offset + size > self.size_bytes:
-            return Entry(tag, kind, count, None, ByteRange(offset, offset + size))  # judged when it is wanted
-        place = self._within(offset, size, f"{where}: {_name(tag)}")
-        if loaded and size > MAX_VALUE_BYTES:
-            raise FormatError(f"{where}: {_name(tag)} of {size} bytes, wanted at most {MAX_VALUE_BYTES}")
-        return Entry(tag, kind, count, (yield place) if loaded else None, place)
+        place = ByteRange(offset, offset + size)
+        if tag not in _LOADED:
+            return Entry(tag, kind, count, None, place)  # judged when it is wanted
+        if size > MAX_VALUE_BYTES:
+            raise FormatError(f"{where}: {tag.name} of {size} bytes, wanted at most {MAX_VALUE_BYTES}")
+        return Entry(tag, kind, count, (yield from self._load(offset, size, f"{where}: {tag.name}")), place)
 
-    def _within(self, start: int, size: int, where: str) -> ByteRange:
+    def _load(self, start: int, size: int, where: str) -> Steps[bytes]:
+        """Ask for bytes, if they are within the file and the budget."""
         if start + size > self.size_bytes:
             raise FormatError(f"{where}: the bytes [{start}, {start + size}) are beyond the file's {self.size_bytes}")
-        return ByteRange(start, start + size)
-
-
-def _name(tag: int) -> str:
-    try:
-        return Tag(tag).name
-    except ValueError:
-        return f"tag {tag}"
+        self._budget_bytes -= size
+        if self._budget_bytes < 0:
+            raise FormatError(f"{where}: the header is larger than {MAX_HEADER_BYTES} bytes")
+        return (yield ByteRange(start, start + size))
