@@ -2,7 +2,8 @@
 
 Which directory is what follows GDAL (frmts/gtiff/gtiffdataset_read.cpp, `ScanDirectories`): the first is the full
 resolution; those that NewSubfileType calls reduced are its overviews if they have as many bands; masks are told by that
-tag alone, never by their codec, and belong to the level of their size; anything else is another page and left aside.
+tag alone, never by their codec, and belong to the level of their size; anything else is another page and left aside. So
+are overviews of a kind that is not read, such as thumbnails in strips: the image is whole without them.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ MAX_SIDE: Final = 2**31 - 1
 """GDAL's rasters are counted in int32."""
 MAX_TILE_BYTES: Final = 256 << 20
 """Largest decoded tile; what is larger is no tile for a map."""
+MAX_TILES: Final = 2**31 - 1
+"""GDAL's blocks are counted in int32 too."""
 MAX_LEVELS: Final = 31
 
 
@@ -126,23 +129,36 @@ def build_cog(directories: Sequence[Directory], version: Version) -> Cog:
     first, *others = directories
     full = build_image(first)
     overviews: list[Image] = []
-    masks: dict[tuple[int, int], Image] = {}
+    masks: dict[tuple[int, int], Directory] = {}
     for directory in others:
         kind = Subfile(directory.integer(Tag.NEW_SUBFILE_TYPE, 0) & 0b111)
         if not kind & (Subfile.REDUCED | Subfile.MASK):
             continue
-        image = build_image(directory)
-        size = (image.width, image.height)
         if kind & Subfile.MASK:
-            masks.setdefault(size, image)
-        elif image.samples == full.samples and image.width <= full.width and image.height <= full.height:
+            masks.setdefault(_size(directory), directory)
+            continue
+        try:
+            image = build_image(directory)
+        except UnsupportedFormat:
+            continue
+        if image.samples == full.samples and image.width <= full.width and image.height <= full.height:
             overviews.append(image)
     overviews.sort(key=lambda image: (image.width, image.height), reverse=True)
     if len(overviews) >= MAX_LEVELS:
         raise FormatError(f"{len(overviews)} overviews, wanted fewer than {MAX_LEVELS}")
-    levels = tuple(Level(image, masks.get((image.width, image.height))) for image in (full, *overviews))
+    levels = tuple(Level(image, _mask(image, masks)) for image in (full, *overviews))
     nodata = first.text(Tag.GDAL_NODATA)
     return Cog(version, levels, georeference(first, full.width, full.height), nodata.strip() if nodata else None)
+
+
+def _mask(image: Image, masks: dict[tuple[int, int], Directory]) -> Image | None:
+    """The mask of an image; None without one, or if GDAL would not take it for one because of its samples."""
+    directory = masks.get((image.width, image.height))
+    if directory is None:
+        return None
+    mask = build_image(directory)
+    is_mask = mask.bits in (1, 8) and mask.sample_format == SampleFormat.UINT and mask.samples in (1, image.samples)
+    return mask if is_mask else None
 
 
 def build_image(directory: Directory) -> Image:
@@ -153,18 +169,18 @@ def build_image(directory: Directory) -> Image:
         FormatError: a value is missing or out of bounds.
     """
     where = directory.where
-    samples = _bounded(directory, Tag.SAMPLES_PER_PIXEL, 1, 65535, 1)
     if Tag.TILE_WIDTH not in directory.entries:
         raise UnsupportedFormat(
             f"{where}: the image is in strips, wanted tiles; `gdal_translate -of COG in.tif out.tif` makes them"
         )
+    width, height = _size(directory)
     image = Image(
         directory=directory,
-        width=_bounded(directory, Tag.IMAGE_WIDTH, 1, MAX_SIDE),
-        height=_bounded(directory, Tag.IMAGE_LENGTH, 1, MAX_SIDE),
+        width=width,
+        height=height,
         tile_width=_bounded(directory, Tag.TILE_WIDTH, 1, MAX_SIDE),
         tile_height=_bounded(directory, Tag.TILE_LENGTH, 1, MAX_SIDE),
-        samples=samples,
+        samples=_bounded(directory, Tag.SAMPLES_PER_PIXEL, 1, 65535, 1),
         bits=_same(directory, Tag.BITS_PER_SAMPLE, 1),
         sample_format=_same(directory, Tag.SAMPLE_FORMAT, SampleFormat.UINT),
         photometric=directory.integer(Tag.PHOTOMETRIC, Photometric.MINISBLACK),
@@ -181,7 +197,14 @@ def build_image(directory: Directory) -> Image:
         raise FormatError(f"{where}: SAMPLE_FORMAT {image.sample_format}, wanted 1 to 6")
     if image.tile_bytes > MAX_TILE_BYTES:
         raise UnsupportedFormat(f"{where}: a tile of {image.tile_bytes} bytes, wanted at most {MAX_TILE_BYTES}")
+    tiles = image.tiles_across * image.tiles_down * image.planes
+    if tiles > MAX_TILES:
+        raise FormatError(f"{where}: {tiles} tiles, wanted at most {MAX_TILES}")
     return image
+
+
+def _size(directory: Directory) -> tuple[int, int]:
+    return _bounded(directory, Tag.IMAGE_WIDTH, 1, MAX_SIDE), _bounded(directory, Tag.IMAGE_LENGTH, 1, MAX_SIDE)
 
 
 def _bounded(directory: Directory, tag: Tag, least: int, most: int, default: int | None = None) -> int:
