@@ -7,10 +7,10 @@ tile is, as byte ranges of a few bytes. A reader that caches aligned blocks ther
 import struct
 
 from cogread.byterange import ByteRange
-from cogread.errors import FormatError, TileDamaged, TileOutOfRange
+from cogread.errors import TileDamaged, TileOutOfRange
 from cogread.image import Image
 from cogread.parse import Entry, Steps
-from cogread.tags import FIELD_BYTES, UNSIGNED, ByteOrder, Tag
+from cogread.tags import FIELD_BYTES, UNSIGNED, ByteOrder
 
 
 def tile_number(image: Image, col: int, row: int, plane: int = 0) -> int:
@@ -36,19 +36,23 @@ def locate(image: Image, number: int, size_bytes: int) -> Steps[ByteRange | None
         size_bytes: size of the file.
 
     Returns:
-        The tile's bytes; None for a sparse tile, one that is not stored.
+        The tile's bytes; None for a sparse tile, which is not stored: its count is 0, or the index ends before it.
 
     Raises:
-        TileDamaged: the index or the tile is outside of the file, or the tile is larger than a tile can be.
+        TileDamaged: the index or the tile is outside of the file, the tile is larger than a tile can be, or one of the
+            two arrays knows the tile and the other ends before it.
     """
     order = image.directory.order
     where = f"{image.directory.where}: tile {number}"
-    if number >= image.counts.count or number >= image.offsets.count:
-        return None
     count = yield from _value(image.counts, number, order, size_bytes, where)
     if count == 0:
         return None
     offset = yield from _value(image.offsets, number, order, size_bytes, where)
+    if count is None or offset is None:
+        if not count and not offset:
+            return None
+        short = image.counts if count is None else image.offsets
+        raise TileDamaged(f"{where}: {short.tag.name} has only {short.count} values")
     if count > largest_tile(image):
         raise TileDamaged(f"{where}: {count} bytes, wanted at most {largest_tile(image)}")
     if offset < 8 or offset + count > size_bytes:
@@ -57,21 +61,27 @@ def locate(image: Image, number: int, size_bytes: int) -> Steps[ByteRange | None
 
 
 def largest_tile(image: Image) -> int:
-    """Bytes that a stored tile can have at most: no codec doubles its input, and small tiles carry tables."""
-    return 2 * image.tile_bytes + 65536
+    """Bytes that a stored tile can have at most, so that a lying index does not read half of the file.
+
+    No codec doubles its input, but CCITT's, which make up to six bits of one; small tiles carry tables, and padding.
+    """
+    return (8 if image.bits == 1 else 2) * image.tile_bytes + (1 << 20)
 
 
-def _value(entry: Entry, number: int, order: ByteOrder, size_bytes: int, where: str) -> Steps[int]:
+def _value(entry: Entry, number: int, order: ByteOrder, size_bytes: int, where: str) -> Steps[int | None]:
+    """One value of an array of the index, None beyond its end."""
+    if number >= entry.count:
+        return None
     code = UNSIGNED.get(entry.type)
     if code is None:
-        raise FormatError(f"{where}: {Tag(entry.tag).name} is of type {entry.type.name}, wanted SHORT, LONG or LONG8")
+        raise TileDamaged(f"{where}: {entry.tag.name} is of type {entry.type.name}, wanted SHORT, LONG or LONG8")
     width = FIELD_BYTES[entry.type]
     if entry.data is not None:
         return int(struct.unpack_from(order + code, entry.data, number * width)[0])
     if entry.place is None:
-        raise FormatError(f"{where}: {Tag(entry.tag).name} has no place")
+        raise TileDamaged(f"{where}: {entry.tag.name} has no place")
     start = entry.place.start + number * width
     if start + width > size_bytes:
-        raise TileDamaged(f"{where}: its {Tag(entry.tag).name} at byte {start} is beyond the file's {size_bytes}")
+        raise TileDamaged(f"{where}: its {entry.tag.name} at byte {start} is beyond the file's {size_bytes}")
     data = yield ByteRange(start, start + width)
     return int(struct.unpack(order + code, data)[0])
