@@ -6,6 +6,7 @@ transform always speaks of the corner of a pixel, so PixelIsPoint files are move
 
 from dataclasses import dataclass
 from enum import IntEnum
+from math import isfinite
 from typing import Final
 
 from cogread.parse import Directory
@@ -32,6 +33,7 @@ class GeoKey(IntEnum):
 
 PROJECTED: Final = 1
 PIXEL_IS_POINT: Final = 2
+_KEYS: Final = frozenset(GeoKey)
 _EPSG: Final = range(1024, 32767)
 """GeoTIFF 1.1 §7.3: 32767 is user-defined, what lies outside is private or reserved."""
 
@@ -45,9 +47,11 @@ class Georeference:
     name: str | None
     """What the file calls its CRS."""
     transform: Geotransform | None
-    """None: not georeferenced, or by ground control points."""
+    """None: not georeferenced, or by ground control points, or by numbers that lead nowhere (NaN, a flat matrix)."""
     bounds: Bounds | None
     """The image's; None as `transform`."""
+    is_point: bool = False
+    """Whether the file's own coordinates are those of pixel centres (PixelIsPoint); `transform` is of corners."""
 
 
 def georeference(directory: Directory, width: int, height: int) -> Georeference:
@@ -57,15 +61,17 @@ def georeference(directory: Directory, width: int, height: int) -> Georeference:
         FormatError: a field is of a type that it cannot have.
     """
     keys = _geo_keys(directory)
-    transform = _transform(directory, is_point=keys.get(GeoKey.RASTER_TYPE) == PIXEL_IS_POINT)
-    if transform is None and directory.floats(Tag.MODEL_TIEPOINT):
-        return Georeference(None, None, None, None)  # the keys are those of the ground control points
-    return Georeference(
-        epsg=_epsg(keys),
-        name=_name(keys),
-        transform=transform,
-        bounds=_bounds(transform, width, height) if transform else None,
-    )
+    is_point = keys.get(GeoKey.RASTER_TYPE) == PIXEL_IS_POINT
+    transform = _transform(directory, is_point=is_point)
+    if transform is None:
+        if directory.floats(Tag.MODEL_TIEPOINT):
+            return Georeference(None, None, None, None)  # the keys are those of the ground control points
+        return Georeference(_epsg(keys), _name(keys), None, None)
+    bounds = _bounds(transform, width, height)
+    is_sound = all(isfinite(number) for number in bounds) and _is_invertible(transform)
+    if not is_sound:
+        return Georeference(_epsg(keys), _name(keys), None, None)
+    return Georeference(_epsg(keys), _name(keys), transform, bounds, is_point)
 
 
 def _geo_keys(directory: Directory) -> dict[int, int | str]:
@@ -74,12 +80,10 @@ def _geo_keys(directory: Directory) -> dict[int, int | str]:
     if len(directory_values) < 4:
         return {}
     ascii_params = directory.raw(Tag.GEO_ASCII_PARAMS) or b""
+    number = min(directory_values[3], len(directory_values) // 4 - 1)
+    rows = (directory_values[at : at + 4] for at in range(4, 4 + 4 * number, 4))
     keys: dict[int, int | str] = {}
-    for at in range(4, 4 + 4 * directory_values[3], 4):
-        entry = directory_values[at : at + 4]
-        if len(entry) < 4:
-            break
-        key, place, count, value = entry
+    for key, place, count, value in {row[0]: row for row in rows if row[0] in _KEYS}.values():
         if place == 0:
             keys[key] = value
         elif place == Tag.GEO_ASCII_PARAMS:
@@ -120,11 +124,12 @@ def _transform(directory: Directory, *, is_point: bool) -> Geotransform | None:
     if is_point:
         x0, dx, rx, y0, ry, dy = result
         result = (x0 - (dx + rx) / 2, dx, rx, y0 - (ry + dy) / 2, ry, dy)
-    return result if all(_is_finite(number) for number in result) else None
+    return result
 
 
-def _is_finite(number: float) -> bool:
-    return number - number == 0
+def _is_invertible(transform: Geotransform) -> bool:
+    _, dx, rx, _, ry, dy = transform
+    return dx * dy - rx * ry != 0
 
 
 def _bounds(transform: Geotransform, width: int, height: int) -> Bounds:

@@ -1,0 +1,243 @@
+"""Tiles of any codec -> one-tile GeoTIFFs around the untouched bytes.
+
+The directory says of the tile what the source's says of the image: how to decode it, what its samples mean, and where
+it lies. ImageWidth and ImageLength are those of the part within the image, so that readers show no padding. The mask's
+tile follows in a directory of its own. Byte order is the source's, for samples, predictors and copied values depend on
+it; the file is always a classic TIFF, which has room for any tile.
+"""
+
+import re
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from cogread.errors import FormatError
+from cogread.geo import Geotransform
+from cogread.image import Cog, Image, Level
+from cogread.parse import MAX_VALUE_BYTES, Directory, Steps
+from cogread.tags import CLASSIC, ByteOrder, Compression, FieldType, Subfile, Tag
+from cogread.wrap.check import check_stored
+from cogread.wrap.tile import Tile, mask_mismatch, valid_size
+
+MEDIA_TYPE: Final = "image/tiff;application=geotiff"
+MAX_METADATA_BYTES: Final = 8 << 20
+
+_UNREADABLE: Final = frozenset({Compression.OLD_JPEG, Compression.JPEG2000})
+"""Codecs that GDAL's TIFF driver does not read."""
+
+_COPIED: Final = (
+    Tag.BITS_PER_SAMPLE,
+    Tag.COMPRESSION,
+    Tag.PHOTOMETRIC,
+    Tag.FILL_ORDER,
+    Tag.SAMPLES_PER_PIXEL,
+    Tag.PLANAR_CONFIGURATION,
+    Tag.T4_OPTIONS,
+    Tag.T6_OPTIONS,
+    Tag.PREDICTOR,
+    Tag.COLOR_MAP,
+    Tag.TILE_WIDTH,
+    Tag.TILE_LENGTH,
+    Tag.EXTRA_SAMPLES,
+    Tag.SAMPLE_FORMAT,
+    Tag.JPEG_TABLES,
+    Tag.YCBCR_SUBSAMPLING,
+    Tag.REFERENCE_BLACK_WHITE,
+    Tag.LERC_PARAMETERS,
+)
+"""What of an image's own directory a reader needs."""
+
+_OF_THE_FILE: Final = (Tag.GEO_KEY_DIRECTORY, Tag.GEO_DOUBLE_PARAMS, Tag.GEO_ASCII_PARAMS, Tag.GDAL_NODATA)
+"""What stands in the first directory and holds for all."""
+
+_VALUE_ITEM: Final = re.compile(rb'<Item\s[^<>]*\brole="(?:scale|offset|unittype|colorinterp)"[^<>]*>[^<>]*</Item>')
+"""The items of GDAL_METADATA that say what a sample's number means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A directory entry to be written, its values in the file's byte order."""
+
+    tag: int
+    type: FieldType
+    count: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An image, and what is the same in the directories of all its tiles."""
+
+    image: Image
+    fields: tuple[Field, ...]
+    transform: Geotransform | None
+    """Of the level; None for masks and what is not georeferenced."""
+    point_shift: float
+    """0.5 where the file's coordinates are those of pixel centres."""
+
+
+def why_not(level: Level) -> str | None:
+    """See `Wrapper.why_not`."""
+    image = level.image
+    if image.compression not in set(Compression):
+        return f"compression {image.compression} is not known"
+    if image.compression in _UNREADABLE:
+        return f"GIS clients do not read {image.compression_name} in TIFF"
+    return mask_mismatch(level)
+
+
+def prepare(cog: Cog, level: Level) -> Steps["TiffWrapping"]:
+    """See `Wrapper.prepare`: reads the values that were left out with the header, and are needed now."""
+    first = cog.full.directory
+    image = level.image
+    own = [*(yield from _copied(image.directory, _COPIED)), *(yield from _copied(first, _OF_THE_FILE))]
+    metadata = yield from _metadata(first)
+    parts = [
+        _Part(
+            image=image,
+            fields=(*own, *metadata),
+            transform=level_transform(cog, image),
+            point_shift=0.5 if cog.geo.is_point else 0.0,
+        )
+    ]
+    if level.mask is not None:
+        subfile = _longs(image.directory.order, Tag.NEW_SUBFILE_TYPE, [Subfile.MASK])
+        parts.append(_Part(level.mask, (subfile, *(yield from _copied(level.mask.directory, _COPIED))), None, 0.0))
+    return TiffWrapping(parts)
+
+
+class TiffWrapping:
+    """Makes the files of one level."""
+
+    def __init__(self, parts: Sequence[_Part]) -> None:
+        self._parts = parts
+        self._order: ByteOrder = parts[0].image.directory.order
+        self._directory_bytes = [
+            len(_directory(self._order, _fields(part, 0, 0, [0] * part.image.planes, [0] * part.image.planes), 0, 0))
+            for part in parts
+        ]
+        self.added_bytes = CLASSIC.header_bytes + sum(self._directory_bytes)
+
+    def wrap(self, tile: Tile) -> bytes:
+        """Make the file of a tile.
+
+        Raises:
+            TileDamaged: the stored bytes are not a tile.
+        """
+        head = [struct.pack(f"{self._order}2sHI", _MAGIC[self._order], 42, CLASSIC.header_bytes)]
+        body: list[bytes] = []
+        at, data_at = CLASSIC.header_bytes, self.added_bytes
+        for part, size, stored in zip(self._parts, self._directory_bytes, (tile.planes, (tile.mask,)), strict=False):
+            offsets, counts = [], []
+            for data in stored:
+                if data is not None:
+                    check_stored(part.image, data, tile.col, tile.row)
+                    body.append(data)
+                counts.append(len(data or b""))
+                offsets.append(data_at if data else 0)
+                data_at += counts[-1]
+            following = 0 if part is self._parts[-1] else at + size
+            head.append(_directory(self._order, _fields(part, tile.col, tile.row, offsets, counts), at, following))
+            at += size
+        return b"".join((*head, *body))
+
+
+_MAGIC: Final[dict[ByteOrder, bytes]] = {"<": b"II", ">": b"MM"}
+
+
+def level_transform(cog: Cog, image: Image) -> Geotransform | None:
+    """The transform of a level: that of the full resolution, its pixels stretched to the same extent."""
+    if cog.geo.transform is None:
+        return None
+    x0, dx, rx, y0, ry, dy = cog.geo.transform
+    across, down = cog.full.width / image.width, cog.full.height / image.height
+    return x0, dx * across, rx * down, y0, ry * across, dy * down
+
+
+def _fields(part: _Part, col: int, row: int, offsets: list[int], counts: list[int]) -> list[Field]:
+    """All entries of the directory of a tile."""
+    order, image = part.image.directory.order, part.image
+    width, height = valid_size(image, col, row)
+    fields = [
+        *part.fields,
+        _longs(order, Tag.IMAGE_WIDTH, [width]),
+        _longs(order, Tag.IMAGE_LENGTH, [height]),
+        _longs(order, Tag.TILE_OFFSETS, offsets),
+        _longs(order, Tag.TILE_BYTE_COUNTS, counts),
+    ]
+    if part.transform is not None:
+        fields += _place(order, part.transform, col * image.tile_width, row * image.tile_height, part.point_shift)
+    return fields
+
+
+def _place(order: ByteOrder, transform: Geotransform, col: int, row: int, shift: float) -> list[Field]:
+    """Where the pixel at (col, row) of a level lies (GeoTIFF 1.1 §7.4)."""
+    x0, dx, rx, y0, ry, dy = transform
+    x, y = x0 + (col + shift) * dx + (row + shift) * rx, y0 + (col + shift) * ry + (row + shift) * dy
+    if rx == ry == 0 and dx > 0 > dy:
+        return [
+            _doubles(order, Tag.MODEL_PIXEL_SCALE, (dx, -dy, 0)),
+            _doubles(order, Tag.MODEL_TIEPOINT, (0, 0, 0, x, y, 0)),
+        ]
+    return [_doubles(order, Tag.MODEL_TRANSFORMATION, (dx, rx, 0, x, ry, dy, 0, y, 0, 0, 0, 0, 0, 0, 0, 1))]
+
+
+def _copied(directory: Directory, tags: Sequence[Tag]) -> Steps[list[Field]]:
+    """Entries as they stand in a directory; integers of BigTIFF's types as LONG."""
+    fields = []
+    for tag in tags:
+        entry = directory.entries.get(tag)
+        if entry is None or entry.count == 0:
+            continue
+        data = entry.data
+        if data is None:
+            if entry.place is None or entry.place.size_bytes > MAX_VALUE_BYTES:
+                raise FormatError(f"{directory.where}: {tag.name} of {entry.count} values is too large")
+            data = yield entry.place
+        if entry.type in (FieldType.LONG8, FieldType.IFD8):
+            fields.append(_longs(directory.order, tag, directory.integers(tag)))
+        else:
+            fields.append(Field(tag, entry.type, entry.count, data))
+    return fields
+
+
+def _metadata(directory: Directory) -> Steps[list[Field]]:
+    """Of GDAL_METADATA what says how a sample's number is to be read: scale, offset, unit and colour."""
+    entry = directory.entries.get(Tag.GDAL_METADATA)
+    if entry is None or entry.count == 0:
+        return []
+    data = entry.data
+    if data is None:
+        if entry.place is None or entry.place.size_bytes > MAX_METADATA_BYTES:
+            raise FormatError(f"{directory.where}: GDAL_METADATA of {entry.count} bytes is too large")
+        data = yield entry.place
+    items = b"".join(_VALUE_ITEM.findall(data))
+    if not items:
+        return []
+    text = b"<GDALMetadata>" + items + b"</GDALMetadata>\0"
+    return [Field(Tag.GDAL_METADATA, FieldType.ASCII, len(text), text)]
+
+
+def _longs(order: ByteOrder, tag: Tag, values: Sequence[int]) -> Field:
+    return Field(tag, FieldType.LONG, len(values), struct.pack(f"{order}{len(values)}I", *values))
+
+
+def _doubles(order: ByteOrder, tag: Tag, values: Sequence[float]) -> Field:
+    return Field(tag, FieldType.DOUBLE, len(values), struct.pack(f"{order}{len(values)}d", *values))
+
+
+def _directory(order: ByteOrder, fields: Sequence[Field], at: int, following: int) -> bytes:
+    """A directory with its values behind it, to stand at byte `at` (TIFF 6.0 §2)."""
+    fields = sorted(fields, key=lambda field: field.tag)
+    values_at = at + CLASSIC.entry_count_bytes + len(fields) * CLASSIC.entry_bytes + CLASSIC.offset_bytes
+    table, values = [struct.pack(f"{order}H", len(fields))], []
+    for field in fields:
+        table.append(struct.pack(f"{order}HHI", field.tag, field.type, field.count))
+        if len(field.data) <= CLASSIC.offset_bytes:
+            table.append(field.data.ljust(CLASSIC.offset_bytes, b"\0"))
+            continue
+        table.append(struct.pack(f"{order}I", values_at))
+        values.append(field.data + b"\0" * (len(field.data) % 2))  # values begin at even bytes
+        values_at += len(values[-1])
+    return b"".join((*table, struct.pack(f"{order}I", following), *values))

@@ -1,0 +1,34 @@
+"""One tile as it is stored: the bytes of its planes and of its mask."""
+
+from dataclasses import dataclass
+
+from cogread.image import Image, Level
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """The stored bytes of a tile, and its place in its level."""
+
+    col: int
+    row: int
+    planes: tuple[bytes | None, ...]
+    """One for each plane of the image, None where it is sparse; a pixel-interleaved image has one plane."""
+    mask: bytes | None = None
+    """None: the level has no mask, or the mask's tile is sparse."""
+
+
+def valid_size(image: Image, col: int, row: int) -> tuple[int, int]:
+    """Width and height in pixels of the part of a tile that lies within the image."""
+    width = min(image.tile_width, image.width - col * image.tile_width)
+    return width, min(image.tile_height, image.height - row * image.tile_height)
+
+
+def mask_mismatch(level: Level) -> str | None:
+    """Why a level's tiles and those of its mask do not go together; None if they do or there is no mask."""
+    image, mask = level.image, level.mask
+    if mask is None or (mask.tile_width, mask.tile_height) == (image.tile_width, image.tile_height):
+        return None
+    return (
+        f"the mask has tiles of {mask.tile_width} × {mask.tile_height} pixels, "
+        f"the image of {image.tile_width} × {image.tile_height}"
+    )
