@@ -1,0 +1,39 @@
+"""The load: wrk on a CPU of its own, with connections that are kept alive."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bench.server import CPU, BenchError
+
+SCRIPT: Final = Path(__file__).parent / "wrk.lua"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What wrk saw."""
+
+    seconds: float
+    requests: int
+    size_bytes: int
+    """Of all replies, heads included."""
+    errors: int
+    """Replies of status 400 or more, and what went wrong on sockets."""
+    p50_ms: float
+    p99_ms: float
+
+
+def put_load(port: int, requests: Path, seconds: int, connections: int) -> Load:
+    """Ask for the paths in a file (see wrk.lua) over and over.
+
+    Raises:
+        BenchError: wrk failed.
+    """
+    wrk = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s", f"--script={SCRIPT}"]
+    command = ["taskset", "-c", str(CPU + 1), *wrk, f"http://127.0.0.1:{port}", "--", str(requests)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchError(f"wrk: {done.stderr.strip() or done.stdout.strip()}")
+    return Load(**json.loads(done.stdout.splitlines()[-1]))
