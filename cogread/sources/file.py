@@ -1,7 +1,8 @@
 """A local file, opened anew for each read: no descriptor is kept, so that a replaced file is noticed at once.
 
-Strategy: open, fstat, pread, fstat, close. `os.pread` because a shared seek + read mixes the bytes of threads. The two
-fstats hold the version fast: what was read lies between two looks at the same inode, size and modification time.
+Strategy: open, pread, fstat, close. `os.pread` because a shared seek + read mixes the bytes of threads. The bytes are
+of the expected version if the file still is afterwards: writing changes the modification time before the bytes. If no
+version is expected, the file's own before the read is.
 """
 
 import logging
@@ -18,9 +19,6 @@ log = logging.getLogger("cogread")
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 """O_NONBLOCK: without it the open of a FIFO waits for a writer, for ever."""
 
-_Identity = tuple[int, int, int]
-"""Size, modification time in ns, inode."""
-
 
 class FileSource:
     """A regular file."""
@@ -29,7 +27,7 @@ class FileSource:
 
     def __init__(self, path: str) -> None:
         self.name = path
-        self._seen: tuple[_Identity, Version] | None = None
+        self._seen: tuple[tuple[int, int, int], Version] | None = None
 
     def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
         """See `Source.read`."""
@@ -47,7 +45,7 @@ class FileSource:
     def version(self, deadline_s: float | None = None) -> Version:
         """See `Source.version`."""
         try:
-            return self._version(self._identity(os.stat(self.name)))
+            return self._version(os.stat(self.name))
         except (OSError, ValueError) as error:
             raise self._failure(error) from error
 
@@ -55,28 +53,25 @@ class FileSource:
         """See `Source.close`."""
 
     def _read(self, fd: int, wanted: ByteRange, expect: Version | None) -> SourceBytes:
-        identity = self._identity(os.fstat(fd))
-        version = self._version(identity)
-        if expect is not None and expect is not version and not version.same_as(expect):
-            raise SourceChanged(f"{self.name}: replaced since its header was read")
-        start, stop = wanted.start, min(wanted.stop, version.size_bytes)
+        if expect is None:
+            expect = self._version(os.fstat(fd))
+        start, stop = wanted.start, min(wanted.stop, expect.size_bytes)
+        data = os.pread(fd, stop - start, start) if start < stop else b""
+        version = self._version(os.fstat(fd))
+        if version is not expect and not version.same_as(expect):
+            raise SourceChanged(f"{self.name}: replaced or rewritten since its header was read")
         if start >= stop:
-            raise SourceProtocolError(f"{self.name}: wanted the bytes {wanted} of {version.size_bytes}")
-        data = os.pread(fd, stop - start, start)
-        if self._identity(os.fstat(fd)) != identity:
-            raise SourceChanged(f"{self.name}: rewritten while it was read")
+            raise SourceProtocolError(f"{self.name}: wanted the bytes {wanted} of {stop}")
         if len(data) != stop - start:
             raise SourceProtocolError(f"{self.name}: {len(data)} bytes at {start}, wanted {stop - start}")
         return SourceBytes(data, version)
 
-    def _identity(self, stat: os.stat_result) -> _Identity:
+    def _version(self, stat: os.stat_result) -> Version:
+        """The version of this state; the last one is kept, since making it costs as much as a system call."""
         if not S_ISREG(stat.st_mode):
             found = "a directory" if S_ISDIR(stat.st_mode) else "a device, pipe or socket"
             raise SourceError(f"{self.name}: {found}, wanted a regular file")
-        return stat.st_size, stat.st_mtime_ns, stat.st_ino
-
-    def _version(self, identity: _Identity) -> Version:
-        """The version of this identity; the last one is kept, since making it costs as much as a system call."""
+        identity = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
         seen = self._seen
         if seen is None or seen[0] != identity:
             size_bytes, mtime_ns, inode = identity

@@ -11,6 +11,7 @@ its URL and ends with its standard input.
 """
 
 import re
+import ssl
 import sys
 import threading
 from collections import defaultdict, deque
@@ -88,8 +89,9 @@ class Connection(BaseHTTPRequestHandler):
         (fault or send)(self, reply)
 
     def send_bytes(self, data: bytes) -> None:
-        """Write to the socket."""
+        """Write to the socket; what the client did not take is not counted."""
         self.wfile.write(data)
+        self.server.origin.count_sent(len(data))
 
     def hang_up(self) -> None:
         """Close the connection after this reply."""
@@ -127,18 +129,23 @@ class _Server(ThreadingHTTPServer):
 class Origin:
     """A server of resources in memory. All methods may be used while it serves."""
 
-    def __init__(self, latency_s: float = 0.0) -> None:
+    def __init__(self, latency_s: float = 0.0, tls: ssl.SSLContext | None = None) -> None:
         self.latency_s = latency_s
         """Wait before each reply."""
         self.requests: list[Request] = []
         """All requests so far, oldest first."""
         self.connections = 0
         """Connections accepted so far."""
+        self.sent_bytes = 0
+        """Bytes sent so far, headers included."""
         self.stopped = threading.Event()
         self._resources: dict[str, Resource] = {}
         self._faults: dict[str, deque[Fault]] = defaultdict(deque)
         self._lock = threading.Lock()
         self._server = _Server(self)
+        self._scheme = "https" if tls else "http"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
@@ -149,7 +156,7 @@ class Origin:
     @property
     def url(self) -> str:
         """Without a slash at its end."""
-        return f"http://{self.host}"
+        return f"{self._scheme}://{self.host}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -194,6 +201,11 @@ class Origin:
     def resource(self, path: str) -> Resource:
         """The resource of a path as sent."""
         return self._resources[_plain(path)]
+
+    def count_sent(self, size_bytes: int) -> None:
+        """Count bytes of a reply."""
+        with self._lock:
+            self.sent_bytes += size_bytes
 
     def note(self, request: Request) -> tuple[Reply, Fault | None]:
         """Count a request; the right reply, and the fault to treat it with."""

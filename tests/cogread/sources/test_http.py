@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from random import Random
 from time import monotonic
 from typing import Any
@@ -28,6 +29,7 @@ from cogread.errors import (
 )
 from cogread.sources import Source, SourceOptions, open_source
 from tests.support import faults
+from tests.support.certificate import make_certificate
 from tests.support.faults import Cut, Drip, HangUp, Raw, Status, WithHeaders, redirect
 from tests.support.origin import Fault, Origin
 
@@ -220,6 +222,7 @@ class TestBadReplies:
         origin.fail("/a.tif", faults.ignore_range)
         with pytest.raises(SourceProtocolError, match="ignores ranges"):
             read(origin)
+        assert origin.sent_bytes < 30_000_000
 
     @pytest.mark.parametrize("status", [429, 503])
     def test_a_busy_origin_is_asked_once_more_and_says_when_to_come_back(self, origin: Origin, status: int) -> None:
@@ -327,6 +330,30 @@ class TestBrokenConnections:
         for url in ("http://a..b/x.tif", f"http://{'a' * 70}.invalid/x.tif", "http://*/x.tif"):
             with pytest.raises(SourceError):
                 open_source(url).version()
+
+
+class TestTls:
+    def test_a_certificate_must_be_trusted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        trusted, context = make_certificate(tmp_path)
+        with Origin(tls=context) as origin:
+            origin.put("/a.tif", DATA)
+            with pytest.raises(SourceUnreachable):
+                read(origin)
+            assert not origin.requests
+            monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted))
+            source = open_source(f"{origin.url}/a.tif", SourceOptions(total_timeout_s=1.0))
+            assert {source.read(WANTED).data for _ in range(3)} == {DATA[100:20_000]}
+            origin.fail("/a.tif", HangUp())
+            assert source.read(WANTED).data == DATA[100:20_000]
+            origin.fail("/a.tif", Drip(with_header=True))
+            with pytest.raises(SourceTimeout):
+                source.read(WANTED)
+            with Origin() as plain:
+                origin.fail("/a.tif", redirect(f"{plain.url}/a.tif"))
+                with pytest.raises(SourceProtocolError, match="step down"):
+                    read(origin, redirect_hosts=("127.0.0.1",))
+                assert not plain.requests
+            source.close()
 
 
 class TestSlowness:
