@@ -1,0 +1,60 @@
+"""GDAL's view of tiles: which are stored, what is in them, and what is in a file that was dumped."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import rasterio
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import DatasetReader, MemoryFile
+from rasterio.windows import Window
+
+
+def open_quietly(path: Path, level: int = 0) -> DatasetReader:
+    """Open a level; a picture without georeferencing is no reason for a warning here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(path) if level == 0 else rasterio.open(path, OVERVIEW_LEVEL=level - 1)
+
+
+def decode(data: bytes) -> NDArray[Any]:
+    """The pixels of a picture, (bands, height, width)."""
+    with warnings.catch_warnings(), MemoryFile(data) as memory:
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with memory.open() as picture:
+            return picture.read()  # type: ignore[no-any-return]  # rasterio has no types
+
+
+def levels(path: Path) -> int:
+    """How many levels a file has."""
+    with open_quietly(path) as dataset:
+        return 1 + len(dataset.overviews(1))
+
+
+def grid(path: Path, level: int) -> tuple[int, int]:
+    """(columns, rows) of tiles."""
+    with open_quietly(path, level) as dataset:
+        height, width = dataset.block_shapes[0]
+        return -(-dataset.width // width), -(-dataset.height // height)
+
+
+def stored_tiles(path: Path, level: int) -> Iterator[tuple[int, int]]:
+    """(col, row) of the tiles that are not sparse."""
+    columns, rows = grid(path, level)
+    with open_quietly(path) as dataset:
+        overview = {} if level == 0 else {"ovr": level - 1}
+        for row in range(rows):
+            for col in range(columns):
+                if dataset.get_tag_item(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=1, **overview):
+                    yield col, row
+
+
+def block(path: Path, level: int, col: int, row: int) -> NDArray[Any]:
+    """The pixels of a tile, as far as it lies within the image, (bands, height, width)."""
+    with open_quietly(path, level) as dataset:
+        height, width = dataset.block_shapes[0]
+        wanted = Window(col * width, row * height, width, height)
+        inside = wanted.intersection(Window(0, 0, dataset.width, dataset.height))
+        return dataset.read(window=inside)  # type: ignore[no-any-return]  # rasterio has no types
