@@ -155,5 +155,5 @@ def _pixels(kind: Kind) -> NDArray[Any]:
 
 def _mask(kind: Kind) -> NDArray[np.uint8]:
     y, x = np.mgrid[: kind.height, : kind.width]
-    inside = (y - kind.height / 2) ** 2 + (x - kind.width / 2) ** 2 < (kind.height / 2) ** 2
+    inside = (y / kind.height - 0.5) ** 2 + (x / kind.width - 0.5) ** 2 < 0.25
     return np.where(inside, 255, 0).astype(np.uint8)
