@@ -1,100 +1,27 @@
 """Settings: the TOML file that names the layers, and the environment. The only module that reads either.
 
-The file is decoded into the structs below by msgspec, which refuses unknown keys and wrong types by name. What the
-types cannot say is checked in `_check`. A layer's file is not opened here: a layer that is broken must not stop the
-others.
+What may stand in the file is in `server.config_file`; what its types cannot say is checked here. A layer's file is not
+opened: a layer that is broken must not stop the others.
 """
 
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
-
-import msgspec
-from msgspec import Meta, Struct
+from urllib.parse import SplitResult, urlsplit
 
 from cogread.errors import SettingError, UriError
 from cogread.sources import SourceOptions, SourceUri, parse_uri
 from cogread.sources.gdal_env import flag, options_from_environment
+from server.config_file import ConfigFile, Empty, FileError, ServerConfig, SourceConfig, decode
 
 LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 """A layer's name stands in URLs, file names and XML identifiers; `@` and `/` are taken by the URLs."""
 
-Empty = Literal["204", "404", "transparent"]
-Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
-Timeout = Annotated[float, Meta(gt=0, le=25)]
-
 
 class ConfigError(Exception):
     """The config file or the environment is not as it should be; the message is one line that names the place."""
-
-
-class _Strict(Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of what stands in the file."""
-
-
-class ServerConfig(_Strict, frozen=True):
-    """[server]."""
-
-    title: str = "rawcog"
-    revalidate_s: Seconds = 60.0
-    """How long a known version of a source is trusted before the origin is asked again."""
-    public_url: str | None = None
-    """Root of the URLs in documents; None: relative or the request's own."""
-    memory_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)] = 128 << 20
-    """Bound of each worker's cache."""
-
-
-class Defaults(_Strict, frozen=True):
-    """[defaults]: for every layer that does not say otherwise."""
-
-    max_age_s: Annotated[int, Meta(ge=0, le=31_536_000)] = 3600
-    empty: Empty = "204"
-    cache_tiles: bool | None = None
-
-
-class SourceConfig(_Strict, frozen=True):
-    """[sources.NAME]: an origin. Secrets stand in the environment; the file names the variables."""
-
-    type: Literal["http", "s3"]
-    endpoint_url: str | None = None
-    region: str | None = None
-    profile: str | None = None
-    access_key_id_env: str | None = None
-    secret_access_key_env: str | None = None
-    session_token_env: str | None = None
-    username_env: str | None = None
-    password_env: str | None = None
-    bearer_token_env: str | None = None
-    anonymous: bool | None = None
-    request_payer: bool | None = None
-    virtual_hosting: bool | None = None
-    connect_timeout_s: Timeout = 2.0
-    read_timeout_s: Timeout = 5.0
-    redirect_hosts: tuple[str, ...] = ()
-
-
-class LayerFields(_Strict, frozen=True):
-    """[layers.NAME] as it stands in the file."""
-
-    uri: str
-    source: str | None = None
-    title: str | None = None
-    attribution: str | None = None
-    max_age_s: Annotated[int, Meta(ge=0, le=31_536_000)] | None = None
-    empty: Empty | None = None
-    cache_tiles: bool | None = None
-
-
-class _File(_Strict, frozen=True):
-    server: ServerConfig = ServerConfig()
-    defaults: Defaults = Defaults()
-    sources: dict[str, SourceConfig] = {}
-    layers: dict[str, LayerFields] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +97,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 def _settings(env: Mapping[str, str]) -> Settings:
     default = Path(__file__).resolve().parent.parent / "config" / "layers.toml"
     path = Path(env.get("RAWCOG_CONFIG") or default)
-    file = _decode(path)
+    file = _read(path)
     options = {name: _source_options(path, name, source, env) for name, source in file.sources.items()}
     return Settings(
         path=path,
@@ -182,60 +109,32 @@ def _settings(env: Mapping[str, str]) -> Settings:
     )
 
 
-def _decode(path: Path) -> _File:
+def _read(path: Path) -> ConfigFile:
     try:
-        raw: dict[str, Any] = tomllib.loads(path.read_bytes().decode())
+        return decode(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"config file {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"config file {path}: byte {error.start} is not UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"config file {path}: not TOML: {error}") from error
-    try:
-        return msgspec.convert(raw, _File)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"config file {path}: {_where(raw, str(error))}") from error
-
-
-def _where(raw: dict[str, Any], message: str) -> str:
-    """Say the key as it stands in the file: msgspec writes `$.layers[...].uri` for a key of any table."""
-    text, _, place = message.partition(" - at `")
-    place = place.rstrip("`").removeprefix("$").removeprefix(".")
-    if "[...]" in place:
-        table, _, rest = place.partition("[...]")
-        tables = raw.get(table)
-        structs: dict[str, type[Struct]] = {"layers": LayerFields, "sources": SourceConfig}
-        struct = structs.get(table)
-        if isinstance(tables, dict) and struct is not None:
-            place = f"{table}.{_first_wrong(tables, struct)}{rest}"
-    return f"{place or 'top level'}: {text}"
-
-
-def _first_wrong(tables: dict[str, Any], struct: type[Struct]) -> str:
-    for name, value in tables.items():
-        try:
-            msgspec.convert(value, struct)
-        except msgspec.ValidationError:
-            return name
-    return "?"
+    except FileError as error:
+        raise ConfigError(f"config file {path}: {error}") from error
 
 
 def _check_server(path: Path, server: ServerConfig) -> ServerConfig:
     url = server.public_url
-    if url is not None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise ConfigError(f"config file {path}: server.public_url: found {url!r}, wanted http(s)://host/path/")
+    parts = _split(url) if url is not None else None
+    is_root = parts and parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
+    if url is not None and not is_root:
+        raise ConfigError(f"config file {path}: server.public_url: found {url!r}, wanted http(s)://host/path/")
     return server
 
 
 def _layer(
-    path: Path, name: str, file: _File, options: Mapping[str, SourceOptions], env: Mapping[str, str]
+    path: Path, name: str, file: ConfigFile, options: Mapping[str, SourceOptions], env: Mapping[str, str]
 ) -> LayerConfig:
     fields, defaults = file.layers[name], file.defaults
     where = f"config file {path}: layers.{name}"
     if not LAYER_NAME.fullmatch(name):
-        raise ConfigError(f"{where}: a layer's name is 1 to 100 letters, digits, '_', '-' or '.', not first '-' or '.'")
+        wanted = "1 to 100 letters, digits, '_', '-' or '.', not first '-' or '.'"
+        raise ConfigError(f"config file {path}: layers: found the name {name!r}, wanted {wanted}")
     try:
         uri = parse_uri(fields.uri, base=path.resolve().parent)
     except UriError as error:
@@ -266,9 +165,8 @@ def _source_options(path: Path, name: str, source: SourceConfig, env: Mapping[st
         if variable is None:
             return None
         if not env.get(variable):
-            raise ConfigError(
-                f"config file {path}: sources.{name}.{key}_env: the environment variable {variable!r} is not set"
-            )
+            where = f"config file {path}: sources.{name}.{key}_env"
+            raise ConfigError(f"{where}: the environment variable that it names is not set")
         return env[variable]
 
     for key in source.__struct_fields__:
@@ -316,9 +214,22 @@ _OTHER_TYPES = {"http": _S3_ONLY, "s3": _HTTP_ONLY}
 
 def _redis_url(env: Mapping[str, str]) -> str | None:
     url = env.get("REDIS_URL")
-    if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-        raise ConfigError("REDIS_URL: wanted redis://, rediss:// or unix://")
-    return url or None
+    if not url:
+        return None
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("redis", "rediss", "unix"):
+        raise ConfigError("REDIS_URL: wanted redis://, rediss:// or unix://, and a port that is a number")
+    return url
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL, None if it cannot be one."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # a port that is no number raises here
+    except ValueError:
+        return None
+    return parts
 
 
 def _log_level(env: Mapping[str, str]) -> str:

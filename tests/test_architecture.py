@@ -38,6 +38,7 @@ LAYERS = {
         cache
         in_force
         config errors log
+        config_file
         http trace
     """,
 }

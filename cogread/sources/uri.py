@@ -17,6 +17,9 @@ class SourceUri:
     location: str
     """A file's path; for the others the whole URI, which may hold credentials."""
 
+    def __repr__(self) -> str:
+        return f"SourceUri({self.display!r})"
+
     @property
     def display(self) -> str:
         """The place without user, password and query, which may hold a signature."""
@@ -49,8 +52,8 @@ def parse_uri(text: str, base: Path | None = None) -> SourceUri:
     try:
         parts = urlsplit(text)
         _ = parts.port  # a port that is no number raises here
-    except ValueError as error:
-        raise UriError(f"source of scheme {scheme!r}: {error}") from error
+    except ValueError:  # whose text may hold a part of a password
+        raise UriError(f"source of scheme {scheme!r}: its host and port cannot be read") from None
     if scheme == "file":
         if parts.netloc not in ("", "localhost"):
             raise UriError(f"source {text!r}: a file URI with the host {parts.netloc!r}, wanted file:///path")
