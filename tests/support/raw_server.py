@@ -31,9 +31,11 @@ def tcp_server(serve: Callable[[socket.socket], None]) -> Iterator[int]:
     with Server(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def answering(reply: bytes) -> Callable[[socket.socket], None]:

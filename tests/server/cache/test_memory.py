@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +33,14 @@ def test_the_bound_holds_and_no_value_is_wrong(bound: int, steps: list[tuple[str
             assert all(value in (None, last.get(key)) for key, value in zip(subject, cache.get(subject), strict=True))
         assert cache.used_bytes <= bound
         assert cache.used_bytes == sum(_cost(key, value) for key, value in _content(cache, last).items())
+
+
+@pytest.mark.parametrize(("spare_bytes", "kept"), [(0, 8), (-1, 7)])
+def test_the_bound_is_exact(spare_bytes: int, kept: int) -> None:
+    items = {f"k{number:02}": bytes(10) for number in range(8)}
+    cache = MemoryCache(sum(_cost(*item) for item in items.items()) + spare_bytes)
+    cache.put(items, 100)
+    assert len(_content(cache, items)) == kept
 
 
 def test_what_was_used_last_stays() -> None:
