@@ -167,4 +167,9 @@ def open_cog(uri: str, options: SourceOptions = DEFAULT_OPTIONS, first_read_byte
         SourceError: it cannot be read.
         FormatError: it is no TIFF, a damaged one, or one of a kind that is not read.
     """
-    return CogReader(open_source(uri, options), first_read_bytes)
+    source = open_source(uri, options)
+    try:
+        return CogReader(source, first_read_bytes)
+    except BaseException:
+        source.close()
+        raise
