@@ -20,18 +20,25 @@ EOI: Final = b"\xff\xd9"
 ADOBE_RGB: Final = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 """APP14 with transform 0: the three components are R, G and B."""
 
-_COLOR_MARKERS: Final = frozenset({0xE0, 0xEE})
+_COLOR_MARKERS: Final = frozenset({0xFFE0, 0xFFEE})
 """APP0 (JFIF) and APP14 (Adobe)."""
 _NO_MEANING: Final = 0xEF
-"""APP15."""
-_EOI: Final = 0xD9
-_SOS: Final = 0xDA
-_BARE: Final = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
+"""Second byte of APP15."""
+_FILL: Final = 0xFFFF
+_EOI: Final = 0xFFD9
+_SOS: Final = 0xFFDA
+_BARE: Final = frozenset({0xFF00, 0xFF01, *range(0xFFD0, 0xFFD9)})
 """No marker, TEM, RST0 to RST7 and SOI: nothing follows them that tells its length."""
-_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SOF0: Final = 0xFFC0
+_FRAMES: Final = frozenset(range(_SOF0, _SOF0 + 16)) - {0xFFC4, 0xFFC8, 0xFFCC}
 """SOF0 to SOF15; the others of that range are DHT, JPG and DAC (ITU-T T.81, table B.1)."""
-_WEB_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
+_WEB_FRAMES: Final = frozenset({_SOF0, _SOF0 + 1, _SOF0 + 2})
 """Baseline, extended sequential and progressive, with Huffman codes: what browsers decode."""
+
+_SEGMENT: Final = struct.Struct(">HH")
+"""How a segment begins: marker, and its length without the marker."""
+_FRAME: Final = struct.Struct(">BHHB")
+"""How a frame's segment goes on: precision, height, width, bands."""
 
 
 def why_not(image: Image) -> str | None:
@@ -68,7 +75,7 @@ def prepare(image: Image) -> Wrapping:
             for at in color_markers:
                 disarmed[at + 1] = _NO_MEANING
             stored = bytes(disarmed)
-        return prefix + stored[2:]
+        return prefix + memoryview(stored)[2:]  # a slice of the bytes would copy them once more
 
     return Wrapping(wrap, added_bytes=len(prefix) - 2)
 
@@ -102,7 +109,7 @@ def _tables(image: Image) -> bytes:
         if marker == _EOI:
             return image.jpeg_tables[2:start]
         if marker == _SOS or marker in _FRAMES:
-            raise FormatError(f"{where} holds the marker ff{marker:02x} of an image, wanted tables alone")
+            raise FormatError(f"{where} holds the marker {marker:04x} of an image, wanted tables alone")
     raise FormatError(f"{where} has no end, wanted ffd9")
 
 
@@ -119,8 +126,8 @@ def _head(stream: bytes) -> tuple[tuple[int, int, int] | None, list[int]]:
             return shape, color_markers
         if marker in _FRAMES:
             if marker not in _WEB_FRAMES or stop - start < 10:
-                raise TileDamaged(f"JPEG tile with the frame SOF{marker - 0xC0}, wanted SOF0, SOF1 or SOF2")
-            _, height, width, bands = struct.unpack_from(">BHHB", stream, start + 4)
+                raise TileDamaged(f"JPEG tile with the frame SOF{marker - _SOF0}, wanted SOF0, SOF1 or SOF2")
+            _, height, width, bands = _FRAME.unpack_from(stream, start + _SEGMENT.size)
             shape = (height, width, bands)
         elif marker in _COLOR_MARKERS:
             color_markers.append(start)
@@ -134,22 +141,24 @@ def _segments(stream: bytes, where: str, error: type[CogError]) -> Iterator[tupl
     """
     if stream[:2] != SOI:
         raise error(f"{where} begins {stream[:2].hex()}, wanted ffd8")
-    at = 2
-    while at + 4 <= len(stream) or stream[at:] == EOI:
-        if stream[at] != 0xFF:
+    at, size = 2, len(stream)
+    while at + _SEGMENT.size <= size:
+        marker, length = _SEGMENT.unpack_from(stream, at)
+        if marker < 0xFF00:
             raise error(f"{where}: {stream[at]:#04x} at byte {at}, wanted a marker")
-        marker = stream[at + 1]
-        if marker == 0xFF:  # a fill byte
+        if marker == _FILL:
             at += 1
             continue
         if marker in (_SOS, _EOI):
             yield marker, at, at + 2
             return
-        stop = at + 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
-        if marker in _BARE or not at + 4 <= stop <= len(stream):
-            raise error(f"{where}: the marker ff{marker:02x} at byte {at} begins no segment that is whole")
+        stop = at + 2 + length
+        if marker in _BARE or length < 2 or stop > size:
+            raise error(f"{where}: the marker {marker:04x} at byte {at} begins no segment that is whole")
         yield marker, at, stop
         at = stop
+    if stream[at:] == EOI:
+        yield _EOI, at, at + 2
 
 
 JPEG: Final = Wrapper("jpg", "image/jpeg", revision=1, why_not=why_not, prepare=prepare)
