@@ -5,7 +5,7 @@ import sys
 
 if not __package__:  # run as a script: its folder would hide other modules
     _folder = os.path.dirname(os.path.realpath(__file__))
-    sys.path[:] = [os.path.dirname(_folder), *(path for path in sys.path if os.path.realpath(path) != _folder)]
+    sys.path[:] = [os.path.dirname(_folder), *(path for path in sys.path if path != _folder)]
 
 import click
 

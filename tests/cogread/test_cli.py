@@ -69,11 +69,11 @@ def test_every_stored_tile_has_gdals_pixels(path: Path, tmp_path: Path) -> None:
 def test_mask_is_appended_on_demand(tmp_path: Path) -> None:
     path = tmp_path / "in.tif"
     path.write_bytes(gdal_tiff("jpeg-mask"))
-    _, plain = dumped(tmp_path / "out", path, 0, 1, 2)
-    _, both = dumped(tmp_path / "out", path, 0, 1, 2, "--mask")
+    _, plain = dumped(tmp_path / "out", path, 0, 0, 2)
+    _, both = dumped(tmp_path / "out", path, 0, 0, 2, "--mask")
     with tifffile.TiffFile(path) as file:
         mask = next(page for page in file.pages if page.subfiletype == 4)
-        number = 2 * grid(path, 0)[0] + 1
+        number = 2 * grid(path, 0)[0]
         start, size = mask.dataoffsets[number], mask.databytecounts[number]
     assert both == plain + path.read_bytes()[start : start + size]
 
