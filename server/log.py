@@ -27,6 +27,9 @@ def set_up(level: str) -> None:
         logger.setLevel(level.upper())
     if level != "debug":
         logging.getLogger("cogread").setLevel("WARNING")  # its INFO lines are one for each range read
+    for name in ("urllib3", "botocore", "boto3"):
+        logging.getLogger(name).handlers[:] = [logging.NullHandler()]  # their lines hold URLs with signatures
+        logging.getLogger(name).propagate = False
 
 
 def escaped(text: str, most: int = 200) -> str:
