@@ -100,7 +100,7 @@ def test_wrong_environment_ends_the_start_with_one_line(env: dict[str, str], mes
 def test_wrong_config_file_ends_the_start_with_one_line() -> None:
     with pytest.raises(StartError) as failed, Gunicorn(config_text="[layers.a]\nurl = 'x'\n"):
         pass
-    assert_one_line(failed.value, "layers.a: ")
+    assert_one_line(failed.value, "layers.a.url")
 
 
 def test_taken_port_ends_the_start_with_one_line() -> None:
