@@ -4,13 +4,11 @@ TileOffsets and TileByteCounts may be many MB, so they are never loaded: the two
 tile is, as byte ranges of a few bytes. A reader that caches aligned blocks thereby reads the index in pages.
 """
 
-import struct
-
 from cogread.byterange import ByteRange
 from cogread.errors import TileDamaged, TileOutOfRange
 from cogread.image import Image
 from cogread.parse import Entry, Steps
-from cogread.tags import FIELD_BYTES, UNSIGNED, ByteOrder
+from cogread.tags import FIELD_BYTES, UNSIGNED
 
 
 def tile_number(image: Image, col: int, row: int, plane: int = 0) -> int:
@@ -42,21 +40,20 @@ def locate(image: Image, number: int, size_bytes: int) -> Steps[ByteRange | None
         TileDamaged: the index or the tile is outside of the file, the tile is larger than a tile can be, or one of the
             two arrays knows the tile and the other ends before it.
     """
-    order = image.directory.order
-    where = f"{image.directory.where}: tile {number}"
-    count = yield from _value(image.counts, number, order, size_bytes, where)
+    count = yield from _value(image, image.counts, number, size_bytes)
     if count == 0:
         return None
-    offset = yield from _value(image.offsets, number, order, size_bytes, where)
+    offset = yield from _value(image, image.offsets, number, size_bytes)
     if count is None or offset is None:
         if not count and not offset:
             return None
         short = image.counts if count is None else image.offsets
-        raise TileDamaged(f"{where}: {short.tag.name} has only {short.count} values")
+        raise TileDamaged(f"{_where(image, number)}: {short.tag.name} has only {short.count} values")
     if count > largest_tile(image):
-        raise TileDamaged(f"{where}: {count} bytes, wanted at most {largest_tile(image)}")
+        raise TileDamaged(f"{_where(image, number)}: {count} bytes, wanted at most {largest_tile(image)}")
     if offset < 8 or offset + count > size_bytes:
-        raise TileDamaged(f"{where}: the bytes [{offset}, {offset + count}) are not within the file's {size_bytes}")
+        place = f"[{offset}, {offset + count})"
+        raise TileDamaged(f"{_where(image, number)}: the bytes {place} are not within the file's {size_bytes}")
     return ByteRange(offset, offset + count)
 
 
@@ -68,20 +65,26 @@ def largest_tile(image: Image) -> int:
     return (8 if image.bits == 1 else 2) * image.tile_bytes + (1 << 20)
 
 
-def _value(entry: Entry, number: int, order: ByteOrder, size_bytes: int, where: str) -> Steps[int | None]:
+def _value(image: Image, entry: Entry, number: int, size_bytes: int) -> Steps[int | None]:
     """One value of an array of the index, None beyond its end."""
     if number >= entry.count:
         return None
-    code = UNSIGNED.get(entry.type)
-    if code is None:
-        raise TileDamaged(f"{where}: {entry.tag.name} is of type {entry.type.name}, wanted SHORT, LONG or LONG8")
+    if entry.type not in UNSIGNED:
+        kind = f"{entry.tag.name} is of type {entry.type.name}"
+        raise TileDamaged(f"{_where(image, number)}: {kind}, wanted SHORT, LONG or LONG8")
     width = FIELD_BYTES[entry.type]
     if entry.data is not None:
-        return int(struct.unpack_from(order + code, entry.data, number * width)[0])
-    if entry.place is None:
-        raise TileDamaged(f"{where}: {entry.tag.name} has no place")
-    start = entry.place.start + number * width
-    if start + width > size_bytes:
-        raise TileDamaged(f"{where}: its {entry.tag.name} at byte {start} is beyond the file's {size_bytes}")
-    data = yield ByteRange(start, start + width)
-    return int(struct.unpack(order + code, data)[0])
+        data = entry.data[number * width : (number + 1) * width]
+    elif entry.place is None:
+        raise TileDamaged(f"{_where(image, number)}: {entry.tag.name} has no place")
+    else:
+        start = entry.place.start + number * width
+        if start + width > size_bytes:
+            place = f"{entry.tag.name} at byte {start}"
+            raise TileDamaged(f"{_where(image, number)}: its {place} is beyond the file's {size_bytes}")
+        data = yield ByteRange(start, start + width)
+    return int.from_bytes(data, "little" if image.directory.order == "<" else "big")
+
+
+def _where(image: Image, number: int) -> str:
+    return f"{image.directory.where}: tile {number}"
