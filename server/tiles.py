@@ -87,8 +87,8 @@ def _sparse(layer: Layer, opened: OpenLayer, request: TileRequest) -> Reply:
     """A tile that is not stored: nothing is wrong with the request, there is just no picture."""
     etag = f'"{opened.version_key}-empty"'
     headers = [("ETag", etag), ("Cache-Control", cache_control(layer.config.max_age_s)), CORS, EXPOSED]
+    if layer.config.empty == "404":  # RFC 9110 §13.2.1: conditions count only where the reply would be a success
+        return Reply(404, [*headers, ("Content-Length", "0")], b"")
     if not none_match(request.if_none_match, etag):
         return Reply(304, headers, b"")
-    if layer.config.empty == "404":
-        return Reply(404, [*headers, ("Content-Length", "0")], b"")
     return Reply(204, headers, b"")

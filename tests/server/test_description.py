@@ -1,0 +1,134 @@
+"""What `/layers` and `/layers/{layer}` say, compared with what GDAL says of the same file."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rasterio.io import DatasetReader, MemoryFile
+from rasterio.warp import transform_bounds
+
+from tests.support.app import ROOT, client, layer
+from tests.support.tiffs import KINDS, gdal_tiff, levels_of, open_level
+
+REAL = sorted([*ROOT.glob("data/*.tif"), *ROOT.glob("tests/data/*.tif")])
+
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+
+
+def described(data: bytes, folder: Path) -> dict[str, Any]:
+    (folder / "a.tif").write_bytes(data)
+    about: dict[str, Any] = client(folder, layer("a", "a.tif")).get("/layers/a").get_json()
+    return about
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_layer_of_each_kind(kind: str, tmp_path: Path) -> None:
+    assert_is_gdals(described(gdal_tiff(kind), tmp_path), gdal_tiff(kind))
+
+
+@pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
+def test_a_layer_of_a_real_file(path: Path, tmp_path: Path) -> None:
+    assert_is_gdals(described(path.read_bytes(), tmp_path), path.read_bytes())
+
+
+def assert_is_gdals(about: dict[str, Any], data: bytes) -> None:
+    with MemoryFile(data) as memory:
+        with memory.open() as dataset:
+            assert (about["width"], about["height"], about["bands"]) == (dataset.width, dataset.height, dataset.count)
+            assert {about["dtype"]} == set(dataset.dtypes)
+            assert dataset.count == 1 or about["interleave"] == dataset.interleaving.name
+            assert (None if about["nodata"] is None else float(about["nodata"])) == dataset.nodata
+            assert_lies_where_gdal_says(about, dataset)
+        assert [level["z"] for level in about["levels"]] == list(range(levels_of(memory)))
+        assert (about["minzoom"], about["maxzoom"]) == (0, levels_of(memory) - 1)
+        for level in about["levels"]:
+            with open_level(memory, level["level"]) as dataset:
+                assert_level_is_gdals(level, dataset)
+
+
+def assert_lies_where_gdal_says(about: dict[str, Any], dataset: DatasetReader) -> None:
+    if dataset.crs is None:
+        assert about["crs"] is None
+    else:
+        assert about["crs"]["code"] == f"EPSG:{dataset.crs.to_epsg()}"
+        west, south, east, north = transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds, densify_pts=21)
+        assert about["bounds_wgs84"] == pytest.approx(
+            [west, south, east, north], abs=1e-7
+        )  # a centimetre: PROJ is not the same one
+    if dataset.transform.is_identity:
+        assert (about["geotransform"], about["bounds"]) == (None, None)
+    else:
+        assert about["geotransform"] == pytest.approx(dataset.transform.to_gdal(), rel=1e-12)
+        assert about["bounds"] == pytest.approx(list(dataset.bounds), rel=1e-12)
+
+
+def assert_level_is_gdals(level: dict[str, Any], dataset: DatasetReader) -> None:
+    assert (level["width"], level["height"]) == (dataset.width, dataset.height)
+    assert (level["tile_height"], level["tile_width"]) == dataset.block_shapes[0]
+    blocks = [position for position, _ in dataset.block_windows(1)]
+    assert (level["tiles_down"], level["tiles_across"]) == (blocks[-1][0] + 1, blocks[-1][1] + 1)
+    has_mask = any("per_dataset" in {flag.name for flag in flags} for flags in dataset.mask_flag_enums)
+    is_alpha = any("alpha" in {flag.name for flag in flags} for flags in dataset.mask_flag_enums)
+    assert level["mask"] == (has_mask and not is_alpha)
+    if level["pixel_size"]:
+        extent = dataset.transform
+        across, down = (extent.a**2 + extent.d**2) ** 0.5, (extent.b**2 + extent.e**2) ** 0.5
+        assert level["pixel_size"] == pytest.approx([across, down], rel=1e-9)
+
+
+@pytest.mark.parametrize("root", ["", "https://tiles.example.com", "https://example.com/deep/er"])
+def test_links_lead_to_what_they_say(root: str, tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-grey"))
+    config = f"[server]\npublic_url = '{root}/'\n" if root else ""
+    app = client(tmp_path, config + layer("a", "a.tif"))
+    about = app.get("/layers/a").get_json()
+    for link in about["links"]:
+        assert link["href"].startswith(f"{root}/layers/a")
+        url = link["href"].removeprefix(root).format(z=about["maxzoom"], x=1, y=1)
+        reply = app.get(url)
+        assert (reply.status_code, reply.content_type) == (200, link["type"])
+    assert {link["rel"] for link in about["links"]} == {"self", "tiles"}
+    listed = app.get("/layers").get_json()["layers"]
+    assert [row["href"] for row in listed] == [f"{root}/layers/a"]
+
+
+def test_the_list_says_what_each_layer_offers_and_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "good.tif").write_bytes(gdal_tiff("webp-lossy"))
+    (tmp_path / "mute.tif").write_bytes(gdal_tiff("deflate"))
+    (tmp_path / "text.tif").write_text("this is no image")
+    config = "".join(layer(name, f"{name}.tif", f"title = '{name}!'") for name in ("good", "mute", "text", "gone"))
+    rows = {row["name"]: row for row in client(tmp_path, config).get("/layers").get_json()["layers"]}
+    assert list(rows) == ["good", "mute", "text", "gone"]
+    assert (rows["good"]["status"], rows["good"]["formats"]) == ("ok", ["webp"])
+    size = (KINDS["webp-lossy"].width, KINDS["webp-lossy"].height)
+    assert (rows["good"]["width"], rows["good"]["height"], rows["good"]["title"]) == (*size, "good!")
+    assert (rows["mute"]["status"], rows["mute"]["formats"]) == ("ok", [])
+    assert (rows["text"]["status"], rows["gone"]["status"]) == ("error", "error")
+    assert "TIFF" in rows["text"]["reason"]
+    assert rows["gone"]["reason"] == "the layer's file is not there"
+
+
+@pytest.mark.parametrize("kind", ["deflate", "lzw", "zstd-float", "lerc"])
+def test_a_codec_without_a_format_is_said_to_have_none(kind: str, tmp_path: Path) -> None:
+    about = described(gdal_tiff(kind), tmp_path)
+    assert about["formats"] == []
+    assert about["formats_not_offered"].keys() >= {"jpg", "webp"}
+    assert [link["rel"] for link in about["links"]] == ["self"]
+
+
+@pytest.mark.parametrize("path", ["/", "/layers", "/layers/a"])
+def test_documents_are_revalidated(path: str, tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-grey"))
+    app = client(tmp_path, layer("a", "a.tif"))
+    full = app.get(path)
+    etag = full.headers["ETag"]
+    assert (full.status_code, full.headers["Cache-Control"]) == (200, "no-cache")
+    assert etag.startswith('"')
+    for method in ("GET", "HEAD"):
+        known = app.open(path, method=method, headers={"If-None-Match": f'"x", W/{etag}'})
+        assert (known.status_code, known.data, known.headers["ETag"]) == (304, b"", etag)
+        assert "Content-Type" not in known.headers
+    head = app.head(path)
+    assert (head.status_code, head.data, head.content_length) == (200, b"", len(full.data))
+    (tmp_path / "a.tif").write_bytes(gdal_tiff("webp-lossy"))
+    assert app.get(path, headers={"If-None-Match": etag}).status_code == 200
