@@ -1,0 +1,56 @@
+"""The shared corpus of TIFFs that stands beside some checkouts; see its README for the manifests.
+
+`real/` is used where it is. The other files are made by the corpus's own scripts, once for each version of the scripts
+and of the libraries that they use, and kept in pytest's cache.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+CORPUS: Final = Path(__file__).parents[3] / "shared" / "corpus"
+
+Record = dict[str, Any]
+"""An object of a manifest."""
+
+_MAKERS: Final = {"data": "make_corpus.py", "hostile": "make_hostile.py"}
+_LIBRARIES: Final = ("rasterio", "numpy", "tifffile", "imagecodecs")
+
+
+def manifest(folder: Path) -> Record:
+    """The manifest of `real/` or `data/`, or the list of hostile cases."""
+    path = next(path for path in (folder / "manifest.json", folder / "hostile.json") if path.exists())
+    found: Record = json.loads(path.read_text())
+    return found
+
+
+def made(name: str, cache: Path) -> Path:
+    """The folder `data` or `hostile`, made at the first call; other processes wait for it."""
+    folder = cache / f"{name}-{_fingerprint()}"
+    with (cache / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            for old in cache.glob(f"{name}-*"):
+                shutil.rmtree(old)
+            half_made = cache / f"{name}-half-made"
+            command = [sys.executable, str(CORPUS / _MAKERS[name]), "--out", str(half_made)]
+            environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+            half_made.rename(folder)
+    return folder
+
+
+def _fingerprint() -> str:
+    digest = hashlib.blake2b(digest_size=8)
+    for script in sorted(CORPUS.glob("*.py")):
+        digest.update(script.read_bytes())
+    digest.update(repr([sys.version_info[:2], *map(version, _LIBRARIES)]).encode())
+    return digest.hexdigest()
