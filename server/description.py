@@ -1,5 +1,6 @@
 """What documents say of a layer: plain data, from the header alone."""
 
+from math import hypot
 from typing import Any
 
 from cogread.image import Cog, Level
@@ -98,7 +99,7 @@ def _pixel_size(cog: Cog, level: Level) -> list[float] | None:
     if transform is None:
         return None
     _, dx, rx, _, ry, dy = transform
-    across, down = (dx**2 + ry**2) ** 0.5, (rx**2 + dy**2) ** 0.5
+    across, down = hypot(dx, ry), hypot(rx, dy)
     return [across * full.width / level.image.width, down * full.height / level.image.height]
 
 

@@ -6,9 +6,10 @@ from typing import Final
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
 
 from server.api.context import context, response
-from server.errors import problem, reply_to, status_of
+from server.errors import UnknownUrl, problem, reply_to, status_of
 from server.http import CORS, EXPOSED, PREFLIGHT
 from server.log import escaped
 from server.trace import trace
@@ -30,13 +31,14 @@ def _begin() -> None:
     g.began_s = time.perf_counter()
     g.cause = ""
     trace.reset()
+    if isinstance(request.routing_exception, RequestRedirect):  # of an empty path, to the host that the client names
+        raise UnknownUrl(_DETAILS[404])
 
 
 def _http_error(error: HTTPException) -> Response:
     """An error that Flask found: no such path, method not allowed."""
-    if error.code is None or error.code < 400:
-        return response(reply_to(error)) if error.response is None else Response(status=error.code)
-    made = response(problem(error.code, _DETAILS.get(error.code, error.description or "")))
+    status = error.code or 500
+    made = response(problem(status, _DETAILS.get(status, error.description or "")))
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         made.headers["Allow"] = ", ".join(sorted(allowed))

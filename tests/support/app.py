@@ -16,7 +16,7 @@ NO_ENVIRONMENT: Final[Mapping[str, str]] = {}
 
 def layer(name: str, uri: str | Path, more: str = "") -> str:
     """The config file's table of a layer."""
-    return f"[layers.{name}]\nuri = '{uri}'\n{more}\n"
+    return f"[layers.'{name}']\nuri = '{uri}'\n{more}\n"
 
 
 def settings(folder: Path, config: str, environment: Mapping[str, str] = NO_ENVIRONMENT) -> Settings:
@@ -33,7 +33,7 @@ def client(folder: Path, config: str, environment: Mapping[str, str] = NO_ENVIRO
 
 def problem(reply: TestResponse, status: int) -> str:
     """Check that the reply is a problem document of this status, fit for strangers; what it says happened."""
-    assert reply.status_code == status, reply.text
+    assert reply.status_code == status, reply.text[:200]
     assert reply.content_type == "application/problem+json"
     assert reply.headers["Cache-Control"] == "no-store"
     assert reply.headers["Access-Control-Allow-Origin"] == "*"
