@@ -63,7 +63,7 @@ def test_every_tile_of_every_level_has_the_pixels_that_gdal_reads(kind: str) -> 
                     assert len(jpeg) == len(tile) + wrapping.added_bytes
 
 
-@pytest.mark.parametrize("ids", [b"RGB", b"\0\1\2", b"\1\2\3"])
+@pytest.mark.parametrize("ids", [b"RGB", b"\0\1\2"])
 def test_rgb_without_a_marker_is_shown_in_its_own_colours(ids: bytes) -> None:
     data = gdal_tiff("jpeg-rgb")
     image, tile = first_tile("jpeg-rgb")
