@@ -16,6 +16,7 @@ from cogread.wrap import WRAPPERS, Wrapper, Wrapping
 from server.cached_source import CachedSource
 from server.config import LayerConfig
 from server.errors import UnknownLayer
+from server.http import CORS, EXPOSED, cache_control
 
 RETRY_FAILED_S: Final = 3.0
 """How long a layer that could not be opened is not tried again."""
@@ -54,6 +55,8 @@ class Layer:
 
     def __init__(self, config: LayerConfig, source: CachedSource, clock: Callable[[], float] = time.monotonic) -> None:
         self.config, self.source = config, source
+        self.headers: Final = (("Cache-Control", cache_control(config.max_age_s)), CORS, EXPOSED)
+        """Of every reply that has an ETag."""
         self._clock = clock
         self._open: OpenLayer | None = None
         self._failure: tuple[float, CogError] | None = None

@@ -3,8 +3,7 @@
 `native` is the file's own grid: z counts its levels from the coarsest, x and y are column and row from the upper left.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from cogread.errors import TileOutOfRange
 from cogread.image import Cog
@@ -13,8 +12,7 @@ from server.errors import UnknownGrid
 NATIVE: Final = "native"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A tile in a file."""
 
     level: int

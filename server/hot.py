@@ -54,20 +54,12 @@ def answer(catalog: Catalog, request: TileRequest, log: RequestLog) -> Reply:
     cause = ""
     try:
         reply = serve(catalog, request)
-    except (
-        Exception
-    ) as error:  # the last line of defence: whatever it is, the client gets a reply and the log the cause
+    except Exception as error:  # whatever it is, the client gets a reply and the log the cause
         cause = f"{type(error).__name__}: {error}"
         if status_of(error) == 500:
             logger.exception("tile request failed")
         reply = reply_to(error)
     target = f"layer={escaped(request.layer)} tile={escaped(request.grid)}/{request.z}/{request.x}/{request.y}"
-    log.write(
-        "HEAD" if request.is_head else "GET",
-        f"{target}.{request.extension}",
-        reply.status,
-        len(reply.body),
-        began_s,
-        cause,
-    )
+    method = "HEAD" if request.is_head else "GET"
+    log.write(method, f"{target}.{request.extension}", reply.status, len(reply.body), began_s, cause)
     return reply

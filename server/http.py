@@ -1,9 +1,8 @@
 """What HTTP says about replies: entity tags, conditional requests, caching, and who may read them (RFC 9110, 9111)."""
 
 import re
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 CORS: Final = ("Access-Control-Allow-Origin", "*")
 PREFLIGHT: Final = [
@@ -19,8 +18,7 @@ _TAG: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 """An entity tag; the group is what a weak comparison compares (RFC 9110 §8.8.3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """A whole reply."""
 
     status: int

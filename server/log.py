@@ -6,6 +6,7 @@ write, which is whole even when several threads write at the same time. Values t
 
 import logging
 import os
+import re
 import sys
 import time
 from typing import Final
@@ -14,6 +15,7 @@ from server.trace import trace
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
 _DATE: Final = "%Y-%m-%dT%H:%M:%S"
+_DOUBTFUL: Final = re.compile(r'[^!-~]|["=\\]')
 
 
 def set_up(level: str) -> None:
@@ -34,9 +36,7 @@ def set_up(level: str) -> None:
 
 def escaped(text: str, most: int = 200) -> str:
     """A value from outside in one printable ASCII word, so that it cannot pretend to be another line or field."""
-    return "".join(
-        c if c.isascii() and c.isprintable() and c not in ' "=\\' else f"\\x{ord(c):02x}" for c in text[:most]
-    )
+    return _DOUBTFUL.sub(lambda found: f"\\x{ord(found[0]):02x}", text[:most])
 
 
 class RequestLog:
@@ -44,6 +44,7 @@ class RequestLog:
 
     def __init__(self, level: str, descriptor: int | None = None) -> None:
         self.enabled = level in ("debug", "info")
+        self._second = (0, "")  # one attribute, since threads share it
         self._fd = sys.__stderr__.fileno() if descriptor is None and sys.__stderr__ else (descriptor or 2)
 
     def write(self, method: str, target: str, status: int, size_bytes: int, began_s: float, cause: str = "") -> None:
@@ -62,7 +63,7 @@ class RequestLog:
         elapsed_ms = (time.perf_counter() - began_s) * 1000
         level = "ERROR" if status >= 500 else "INFO"
         line = (
-            f"{time.strftime(_DATE)} {level} {os.getpid()} request: {method} {target} "
+            f"{self._now()} {level} {os.getpid()} request: {method} {target} "
             f"status={status} bytes={size_bytes} ms={elapsed_ms:.1f} tier={trace.tier} "
             f"origin_reads={trace.origin_reads}"
         )
@@ -72,6 +73,15 @@ class RequestLog:
             os.write(self._fd, f"{line}\n".encode())
         except OSError:
             return  # nobody reads the log any more: serving goes on
+
+    def _now(self) -> str:
+        """The time, formatted once a second."""
+        second = int(time.time())
+        known, text = self._second
+        if second != known:
+            text = time.strftime(_DATE, time.localtime(second))
+            self._second = (second, text)
+        return text
 
 
 def _quoted(text: str) -> str:
