@@ -105,9 +105,11 @@ class Flight:
                 else:
                     self._failures.check(key)
             for key in keys:
+                if key in found:
+                    continue
                 if key in self._claims:
                     others[key] = self._claims[key]
-                elif key not in found:
+                else:
                     self._claims[key] = mine[key] = _Claim()
         return mine, others
 

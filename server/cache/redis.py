@@ -8,7 +8,6 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import Enum
 from threading import BoundedSemaphore
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -19,7 +18,7 @@ from redis.connection import parse_url
 from redis.exceptions import ResponseError
 from redis.retry import Retry
 
-from server.cache.breaker import Breaker, Trouble
+from server.cache.breaker import Breaker, Trouble, Use
 from server.cache.seal import seal, unseal
 
 TIMEOUT_S = 0.4
@@ -35,14 +34,6 @@ end
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-class _Use(Enum):
-    """What a call is for, which decides what its refusal means."""
-
-    READ = "refused: Redis is of no use"
-    WRITE = "refused: Redis can still be read"
-    TIDY = "refused: what should go will expire"
 
 
 def make(url: str, tls_verify: bool) -> "RedisCache":
@@ -82,7 +73,7 @@ class RedisCache:
     def get(self, keys: Sequence[str]) -> list[bytes | None]:
         """See `Cache.get`. What does not verify is dropped."""
         misses: list[object] = [None] * len(keys)
-        stored = self._call(_Use.READ, lambda client: _mget(client, keys), misses) if keys else misses
+        stored = self._call(Use.READ, lambda client: _mget(client, keys), misses) if keys else misses
         values = [unseal(key, data) for key, data in zip(keys, stored, strict=True)]
         damaged = [keys[i] for i, value in enumerate(values) if value is None and stored[i] is not None]
         if damaged:
@@ -97,26 +88,26 @@ class RedisCache:
             return _set(client, [("SET", key, seal(key, value), "PX", _ms(ttl_s)) for key, value in items.items()])
 
         if items:
-            self._call(_Use.WRITE, command, [False])
+            self._call(Use.WRITE, command, [False])
 
     def drop(self, keys: Iterable[str]) -> None:
         """See `Cache.drop`."""
         names = list(keys)
         if names:
-            self._call(_Use.TIDY, lambda client: client.execute_command("DEL", *names), None)
+            self._call(Use.TIDY, lambda client: client.execute_command("DEL", *names), None)
 
     def acquire(self, keys: Sequence[str], ttl_s: float) -> dict[str, str]:
         """See `Cache.acquire`."""
         token = secrets.token_hex(8)
         commands = [("SET", _lock(key), token, "NX", "PX", _ms(ttl_s)) for key in keys]
-        had = self._call(_Use.WRITE, lambda client: _set(client, commands), [True] * len(keys)) if keys else []
+        had = self._call(Use.WRITE, lambda client: _set(client, commands), [True] * len(keys)) if keys else []
         return {key: token for key, is_ours in zip(keys, had, strict=True) if is_ours}
 
     def release(self, tokens: Mapping[str, str]) -> None:
         """See `Cache.release`."""
         arguments = (len(tokens), *map(_lock, tokens), *tokens.values())
         if tokens:
-            self._call(_Use.TIDY, lambda client: client.execute_command("EVAL", RELEASE_SCRIPT, *arguments), None)
+            self._call(Use.TIDY, lambda client: client.execute_command("EVAL", RELEASE_SCRIPT, *arguments), None)
 
     def close(self) -> None:
         """See `Cache.close`."""
@@ -124,7 +115,7 @@ class RedisCache:
         if client is not None:
             client.close()
 
-    def _call(self, use: _Use, command: Callable[[Any], T], otherwise: T) -> T:
+    def _call(self, use: Use, command: Callable[[Any], T], otherwise: T) -> T:
         """Run the command; whatever goes wrong, the answer is `otherwise`."""
         if not self._connections.acquire(timeout=self._timeout_s):
             return otherwise
@@ -133,19 +124,18 @@ class RedisCache:
         finally:
             self._connections.release()
 
-    def _guarded(self, use: _Use, command: Callable[[Any], T], otherwise: T) -> T:
-        is_write = use is _Use.WRITE
-        if not self._breaker.allows(is_write):
+    def _guarded(self, use: Use, command: Callable[[Any], T], otherwise: T) -> T:
+        if not self._breaker.allows(use):
             return otherwise
         started_at = self._breaker.clock()
         try:
             result = command(self._client())
         except Exception as error:  # redis-py raises anything when it reads garbage
-            is_refusal = isinstance(error, ResponseError) and use is not _Use.READ
-            if not (is_refusal and use is _Use.TIDY):
+            is_refusal = isinstance(error, ResponseError) and use is not Use.READ
+            if not (is_refusal and use is Use.TIDY):
                 self._breaker.failed(started_at, Trouble.REFUSES_WRITES if is_refusal else Trouble.DOWN, error)
             return otherwise
-        self._breaker.succeeded(started_at, is_write)
+        self._breaker.succeeded(started_at, use)
         return result
 
     def _client(self) -> redis.Redis:
@@ -201,7 +191,7 @@ def _set(client: Any, commands: Sequence[tuple[object, ...]]) -> list[bool]:
         if isinstance(reply, Exception):
             raise reply
         if reply is not True and reply is not None:
-            raise TypeError(f"reply to SET: {type(reply).__name__}, wanted OK or nothing")
+            raise TypeError(f"reply to SET: {type(reply).__name__}, wanted OK or nil")
     return [reply is True for reply in replies]
 
 

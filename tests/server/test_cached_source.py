@@ -205,6 +205,7 @@ def test_a_replaced_source_is_noticed_and_never_mixed(with_redis: bool, redis_se
     tier = cached(source, far)
     old = tier.version()
     tier.read(ByteRange(0, 200), old)
+    tier.read_tile(ByteRange(0, 200), old)
     source.data = new_data = DATA[::-1] + b"longer"
     assert tier.read(ByteRange(0, 200), old).data == DATA[:200]  # still of the old version, all of it
     for read in (tier.read, tier.read_tile):
@@ -212,6 +213,7 @@ def test_a_replaced_source_is_noticed_and_never_mixed(with_redis: bool, redis_se
             read(ByteRange(150, 250), old)
     assert tier.version() == source.version() != old
     assert tier.read(ByteRange(0, 1030)).data == new_data
+    assert tier.read_tile(ByteRange(0, 200)).data == new_data[:200]
     assert cached(source, far).version() == source.version()
     if far:
         far.close()
