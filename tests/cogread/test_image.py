@@ -56,6 +56,12 @@ def test_masks_may_stand_before_the_overviews_that_they_belong_to() -> None:
     assert [level.mask is not None and level.mask.directory.number for level in cog.levels] == [2, 1]
 
 
+def test_of_two_masks_of_a_size_the_first_counts() -> None:
+    level = cog_of(hm.tiff(hm.image(), mask(80, 40, hm.MASK), mask(80, 40, hm.MASK))).levels[0]
+    assert level.mask is not None
+    assert level.mask.directory.number == 1
+
+
 def test_photometric_alone_makes_no_mask() -> None:
     cog = cog_of(hm.tiff(hm.image(), mask(80, 40, 0)))
     assert (sizes(cog), cog.levels[0].mask) == ([(80, 40)], None)

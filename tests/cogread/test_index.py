@@ -121,17 +121,17 @@ def test_a_shorter_array_is_sparse_where_the_other_one_says_so() -> None:
 @pytest.mark.parametrize(
     ("offset", "count", "message"),
     [
-        (2**32 - 1, 512, r"tile 0: the bytes \[4294967295, 4294967807\) are not within the file's"),
+        (2**32 - 1, 512, r"the bytes \[4294967295, 4294967807\) are not within the file's"),
         (2**64 - 8, 64, r"the bytes \[18446744073709551608, 18446744073709551672\)"),
-        (0, 512, r"the bytes \[0, 512\)"),
-        (7, 512, r"the bytes \[7, 519\)"),
+        (0, 5, r"the bytes \[0, 5\) are not within"),
+        (7, 5, r"the bytes \[7, 12\) are not within"),
         (8, 2**32 - 1, "4294967295 bytes, wanted at most"),
         (8, 2**64 - 1, "18446744073709551615 bytes, wanted at most"),
     ],
 )
 def test_a_tile_that_cannot_be_is_damaged(offset: int, count: int, message: str) -> None:
     fields: dict[int, hm.Field] = {hm.OFFSETS: (hm.LONG8, [offset]), hm.COUNTS: (hm.LONG8, [count])}
-    with pytest.raises(TileDamaged, match=f"IFD 0 at byte 16: tile 0: .*{message[-20:]}"):
+    with pytest.raises(TileDamaged, match=f"IFD 0 at byte 16: tile 0: {message}"):
         place(hm.tiff(hm.image(30, 16, tiles=()).having(fields), big=True), 0)
 
 
@@ -174,8 +174,8 @@ def test_a_huge_index_costs_the_bytes_of_one_tile() -> None:
 
 
 def test_the_bound_of_a_tile_leaves_room_for_codecs_that_expand() -> None:
-    bilevel = cog_of(hm.tiff(hm.image(tile=(1024, 1024), tiles=(b"",)).having({hm.BITS: (hm.SHORT, [1])}))).full
-    assert largest_tile(bilevel) >= 6 * 1024 * 1024 // 8  # CCITT G4 of dots
+    bilevel = cog_of(hm.tiff(hm.image(tile=(4096, 4096), tiles=(b"",)).having({hm.BITS: (hm.SHORT, [1])}))).full
+    assert largest_tile(bilevel) >= 6 * 4096 * 4096 // 8  # CCITT G4 of dots
     with_tables = bytes(3 * 512)
     data = hm.tiff(hm.image(30, 16, tiles=(with_tables,)))
     assert stored(data, cog_of(data).full, 0) == with_tables
