@@ -1,0 +1,91 @@
+"""What can be decoded, and how the samples of a plane lie in its decoded bytes; without decoding anything.
+
+Representations are asked for every layer whether they are to be had, so this must not load the decoders.
+"""
+
+from typing import Final
+
+from cogread.image import Image
+from cogread.tags import Compression, Photometric, SampleFormat, Subfile, Tag
+
+MAX_DECODED_BYTES: Final = 64 << 20
+"""Largest tile that is decoded, all its planes together."""
+
+DEFLATES: Final = frozenset({Compression.DEFLATE, Compression.DEFLATE_OLD})
+"""Two numbers for one codec."""
+
+PREDICTED: Final = DEFLATES | {Compression.LZW, Compression.LZMA, Compression.ZSTD}
+"""Codecs that heed Predictor in libtiff; for others it reads the tag and leaves it at that."""
+
+BYTE_CODECS: Final = PREDICTED | {Compression.NONE, Compression.PACKBITS}
+"""Codecs of bytes, which know nothing of pixels."""
+
+JXLS: Final = frozenset({Compression.JXL, Compression.JXL_DNG})
+
+LOSSLESS: Final = BYTE_CODECS | JXLS | {Compression.LERC}
+"""Codecs that keep samples, or bound the error as whoever wrote the file wanted it."""
+
+DECODED: Final = LOSSLESS | {Compression.JPEG, Compression.WEBP}
+
+PREDICTOR_NONE, PREDICTOR_HORIZONTAL, PREDICTOR_FLOATING = 1, 2, 3
+"""Values of Predictor (TIFF 6.0 §14, TIFF Technical Note 3)."""
+
+STRAIGHT_ALPHA: Final = 2
+"""Of ExtraSamples: colours are not multiplied with it (TIFF 6.0 §18)."""
+
+_LSB_FIRST: Final = 2
+"""Of FillOrder (TIFF 6.0 §8)."""
+
+
+def why_not_decoded(image: Image) -> str | None:
+    """Why the tiles of an image cannot be decoded, fit to be shown; None if they can."""
+    if image.compression in (Compression.CCITTRLE, Compression.CCITTFAX3, Compression.CCITTFAX4):
+        return f"the decoder of {image.compression_name} does not tell damaged tiles from sound ones"
+    if image.compression not in DECODED:
+        return f"tiles of compression {image.compression_name} are not decoded"
+    if image.compression == Compression.JPEG:
+        shown = {1: set(Photometric), 3: {Photometric.RGB, Photometric.YCBCR}}
+        if image.bits != 8 or image.photometric not in shown.get(plane_samples(image), ()):
+            return f"JPEG of {image.samples} bands of {image.bits} bits as {image.photometric_name} is not decoded"
+    elif image.photometric == Photometric.YCBCR:
+        return f"YCbCr samples, which may be subsampled, are not decoded from {image.compression_name}"
+    decoded = image.tile_width * image.tile_height * image.samples * -(-image.bits // 8)
+    if decoded > MAX_DECODED_BYTES:
+        return f"a decoded tile has {decoded} bytes, wanted at most {MAX_DECODED_BYTES}"
+    return _why_not_predicted(image)
+
+
+def predictor(image: Image) -> int:
+    """What was done to the samples before they were compressed, by the value of Predictor."""
+    if image.compression not in PREDICTED:
+        return PREDICTOR_NONE
+    return image.directory.integer(Tag.PREDICTOR, PREDICTOR_NONE)
+
+
+def is_lsb_first(image: Image) -> bool:
+    """Whether the bits of every stored byte are in reverse order, whatever the codec (libtiff, `TIFFReverseBits`)."""
+    return image.directory.integer(Tag.FILL_ORDER, 1) == _LSB_FIRST
+
+
+def is_mask(image: Image) -> bool:
+    """Whether an image is the mask of another."""
+    return bool(image.directory.integer(Tag.NEW_SUBFILE_TYPE, 0) & Subfile.MASK)
+
+
+def plane_samples(image: Image) -> int:
+    """Samples of a pixel within one plane."""
+    return image.samples // image.planes
+
+
+def _why_not_predicted(image: Image) -> str | None:
+    """As libtiff judges it (tif_predict.c, `PredictorSetup`)."""
+    found, kind = predictor(image), image.dtype
+    if found == PREDICTOR_HORIZONTAL and image.bits not in (8, 16, 32, 64):
+        return f"horizontal differencing (predictor 2) of {image.bits} bits a sample is not known"
+    if found == PREDICTOR_FLOATING and (
+        image.sample_format != SampleFormat.FLOAT or image.bits not in (16, 24, 32, 64)
+    ):
+        return f"floating point differencing (predictor 3) of {kind} is not known"
+    if found not in (PREDICTOR_NONE, PREDICTOR_HORIZONTAL, PREDICTOR_FLOATING):
+        return f"predictor {found} is not known"
+    return None

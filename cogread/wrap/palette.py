@@ -1,0 +1,77 @@
+"""ColorMap -> the colours of a PNG's palette, as GDAL makes them."""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from cogread.errors import FormatError
+from cogread.image import Cog, Level
+from cogread.parse import Steps
+from cogread.tags import FieldType, Tag
+
+MAX_COLORS: Final = 256
+_CHANNELS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """What the indices of an image stand for."""
+
+    colors: bytes
+    """R, G and B of each index, from 0."""
+    clear: int | None
+    """The index that is transparent: nodata. None without one."""
+
+    @property
+    def size(self) -> int:
+        """How many colours there are."""
+        return len(self.colors) // _CHANNELS
+
+
+def load_palette(cog: Cog, level: Level) -> Steps[Palette]:
+    """Read a level's palette, or the full resolution's if it has none of its own.
+
+    Raises:
+        FormatError: there is none, or it is no table of up to 256 colours.
+    """
+    directory = level.image.directory
+    if Tag.COLOR_MAP not in directory.entries:
+        directory = cog.full.directory
+    entry = directory.entries.get(Tag.COLOR_MAP)
+    if entry is None:
+        raise FormatError(f"{directory.where}: no COLOR_MAP for a palette image")
+    count, rest = divmod(entry.count, _CHANNELS)
+    if entry.type != FieldType.SHORT or rest or not 0 < count <= MAX_COLORS:
+        raise FormatError(
+            f"{directory.where}: COLOR_MAP of {entry.count} {entry.type.name}, wanted 3 SHORT for each of 1 to 256"
+        )
+    data = entry.data
+    if data is None and entry.place is not None:
+        data = yield entry.place
+    if data is None or len(data) < 2 * entry.count:
+        raise FormatError(f"{directory.where}: COLOR_MAP at {entry.place} is not within the file")
+    values = struct.unpack_from(f"{directory.order}{entry.count}H", data)
+    return Palette(_colors(values), _clear(cog.nodata, count))
+
+
+def _colors(values: tuple[int, ...]) -> bytes:
+    """16-bit values, all reds first, to bytes (GDAL, gcore/tiff_common.cpp, `TIFFColorMapTagToColorTable`).
+
+    65535 is the most intense; but there are writers that make 255 that, or multiply with 256 in place of 257.
+    """
+    if max(values) < 256:
+        divisor = 1
+    elif not any(value % 256 for value in values):
+        divisor = 256
+    else:
+        divisor = 257
+    count = len(values) // _CHANNELS
+    return bytes(values[channel * count + index] // divisor for index in range(count) for channel in range(_CHANNELS))
+
+
+def _clear(nodata: str | None, count: int) -> int | None:
+    try:
+        index = int(float(nodata or "nan"))
+    except (ValueError, OverflowError):
+        return None
+    return index if 0 <= index < count else None

@@ -1,0 +1,126 @@
+"""Tiles -> PNG files, lossless: the one representation that decodes.
+
+What a mask hides and what lies outside of the image is transparent, so that tiles at the edges have an alpha channel
+where those within have none. A PNG says of its samples that they are grey or RGB with straight alpha: what they are not
+is refused. The decoders are loaded with the first tile.
+"""
+
+from importlib import import_module
+from math import isfinite
+from typing import TYPE_CHECKING, Final
+
+from cogread.image import Cog, Image, Level
+from cogread.parse import Steps
+from cogread.tags import Compression, Photometric, Planar, SampleFormat
+from cogread.wrap.decoding import LOSSLESS, STRAIGHT_ALPHA, is_mask, why_not_decoded
+from cogread.wrap.palette import Palette, load_palette
+from cogread.wrap.tile import Tile, mask_mismatch
+
+if TYPE_CHECKING:
+    from cogread.wrap.canvas import Canvas
+
+MEDIA_TYPE: Final = "image/png"
+
+_MULTIPLIED_ALPHA: Final = 1
+"""Of ExtraSamples."""
+
+_KINDS: Final[dict[int, tuple[int, tuple[int, ...]]]] = {
+    Photometric.MINISWHITE: (1, (1, 8, 16)),
+    Photometric.MINISBLACK: (1, (1, 8, 16)),
+    Photometric.PALETTE: (1, (1, 2, 4, 8)),
+    Photometric.RGB: (3, (8, 16)),
+    Photometric.YCBCR: (3, (8,)),
+}
+"""How many samples make a colour, and of how many bits they may be."""
+
+
+def why_not(level: Level) -> str | None:
+    """See `Wrapper.why_not`; of a mask's own tiles with the mask as the image of the level."""
+    if is_mask(level.image):
+        return _why_not_mask(level.image)
+    return _why_not_codec(level) or _why_not_image(level.image) or _why_not_masked(level)
+
+
+def prepare(cog: Cog, level: Level) -> Steps["PngWrapping"]:
+    """See `Wrapper.prepare`: reads the palette, which is not read with the header.
+
+    Raises:
+        FormatError: a palette image has none, or a damaged one.
+    """
+    palette = None
+    if level.image.photometric == Photometric.PALETTE:
+        palette = yield from load_palette(cog, level)
+    return PngWrapping(level, palette, 0.0 if is_mask(level.image) else _number(cog.nodata))
+
+
+class PngWrapping:
+    """Makes the files of one level."""
+
+    def __init__(self, level: Level, palette: Palette | None, nodata: float) -> None:
+        self._drawn = (level, palette, nodata)
+        self._canvas: Canvas | None = None
+
+    def wrap(self, tile: Tile) -> bytes:
+        """Make the file of a tile.
+
+        Raises:
+            TileDamaged: the stored bytes are not a tile.
+        """
+        if self._canvas is None:
+            self._canvas = import_module("cogread.wrap.canvas").Canvas(*self._drawn)
+        return self._canvas.draw(tile)
+
+
+def _why_not_codec(level: Level) -> str | None:
+    image = level.image
+    if image.compression not in (Compression.JPEG, Compression.WEBP):
+        return None
+    if level.mask is None:
+        return f"the tiles are {image.compression_name}, and there is no mask to be shown with them"
+    if image.planar == Planar.SEPARATE and image.samples > 1:
+        return f"the bands are {image.compression_name} tiles of their own"
+    return None
+
+
+def _why_not_image(image: Image) -> str | None:
+    if image.sample_format not in (SampleFormat.UINT, SampleFormat.VOID):
+        return f"PNG has no samples of {image.dtype}"
+    colors, depths = _KINDS.get(image.photometric, (0, ()))
+    if image.bits not in depths:
+        return f"{image.photometric_name} of {image.bits} bits a sample has no place in a PNG"
+    return _why_not_extra(image, image.samples - colors) or why_not_decoded(image)
+
+
+def _why_not_extra(image: Image, extra: int) -> str | None:
+    """Why what goes beyond the colours cannot be an alpha channel; None if it can, or there is nothing."""
+    if extra == 0:
+        return None
+    kind = image.extra_samples[-1:]
+    if extra != 1 or kind not in ((STRAIGHT_ALPHA,), (_MULTIPLIED_ALPHA,)):
+        return f"{image.samples} bands as {image.photometric_name}, without a statement that the last one is alpha"
+    if kind == (_MULTIPLIED_ALPHA,):
+        return "the colours are multiplied with alpha, those of a PNG must not be"
+    if image.compression == Compression.JPEG or image.photometric == Photometric.PALETTE or image.bits < 8:
+        return f"{image.compression_name} of {image.bits} bits as {image.photometric_name} with alpha is not decoded"
+    return None
+
+
+def _why_not_masked(level: Level) -> str | None:
+    mask = level.mask
+    return None if mask is None else _why_not_mask(mask) or mask_mismatch(level)
+
+
+def _why_not_mask(mask: Image) -> str | None:
+    if mask.samples != 1:
+        return f"the mask has {mask.samples} bands"
+    reason = why_not_decoded(mask) if mask.compression in LOSSLESS else f"tiles of {mask.compression_name}"
+    return f"the mask: {reason}" if reason else None
+
+
+def _number(nodata: str | None) -> float:
+    """What GDAL takes a text for; 0 where it makes no sense for integers."""
+    try:
+        value = float(nodata or "0")
+    except ValueError:
+        return 0.0
+    return value if isfinite(value) else 0.0
