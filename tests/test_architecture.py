@@ -50,8 +50,8 @@ COMMAND_LINES = {"__main__", "filedumper", "httpdumper", "s3dumper", "cli", "dum
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv"}
 """Names of `os`."""
 READ_THE_ENVIRONMENT = {"server.config", "cogread.cli"}
-TABLES = {"cogread.sources", "server.cache"}
-"""Modules that import what their table names when it is first used."""
+TABLES = {"cogread.sources", "server.cache", "cogread.wrap.png", "cogread.wrap.samples"}
+"""Modules that import what their table names, or what decodes, when it is first used."""
 LATE_IMPORTS = {("cogread.facts", "cogread.crs"), ("server.description", "cogread.crs")}
 """(module, import in a function): PROJ takes 0.1 s to load, and only documents need it."""
 
@@ -176,7 +176,7 @@ def test_modules_are_imported_by_name_only_behind_tables() -> None:
     assert {module.name for module in MODULES.values() if "importlib" in imports(module)} == TABLES
 
 
-LAZY = ("boto3", "botocore", "pyproj", "requests", "urllib3", "redis")
+LAZY = ("boto3", "botocore", "pyproj", "requests", "urllib3", "redis", "numpy", "imagecodecs")
 
 _START = f"""
 import sys
