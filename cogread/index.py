@@ -4,11 +4,16 @@ TileOffsets and TileByteCounts may be many MB, so they are never loaded: the two
 tile is, as byte ranges of a few bytes. A reader that caches aligned blocks thereby reads the index in pages.
 """
 
+from typing import Final
+
 from cogread.byterange import ByteRange
 from cogread.errors import TileDamaged, TileOutOfRange
 from cogread.image import Image
 from cogread.parse import Entry, Steps
 from cogread.tags import FIELD_BYTES, UNSIGNED
+
+_ALLOWANCE_BYTES: Final = 1 << 20
+"""What any stored tile may have: small ones carry tables, and padding."""
 
 
 def tile_number(image: Image, col: int, row: int, plane: int = 0) -> int:
@@ -49,7 +54,7 @@ def locate(image: Image, number: int, size_bytes: int) -> Steps[ByteRange | None
             return None
         short = image.counts if count is None else image.offsets
         raise TileDamaged(f"{_where(image, number)}: {short.tag.name} has only {short.count} values")
-    if count > largest_tile(image):
+    if count > _ALLOWANCE_BYTES and count > largest_tile(image):
         raise TileDamaged(f"{_where(image, number)}: {count} bytes, wanted at most {largest_tile(image)}")
     if offset < 8 or offset + count > size_bytes:
         place = f"[{offset}, {offset + count})"
@@ -60,9 +65,9 @@ def locate(image: Image, number: int, size_bytes: int) -> Steps[ByteRange | None
 def largest_tile(image: Image) -> int:
     """Bytes that a stored tile can have at most, so that a lying index does not read half of the file.
 
-    No codec doubles its input, but CCITT's, which make up to six bits of one; small tiles carry tables, and padding.
+    No codec doubles its input, but CCITT's, which make up to six bits of one.
     """
-    return (8 if image.bits == 1 else 2) * image.tile_bytes + (1 << 20)
+    return (8 if image.bits == 1 else 2) * image.tile_bytes + _ALLOWANCE_BYTES
 
 
 def _value(image: Image, entry: Entry, number: int, size_bytes: int) -> Steps[int | None]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from server.catalog import Catalog
 from server.errors import reply_to, status_of
 from server.http import Reply
-from server.log import RequestLog, escaped
+from server.log import RequestLog
 from server.tiles import TileRequest, serve
 from server.trace import trace
 
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _TILE: Final = re.compile(
-    r"/layers/([A-Za-z0-9_.-]+)/tiles/([A-Za-z0-9_.-]+)/([0-9]{1,10})/([0-9]{1,10})/([0-9]{1,10})\.([a-z]{1,8})"
+    r"/layers/([A-Za-z0-9_.-]{1,100})/tiles/([A-Za-z0-9_.-]{1,50})"
+    r"/([0-9]{1,10})/([0-9]{1,10})/([0-9]{1,10})\.([a-z]{1,8})"
 )
+"""Its parts may stand in the log as they are."""
 
 
 class HotRoute:
@@ -59,7 +61,7 @@ def answer(catalog: Catalog, request: TileRequest, log: RequestLog) -> Reply:
         if status_of(error) == 500:
             logger.exception("tile request failed")
         reply = reply_to(error)
-    target = f"layer={escaped(request.layer)} tile={escaped(request.grid)}/{request.z}/{request.x}/{request.y}"
+    target = f"layer={request.layer} tile={request.grid}/{request.z}/{request.x}/{request.y}.{request.extension}"
     method = "HEAD" if request.is_head else "GET"
-    log.write(method, f"{target}.{request.extension}", reply.status, len(reply.body), began_s, cause)
+    log.write(method, target, reply.status, len(reply.body), began_s, cause)
     return reply
