@@ -62,7 +62,7 @@ def test_reads_the_size_of_every_kind_of_frame(kind: str, chunk: bytes) -> None:
 
 
 def test_sides_that_differ_are_not_swapped() -> None:
-    lossy = b"RIFF\x16\0\0\0WEBPVP8 \x0a\0\0\0\x10\0\0\x9d\x01\x2a\x40\x01\xf0\x40"  # scaling bits set, RFC 6386 §9.1
+    lossy = b"RIFF\x16\0\0\0WEBPVP8 \x0a\0\0\0\x10\0\0\x9d\x01\x2a\x40\x81\xf0\x40"  # scaling bits set, RFC 6386 §9.1
     assert wrapped(lossy, 320, 240) == lossy
     lossless = b"RIFF\x12\0\0\0WEBPVP8L\x05\0\0\0\x2f" + (319 | 239 << 14).to_bytes(4, "little") + b"\0"
     assert wrapped(lossless, 320, 240) == lossless
