@@ -153,7 +153,7 @@ SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00\x12\x34"
         (b"\xff\xd8\xff\xd9", "JPEG tile without a scan"),
         (b"\xff\xd8\xd9\0\0\0\xff\xd9", "0xd9 at byte 2, wanted a marker"),
         (b"\xff\xd8\xff\xd8" + sof(16, 32, 1) + SCAN + b"\xff\xd9", "the marker ffd8 at byte 2"),
-        (b"\xff\xd8\xff\xd0" + sof(16, 32, 1) + SCAN + b"\xff\xd9", "the marker ffd0 at byte 2"),
+        (b"\xff\xd8\xff\xd0\0\4\0\0" + sof(16, 32, 1) + SCAN + b"\xff\xd9", "the marker ffd0 at byte 2"),
         (b"\xff\xd8" + sof(16, 32, 1) + b"\xff\xd9", "without a scan"),
         (
             b"\xff\xd8" + sof(16, 32, 1, length=60000) + SCAN + b"\xff\xd9",
