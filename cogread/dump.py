@@ -11,10 +11,10 @@ from cogread.errors import TileDamaged, TileError, TileOutOfRange
 from cogread.image import Image
 from cogread.reader import CogReader
 from cogread.tags import Compression, Tag
-from cogread.wrap import WRAPPERS, Wrapper
-from cogread.wrap.jpeg import merge_tables
+from cogread.wrap import jpeg, webp
 
-_WRAPPERS: Final[dict[int, Wrapper]] = {Compression.JPEG: WRAPPERS["jpg"], Compression.WEBP: WRAPPERS["webp"]}
+_FILES: Final = {Compression.JPEG: (jpeg, "jpg"), Compression.WEBP: (webp, "webp")}
+"""Codecs whose tiles programs open, with the module that makes files of them."""
 
 _EXTENSIONS: Final[dict[int, str]] = {
     Compression.NONE: "bin",
@@ -79,18 +79,18 @@ def _check_place(image: Image, level: int, col: int, row: int, band: int) -> Non
 
 
 def _as_file(image: Image, stored: bytes) -> TileFile:
-    wrapper = _WRAPPERS.get(image.compression)
-    if wrapper is None:
+    if image.compression not in _FILES:
         return TileFile(stored, _extension(image), (_description(image),))
-    problem = wrapper.why_not(image)
+    module, extension = _FILES[Compression(image.compression)]
+    problem = module.why_not(image)
     if problem is None:
         try:
-            return TileFile(wrapper.prepare(image).wrap(stored), wrapper.extension, ())
+            return TileFile(module.prepare(image).wrap(stored), extension, ())
         except TileDamaged as error:
             problem = str(error)
     if image.compression == Compression.JPEG:
-        stored = merge_tables(image, stored)
-    return TileFile(stored, wrapper.extension, (f"not for web clients: {problem}",))
+        stored = jpeg.merge_tables(image, stored)
+    return TileFile(stored, extension, (f"not for web clients: {problem}",))
 
 
 def _append_mask(file: TileFile, image: Image, mask: bytes | None) -> TileFile:

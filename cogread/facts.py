@@ -96,7 +96,7 @@ def facts(cog: Cog, name: str) -> Facts:
     Raises:
         FormatError: a field that only tells something is of a type that it cannot have.
     """
-    reasons = refusals(cog)
+    reasons = refusals(cog.levels)
     return Facts(
         file=_file(cog, name),
         image=_image(cog.full, cog.nodata),

@@ -13,12 +13,14 @@ from typing import Final, Self
 
 from cogread.byterange import ByteRange, Version
 from cogread.errors import FormatNotOffered, SourceChanged, TileOutOfRange
-from cogread.image import Cog, Image, build_cog
+from cogread.gather import gather
+from cogread.image import Cog, Image, Level, build_cog
 from cogread.index import locate, tile_number
 from cogread.parse import drive, parse
 from cogread.sources import Source, SourceOptions, open_source
 from cogread.sources.base import DEFAULT_OPTIONS
-from cogread.wrap import WRAPPERS, Wrapper, offered
+from cogread.wrap import USUAL, WRAPPERS, Wrapper, offered
+from cogread.wrap.tile import Tile
 
 BLOCK_BYTES: Final = 32768
 
@@ -110,15 +112,25 @@ class CogReader:
             CogError: as `tile`.
         """
         image = self.image(level)
-        wrapper = choose(image, extension)
-        stored = self.stored(image, col, row)
-        return None if stored is None else WrappedTile(wrapper.prepare(image).wrap(stored), wrapper)
+        wrapper = choose(self.cog.levels[level], extension)
+        wrapping = drive(wrapper.prepare(self.cog, self.cog.levels[level], USUAL), self._read)
+        places = [self.place(image, col, row, plane) for plane in wrapping.planes]
+        if not any(places):
+            return None
+        mask = self.cog.levels[level].mask if wrapping.wants_mask else None
+        places.append(self.place(mask, col, row) if mask else None)
+        *planes, mask_tile = gather(places, lambda wanted: self.source.read(wanted, self.version).data)
+        return WrappedTile(wrapping.wrap(Tile(col, row, tuple(planes), mask_tile)), wrapper)
 
     def stored(self, image: Image, col: int, row: int, plane: int = 0) -> bytes | None:
         """The stored bytes of a tile of an image of this file, None if it is sparse; raises as `tile`."""
-        number = tile_number(image, col, row, plane)
-        place = drive(locate(image, number, self.version.size_bytes), self._read)
+        place = self.place(image, col, row, plane)
         return None if place is None else self.source.read(place, self.version).data
+
+    def place(self, image: Image, col: int, row: int, plane: int = 0) -> ByteRange | None:
+        """Where a tile of an image of this file is, None if it is sparse; raises as `tile`."""
+        number = tile_number(image, col, row, plane)
+        return drive(locate(image, number, self.version.size_bytes), self._read)
 
     def _read(self, wanted: ByteRange) -> bytes:
         """Bytes of the header, by way of the blocks."""
@@ -139,21 +151,21 @@ class CogReader:
         return self._blocks[number]
 
 
-def choose(image: Image, extension: str | None) -> Wrapper:
-    """The representation with this extension, or the preferred one.
+def choose(level: Level, extension: str | None) -> Wrapper:
+    """The representation of a level with this extension, or the preferred one.
 
     Raises:
         FormatNotOffered: there is none.
     """
     if extension is None:
-        wrappers = offered(image)
+        wrappers = offered(level)
         if not wrappers:
-            raise FormatNotOffered(f"tiles of {image.compression_name} have no representation for web clients")
+            raise FormatNotOffered(f"tiles of {level.image.compression_name} have no representation that clients open")
         return wrappers[0]
     wrapper = WRAPPERS.get(extension)
     if wrapper is None:
         raise FormatNotOffered(f"format {extension!r}: wanted one of {', '.join(WRAPPERS)}")
-    reason = wrapper.why_not(image)
+    reason = wrapper.why_not(level)
     if reason:
         raise FormatNotOffered(f"format {extension!r}: {reason}")
     return wrapper

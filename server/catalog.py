@@ -4,50 +4,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
 from cogread.byterange import Version
-from cogread.errors import CogError, FormatNotOffered, SourceChanged, SourceTimeout
-from cogread.image import Cog
+from cogread.errors import CogError, SourceChanged, SourceTimeout
 from cogread.reader import read_cog
-from cogread.wrap import WRAPPERS, Wrapper, Wrapping
 from server.cached_source import CachedSource
 from server.config import LayerConfig
 from server.errors import UnknownLayer
 from server.http import CORS, EXPOSED, cache_control
+from server.open_layer import OpenLayer
 
 RETRY_FAILED_S: Final = 3.0
 """How long a layer that could not be opened is not tried again."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenLayer:
-    """A version of a layer's file: its header, and the representations of each level."""
-
-    cog: Cog
-    version_key: str
-    wrappings: tuple[dict[str, tuple[Wrapper, Wrapping]], ...]
-    """For each level, what it is offered as, by extension."""
-
-    def wrapping(self, level: int, extension: str) -> tuple[Wrapper, Wrapping]:
-        """The representation of a level's tiles.
-
-        Raises:
-            FormatNotOffered: it is not to be had so; the message says what is.
-        """
-        found = self.wrappings[level].get(extension)
-        if found is None:
-            raise FormatNotOffered(self._refusal(level, extension))
-        return found
-
-    def _refusal(self, level: int, extension: str) -> str:
-        wrapper = WRAPPERS.get(extension)
-        reason = wrapper.why_not(self.cog.levels[level].image) if wrapper else "no such format"
-        return (
-            f"format {extension!r}: {reason}; these tiles are offered as: {', '.join(self.wrappings[level]) or 'none'}"
-        )
 
 
 class Layer:
@@ -104,7 +74,7 @@ class Layer:
             known = self._open
             if known is not None and known.cog.version == version:
                 return known
-            self._open = _opened(read_cog(self.source, version, deadline_s))
+            self._open = OpenLayer(read_cog(self.source, version, deadline_s))
         except SourceChanged:
             raise
         except CogError as error:
@@ -112,17 +82,6 @@ class Layer:
             raise
         self._failure = None
         return self._open
-
-
-def _opened(cog: Cog) -> OpenLayer:
-    """Prepare each representation of each level once."""
-    wrappings: list[dict[str, tuple[Wrapper, Wrapping]]] = []
-    for level in cog.levels:
-        wrappings.append({})
-        for extension, wrapper in WRAPPERS.items():
-            if wrapper.why_not(level.image) is None:
-                wrappings[-1][extension] = (wrapper, wrapper.prepare(level.image))
-    return OpenLayer(cog, cog.version.key, tuple(wrappings))
 
 
 class Catalog:

@@ -5,10 +5,11 @@ from typing import Any
 
 from cogread.image import Cog, Level
 from cogread.tags import Planar
-from cogread.wrap import WRAPPERS, refusals
-from server.catalog import OpenLayer
+from cogread.wrap import WRAPPERS
+from cogread.wrap.samples import describe as describe_samples
 from server.config import LayerConfig
 from server.grid import NATIVE
+from server.open_layer import IMAGE, MASK, OpenLayer
 
 Json = dict[str, Any]
 
@@ -32,7 +33,6 @@ def describe(config: LayerConfig, opened: OpenLayer, root: str) -> Json:
         root: what URLs begin with: `public_url` without its last slash, or nothing for URLs relative to the server.
     """
     cog, image = opened.cog, opened.cog.full
-    reasons = refusals(cog)
     return {
         **summary(config, root),
         "version": opened.version_key,
@@ -49,9 +49,10 @@ def describe(config: LayerConfig, opened: OpenLayer, root: str) -> Json:
         "minzoom": 0,
         "maxzoom": len(cog.levels) - 1,
         "levels": [_level(cog, number, opened) for number in reversed(range(len(cog.levels)))],
-        "formats": [extension for extension, reason in reasons.items() if reason is None],
-        "formats_not_offered": {extension: reason for extension, reason in reasons.items() if reason is not None},
-        "links": _links(config.name, reasons, root),
+        **_formats("formats", opened.refusals(IMAGE)),
+        **_formats("mask_formats", opened.refusals(MASK)),
+        "samples": _samples(opened),
+        "links": _links(config.name, opened, root),
     }
 
 
@@ -89,7 +90,8 @@ def _level(cog: Cog, number: int, opened: OpenLayer) -> Json:
         "pixel_size": _pixel_size(cog, level),
         "compression": image.compression_name,
         "mask": level.mask is not None,
-        "formats": list(opened.wrappings[number]),
+        "formats": opened.offered(IMAGE, number),
+        "mask_formats": opened.offered(MASK, number),
     }
 
 
@@ -103,16 +105,30 @@ def _pixel_size(cog: Cog, level: Level) -> list[float] | None:
     return [across * full.width / level.image.width, down * full.height / level.image.height]
 
 
-def _links(name: str, reasons: dict[str, str | None], root: str) -> list[Json]:
+def _formats(key: str, reasons: dict[str, str | None]) -> Json:
+    """Each format, as offered by some level at least, or with the reason why not."""
+    return {
+        key: [extension for extension, reason in reasons.items() if reason is None],
+        f"{key}_not_offered": {extension: reason for extension, reason in reasons.items() if reason is not None},
+    }
+
+
+def _samples(opened: OpenLayer) -> Json:
+    """How the samples of a `bin` tile are laid out."""
+    return {key.replace("-", "_"): value for key, value in describe_samples(opened.cog.full).items()}
+
+
+def _links(name: str, opened: OpenLayer, root: str) -> list[Json]:
     links: list[Json] = [{"rel": "self", "href": f"{root}/layers/{name}", "type": "application/json"}]
     links += [
         {
-            "rel": "tiles",
-            "href": f"{root}/layers/{name}/tiles/{NATIVE}/{{z}}/{{x}}/{{y}}.{extension}",
+            "rel": kind,
+            "href": f"{root}/layers/{name}/{kind}/{NATIVE}/{{z}}/{{x}}/{{y}}.{extension}",
             "type": WRAPPERS[extension].media_type,
             "templated": True,
         }
-        for extension, reason in reasons.items()
+        for kind in (IMAGE, MASK)
+        for extension, reason in opened.refusals(kind).items()
         if reason is None
     ]
     return links

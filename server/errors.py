@@ -36,11 +36,16 @@ class UnknownGrid(ServerError):
     """The layer has no such tile matrix set."""
 
 
+class BadRequest(ServerError):
+    """A value in the query is not one that can be."""
+
+
 class UnknownUrl(ServerError):
     """Nothing is served at this path."""
 
 
 STATUS: Final[dict[type[Exception], int]] = {
+    BadRequest: 400,
     UnknownLayer: 404,
     UnknownGrid: 404,
     UnknownUrl: 404,

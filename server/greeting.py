@@ -29,11 +29,11 @@ def _tile_line(settings: Settings, root: str) -> str | None:
             continue
         try:
             with open_cog(layer.uri.location) as reader:
-                images = [level.image for level in reversed(reader.cog.levels)]
+                levels = reader.cog.levels[::-1]
         except CogError:
             continue
-        for z, image in enumerate(images):
-            for wrapper in offered(image):
+        for z, level in enumerate(levels):
+            for wrapper in offered(level):
                 extension = wrapper.extension
                 return f"curl -o tile.{extension} {root}/layers/{layer.name}/tiles/native/{z}/0/0.{extension}"
     return None

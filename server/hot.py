@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 from server.catalog import Catalog
 from server.errors import reply_to, status_of
 from server.http import Reply
-from server.log import RequestLog
+from server.log import RequestLog, escaped
+from server.open_layer import IMAGE, MASK
 from server.tiles import TileRequest, serve
 from server.trace import trace
 
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _TILE: Final = re.compile(
-    r"/layers/([A-Za-z0-9_.-]{1,100})/tiles/([A-Za-z0-9_.-]{1,50})"
-    r"/([0-9]{1,10})/([0-9]{1,10})/([0-9]{1,10})\.([a-z]{1,8})"
+    r"/layers/([A-Za-z0-9_.-]+)/(tiles|mask)/([A-Za-z0-9_.-]+)/([0-9]{1,10})/([0-9]{1,10})/([0-9]{1,10})\.([a-z]{1,8})"
 )
 """Its parts may stand in the log as they are."""
+
+_NOUN: Final = {IMAGE: "tile", MASK: "mask"}
+"""Kinds of tiles, as the log names them."""
 
 
 class HotRoute:
@@ -41,9 +44,20 @@ class HotRoute:
         match = _TILE.fullmatch(environ["PATH_INFO"]) if method in ("GET", "HEAD") else None
         if match is None:
             return self._app(environ, start_response)
-        layer, grid, z, x, y, extension = match.groups()
-        if_none_match = environ.get("HTTP_IF_NONE_MATCH")
-        request = TileRequest(layer, grid, int(z), int(x), int(y), extension, if_none_match, method == "HEAD")
+        layer, kind, grid, z, x, y, extension = match.groups()
+        request = TileRequest(
+            layer,
+            kind,
+            grid,
+            int(z),
+            int(x),
+            int(y),
+            extension,
+            query=environ.get("QUERY_STRING", ""),
+            accept_encoding=environ.get("HTTP_ACCEPT_ENCODING"),
+            if_none_match=environ.get("HTTP_IF_NONE_MATCH"),
+            is_head=method == "HEAD",
+        )
         reply = answer(self._catalog, request, self._log)
         start_response(reply.status_line, reply.headers)
         return [reply.body] if method == "GET" and reply.body else []
@@ -61,7 +75,8 @@ def answer(catalog: Catalog, request: TileRequest, log: RequestLog) -> Reply:
         if status_of(error) == 500:
             logger.exception("tile request failed")
         reply = reply_to(error)
-    target = f"layer={request.layer} tile={request.grid}/{request.z}/{request.x}/{request.y}.{request.extension}"
+    place = f"{escaped(request.grid)}/{request.z}/{request.x}/{request.y}"
+    target = f"layer={escaped(request.layer)} {_NOUN[request.kind]}={place}"
     method = "HEAD" if request.is_head else "GET"
     log.write(method, target, reply.status, len(reply.body), began_s, cause)
     return reply

@@ -1,6 +1,7 @@
 """What HTTP says about replies: entity tags, conditional requests, caching, and who may read them (RFC 9110, 9111)."""
 
 import re
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -16,6 +17,8 @@ STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for statu
 
 _TAG: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 """An entity tag; the group is what a weak comparison compares (RFC 9110 §8.8.3)."""
+
+_QUALITY: Final = re.compile(r"q\s*=\s*([01](?:\.[0-9]{0,3})?)")
 
 
 class Reply(NamedTuple):
@@ -43,6 +46,27 @@ def none_match(if_none_match: str | None, etag: str) -> bool:
     if if_none_match == etag:
         return False
     return if_none_match.strip() != "*" and etag not in _TAG.findall(if_none_match)
+
+
+def accepts_coding(accept_encoding: str | None, coding: str) -> bool:
+    """Whether a client takes a content coding (RFC 9110 §12.5.3).
+
+    A client that says nothing may be sent any coding; as those that say nothing rarely decode one, they get none here.
+
+    Args:
+        accept_encoding: the field as the client sent it, None if it sent none.
+        coding: `deflate`, `zstd` or the like.
+    """
+    weights = dict(_weights(accept_encoding or ""))
+    return weights.get(coding, weights.get("*", 0.0)) > 0
+
+
+def _weights(accept_encoding: str) -> Iterator[tuple[str, float]]:
+    for item in accept_encoding.lower().split(","):
+        coding, _, parameter = (part.strip() for part in item.partition(";"))
+        quality = _QUALITY.fullmatch(parameter)
+        if coding and (quality or not parameter):
+            yield coding, float(quality[1]) if quality else 1.0
 
 
 def cache_control(max_age_s: int) -> str:

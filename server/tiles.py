@@ -1,19 +1,24 @@
-"""The way of a tile request, without Flask: layer, header, place, ETag, bytes, wrapping (the numbers are DESIGN's).
+"""The way of a tile request, without Flask: layer, header, place, ETag, bytes, wrapping.
 
 A source that changes under a request starts it again, once, with the header of the new version.
 """
 
 import time
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from cogread.byterange import ByteRange
 from cogread.errors import SourceChanged, TileDamaged
-from cogread.image import Image
+from cogread.gather import gather
 from cogread.index import locate, tile_number
 from cogread.parse import drive
-from server.catalog import Catalog, Layer, OpenLayer
-from server.grid import place_of
+from cogread.wrap import EMPTY_TILES, USUAL
+from cogread.wrap.tile import Tile
+from server.catalog import Catalog, Layer
+from server.grid import Place, place_of
 from server.http import Reply, none_match
+from server.open_layer import OpenLayer, Representation
+from server.options import options_of
 
 BUDGET_S: Final = 12.0
 """Longest time that a request may take, below the 30 s after which routers give up."""
@@ -23,11 +28,15 @@ class TileRequest(NamedTuple):
     """What a client asks for. A named tuple, since a frozen dataclass takes four times as long to make."""
 
     layer: str
+    kind: str
+    """`tiles` or `mask`."""
     grid: str
     z: int
     x: int
     y: int
     extension: str
+    query: str
+    accept_encoding: str | None
     if_none_match: str | None
     is_head: bool
 
@@ -36,7 +45,7 @@ def serve(catalog: Catalog, request: TileRequest) -> Reply:
     """Answer a request for a tile.
 
     Raises:
-        ServerError: there is no such layer or grid.
+        ServerError: there is no such layer or grid, or the query makes no sense.
         CogError: the tile cannot be given.
     """
     deadline_s = time.monotonic() + BUDGET_S
@@ -49,44 +58,78 @@ def serve(catalog: Catalog, request: TileRequest) -> Reply:
 
 def _serve(layer: Layer, request: TileRequest, deadline_s: float) -> Reply:
     opened = layer.open(deadline_s)
+    source, version = layer.source, opened.cog.version
+
+    def read_header(wanted: ByteRange) -> bytes:
+        return source.read(wanted, version, deadline_s).data
+
     place = place_of(opened.cog, request.grid, request.z, request.x, request.y)
-    wrapper, wrapping = opened.wrapping(place.level, request.extension)
-    image = opened.cog.levels[place.level].image
-    stored = _locate(layer, opened, image, tile_number(image, place.col, place.row), deadline_s)
-    if stored is None:
-        return _sparse(layer, opened, request)
-    etag = f'"{opened.version_key}-{stored.start:x}-{stored.size_bytes:x}-{wrapper.extension}{wrapper.revision}"'
-    headers = [("ETag", etag), *layer.headers]
+    how = _representation(opened, request, place.level, read_header)
+    stored = _locate(how, place, version.size_bytes, read_header)
+    present = [part for part in stored[: len(how.wrapping.planes)] if part is not None]
+    if not present:
+        return _sparse(layer, opened, request, how)
+    size_bytes = sum(part.size_bytes for part in stored if part is not None)
+    etag = f'"{opened.version_key}-{present[0].start:x}-{size_bytes:x}-{how.suffix}"'
+    headers = [("ETag", etag), *layer.headers, *how.wrapping.headers]
     if not none_match(request.if_none_match, etag):
         return Reply(304, headers, b"")
-    headers.append(("Content-Type", wrapper.media_type))
+    headers.append(how.content_type)
     if request.is_head:
-        headers.append(("Content-Length", str(stored.size_bytes + wrapping.added_bytes)))
+        if how.wrapping.added_bytes is not None:
+            headers.append(("Content-Length", str(size_bytes + how.wrapping.added_bytes)))
         return Reply(200, headers, b"")
-    data = layer.source.read_tile(stored, opened.cog.version, deadline_s).data
-    try:
-        body = wrapping.wrap(data)
-    except TileDamaged as error:
-        raise TileDamaged(f"{image.directory.where}: tile col {place.col}, row {place.row}: {error}") from error
+    parts = gather(stored, lambda wanted: source.read_tile(wanted, version, deadline_s).data)
+    body = _wrap(how, place, parts)
     headers.append(("Content-Length", str(len(body))))
     return Reply(200, headers, body)
 
 
-def _locate(layer: Layer, opened: OpenLayer, image: Image, number: int, deadline_s: float) -> ByteRange | None:
-    source, version = layer.source, opened.cog.version
+def _representation(
+    opened: OpenLayer, request: TileRequest, level: int, read: Callable[[ByteRange], bytes]
+) -> Representation:
+    options = USUAL
+    coding = opened.coding(request.kind, level, request.extension)
+    if coding is not None:
+        options = options_of(request.query, request.accept_encoding, *coding)
+    return opened.representation(request.kind, level, request.extension, options, read)
 
-    def read(wanted: ByteRange) -> bytes:
-        return source.read(wanted, version, deadline_s).data
 
-    return drive(locate(image, number, version.size_bytes), read)
+def _locate(
+    how: Representation, place: Place, file_bytes: int, read: Callable[[ByteRange], bytes]
+) -> list[ByteRange | None]:
+    """Where the planes that are wanted are, and the mask if it is wanted."""
+    image, mask = how.level.image, how.level.mask
+    parts = [
+        drive(locate(image, tile_number(image, place.col, place.row, plane), file_bytes), read)
+        for plane in how.wrapping.planes
+    ]
+    if how.wrapping.wants_mask and mask is not None:
+        parts.append(drive(locate(mask, tile_number(mask, place.col, place.row), file_bytes), read))
+    return parts
 
 
-def _sparse(layer: Layer, opened: OpenLayer, request: TileRequest) -> Reply:
+def _wrap(how: Representation, place: Place, parts: list[bytes | None]) -> bytes:
+    count = len(how.wrapping.planes)
+    mask = parts[count] if len(parts) > count else None
+    try:
+        return how.wrapping.wrap(Tile(place.col, place.row, tuple(parts[:count]), mask))
+    except TileDamaged as error:
+        where = how.level.image.directory.where
+        raise TileDamaged(f"{where}: tile col {place.col}, row {place.row}: {error}") from error
+
+
+def _sparse(layer: Layer, opened: OpenLayer, request: TileRequest, how: Representation) -> Reply:
     """A tile that is not stored: nothing is wrong with the request, there is just no picture."""
-    etag = f'"{opened.version_key}-empty"'
+    etag = f'"{opened.version_key}-empty-{how.suffix}"'
     headers = [("ETag", etag), *layer.headers]
     if layer.config.empty == "404":  # RFC 9110 §13.2.1: conditions count only where the reply would be a success
         return Reply(404, [*headers, ("Content-Length", "0")], b"")
     if not none_match(request.if_none_match, etag):
         return Reply(304, headers, b"")
+    if layer.config.empty == "transparent" and request.extension in EMPTY_TILES:
+        image = how.level.image
+        body = EMPTY_TILES[request.extension](image.tile_width, image.tile_height)
+        headers += [how.content_type, ("Content-Length", str(len(body)))]
+        return Reply(200, headers, b"" if request.is_head else body)
     return Reply(204, headers, b"")

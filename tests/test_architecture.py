@@ -19,7 +19,7 @@ LAYERS = {
         dump table output
         facts
         reader
-        index wrap sources crs
+        index wrap sources crs gather
         image
         geo
         parse
@@ -33,6 +33,7 @@ LAYERS = {
         api hot greeting
         tiles description
         grid catalog
+        open_layer options
         cached_source
         current_version
         cache

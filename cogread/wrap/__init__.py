@@ -1,27 +1,34 @@
 """Representations by file extension."""
 
-from cogread.image import Cog, Image
-from cogread.wrap.base import Wrapper, Wrapping
+from collections.abc import Callable, Sequence
+
+from cogread.image import Level
+from cogread.wrap.base import USUAL, Options, Wrapper, Wrapping
 from cogread.wrap.jpeg import JPEG
+from cogread.wrap.png import PNG
+from cogread.wrap.pngfile import transparent_png, transparent_webp
+from cogread.wrap.samples import SAMPLES
+from cogread.wrap.tiff import TIFF
 from cogread.wrap.webp import WEBP
 
-WRAPPERS: dict[str, Wrapper] = {"jpg": JPEG, "webp": WEBP}
+WRAPPERS: dict[str, Wrapper] = {wrapper.extension: wrapper for wrapper in (JPEG, WEBP, PNG, TIFF, SAMPLES)}
 """Extension -> representation, the preferred one of a tile first."""
 
-
-def offered(image: Image) -> list[Wrapper]:
-    """The representations in which the tiles of an image can be had."""
-    return [wrapper for wrapper in WRAPPERS.values() if wrapper.why_not(image) is None]
+EMPTY_TILES: dict[str, Callable[[int, int], bytes]] = {"png": transparent_png, "webp": transparent_webp}
+"""Extension -> what makes a picture of (width, height) pixels that shows nothing, where the format has transparency."""
 
 
-def refusals(cog: Cog) -> dict[str, str | None]:
-    """For each extension: None if some level offers it, else why the full resolution does not."""
+def offered(level: Level) -> list[Wrapper]:
+    """The representations in which the tiles of a level can be had."""
+    return [wrapper for wrapper in WRAPPERS.values() if wrapper.why_not(level) is None]
+
+
+def refusals(levels: Sequence[Level]) -> dict[str, str | None]:
+    """For each extension: None if some level offers it, else why the first does not."""
     return {
-        extension: None
-        if any(wrapper.why_not(level.image) is None for level in cog.levels)
-        else wrapper.why_not(cog.full)
+        extension: None if any(wrapper.why_not(level) is None for level in levels) else wrapper.why_not(levels[0])
         for extension, wrapper in WRAPPERS.items()
     }
 
 
-__all__ = ["WRAPPERS", "Wrapper", "Wrapping", "offered", "refusals"]
+__all__ = ["EMPTY_TILES", "USUAL", "WRAPPERS", "Options", "Wrapper", "Wrapping", "offered", "refusals"]

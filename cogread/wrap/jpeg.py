@@ -13,7 +13,7 @@ from typing import Final
 from cogread.errors import CogError, FormatError, TileDamaged
 from cogread.image import Image
 from cogread.tags import Compression, Photometric, Planar
-from cogread.wrap.base import Wrapper, Wrapping
+from cogread.wrap.base import StreamWrapping, Wrapper, stream_wrapper
 
 SOI: Final = b"\xff\xd8"
 EOI: Final = b"\xff\xd9"
@@ -42,7 +42,7 @@ _FRAME: Final = struct.Struct(">BHHB")
 
 
 def why_not(image: Image) -> str | None:
-    """See `Wrapper.why_not`."""
+    """See `stream_wrapper`."""
     if image.compression != Compression.JPEG:
         return f"the tiles are {image.compression_name}, not JPEG"
     if image.bits != 8:
@@ -55,8 +55,8 @@ def why_not(image: Image) -> str | None:
     return None
 
 
-def prepare(image: Image) -> Wrapping:
-    """See `Wrapper.prepare`.
+def prepare(image: Image) -> StreamWrapping:
+    """See `stream_wrapper`.
 
     Raises:
         FormatError: JPEGTables is no JPEG stream.
@@ -77,7 +77,7 @@ def prepare(image: Image) -> Wrapping:
             stored = bytes(disarmed)
         return prefix + memoryview(stored)[2:]  # a slice of the bytes would copy them once more
 
-    return Wrapping(wrap, added_bytes=len(prefix) - 2)
+    return StreamWrapping(wrap, added_bytes=len(prefix) - 2)
 
 
 def merge_tables(image: Image, stored: bytes) -> bytes:
@@ -161,4 +161,4 @@ def _segments(stream: bytes, where: str, error: type[CogError]) -> Iterator[tupl
         yield _EOI, at, at + 2
 
 
-JPEG: Final = Wrapper("jpg", "image/jpeg", revision=1, why_not=why_not, prepare=prepare)
+JPEG: Final[Wrapper] = stream_wrapper("jpg", "image/jpeg", revision=1, why_not=why_not, prepare=prepare)

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Final
 from cogread.image import Cog, Image, Level
 from cogread.parse import Steps
 from cogread.tags import Compression, Photometric, Planar, SampleFormat
+from cogread.wrap.base import Options, Wrapper, Wrapping
 from cogread.wrap.decoding import LOSSLESS, STRAIGHT_ALPHA, is_mask, why_not_decoded
 from cogread.wrap.palette import Palette, load_palette
 from cogread.wrap.tile import Tile, mask_mismatch
 
 if TYPE_CHECKING:
     from cogread.wrap.canvas import Canvas
-
-MEDIA_TYPE: Final = "image/png"
 
 _MULTIPLIED_ALPHA: Final = 1
 """Of ExtraSamples."""
@@ -41,7 +40,7 @@ def why_not(level: Level) -> str | None:
     return _why_not_codec(level) or _why_not_image(level.image) or _why_not_masked(level)
 
 
-def prepare(cog: Cog, level: Level) -> Steps["PngWrapping"]:
+def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
     """See `Wrapper.prepare`: reads the palette, which is not read with the header.
 
     Raises:
@@ -50,25 +49,24 @@ def prepare(cog: Cog, level: Level) -> Steps["PngWrapping"]:
     palette = None
     if level.image.photometric == Photometric.PALETTE:
         palette = yield from load_palette(cog, level)
-    return PngWrapping(level, palette, 0.0 if is_mask(level.image) else _number(cog.nodata))
+    pictures = _Pictures(level, palette, 0.0 if is_mask(level.image) else _number(cog.nodata))
+    planes = tuple(range(level.image.planes))
+    return Wrapping(pictures.draw, None, planes, wants_mask=level.mask is not None)
 
 
-class PngWrapping:
+class _Pictures:
     """Makes the files of one level."""
 
     def __init__(self, level: Level, palette: Palette | None, nodata: float) -> None:
         self._drawn = (level, palette, nodata)
         self._canvas: Canvas | None = None
 
-    def wrap(self, tile: Tile) -> bytes:
-        """Make the file of a tile.
-
-        Raises:
-            TileDamaged: the stored bytes are not a tile.
-        """
+    def draw(self, tile: Tile) -> bytes:
+        """See `Wrapping.wrap`."""
         if self._canvas is None:
             self._canvas = import_module("cogread.wrap.canvas").Canvas(*self._drawn)
-        return self._canvas.draw(tile)
+        data: bytes = self._canvas.draw(tile)
+        return data
 
 
 def _why_not_codec(level: Level) -> str | None:
@@ -124,3 +122,6 @@ def _number(nodata: str | None) -> float:
     except ValueError:
         return 0.0
     return value if isfinite(value) else 0.0
+
+
+PNG: Final = Wrapper("png", "image/png", revision=1, why_not=why_not, prepare=prepare)

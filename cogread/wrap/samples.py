@@ -6,22 +6,26 @@ plane of an image is a body of its own. The decoders are loaded when there is so
 """
 
 from importlib import import_module
-from typing import Final, Literal
+from typing import Final
 
 from cogread.errors import TileDamaged
-from cogread.image import Image, Level
+from cogread.image import Cog, Image, Level
+from cogread.parse import Steps
 from cogread.tags import Compression, SampleFormat
+from cogread.wrap.base import Options, Wrapper, Wrapping
 from cogread.wrap.check import check_stored
 from cogread.wrap.decoding import DEFLATES, is_lsb_first, plane_samples, predictor, why_not_decoded
-from cogread.wrap.tile import valid_size
+from cogread.wrap.tile import Tile, valid_size
 
-MEDIA_TYPE: Final = "application/octet-stream"
 MAX_WINDOW_BYTES: Final = 8 << 20
 """RFC 9659 §3."""
 
 _PIXELS: Final = "cogread.wrap.pixels"
 
-Coding = Literal["identity", "deflate", "zstd"]
+_WINDOW_OF_8_MB: Final = b"\x68"
+"""Window_Descriptor of exponent 13 and mantissa 0 (RFC 8878 §3.1.1.1.2)."""
+
+HEADER_PREFIX: Final = "Rawcog-"
 
 _TYPE_LETTERS: Final = {SampleFormat.INT: "i", SampleFormat.FLOAT: "f", SampleFormat.COMPLEX_FLOAT: "c"}
 _TYPE_BITS: Final = {"u": (8, 16, 32, 64), "i": (8, 16, 32, 64), "f": (16, 32, 64), "c": (64, 128)}
@@ -35,24 +39,6 @@ def why_not(level: Level) -> str | None:
     if is_lsb_first(image):
         return "the bits of each byte are in reverse order"
     return why_not_decoded(image)
-
-
-def coding(image: Image, stored: bytes) -> Coding:
-    """The content coding that stored bytes have as they are; "identity" also where they have none that HTTP knows.
-
-    Args:
-        image: one that is offered so.
-        stored: a tile of one plane.
-
-    Raises:
-        TileDamaged: they do not begin as a tile of this codec does.
-    """
-    if image.compression == Compression.NONE:
-        return "identity"
-    check_stored(image, stored, 0, 0)
-    if image.compression in DEFLATES:
-        return "deflate"
-    return "zstd" if _window_bytes(stored) <= MAX_WINDOW_BYTES else "identity"
 
 
 def identity(image: Image, stored: bytes, col: int, row: int) -> bytes:
@@ -111,3 +97,47 @@ def _window_bytes(stored: bytes) -> int:
         return (8 + mantissa) << (7 + exponent)
     width = (1, 2, 4, 8)[size_flag]
     return int.from_bytes(stored[5 : 5 + width], "little") + (256 if width == 2 else 0)
+
+
+def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
+    """See `Wrapper.prepare`."""
+    yield from ()
+    image = level.image
+    coding = coding_of(level)
+    is_coded = coding != "identity" and not options.is_identity
+
+    def wrap(tile: Tile) -> bytes:
+        stored = tile.planes[0] or b""
+        if options.is_plain:
+            return without_predictor(image, stored, tile.col, tile.row)
+        if not is_coded:
+            return identity(image, stored, tile.col, tile.row)
+        check_stored(image, stored, tile.col, tile.row)
+        return _within_window(stored) if coding == "zstd" else stored
+
+    described = describe(image) | ({"predictor": "1"} if options.is_plain else {})
+    headers = [(f"{HEADER_PREFIX}{key.title()}", value) for key, value in described.items()]
+    headers += [("Vary", "Accept-Encoding"), ("Access-Control-Expose-Headers", ", ".join(key for key, _ in headers))]
+    if is_coded:
+        headers.append(("Content-Encoding", coding))
+    return Wrapping(wrap, 0 if is_coded else None, (options.plane,), headers=tuple(headers))
+
+
+def coding_of(level: Level) -> str:
+    """See `Wrapper.coding_of`: of Zstandard only where a tile fits into the largest window that HTTP allows."""
+    image = level.image
+    if image.compression in DEFLATES:
+        return "deflate"
+    return "zstd" if image.compression == Compression.ZSTD and image.tile_bytes <= MAX_WINDOW_BYTES else "identity"
+
+
+def _within_window(stored: bytes) -> bytes:
+    """The frame, asking for no more than HTTP's window; its header may claim more than its content needs."""
+    if _window_bytes(stored) <= MAX_WINDOW_BYTES:
+        return stored
+    return stored[:5] + _WINDOW_OF_8_MB + stored[6:]
+
+
+SAMPLES: Final = Wrapper(
+    "bin", "application/octet-stream", revision=1, why_not=why_not, prepare=prepare, coding_of=coding_of
+)

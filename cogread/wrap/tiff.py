@@ -17,10 +17,10 @@ from cogread.geo import Geotransform
 from cogread.image import Cog, Image, Level
 from cogread.parse import MAX_VALUE_BYTES, Directory, Steps
 from cogread.tags import CLASSIC, ByteOrder, Compression, FieldType, Subfile, Tag
+from cogread.wrap.base import Options, Wrapper, Wrapping
 from cogread.wrap.check import check_stored
 from cogread.wrap.tile import Tile, mask_mismatch, valid_size
 
-MEDIA_TYPE: Final = "image/tiff;application=geotiff"
 MAX_METADATA_BYTES: Final = 8 << 20
 
 _UNREADABLE: Final = frozenset({Compression.OLD_JPEG, Compression.JPEG2000})
@@ -87,8 +87,8 @@ def why_not(level: Level) -> str | None:
     return mask_mismatch(level)
 
 
-def prepare(cog: Cog, level: Level) -> Steps["TiffWrapping"]:
-    """See `Wrapper.prepare`: reads the values that were left out with the header, and are needed now."""
+def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
+    """See `Wrapper.prepare`."""
     first = cog.full.directory
     image = level.image
     own = [*(yield from _copied(image.directory, _COPIED)), *(yield from _copied(first, _OF_THE_FILE))]
@@ -104,10 +104,11 @@ def prepare(cog: Cog, level: Level) -> Steps["TiffWrapping"]:
     if level.mask is not None:
         subfile = _longs(image.directory.order, Tag.NEW_SUBFILE_TYPE, [Subfile.MASK])
         parts.append(_Part(level.mask, (subfile, *(yield from _copied(level.mask.directory, _COPIED))), None, 0.0))
-    return TiffWrapping(parts)
+    file = _OneTileTiff(parts)
+    return Wrapping(file.wrap, file.added_bytes, tuple(range(image.planes)), wants_mask=level.mask is not None)
 
 
-class TiffWrapping:
+class _OneTileTiff:
     """Makes the files of one level."""
 
     def __init__(self, parts: Sequence[_Part]) -> None:
@@ -120,11 +121,7 @@ class TiffWrapping:
         self.added_bytes = CLASSIC.header_bytes + sum(self._directory_bytes)
 
     def wrap(self, tile: Tile) -> bytes:
-        """Make the file of a tile.
-
-        Raises:
-            TileDamaged: the stored bytes are not a tile.
-        """
+        """See `Wrapping.wrap`."""
         head = [struct.pack(f"{self._order}2sHI", _MAGIC[self._order], 42, CLASSIC.header_bytes)]
         body: list[bytes] = []
         at, data_at = CLASSIC.header_bytes, self.added_bytes
@@ -241,3 +238,6 @@ def _directory(order: ByteOrder, fields: Sequence[Field], at: int, following: in
         values.append(field.data + b"\0" * (len(field.data) % 2))  # values begin at even bytes
         values_at += len(values[-1])
     return b"".join((*table, struct.pack(f"{order}I", following), *values))
+
+
+TIFF: Final = Wrapper("tif", "image/tiff;application=geotiff", revision=1, why_not=why_not, prepare=prepare)

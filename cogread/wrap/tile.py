@@ -1,18 +1,17 @@
 """One tile as it is stored: the bytes of its planes and of its mask."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cogread.image import Image, Level
 
 
-@dataclass(frozen=True, slots=True)
-class Tile:
+class Tile(NamedTuple):
     """The stored bytes of a tile, and its place in its level."""
 
     col: int
     row: int
     planes: tuple[bytes | None, ...]
-    """One for each plane of the image, None where it is sparse; a pixel-interleaved image has one plane."""
+    """One for each plane that is wanted, None where it is sparse; a pixel-interleaved image has one plane."""
     mask: bytes | None = None
     """None: the level has no mask, or the mask's tile is sparse."""
 

@@ -5,11 +5,11 @@ from typing import Final
 from cogread.errors import TileDamaged
 from cogread.image import Image
 from cogread.tags import Compression, Planar
-from cogread.wrap.base import Wrapper, Wrapping
+from cogread.wrap.base import StreamWrapping, Wrapper, stream_wrapper
 
 
 def why_not(image: Image) -> str | None:
-    """See `Wrapper.why_not`."""
+    """See `stream_wrapper`."""
     if image.compression != Compression.WEBP:
         return f"the tiles are {image.compression_name}, not WebP"
     if image.planar == Planar.SEPARATE or image.samples not in (3, 4) or image.bits != 8:
@@ -17,8 +17,8 @@ def why_not(image: Image) -> str | None:
     return None
 
 
-def prepare(image: Image) -> Wrapping:
-    """See `Wrapper.prepare`."""
+def prepare(image: Image) -> StreamWrapping:
+    """See `stream_wrapper`."""
     wanted = (image.tile_width, image.tile_height)
 
     def wrap(stored: bytes) -> bytes:
@@ -32,7 +32,7 @@ def prepare(image: Image) -> Wrapping:
             raise TileDamaged(f"WebP tile of (width, height) {found}, wanted {wanted}")
         return stored
 
-    return Wrapping(wrap, added_bytes=0)
+    return StreamWrapping(wrap, added_bytes=0)
 
 
 def _size(stored: bytes) -> tuple[int, int] | None:
@@ -48,4 +48,4 @@ def _size(stored: bytes) -> tuple[int, int] | None:
     return None
 
 
-WEBP: Final = Wrapper("webp", "image/webp", revision=1, why_not=why_not, prepare=prepare)
+WEBP: Final[Wrapper] = stream_wrapper("webp", "image/webp", revision=1, why_not=why_not, prepare=prepare)

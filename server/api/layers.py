@@ -1,6 +1,7 @@
 """`/`, `/layers`, `/layers/{layer}`: what there is."""
 
 import time
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -8,12 +9,16 @@ from flask import Blueprint, Response, render_template, request
 
 from cogread.errors import CogError
 from server.api.context import context, document
-from server.catalog import OpenLayer
 from server.description import describe, summary
 from server.errors import public_reason
+from server.grid import NATIVE
+from server.open_layer import IMAGE, OpenLayer
 from server.tiles import BUDGET_S
 
 blueprint = Blueprint("layers", __name__)
+
+PICTURES: Final = ("jpg", "webp", "png")
+"""Formats that browsers show."""
 
 OPEN_ALL_S: Final = 3.0
 """How long a list waits for files that are not known yet."""
@@ -54,7 +59,7 @@ def _row(about: dict[str, Any], opened: OpenLayer | CogError | None) -> dict[str
         return {**about, "status": "not opened yet"}
     if isinstance(opened, CogError):
         return {**about, "status": "error", "reason": public_reason(opened)}
-    formats = sorted({extension for level in opened.wrappings for extension in level})
+    formats = [extension for extension, reason in opened.refusals(IMAGE).items() if reason is None]
     image = opened.cog.full
     return {**about, "status": "ok", "width": image.width, "height": image.height, "formats": formats}
 
@@ -64,12 +69,20 @@ def _card(about: dict[str, Any], opened: OpenLayer | CogError | None, origin: st
     row = _row(about, opened)
     row["curl"] = [f"curl {origin}{about['href']}"]
     if isinstance(opened, OpenLayer):
-        for z, level in enumerate(reversed(opened.wrappings)):
-            if level:
-                row["tile"] = f"{about['href']}/tiles/native/{z}/0/0.{next(iter(level))}"
-                row["curl"].append(f"curl -O {origin}{row['tile']}")
-                break
+        shown = next((tile for tile in _tiles(opened) if tile.rpartition(".")[2] in PICTURES), None)
+        row["tile"] = f"{about['href']}/{shown}" if shown else None
+        fetched = shown or next(_tiles(opened), None)
+        if fetched:
+            row["curl"].append(f"curl -O {origin}{about['href']}/{fetched}")
     return row
+
+
+def _tiles(opened: OpenLayer) -> Iterator[str]:
+    """The first tile of each level in each format, coarse to fine, as URLs relative to the layer's."""
+    count = len(opened.cog.levels)
+    for z in range(count):
+        for extension in opened.offered(IMAGE, count - 1 - z):
+            yield f"{IMAGE}/{NATIVE}/{z}/0/0.{extension}"
 
 
 def _own_origin() -> str:

@@ -9,6 +9,7 @@ blueprint = Blueprint("tiles", __name__)
 
 
 @blueprint.get("/layers/<name>/tiles/<path:rest>")
+@blueprint.get("/layers/<name>/mask/<path:rest>")
 def tile(name: str, rest: str) -> Response:
     """Say what a tile's URL looks like."""
     _ = context().catalog[name]

@@ -102,8 +102,8 @@ def tile_faults(reader: CogReader, record: Record) -> Iterator[str]:
         elif stored is not None:
             if (len(stored), sha(stored)) != (tile["count"], tile["sha256"]):
                 yield f"{where}: {len(stored)} bytes, wanted {tile['count']}"
-            for wrapper in offered(image) if tile["kind"] == "image" else []:
-                wrapper.prepare(image).wrap(stored)
+            for wrapper in offered(level) if tile["kind"] == "image" else []:
+                reader.wrapped(tile["z_full"], tile["x"], tile["y"], wrapper.extension)
 
 
 def geo_faults(reader: CogReader, record: Record) -> Iterator[str]:
@@ -167,8 +167,8 @@ def answer(reader: CogReader, probe: Record) -> str:
         stored = reader.stored(image, probe["x"], probe["y"], probe["plane"])
         if stored is None:
             return "empty"
-        for wrapper in offered(image):
-            wrapper.prepare(image).wrap(stored)
+        for wrapper in offered(reader.cog.levels[probe["z_full"]]):
+            reader.wrapped(probe["z_full"], probe["x"], probe["y"], wrapper.extension)
         return sha(stored)
     except CogError:
         return "error"

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from cogread.byterange import ByteRange, Version
 from cogread.errors import CogError
-from cogread.image import Image, build_cog
+from cogread.image import Cog, Level, build_cog
 from cogread.index import locate, tile_number
 from cogread.parse import MAX_HEADER_BYTES, drive, parse
-from cogread.wrap import offered
+from cogread.wrap import USUAL, offered
+from cogread.wrap.tile import Tile
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of, stored
 from tests.support.tiffs import KINDS, gdal_tiff
@@ -76,20 +77,22 @@ def use(data: bytes) -> bool:
     finally:
         assert asked.size_bytes <= min(MAX_HEADER_BYTES, 8 * len(data) + 1024)
     for level in cog.levels:
-        for image in filter(None, (level.image, level.mask)):
-            take(image, asked)
+        for part in filter(None, (level, Level(level.mask, None) if level.mask else None)):
+            take(cog, part, asked)
     return True
 
 
-def take(image: Image, asked: Asked) -> None:
+def take(cog: Cog, level: Level, asked: Asked) -> None:
+    image = level.image
     far = (image.tiles_across - 1, image.tiles_down - 1)
     for col, row in {(0, 0), far, (far[0], 0), (far[0] // 2, far[1] // 2)}:
         try:
             place = drive(locate(image, tile_number(image, col, row), len(asked.data)), asked.read)
             if place is not None:
                 tile = asked.read(place)
-                for wrapper in offered(image):
-                    wrapper.prepare(image).wrap(tile)
+                for wrapper in offered(level):
+                    wrapping = drive(wrapper.prepare(cog, level, USUAL), asked.read)
+                    wrapping.wrap(Tile(col, row, (tile,) * len(wrapping.planes)))
         except CogError:
             continue
 

@@ -9,7 +9,7 @@ from cogread.errors import FormatError, TileDamaged
 from cogread.image import Image
 from cogread.index import tile_number
 from cogread.tags import Compression
-from cogread.wrap.jpeg import JPEG, why_not
+from cogread.wrap.jpeg import prepare, why_not
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of, stored
 from tests.support.decode import block, decoded
@@ -30,7 +30,7 @@ def first_tile(kind: str) -> tuple[Image, bytes]:
 
 
 def wrapped(image: Image, tile: bytes) -> bytes:
-    return JPEG.prepare(image).wrap(tile)
+    return prepare(image).wrap(tile)
 
 
 def with_component_ids(jpeg: bytes, ids: bytes) -> bytes:
@@ -51,7 +51,7 @@ def test_every_tile_of_every_level_has_the_pixels_that_gdal_reads(kind: str) -> 
     data = gdal_tiff(kind)
     with MemoryFile(data) as memory:
         for number, level in enumerate(cog_of(data).levels):
-            image, wrapping = level.image, JPEG.prepare(level.image)
+            image, wrapping = level.image, prepare(level.image)
             with open_level(memory, number) as oracle:
                 for col, row in tiles(image):
                     tile = stored(data, image, tile_number(image, col, row))
@@ -84,7 +84,7 @@ def test_markers_that_lie_about_rgb_are_disarmed(markers: bytes) -> None:
     image, tile = first_tile("jpeg-rgb")
     lying = tile[:2] + markers + tile[2:]
     assert np.array_equal(decoded(wrapped(image, lying)), decoded(wrapped(image, tile)))
-    assert len(wrapped(image, lying)) == len(lying) + JPEG.prepare(image).added_bytes
+    assert len(wrapped(image, lying)) == len(lying) + prepare(image).added_bytes
 
 
 @pytest.mark.parametrize("kind", ["jpeg-ycbcr", "jpeg-grey"])
@@ -120,7 +120,7 @@ def test_tables_of_another_directory_are_not_taken() -> None:
     )
     tile = stored(data, levels[0].image, 0)
     assert tile is not None
-    added = [JPEG.prepare(level.image).added_bytes for level in cog_of(other).levels]
+    added = [prepare(level.image).added_bytes for level in cog_of(other).levels]
     assert added == [len(COMMENT), 0, 0]
 
 
@@ -153,7 +153,7 @@ SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00\x12\x34"
         (b"\xff\xd8\xff\xd9", "JPEG tile without a scan"),
         (b"\xff\xd8\xd9\0\0\0\xff\xd9", "0xd9 at byte 2, wanted a marker"),
         (b"\xff\xd8\xff\xd8" + sof(16, 32, 1) + SCAN + b"\xff\xd9", "the marker ffd8 at byte 2"),
-        (b"\xff\xd8\xff\xd0\0\4\0\0" + sof(16, 32, 1) + SCAN + b"\xff\xd9", "the marker ffd0 at byte 2"),
+        (b"\xff\xd8\xff\xd0" + sof(16, 32, 1) + SCAN + b"\xff\xd9", "the marker ffd0 at byte 2"),
         (b"\xff\xd8" + sof(16, 32, 1) + b"\xff\xd9", "without a scan"),
         (
             b"\xff\xd8" + sof(16, 32, 1, length=60000) + SCAN + b"\xff\xd9",
@@ -187,7 +187,7 @@ def test_frames_that_web_clients_decode_are_taken(marker: int) -> None:
 @pytest.mark.parametrize("kind", JPEGS)
 def test_a_tile_cut_off_anywhere_is_damaged(kind: str) -> None:
     image, tile = first_tile(kind)
-    wrapping = JPEG.prepare(image)
+    wrapping = prepare(image)
     for stop in [*range(700), *range(700, len(tile), 97)]:
         with pytest.raises(TileDamaged):
             wrapping.wrap(tile[:stop] + b"\xff\xd9" if stop < 100 else tile[:stop])
@@ -214,12 +214,12 @@ DQT = b"\xff\xdb\x00\x05\x00\x01\x02"
 def test_names_what_is_wrong_with_the_tables(tables: bytes, message: str) -> None:
     ifd = hm.image(tiles=()).having(_jpeg_fields(tables))
     with pytest.raises(FormatError, match=message):
-        JPEG.prepare(cog_of(hm.tiff(ifd)).full)
+        prepare(cog_of(hm.tiff(ifd)).full)
 
 
 def test_what_follows_the_end_of_the_tables_is_padding() -> None:
     ifd = hm.image(tiles=()).having(_jpeg_fields(b"\xff\xd8" + DQT + b"\xff\xd9\0\0\0"))
-    assert JPEG.prepare(cog_of(hm.tiff(ifd)).full).added_bytes == len(DQT)
+    assert prepare(cog_of(hm.tiff(ifd)).full).added_bytes == len(DQT)
 
 
 @pytest.mark.parametrize(

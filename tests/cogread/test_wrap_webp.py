@@ -4,7 +4,7 @@ from rasterio.io import MemoryFile
 
 from cogread.errors import TileDamaged
 from cogread.index import tile_number
-from cogread.wrap.webp import WEBP, why_not
+from cogread.wrap.webp import prepare, why_not
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of, stored
 from tests.support.decode import block, decoded
@@ -23,7 +23,7 @@ def first_tile(kind: str) -> bytes:
 def wrapped(tile: bytes, width: int = 128, height: int = 128) -> bytes:
     fields: dict[int, hm.Field] = {hm.COMPRESSION: (hm.SHORT, [50001])}
     image = cog_of(hm.tiff(hm.image(300, 200, (width, height), samples=3).having(fields))).full
-    return WEBP.prepare(image).wrap(tile)
+    return prepare(image).wrap(tile)
 
 
 @pytest.mark.parametrize("kind", WEBPS)
@@ -32,7 +32,7 @@ def test_every_tile_of_every_level_has_the_pixels_that_gdal_reads(kind: str) -> 
     bands = set()
     with MemoryFile(data) as memory:
         for number, level in enumerate(cog_of(data).levels):
-            image, wrapping = level.image, WEBP.prepare(level.image)
+            image, wrapping = level.image, prepare(level.image)
             with open_level(memory, number) as oracle:
                 for row in range(image.tiles_down):
                     for col in range(image.tiles_across):

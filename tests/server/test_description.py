@@ -99,21 +99,34 @@ def test_the_list_says_what_each_layer_offers_and_what_is_wrong(tmp_path: Path) 
     config = "".join(layer(name, f"{name}.tif", f"title = '{name}!'") for name in ("good", "mute", "text", "gone"))
     rows = {row["name"]: row for row in client(tmp_path, config).get("/layers").get_json()["layers"]}
     assert list(rows) == ["good", "mute", "text", "gone"]
-    assert (rows["good"]["status"], rows["good"]["formats"]) == ("ok", ["webp"])
+    assert (rows["good"]["status"], rows["good"]["formats"]) == ("ok", ["webp", "tif"])
     size = (KINDS["webp-lossy"].width, KINDS["webp-lossy"].height)
     assert (rows["good"]["width"], rows["good"]["height"], rows["good"]["title"]) == (*size, "good!")
-    assert (rows["mute"]["status"], rows["mute"]["formats"]) == ("ok", [])
+    assert (rows["mute"]["status"], rows["mute"]["formats"]) == ("ok", ["png", "tif", "bin"])
     assert (rows["text"]["status"], rows["gone"]["status"]) == ("error", "error")
     assert "TIFF" in rows["text"]["reason"]
     assert rows["gone"]["reason"] == "the layer's file is not there"
 
 
-@pytest.mark.parametrize("kind", ["deflate", "lzw", "zstd-float", "lerc"])
-def test_a_codec_without_a_format_is_said_to_have_none(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "formats"),
+    [
+        ("jpeg-ycbcr", ["jpg", "tif"]),
+        ("jpeg-mask", ["jpg", "png", "tif"]),
+        ("webp-rgba", ["webp", "tif"]),
+        ("deflate", ["png", "tif", "bin"]),
+        ("lzw", ["tif"]),
+        ("zstd-float", ["tif", "bin"]),
+        ("lerc", ["tif"]),
+    ],
+)
+def test_each_format_is_offered_or_the_reason_is_told(kind: str, formats: list[str], tmp_path: Path) -> None:
     about = described(gdal_tiff(kind), tmp_path)
-    assert about["formats"] == []
-    assert about["formats_not_offered"].keys() >= {"jpg", "webp"}
-    assert [link["rel"] for link in about["links"]] == ["self"]
+    assert about["formats"] == formats
+    assert about["formats_not_offered"].keys() == {"jpg", "webp", "png", "tif", "bin"} - set(formats)
+    assert all(about["formats_not_offered"].values())
+    links = [link["href"].rpartition(".")[2] for link in about["links"] if link["rel"] == "tiles"]
+    assert links == formats
 
 
 @pytest.mark.parametrize("path", ["/", "/layers", "/layers/a"])

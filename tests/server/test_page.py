@@ -71,9 +71,9 @@ def test_the_page_shows_each_layer_with_links_and_lines_that_work(folder: Path) 
         for href in page.links:
             assert requests.get(urljoin(server.url, href), timeout=30).status_code == 200
         kinds = [requests.get(urljoin(server.url, p["src"]), timeout=30).headers["Content-Type"] for p in page.pictures]
-        assert kinds == ["image/jpeg", "image/webp"]
+        assert kinds == ["image/jpeg", "image/webp", "image/png"]
         assert all(picture["alt"] for picture in page.pictures)
-        assert len(page.curl_lines) == 5
+        assert len(page.curl_lines) == 6
         for line in page.curl_lines:
             assert_fetches(line, folder)
 
@@ -85,7 +85,13 @@ def assert_fetches(line: str, folder: Path) -> None:
     )
     if " -O " in line:
         file = folder / Path(urlsplit(line.rsplit(maxsplit=1)[-1]).path).name
-        assert file.read_bytes()[:4] in (b"\xff\xd8\xff\xdb", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xee", b"RIFF")
+        assert file.read_bytes()[:4] in (
+            b"\xff\xd8\xff\xdb",
+            b"\xff\xd8\xff\xe0",
+            b"\xff\xd8\xff\xee",
+            b"RIFF",
+            b"\x89PNG",
+        )
         file.unlink()
     else:
         assert done.stdout.startswith(b"{")
