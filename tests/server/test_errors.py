@@ -1,6 +1,7 @@
 """What a client is told when something is wrong: a short problem document, never a traceback, a place or a secret."""
 
 import os
+import socket
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.app import client, layer, problem
+from tests.support.gunicorn import Gunicorn
 from tests.support.handmade import DOUBLE, SCALE, TIEPOINT, image, tiff
 from tests.support.origin import Origin
 from tests.support.tiffs import gdal_tiff
@@ -37,7 +39,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
         (f"{TILE}/9999999999/0/0.jpg", "z 9999999999: wanted 0 to 3"),
         (f"{TILE}/0/0/1.jpg", "tile 0/0/1: at z 0, x is 0 to 0 and y 0 to 0"),
         (f"{TILE}/0/9999999999/0.jpg", "tile 0/9999999999/0: at z 0, x is 0 to 0 and y 0 to 0"),
-        (f"{TILE}/0/0/0.webp", "format 'webp': the tiles are JPEG, not WebP; these tiles are offered as: jpg"),
+        (f"{TILE}/0/0/0.webp", "format 'webp': the tiles are JPEG, not WebP; these tiles are offered as: jpg, tif"),
         ("/nothing", "nothing is served at this path"),
         ("/layers/", "nothing is served at this path"),
         ("/layers/a/", "nothing is served at this path"),
@@ -243,6 +245,38 @@ def test_an_origin_that_is_gone_is_named_neither_by_place_nor_by_secret(tmp_path
     assert problem(reply, 502) == "the layer's origin cannot be reached"
     texts += reply.text + str(reply.headers) + app.get("/layers").text + app.get("/").text
     assert not [word for word in ("hunter", "private", "sig=", place) if word in texts]
+
+
+def raw_reply(port: int, request: str) -> bytes:
+    """What a server says to bytes that no client library would send."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(request.encode("latin-1"))
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+def test_requests_that_only_an_attacker_sends() -> None:
+    tile = "/layers/world/tiles/native/0/0/0.jpg"
+    requests = {
+        f"GET {tile}?{'x' * 5000} HTTP/1.1\r\nHost: x": 414,
+        f"GET {tile} HTTP/1.1\r\nHost: x\r\nX: {'y' * 100_000}": 431,
+        f"get {tile} HTTP/1.1\r\nHost: x": 400,
+        "GARBAGE": 400,
+        f"GET {tile} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5": 400,
+        "GET /layers/\xff HTTP/1.1\r\nHost: x": 400,
+        "OPTIONS * HTTP/1.1\r\nHost: x": 404,
+        "GET http://evil.example HTTP/1.1\r\nHost: evil.example": 404,
+        "GET //evil.example/%2e%2e HTTP/1.1\r\nHost: evil.example": 404,
+        "GET / HTTP/1.1\r\nHost: evil.example/a@b": 200,
+        f"GET {tile} HTTP/1.1\r\nHost: x\r\nSCRIPT_NAME: /y\r\nScript-Name: /y": 200,
+        f'GET {tile} HTTP/1.1\r\nHost: x\r\nIf-None-Match: \xff"': 200,
+    }
+    with Gunicorn({"WEB_CONCURRENCY": "1"}) as server:
+        for request, status in requests.items():
+            reply = raw_reply(server.port, f"{request}\r\nConnection: close\r\n\r\n")
+            assert reply.startswith(f"HTTP/1.1 {status} ".encode()), request[:80]
+            assert b"evil" not in reply
+        assert "Traceback" not in server.log()
 
 
 @pytest.mark.parametrize("kind", ["jpeg-mask", "webp-rgba", "deflate", "planar", "sparse"])

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from socket import socket
 from threading import Event
 
 import pytest
@@ -15,6 +16,7 @@ from server.cached_source import BLOCK_BYTES
 from tests.support.app import client, layer
 from tests.support.gunicorn import ROOT, Gunicorn
 from tests.support.origin import Origin
+from tests.support.raw_server import tcp_server
 from tests.support.redis import RedisServer
 from tests.support.s3 import running_store
 from tests.support.wait import wait_until
@@ -170,14 +172,27 @@ def test_killing_redis_under_load_fails_no_tile_and_each_worker_says_so_once(
         assert "Traceback" not in server.log()
 
 
-def test_a_redis_that_refuses_from_the_start_costs_a_line_and_no_tile(tiles: Tiles, origin: Origin) -> None:
-    with RedisServer() as stopped:
-        url = stopped.url
-    with fleet(origin, url) as server:
+def test_a_redis_that_is_none_costs_each_worker_a_line_and_no_tile(tiles: Tiles, origin: Origin) -> None:
+    """It hangs up on everyone from the start, and the line is not repeated with every try."""
+    tries = 0
+
+    def hang_up(connection: socket) -> None:
+        nonlocal tries
+        tries += 1
+
+    impatient = "[server]\nrevalidate_s = 0.1"
+    with tcp_server(hang_up) as port, fleet(origin, f"redis://127.0.0.1:{port}", impatient) as server:
         rush(server, tiles)
-        rush(server, tiles)
-        assert max(header_blocks(origin).values()) <= WORKERS
+        load = Load(server, tiles)
+        try:
+            wait_until(lambda: len(told(server, "not answering")) == WORKERS)
+            so_far = tries
+            wait_until(lambda: tries >= so_far + 2 * WORKERS)
+        finally:
+            load.stop()
+        assert load.failures == []
         assert set(told(server, "not answering").values()) == {1}
+        assert max(header_blocks(origin).values()) <= WORKERS
 
 
 def test_files_origins_and_stores_give_the_same_tiles(tiles: Tiles, origin: Origin) -> None:
