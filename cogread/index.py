@@ -1,7 +1,8 @@
 """The tile index: where in the file a tile is.
 
-TileOffsets and TileByteCounts may be many MB, so they are never loaded: the two values of a tile are asked for when the
-tile is, as byte ranges of a few bytes. A reader that caches aligned blocks thereby reads the index in pages.
+TileOffsets and TileByteCounts may be many MB, so only small ones are loaded with the header. Of others, the two values
+of a tile are asked for when the tile is, as byte ranges of a few bytes. A reader that caches aligned blocks thereby
+reads the index in pages.
 """
 
 from typing import Final

@@ -5,7 +5,7 @@ directories. It never reads. Where the bytes come from (a file, a cache of block
 `drive` is the loop for callers who have a function that reads.
 
 Nothing in a file is believed before it is checked against the size of the file. A count allocates nothing: values are
-loaded only for the tags in `_LOADED`, and only up to a bound; of the others, above all of the tile index, an entry
+loaded only for the tags in `_LOADED`, and only up to a bound; of the others, above all of a large tile index, an entry
 keeps the place. Tags that are not known and second entries of a tag cost nothing. One budget bounds all that is asked
 for, since entries may share their values. A directory that is met again is an error, which ends loops.
 """
@@ -33,14 +33,10 @@ MAX_HEADER_BYTES: Final = 16 << 20
 """Most that is asked for in all: 40 directories of 65,535 bands."""
 
 _KNOWN: Final = frozenset(Tag)
-_LOADED: Final = _KNOWN - {
-    Tag.TILE_OFFSETS,
-    Tag.TILE_BYTE_COUNTS,
-    Tag.STRIP_OFFSETS,
-    Tag.STRIP_BYTE_COUNTS,
-    Tag.COLOR_MAP,
-    Tag.GDAL_METADATA,
-}
+_INDEX: Final = frozenset({Tag.TILE_OFFSETS, Tag.TILE_BYTE_COUNTS})
+_LOADED: Final = _KNOWN - _INDEX - {Tag.STRIP_OFFSETS, Tag.STRIP_BYTE_COUNTS, Tag.COLOR_MAP, Tag.GDAL_METADATA}
+SMALL_INDEX_BYTES: Final = 8 << 10
+"""Largest array of the tile index that is loaded with its directory, behind which it mostly is: 2,048 tiles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +230,8 @@ class _Parser:
             return Entry(tag, kind, count, table[at : at + size], None)
         (offset,) = struct.unpack_from(self.order + layout.offset, table, at)
         place = ByteRange(offset, offset + size)
-        if tag not in _LOADED:
+        is_small_index = tag in _INDEX and size <= SMALL_INDEX_BYTES and place.stop <= self.size_bytes
+        if tag not in _LOADED and not is_small_index:
             return Entry(tag, kind, count, None, place)  # judged when it is wanted
         if size > MAX_VALUE_BYTES:
             raise FormatError(f"{where}: {tag.name} of {size} bytes, wanted at most {MAX_VALUE_BYTES}")

@@ -11,6 +11,7 @@ from cogread.parse import (
     MAX_ENTRIES,
     MAX_HEADER_BYTES,
     MAX_VALUE_BYTES,
+    SMALL_INDEX_BYTES,
     drive,
     parse,
 )
@@ -161,7 +162,12 @@ def test_the_first_of_two_entries_of_a_tag_counts() -> None:
     assert directory.integer(Tag.IMAGE_LENGTH) == 40
 
 
-def test_never_asks_for_the_tile_index() -> None:
+def test_a_small_tile_index_is_read_with_the_header() -> None:
+    data = hm.tiff(hm.Ifd({hm.OFFSETS: (hm.LONG, [9] * (SMALL_INDEX_BYTES // 4))}))
+    assert parsed(data)[0].raw(Tag.TILE_OFFSETS) == bytes([9, 0, 0, 0]) * (SMALL_INDEX_BYTES // 4)
+
+
+def test_never_asks_for_a_large_tile_index() -> None:
     data = hm.tiff(hm.Ifd({hm.OFFSETS: (hm.LONG8, [9] * 100_000), hm.COUNTS: hm.Claim(hm.LONG, 2**32 - 1, 2**32 - 1)}))
     offsets, counts = parsed(data)[0].entries.values()
     assert sum(wanted.size_bytes for wanted in asked(data)) < 100
