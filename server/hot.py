@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from server.catalog import Catalog
 from server.errors import reply_to, status_of
 from server.http import Reply
-from server.log import RequestLog, escaped
+from server.log import RequestLog
 from server.open_layer import IMAGE, MASK
 from server.tiles import TileRequest, serve
 from server.trace import trace
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _TILE: Final = re.compile(
-    r"/layers/([A-Za-z0-9_.-]+)/(tiles|mask)/([A-Za-z0-9_.-]+)/([0-9]{1,10})/([0-9]{1,10})/([0-9]{1,10})\.([a-z]{1,8})"
+    r"/layers/([A-Za-z0-9_.-]{1,100})/(tiles|mask)/([A-Za-z0-9_.-]{1,50})"
+    r"/([0-9]{1,10})/([0-9]{1,10})/([0-9]{1,10})\.([a-z]{1,8})"
 )
 """Its parts may stand in the log as they are."""
 
@@ -75,8 +76,8 @@ def answer(catalog: Catalog, request: TileRequest, log: RequestLog) -> Reply:
         if status_of(error) == 500:
             logger.exception("tile request failed")
         reply = reply_to(error)
-    place = f"{escaped(request.grid)}/{request.z}/{request.x}/{request.y}"
-    target = f"layer={escaped(request.layer)} {_NOUN[request.kind]}={place}"
+    place = f"{request.grid}/{request.z}/{request.x}/{request.y}.{request.extension}"
+    target = f"layer={request.layer} {_NOUN[request.kind]}={place}"
     method = "HEAD" if request.is_head else "GET"
     log.write(method, target, reply.status, len(reply.body), began_s, cause)
     return reply
