@@ -34,9 +34,12 @@ MAX_HEADER_BYTES: Final = 16 << 20
 
 _KNOWN: Final = frozenset(Tag)
 _INDEX: Final = frozenset({Tag.TILE_OFFSETS, Tag.TILE_BYTE_COUNTS})
-_LOADED: Final = _KNOWN - _INDEX - {Tag.STRIP_OFFSETS, Tag.STRIP_BYTE_COUNTS, Tag.COLOR_MAP, Tag.GDAL_METADATA}
+_ON_DEMAND: Final = frozenset({Tag.COLOR_MAP, Tag.GDAL_METADATA})
+_LOADED: Final = _KNOWN - _INDEX - _ON_DEMAND - {Tag.STRIP_OFFSETS, Tag.STRIP_BYTE_COUNTS}
 SMALL_INDEX_BYTES: Final = 8 << 10
-"""Largest array of the tile index that is loaded with its directory, behind which it mostly is: 2,048 tiles."""
+"""Largest array of the tile index that is loaded with its directory: 2,048 tiles."""
+FIRST_READ_BYTES: Final = 32 << 10
+"""What readers bring of a file at once; an array beyond it would cost a read of its own, and is not loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,18 +233,26 @@ class _Parser:
             return Entry(tag, kind, count, table[at : at + size], None)
         (offset,) = struct.unpack_from(self.order + layout.offset, table, at)
         place = ByteRange(offset, offset + size)
-        is_small_index = tag in _INDEX and size <= SMALL_INDEX_BYTES and place.stop <= self.size_bytes
+        is_small_index = (
+            tag in _INDEX and size <= SMALL_INDEX_BYTES and place.stop <= min(self.size_bytes, FIRST_READ_BYTES)
+        )
         if tag not in _LOADED and not is_small_index:
-            return Entry(tag, kind, count, None, place)  # judged when it is wanted
+            if tag in _ON_DEMAND:
+                self._check(place, f"{where}: {tag.name}")
+            return Entry(tag, kind, count, None, place)  # of the tile index judged when it is wanted
         if size > MAX_VALUE_BYTES:
             raise FormatError(f"{where}: {tag.name} of {size} bytes, wanted at most {MAX_VALUE_BYTES}")
         return Entry(tag, kind, count, (yield from self._load(offset, size, f"{where}: {tag.name}")), place)
 
     def _load(self, start: int, size: int, where: str) -> Steps[bytes]:
         """Ask for bytes, if they are within the file and the budget."""
-        if start + size > self.size_bytes:
-            raise FormatError(f"{where}: the bytes [{start}, {start + size}) are beyond the file's {self.size_bytes}")
+        place = ByteRange(start, start + size)
+        self._check(place, where)
         self._budget_bytes -= size
         if self._budget_bytes < 0:
             raise FormatError(f"{where}: the header is larger than {MAX_HEADER_BYTES} bytes")
-        return (yield ByteRange(start, start + size))
+        return (yield place)
+
+    def _check(self, place: ByteRange, where: str) -> None:
+        if place.stop > self.size_bytes:
+            raise FormatError(f"{where}: the bytes {place} are beyond the file's {self.size_bytes}")
