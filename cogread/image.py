@@ -8,6 +8,7 @@ are overviews of a kind that is not read, such as thumbnails in strips: the imag
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from cogread.byterange import Version
@@ -25,9 +26,9 @@ MAX_TILES: Final = 2**31 - 1
 MAX_LEVELS: Final = 31
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Image:
-    """The image of one directory, in tiles."""
+    """The image of one directory, in tiles. Without slots, so that what follows from its fields is worked out once."""
 
     directory: Directory
     width: int
@@ -51,22 +52,22 @@ class Image:
     counts: Entry
     """Place of TileByteCounts."""
 
-    @property
+    @cached_property
     def tiles_across(self) -> int:
         """Columns of tiles."""
         return -(-self.width // self.tile_width)
 
-    @property
+    @cached_property
     def tiles_down(self) -> int:
         """Rows of tiles."""
         return -(-self.height // self.tile_height)
 
-    @property
+    @cached_property
     def planes(self) -> int:
         """Sets of tiles: as many as bands if they are stored apart, else 1."""
         return self.samples if self.planar == Planar.SEPARATE else 1
 
-    @property
+    @cached_property
     def tile_bytes(self) -> int:
         """Bytes of one tile of one plane when decoded; rows are padded to whole bytes (TIFF 6.0 §8)."""
         samples = self.samples // self.planes
