@@ -104,11 +104,12 @@ class Catalog:
             raise UnknownLayer(f"no layer {name[:100]!r}")
         return layer
 
-    def open_all(self, budget_s: float) -> dict[str, OpenLayer | CogError | None]:
+    def open_all(self, patience_s: float, budget_s: float) -> dict[str, OpenLayer | CogError | None]:
         """Open every layer, a few at a time.
 
         Args:
-            budget_s: seconds after which the rest is left to itself.
+            patience_s: seconds after which the rest is left to itself.
+            budget_s: longest time that opening may take; with less, a slow origin would be taken for a dead one.
 
         Returns:
             By name: the open layer, why it could not be opened, or None if the time was not enough.
@@ -116,7 +117,7 @@ class Catalog:
         deadline_s = time.monotonic() + budget_s
         pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="open")
         futures = {name: pool.submit(_try_open, layer, deadline_s) for name, layer in self._layers.items()}
-        wait(futures.values(), timeout=budget_s)
+        wait(futures.values(), timeout=patience_s)
         pool.shutdown(wait=False, cancel_futures=True)
         return {
             name: future.result() if future.done() and not future.cancelled() else None

@@ -28,7 +28,7 @@ OPEN_ALL_S: Final = 3.0
 def layers() -> Response:
     """All layers, with what is known of each."""
     ctx = context()
-    opened = ctx.catalog.open_all(OPEN_ALL_S)
+    opened = ctx.catalog.open_all(OPEN_ALL_S, BUDGET_S)
     rows = [_row(summary(layer.config, ctx.root), opened[layer.config.name]) for layer in ctx.catalog]
     return document(msgspec.json.encode({"layers": rows}), "application/json")
 
@@ -46,7 +46,7 @@ def layer(name: str) -> Response:
 def index() -> Response:
     """A page for people."""
     ctx = context()
-    opened = ctx.catalog.open_all(OPEN_ALL_S)
+    opened = ctx.catalog.open_all(OPEN_ALL_S, BUDGET_S)
     origin = "" if ctx.root else _own_origin()
     cards = [_card(summary(layer.config, ctx.root), opened[layer.config.name], origin) for layer in ctx.catalog]
     title = ctx.settings.server.title

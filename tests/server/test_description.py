@@ -1,13 +1,16 @@
 """What `/layers` and `/layers/{layer}` say, compared with what GDAL says of the same file."""
 
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.warp import transform_bounds
 
+from server.api import layers
 from tests.support.app import ROOT, client, layer
+from tests.support.origin import Connection, Origin, Reply, send
 from tests.support.tiffs import KINDS, gdal_tiff, levels_of, open_level
 
 REAL = sorted([*ROOT.glob("data/*.tif"), *ROOT.glob("tests/data/*.tif")])
@@ -106,6 +109,28 @@ def test_the_list_says_what_each_layer_offers_and_what_is_wrong(tmp_path: Path) 
     assert (rows["text"]["status"], rows["gone"]["status"]) == ("error", "error")
     assert "TIFF" in rows["text"]["reason"]
     assert rows["gone"]["reason"] == "the layer's file is not there"
+
+
+@pytest.mark.parametrize("path", ["/", "/layers"])
+def test_a_list_does_not_wait_for_a_slow_origin_nor_take_it_for_a_dead_one(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, may_answer = Event(), Event()
+
+    def hold(connection: Connection, reply: Reply) -> None:
+        asked.set()
+        may_answer.wait(20)
+        send(connection, reply)
+
+    monkeypatch.setattr(layers, "OPEN_ALL_S", 0.01)
+    with Origin() as origin:
+        origin.put("/a.tif", gdal_tiff("jpeg-grey"))
+        origin.fail("/a.tif", hold)
+        app = client(tmp_path, layer("a", f"{origin.url}/a.tif"))
+        assert "not opened yet" in app.get(path).text
+        assert asked.wait(20)
+        may_answer.set()
+        assert app.get("/layers/a/tiles/native/0/0/0.jpg").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from rasterio.io import MemoryFile
 
 from tests.support.app import ROOT, client, layer, problem
 from tests.support.origin import Origin
 from tests.support.tiffs import gdal_tiff
+
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
 URL = "/layers/a/tiles/native/1/1/0.jpg"
 TILE = {"jpg": "jpeg-ycbcr", "webp": "webp-lossy"}
@@ -148,6 +151,18 @@ def test_a_sparse_tile_is_what_the_layer_says(empty: str, status: int, tmp_path:
         assert reply.headers["Access-Control-Allow-Origin"] == "*"
         assert "Content-Type" not in reply.headers
     assert ("Content-Length" in app.get(url).headers) == (status == 404)
+
+
+def test_a_sparse_tile_may_be_a_transparent_picture_where_the_format_can_be_transparent(tmp_path: Path) -> None:
+    app = client(tmp_path, layer("a", SPARSE) + layer("b", SPARSE, "empty = 'transparent'"))
+    url = first_sparse(app).replace("/a/", "/b/")
+    reply, head = app.get(url), app.head(url)
+    assert (reply.status_code, reply.content_type) == (200, "image/webp")
+    assert dict(head.headers) == dict(reply.headers)
+    with MemoryFile(reply.data) as memory, memory.open() as picture:
+        assert (picture.count, picture.width, picture.height) == (4, 512, 512)
+        assert not picture.read(4).any()
+    assert app.get(url, headers={"If-None-Match": reply.headers["ETag"]}).status_code == 304
 
 
 def test_a_condition_is_heeded_where_the_reply_would_be_a_success(tmp_path: Path) -> None:
