@@ -51,8 +51,10 @@ _COPIED: Final = (
 _OF_THE_FILE: Final = (Tag.GEO_KEY_DIRECTORY, Tag.GEO_DOUBLE_PARAMS, Tag.GEO_ASCII_PARAMS, Tag.GDAL_NODATA)
 """What stands in the first directory and holds for all."""
 
-_VALUE_ITEM: Final = re.compile(rb'<Item\s[^<>]*\brole="(?:scale|offset|unittype|colorinterp)"[^<>]*>[^<>]*</Item>')
-"""The items of GDAL_METADATA that say what a sample's number means."""
+_ITEM: Final = re.compile(rb"<Item\s[^<>]*+>[^<>]*+</Item>")
+"""An item of GDAL_METADATA; it never goes back over what it has read, however long and broken the text is."""
+_VALUE_ROLE: Final = re.compile(rb'\srole="(?:scale|offset|unittype|colorinterp)"')
+"""What an item has whose text says what a sample's number means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,7 @@ def _metadata(directory: Directory) -> Steps[list[Field]]:
         if entry.place is None or entry.place.size_bytes > MAX_METADATA_BYTES:
             raise FormatError(f"{directory.where}: GDAL_METADATA of {entry.count} bytes is too large")
         data = yield entry.place
-    items = b"".join(_VALUE_ITEM.findall(data))
+    items = b"".join(item for item in _ITEM.findall(data) if _VALUE_ROLE.search(item.partition(b">")[0]))
     if not items:
         return []
     text = b"<GDALMetadata>" + items + b"</GDALMetadata>\0"

@@ -186,6 +186,14 @@ def test_a_claimed_count_allocates_nothing(tag: int, big: bool) -> None:
         assert sum(wanted.size_bytes for wanted in asked(data)) < 100
 
 
+@pytest.mark.parametrize("tag", [320, 42112])
+def test_what_is_read_on_demand_lies_within_the_file(tag: int) -> None:
+    entry = parsed(hm.tiff(hm.Ifd({tag: hm.Claim(hm.SHORT, 10, 0)})))[0].entries[tag]
+    assert (entry.data, entry.place) == (None, ByteRange(0, 20))
+    with pytest.raises(FormatError, match=f"IFD 0 at byte 8: {Tag(tag).name}: the bytes .* are beyond the file's"):
+        parsed(hm.tiff(hm.Ifd({tag: hm.Claim(hm.SHORT, 2**32 - 1, 8)})))
+
+
 def test_entries_that_share_a_large_value_do_not_multiply_it() -> None:
     shared = hm.Claim(hm.BYTE, MAX_VALUE_BYTES, 8)
     again = tuple((hm.JPEG_TABLES, shared) for _ in range(MAX_ENTRIES - 1))

@@ -12,6 +12,8 @@ from cogread.errors import CogError
 from cogread.image import Cog, Level, build_cog
 from cogread.index import locate, tile_number
 from cogread.parse import MAX_HEADER_BYTES, drive, parse
+from cogread.reader import CogReader
+from cogread.sources.memory import MemorySource
 from cogread.wrap import USUAL, offered
 from cogread.wrap.tile import Tile
 from tests.support import handmade as hm
@@ -177,3 +179,11 @@ def test_entries_that_claim_anything_end_in_cogreads_errors_or_tiles(
 @given(st.sampled_from([b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b"II+\0\x08\0\0\0\x10" + bytes(7), b""]), st.binary())
 def test_any_bytes_end_in_cogreads_errors_or_tiles(head: bytes, tail: bytes) -> None:
     use(head + tail)
+
+
+def test_metadata_that_is_long_and_broken_is_read_once() -> None:
+    items = b'<GDALMetadata><Item sample="0" role="scale">2</Item><Item ' + b' role="scale"' * 300_000
+    reader = CogReader(MemorySource(hm.tiff(hm.image().having({42112: (hm.ASCII, items)}))))
+    tile = reader.wrapped(0, 0, 0, "tif")
+    assert tile is not None
+    assert tile.data.count(b'role="scale"') == 1
