@@ -10,7 +10,7 @@ from cogread.wrap.tile import valid_size
 _ZSTD: Final = (b"\x28\xb5\x2f\xfd",)
 _LERC: Final = (b"Lerc2 ", b"CntZImage ")
 _BEGINNINGS: Final[dict[int, tuple[bytes, ...]]] = {
-    Compression.JPEG: (b"\xff\xd8",),
+    Compression.JPEG: (b"\xff\xd8\xff",),
     Compression.WEBP: (b"RIFF",),
     Compression.ZSTD: _ZSTD,
     Compression.LZMA: (b"\xfd7zXZ\x00",),
@@ -19,6 +19,9 @@ _BEGINNINGS: Final[dict[int, tuple[bytes, ...]]] = {
     Compression.JPEG2000: (b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  "),
 }
 """Codec -> what its streams begin with."""
+
+_LEAST_BYTES: Final[dict[int, int]] = {Compression.JPEG: 25}
+"""Codec -> the shortest stream. JPEG: SOI, frame and scan of one component (ITU-T T.81 §B.2); EOI may be missing."""
 
 LERC_PLAIN, LERC_DEFLATE, LERC_ZSTD = 0, 1, 2
 """Second value of LercParameters: what a LERC stream is compressed with once more (libtiff, tif_lerc.h)."""
@@ -51,6 +54,9 @@ def check_stored(image: Image, stored: bytes, col: int, row: int) -> None:
     if not stored.startswith(beginnings):
         wanted = " or ".join(beginning.hex() for beginning in beginnings)
         raise TileDamaged(f"{image.compression_name} tile begins {stored[:12].hex()}, wanted {wanted}")
+    least = _LEAST_BYTES.get(codec, 0)
+    if len(stored) < least:
+        raise TileDamaged(f"{image.compression_name} tile of {len(stored)} bytes, wanted at least {least}")
 
 
 def _check_uncompressed(image: Image, stored: bytes, col: int, row: int) -> None:

@@ -13,7 +13,7 @@ from cogread.image import Image
 from cogread.index import locate
 from cogread.parse import drive
 from cogread.reader import CogReader, open_cog
-from cogread.wrap import offered
+from cogread.wrap import Wrapper, offered
 from tests.support.corpus import CORPUS, Record, made, manifest
 
 REAL = CORPUS / "real"
@@ -160,46 +160,64 @@ def test_generated_files_are_read_as_tifffile_and_gdal_read_them(data: Path, asp
     assert [fault for record in records for fault in faults_of(data, record, aspect)] == []
 
 
-def answer(reader: CogReader, probe: Record) -> str:
-    """What a tile request ends in: `error`, `empty`, or the hash of the stored bytes."""
+Answers = frozenset[str]
+"""What requests for a tile end in: `error`, `empty`, or the hash of the stored bytes where it can be had."""
+
+ERROR: Answers = frozenset({"error"})
+
+
+def answers_of(reader: CogReader, probe: Record) -> Answers:
+    """The answers of all representations that are offered; of the stored bytes where there is none."""
+    level, col, row = probe["z_full"], probe["x"], probe["y"]
     try:
-        image = reader.image(probe["z_full"])
-        stored = reader.stored(image, probe["x"], probe["y"], probe["plane"])
-        if stored is None:
-            return "empty"
-        for wrapper in offered(reader.cog.levels[probe["z_full"]]):
-            reader.wrapped(probe["z_full"], probe["x"], probe["y"], wrapper.extension)
-        return sha(stored)
+        stored = reader.stored(reader.image(level), col, row, probe["plane"])
+    except CogError:
+        return ERROR
+    if stored is None:
+        return frozenset({"empty"})
+    wrappers = offered(reader.cog.levels[level])
+    return frozenset(wrapped(reader, level, col, row, wrapper) for wrapper in wrappers) or frozenset({sha(stored)})
+
+
+def wrapped(reader: CogReader, level: int, col: int, row: int, wrapper: Wrapper) -> str:
+    try:
+        reader.wrapped(level, col, row, wrapper.extension)
     except CogError:
         return "error"
+    stored = reader.tile(level, col, row)
+    assert stored is not None
+    return sha(stored)
 
 
-def is_as_expected(probe: Record, found: str) -> bool:
-    expected = probe["expect"]
+def is_as_expected(probe: Record, found: Answers) -> bool:
     tile = probe.get("tile", {}).get("sha256")
-    accepted = {
-        "tile": {tile},
-        "bytes": {tile},
-        "tile?": {tile, "error"},
-        "error": {"error"},
-        "empty": {"error", "empty"},
-        "any": {found},
-    }
-    return found in accepted[expected]
+    match probe["expect"]:
+        case "tile":
+            return found == {tile}
+        case "bytes":  # a bomb: to be had as it is stored, but not decoded
+            return tile in found and found <= {tile, "error"}
+        case "tile?":
+            return found <= {tile, "error"}
+        case "error":
+            return found == ERROR
+        case "empty":
+            return found <= {"error", "empty"}
+        case expected:
+            return bool(expected == "any")
 
 
 def case_faults(folder: Path, case: Record) -> Iterator[str]:
     """In what a hostile file ends otherwise than it may."""
     try:
         with open_cog(str(folder / case["path"])) as reader:
-            answers = [answer(reader, probe) for probe in case["probe"]]
+            answers = [answers_of(reader, probe) for probe in case["probe"]]
     except CogError:
-        answers = ["error"] * len(case["probe"])
-    if "reject-at-open" in case["accept"] and set(answers) == {"error"}:
+        answers = [ERROR] * len(case["probe"])
+    if "reject-at-open" in case["accept"] and set(answers) == {ERROR}:
         return
     for probe, found in zip(case["probe"], answers, strict=True):
         if not is_as_expected(probe, found):
-            yield f"{case['name']}: tile {probe['x']}/{probe['y']} is {found}, wanted {probe['expect']}"
+            yield f"{case['name']}: tile {probe['x']}/{probe['y']} is {sorted(found)}, wanted {probe['expect']}"
 
 
 @pytest.mark.parametrize("kind", ["reject-at-open", "tile-error", "serve", "any"])
@@ -212,6 +230,6 @@ def test_hostile_files_end_as_they_may(hostile: Path, kind: str) -> None:
         found += case_faults(hostile, case)
         _, peak_bytes = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        if peak_bytes > 8 << 20:
+        if peak_bytes > 16 << 20:
             found.append(f"{case['name']}: {peak_bytes} bytes of memory")
     assert found == []
