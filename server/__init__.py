@@ -31,6 +31,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     cache = open_cache(settings.redis_url, settings.redis_tls_verify)
     flight = Flight(MemoryCache(settings.server.memory_bytes), cache)
 
+    root = (settings.server.public_url or "").rstrip("/")
+
     def layer(config: LayerConfig) -> Layer:
         source = CachedSource(
             make_source(config.uri, config.options),
@@ -39,13 +41,13 @@ def create_app(settings: Settings | None = None) -> Flask:
             revalidate_s=settings.server.revalidate_s,
             cache_tiles=config.cache_tiles,
         )
-        return Layer(config, source)
+        return Layer(config, source, root)
 
     catalog = Catalog({name: layer(config) for name, config in settings.layers.items()})
     log = RequestLog(settings.log_level)
     app = Flask(__name__)
     app.url_map.merge_slashes = False
-    attach(app, Context(settings, catalog, cache, log))
+    attach(app, Context(settings, catalog, cache, log, root))
     install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

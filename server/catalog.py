@@ -13,7 +13,7 @@ from cogread.reader import read_cog
 from server.cached_source import CachedSource
 from server.config import LayerConfig
 from server.errors import UnknownLayer
-from server.http import CORS, EXPOSED, cache_control
+from server.http import CORS, EXPOSED, IMMUTABLE, cache_control
 from server.open_layer import OpenLayer
 
 RETRY_FAILED_S: Final = 3.0
@@ -23,10 +23,24 @@ RETRY_FAILED_S: Final = 3.0
 class Layer:
     """A layer as it runs. Safe to share between threads."""
 
-    def __init__(self, config: LayerConfig, source: CachedSource, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, config: LayerConfig, source: CachedSource, root: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Make a layer; nothing is read yet.
+
+        Args:
+            config: what the config file says.
+            source: its file.
+            root: what URLs in documents begin with: `public_url` without its last slash, or nothing for relative ones.
+            clock: monotonic seconds.
+        """
         self.config, self.source = config, source
+        self.url: Final = f"{root}/layers/{config.name}"
+        """The layer's document; its tiles are below."""
         self.headers: Final = (("Cache-Control", cache_control(config.max_age_s)), CORS, EXPOSED)
         """Of every reply that has an ETag."""
+        self.immutable_headers: Final = (("Cache-Control", IMMUTABLE), CORS, EXPOSED)
+        """The same, of URLs that name a version."""
         self._clock = clock
         self._open: OpenLayer | None = None
         self._failure: tuple[float, CogError] | None = None
@@ -53,6 +67,10 @@ class Layer:
             return self._read(deadline_s)
         finally:
             self._opening.release()
+
+    def url_of(self, opened: OpenLayer) -> str:
+        """Where documents point to for a version of the layer."""
+        return f"{self.url}@{opened.version_key}" if self.config.versioned_urls else self.url
 
     def forget(self, version: Version) -> None:
         """Give up a version that the source no longer has."""

@@ -36,6 +36,7 @@ class LayerConfig:
     max_age_s: int
     empty: Empty
     cache_tiles: bool
+    versioned_urls: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,7 @@ def _layer(
         max_age_s=defaults.max_age_s if fields.max_age_s is None else fields.max_age_s,
         empty=fields.empty or defaults.empty,
         cache_tiles=uri.scheme != "file" if cache_tiles is None else cache_tiles,
+        versioned_urls=defaults.versioned_urls if fields.versioned_urls is None else fields.versioned_urls,
     )
 
 

@@ -41,6 +41,8 @@ class Defaults(Struct, frozen=True):
     max_age_s: Age = 3600
     empty: Empty = "204"
     cache_tiles: bool | None = None
+    versioned_urls: bool = True
+    """Whether documents point to URLs that name the version, and never change."""
 
 
 class SourceConfig(Struct, frozen=True):
@@ -74,6 +76,7 @@ class LayerFields(Struct, frozen=True):
     max_age_s: Age | None = None
     empty: Empty | None = None
     cache_tiles: bool | None = None
+    versioned_urls: bool | None = None
 
 
 class ConfigFile(Struct, frozen=True):

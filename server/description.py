@@ -7,34 +7,34 @@ from cogread.image import Cog, Level
 from cogread.tags import Planar
 from cogread.wrap import WRAPPERS
 from cogread.wrap.samples import describe as describe_samples
-from server.config import LayerConfig
+from server.catalog import Layer
 from server.grid import NATIVE
 from server.open_layer import IMAGE, MASK, OpenLayer
 
 Json = dict[str, Any]
 
 
-def summary(config: LayerConfig, root: str) -> Json:
+def summary(layer: Layer) -> Json:
     """What is known of a layer without its file."""
+    config = layer.config
     return {
         "name": config.name,
         "title": config.title,
         "attribution": config.attribution,
-        "href": f"{root}/layers/{config.name}",
+        "href": layer.url,
     }
 
 
-def describe(config: LayerConfig, opened: OpenLayer, root: str) -> Json:
+def describe(layer: Layer, opened: OpenLayer) -> Json:
     """All that a client needs to ask for tiles and to place them.
 
     Args:
-        config: the layer.
-        opened: its header.
-        root: what URLs begin with: `public_url` without its last slash, or nothing for URLs relative to the server.
+        layer: the layer.
+        opened: the version that is described.
     """
     cog, image = opened.cog, opened.cog.full
     return {
-        **summary(config, root),
+        **summary(layer),
         "version": opened.version_key,
         "width": image.width,
         "height": image.height,
@@ -52,7 +52,7 @@ def describe(config: LayerConfig, opened: OpenLayer, root: str) -> Json:
         **_formats("formats", opened.refusals(IMAGE)),
         **_formats("mask_formats", opened.refusals(MASK)),
         "samples": _samples(opened),
-        "links": _links(config.name, opened, root),
+        "links": _links(layer, opened),
     }
 
 
@@ -118,12 +118,12 @@ def _samples(opened: OpenLayer) -> Json:
     return {key.replace("-", "_"): value for key, value in describe_samples(opened.cog.full).items()}
 
 
-def _links(name: str, opened: OpenLayer, root: str) -> list[Json]:
-    links: list[Json] = [{"rel": "self", "href": f"{root}/layers/{name}", "type": "application/json"}]
+def _links(layer: Layer, opened: OpenLayer) -> list[Json]:
+    links: list[Json] = [{"rel": "self", "href": layer.url, "type": "application/json"}]
     links += [
         {
             "rel": kind,
-            "href": f"{root}/layers/{name}/{kind}/{NATIVE}/{{z}}/{{x}}/{{y}}.{extension}",
+            "href": f"{layer.url_of(opened)}/{kind}/{NATIVE}/{{z}}/{{x}}/{{y}}.{extension}",
             "type": WRAPPERS[extension].media_type,
             "templated": True,
         }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _TILE: Final = re.compile(
-    r"/layers/([A-Za-z0-9_.-]{1,100})/(tiles|mask)/([A-Za-z0-9_.-]{1,50})"
+    r"/layers/([A-Za-z0-9_.-]{1,100})(?:@([A-Za-z0-9_.-]{1,64}))?/(tiles|mask)/([A-Za-z0-9_.-]{1,50})"
     r"/([0-9]{1,10})/([0-9]{1,10})/([0-9]{1,10})\.([a-z]{1,8})"
 )
 """Its parts may stand in the log as they are."""
@@ -45,9 +45,10 @@ class HotRoute:
         match = _TILE.fullmatch(environ["PATH_INFO"]) if method in ("GET", "HEAD") else None
         if match is None:
             return self._app(environ, start_response)
-        layer, kind, grid, z, x, y, extension = match.groups()
+        layer, version, kind, grid, z, x, y, extension = match.groups()
         request = TileRequest(
             layer,
+            version,
             kind,
             grid,
             int(z),

@@ -69,6 +69,16 @@ def _weights(accept_encoding: str) -> Iterator[tuple[str, float]]:
             yield coding, float(quality[1]) if quality else 1.0
 
 
+IMMUTABLE: Final = "public, max-age=31536000, immutable"
+"""Cache-Control of a URL whose content never changes (RFC 8246)."""
+
+
 def cache_control(max_age_s: int) -> str:
     """Cache-Control of a reply that may be kept for `max_age_s` and is then to be revalidated."""
     return f"public, max-age={max_age_s}"
+
+
+def redirect(location: str) -> Reply:
+    """Where to go now; not to be kept, since it is not true for long."""
+    headers = [("Location", location), ("Cache-Control", "no-store"), CORS, ("Content-Length", "0")]
+    return Reply(302, headers, b"")

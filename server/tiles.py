@@ -6,6 +6,7 @@ A source that changes under a request starts it again, once, with the header of 
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
+from urllib.parse import quote
 
 from cogread.byterange import ByteRange
 from cogread.errors import SourceChanged, TileDamaged
@@ -16,18 +17,23 @@ from cogread.wrap import EMPTY_TILES, USUAL
 from cogread.wrap.tile import Tile
 from server.catalog import Catalog, Layer
 from server.grid import Place, place_of
-from server.http import Reply, none_match
+from server.http import Reply, none_match, redirect
 from server.open_layer import OpenLayer, Representation
 from server.options import options_of
 
 BUDGET_S: Final = 12.0
 """Longest time that a request may take, below the 30 s after which routers give up."""
 
+_IN_QUERIES: Final = "%!$&'()*+,;=:@/?-._~"
+"""What a query may hold as it is (RFC 3986 §3.4)."""
+
 
 class TileRequest(NamedTuple):
     """What a client asks for. A named tuple, since a frozen dataclass takes four times as long to make."""
 
     layer: str
+    version: str | None
+    """The one that the URL names, if it does: what is served is then immutable."""
     kind: str
     """`tiles` or `mask`."""
     grid: str
@@ -58,6 +64,8 @@ def serve(catalog: Catalog, request: TileRequest) -> Reply:
 
 def _serve(layer: Layer, request: TileRequest, deadline_s: float) -> Reply:
     opened = layer.open(deadline_s)
+    if request.version is not None and request.version != opened.version_key:
+        return redirect(_plain_url(layer, request))
     source, version = layer.source, opened.cog.version
 
     def read_header(wanted: ByteRange) -> bytes:
@@ -71,7 +79,7 @@ def _serve(layer: Layer, request: TileRequest, deadline_s: float) -> Reply:
         return _sparse(layer, opened, request, how)
     size_bytes = sum(part.size_bytes for part in stored if part is not None)
     etag = f'"{opened.version_key}-{present[0].start:x}-{size_bytes:x}-{how.suffix}"'
-    headers = [("ETag", etag), *layer.headers, *how.wrapping.headers]
+    headers = [("ETag", etag), *_policy(layer, request), *how.wrapping.headers]
     if not none_match(request.if_none_match, etag):
         return Reply(304, headers, b"")
     headers.append(how.content_type)
@@ -83,6 +91,15 @@ def _serve(layer: Layer, request: TileRequest, deadline_s: float) -> Reply:
     body = _wrap(how, place, parts)
     headers.append(("Content-Length", str(len(body))))
     return Reply(200, headers, body)
+
+
+def _policy(layer: Layer, request: TileRequest) -> tuple[tuple[str, str], ...]:
+    return layer.headers if request.version is None else layer.immutable_headers
+
+
+def _plain_url(layer: Layer, request: TileRequest) -> str:
+    path = f"{layer.url}/{request.kind}/{request.grid}/{request.z}/{request.x}/{request.y}.{request.extension}"
+    return f"{path}?{quote(request.query, safe=_IN_QUERIES)}" if request.query else path
 
 
 def _representation(
@@ -122,7 +139,7 @@ def _wrap(how: Representation, place: Place, parts: list[bytes | None]) -> bytes
 def _sparse(layer: Layer, opened: OpenLayer, request: TileRequest, how: Representation) -> Reply:
     """A tile that is not stored: nothing is wrong with the request, there is just no picture."""
     etag = f'"{opened.version_key}-empty-{how.suffix}"'
-    headers = [("ETag", etag), *layer.headers]
+    headers = [("ETag", etag), *_policy(layer, request)]
     if layer.config.empty == "404":  # RFC 9110 §13.2.1: conditions count only where the reply would be a success
         return Reply(404, [*headers, ("Content-Length", "0")], b"")
     if not none_match(request.if_none_match, etag):

@@ -20,11 +20,8 @@ class Context:
     catalog: Catalog
     cache: Cache | None
     log: RequestLog
-
-    @property
-    def root(self) -> str:
-        """What URLs in documents begin with; never the Host that a client names."""
-        return (self.settings.server.public_url or "").rstrip("/")
+    root: str
+    """What URLs in documents begin with; never the Host that a client names."""
 
 
 def attach(app: Flask, context: Context) -> None:
@@ -42,9 +39,9 @@ def response(reply: Reply) -> Response:
     return Response(reply.body, reply.status, reply.headers)
 
 
-def document(body: bytes, media_type: str) -> Response:
-    """A document that is made anew for each request: caches keep it and ask again."""
-    made = Response(body, 200, [("Content-Type", media_type), ("Cache-Control", "no-cache"), CORS])
+def document(body: bytes, media_type: str, cache_control: str = "no-cache") -> Response:
+    """A document that is made anew for each request: unless told otherwise, caches keep it and ask again."""
+    made = Response(body, 200, [("Content-Type", media_type), ("Cache-Control", cache_control), CORS])
     made.add_etag()
     etag = made.headers["ETag"]
     if not none_match(request.headers.get("If-None-Match"), etag):

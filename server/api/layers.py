@@ -8,10 +8,11 @@ import msgspec
 from flask import Blueprint, Response, render_template, request
 
 from cogread.errors import CogError
-from server.api.context import context, document
+from server.api.context import context, document, response
 from server.description import describe, summary
 from server.errors import public_reason
 from server.grid import NATIVE
+from server.http import IMMUTABLE, redirect
 from server.open_layer import IMAGE, OpenLayer
 from server.tiles import BUDGET_S
 
@@ -29,17 +30,20 @@ def layers() -> Response:
     """All layers, with what is known of each."""
     ctx = context()
     opened = ctx.catalog.open_all(OPEN_ALL_S, BUDGET_S)
-    rows = [_row(summary(layer.config, ctx.root), opened[layer.config.name]) for layer in ctx.catalog]
+    rows = [_row(summary(layer), opened[layer.config.name]) for layer in ctx.catalog]
     return document(msgspec.json.encode({"layers": rows}), "application/json")
 
 
 @blueprint.get("/layers/<name>")
 def layer(name: str) -> Response:
-    """One layer."""
-    ctx = context()
-    found = ctx.catalog[name]
+    """One layer; with `@` and a version behind its name, that version and no other."""
+    name, at, version = name.partition("@")
+    found = context().catalog[name]
     opened = found.open(time.monotonic() + BUDGET_S)
-    return document(msgspec.json.encode(describe(found.config, opened, ctx.root)), "application/json")
+    if at and version != opened.version_key:
+        return response(redirect(found.url))
+    body = msgspec.json.encode(describe(found, opened))
+    return document(body, "application/json", IMMUTABLE if at else "no-cache")
 
 
 @blueprint.get("/")
@@ -48,7 +52,7 @@ def index() -> Response:
     ctx = context()
     opened = ctx.catalog.open_all(OPEN_ALL_S, BUDGET_S)
     origin = "" if ctx.root else _own_origin()
-    cards = [_card(summary(layer.config, ctx.root), opened[layer.config.name], origin) for layer in ctx.catalog]
+    cards = [_card(summary(layer), opened[layer.config.name], origin) for layer in ctx.catalog]
     title = ctx.settings.server.title
     page = render_template("index.html", title=title, cards=cards, layers_href=f"{ctx.root}/layers")
     return document(page.encode(), "text/html; charset=utf-8")
