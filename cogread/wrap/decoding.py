@@ -49,6 +49,10 @@ def why_not_decoded(image: Image) -> str | None:
             return f"JPEG of {image.samples} bands of {image.bits} bits as {image.photometric_name} is not decoded"
     elif image.photometric == Photometric.YCBCR:
         return f"YCbCr samples, which may be subsampled, are not decoded from {image.compression_name}"
+    if image.compression in JXLS and image.bits > 8 and image.directory.order == ">":
+        return (
+            f"the byte order of {image.bits}-bit samples in {image.compression_name} is not known in a big-endian file"
+        )
     decoded = image.tile_width * image.tile_height * image.samples * -(-image.bits // 8)
     if decoded > MAX_DECODED_BYTES:
         return f"a decoded tile has {decoded} bytes, wanted at most {MAX_DECODED_BYTES}"
@@ -82,6 +86,8 @@ def _why_not_predicted(image: Image) -> str | None:
     found, kind = predictor(image), image.dtype
     if found == PREDICTOR_HORIZONTAL and image.bits not in (8, 16, 32, 64):
         return f"horizontal differencing (predictor 2) of {image.bits} bits a sample is not known"
+    if found == PREDICTOR_HORIZONTAL and image.directory.order == ">" and kind.startswith("complex"):
+        return "libtiff exchanges the halves of complex samples with predictor 2 in a big-endian file"
     if found == PREDICTOR_FLOATING and (
         image.sample_format != SampleFormat.FLOAT or image.bits not in (16, 24, 32, 64)
     ):

@@ -5,6 +5,7 @@ long is seen and costs nothing; decoders of pictures get the array to write to, 
 header states before they decode. Whatever they raise becomes TileDamaged here.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -21,6 +22,7 @@ from cogread.wrap.decoding import JXLS, is_lsb_first, plane_samples
 from cogread.wrap.decompressors import DECOMPRESSORS, FAILURES
 from cogread.wrap.jpeg import merge_tables
 
+_NATIVE: Final = "<" if sys.byteorder == "little" else ">"
 _REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -109,7 +111,9 @@ def _jxl(image: Image, stored: bytes) -> NDArray[Any]:
 
 
 def _lerc(image: Image, stored: bytes) -> NDArray[Any]:
-    return lerc.decode(image, _msb_first(image, stored), sample_type(image))
+    """In a big-endian file libtiff exchanges the bytes of samples before it encodes them, and after decoding."""
+    decoded = lerc.decode(image, _msb_first(image, stored), sample_type(image))
+    return decoded if image.directory.order == _NATIVE else decoded.byteswap()
 
 
 _PICTURES: Final[dict[int, Callable[[Image, bytes], NDArray[Any]]]] = {
