@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from server.config import ConfigError, Deployment, Settings, deployment, load
+from server.config_file import LayerFields, ServerConfig
 from tests.support.app import ROOT, settings
 
 WHOLE = """
@@ -143,12 +144,13 @@ def test_without_a_name_the_demo_is_read() -> None:
     assert all(Path(layer.uri.location).is_file() for layer in got.layers.values())
 
 
-SERVER_KEYS = "title, revalidate_s, public_url, memory_bytes"
-LAYER_KEYS = "uri, source, title, attribution, max_age_s, empty, cache_tiles"
+SERVER_KEYS = ", ".join(ServerConfig.__struct_fields__)
+LAYER_KEYS = ", ".join(LayerFields.__struct_fields__)
 SOURCE_TABLE = '[sources.a]\ntype = "s3"\n'
 NAMES = "1 to 100 letters, digits, '_', '-' or '.', not first '-' or '.'"
 NO_VARIABLE = "the environment variable that it names is not set"
 URL = "wanted http(s)://host/path/"
+ENDPOINT = "wanted http(s)://host[:port]"
 
 MISTAKES = {
     "= 1": "not TOML: Invalid statement (at line 1, column 1)",
@@ -169,6 +171,7 @@ MISTAKES = {
     "[server]\npublic_url = 'https://a/?b'": f"server.public_url: found 'https://a/?b', {URL}",
     "[server]\npublic_url = 'https://[a'": f"server.public_url: found 'https://[a', {URL}",
     "[server]\npublic_url = 'https://a:b/'": f"server.public_url: found 'https://a:b/', {URL}",
+    "[server]\npublic_url = 'https://me:hunter2@a/'": f"server.public_url: found a URL with a user, {URL}",
     "[defaults]\nmax_age_s = true": "defaults.max_age_s: found true, wanted an integer",
     "[defaults]\nmax_age_s = 1979-05-27": "defaults.max_age_s: found a date, wanted an integer",
     "[defaults]\nempty = 204": "defaults.empty: found 204, wanted '204' or '404' or 'transparent'",
@@ -201,6 +204,11 @@ MISTAKES = {
     "[sources.a]\nregion = 'x'": "sources.a: no type, which it must have",
     "[sources.a]\ntype = 'ftp'": "sources.a.type: found 'ftp', wanted 'http' or 's3'",
     "[sources.a]\ntype = 'http'\nregion = 'x'": "sources.a.region: not for a source of type 'http'",
+    f"{SOURCE_TABLE}endpoint_url = 'minio:9000'": f"sources.a.endpoint_url: found 'minio:9000', {ENDPOINT}",
+    f"{SOURCE_TABLE}endpoint_url = 'http://a:b'": f"sources.a.endpoint_url: found 'http://a:b', {ENDPOINT}",
+    f"{SOURCE_TABLE}endpoint_url = 'http://me:hunter2@a'": (
+        f"sources.a.endpoint_url: found a URL with a user, {ENDPOINT}"
+    ),
     f"{SOURCE_TABLE}bearer_token_env = 'T'": "sources.a.bearer_token_env: not for a source of type 's3'",
     f"{SOURCE_TABLE}access_key_id_env = 'T'": ("sources.a: access_key_id_env and secret_access_key_env go together"),
     f"{SOURCE_TABLE}session_token_env = 'hunter2'": f"sources.a.session_token_env: {NO_VARIABLE}",
@@ -234,16 +242,22 @@ def test_a_file_that_cannot_be_read_is_named(make: object, reason: str, tmp_path
     assert str(found.value) == f"config file {tmp_path}/a.toml: {reason}"
 
 
-REDIS = "REDIS_URL: wanted redis://, rediss:// or unix://, and a port that is a number"
+SCHEME = "REDIS_URL: wanted a URL that begins with one of redis://, rediss://, unix://"
+UNREADABLE = (
+    "REDIS_URL: cannot be read: wanted redis://[[user]:password@]host[:port][/db], or an option that redis-py has"
+)
 
 
 @pytest.mark.parametrize(
     ("environment", "message"),
     [
-        ({"REDIS_URL": "http://s3cret@x"}, REDIS),
-        ({"REDIS_URL": "redis://:s3cret@x:port"}, REDIS),
-        ({"REDIS_URL": "redis://:s3cret@[x"}, REDIS),
-        ({"REDIS_URL": "s3cret"}, REDIS),
+        ({"REDIS_URL": "http://s3cret@x"}, SCHEME),
+        ({"REDIS_URL": "s3cret"}, SCHEME),
+        ({"REDIS_URL": "redis://:s3cret@x:port"}, UNREADABLE),
+        ({"REDIS_URL": "redis://:s3cret@[x"}, UNREADABLE),
+        ({"REDIS_URL": "redis://x?socket_timeout=s3cret"}, UNREADABLE),
+        ({"REDIS_URL": "redis://x?s3cret=1"}, UNREADABLE),
+        ({"REDIS_URL": "rediss://x?ssl_cert_reqs=s3cret"}, UNREADABLE),
         ({"RAWCOG_REDIS_TLS_VERIFY": "maybe"}, "RAWCOG_REDIS_TLS_VERIFY: found 'maybe', wanted YES or NO"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: found 'loud', wanted one of debug, info, warning, error, critical"),
         ({"AWS_NO_SIGN_REQUEST": "2"}, "AWS_NO_SIGN_REQUEST: found '2', wanted YES or NO"),
@@ -262,6 +276,28 @@ def test_the_environment_arrives(tmp_path: Path) -> None:
     assert got.layers["a"].options.anonymous
     empty = settings(tmp_path, "", dict.fromkeys(environment, ""))
     assert (empty.redis_url, empty.redis_tls_verify, empty.log_level) == (None, True, "info")
+
+
+@pytest.mark.parametrize(
+    ("keys", "anonymous"),
+    [
+        ("", True),
+        ("access_key_id_env = 'KEY'\nsecret_access_key_env = 'KEY'", False),
+        ("profile = 'surveys'", False),
+        ("profile = 'surveys'\nanonymous = true", True),
+        ("anonymous = false", False),
+    ],
+)
+def test_a_source_with_an_identity_of_its_own_signs_whatever_holds_for_others(
+    keys: str, anonymous: bool, tmp_path: Path
+) -> None:
+    text = f"{SOURCE_TABLE}{keys}\n[layers.a]\nuri = 's3://b/k'\nsource = 'a'"
+    got = settings(tmp_path, text, {"AWS_NO_SIGN_REQUEST": "YES", "KEY": "x"})
+    assert got.layers["a"].options.anonymous is anonymous
+
+
+def test_a_byte_order_mark_before_the_file_does_not_matter(tmp_path: Path) -> None:
+    assert list(settings(tmp_path, "\ufeff[layers.a]\nuri = 'x'").layers) == ["a"]
 
 
 def texts_of(got: Settings) -> str:
