@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from cogread.errors import SettingError, UriError
 from cogread.sources import SourceOptions, SourceUri, parse_uri
 from cogread.sources.gdal_env import flag, options_from_environment
+from server.cache import open_cache
 from server.config_file import ConfigFile, Empty, FileError, ServerConfig, SourceConfig, decode
 
 LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -100,12 +101,13 @@ def _settings(env: Mapping[str, str]) -> Settings:
     path = Path(env.get("RAWCOG_CONFIG") or default)
     file = _read(path)
     options = {name: _source_options(path, name, source, env) for name, source in file.sources.items()}
+    redis_tls_verify = flag(env, "RAWCOG_REDIS_TLS_VERIFY", default=True)
     return Settings(
         path=path,
         server=_check_server(path, file.server),
         layers={name: _layer(path, name, file, options, env) for name in file.layers},
-        redis_url=_redis_url(env),
-        redis_tls_verify=flag(env, "RAWCOG_REDIS_TLS_VERIFY", default=True),
+        redis_url=_redis_url(env, redis_tls_verify),
+        redis_tls_verify=redis_tls_verify,
         log_level=_log_level(env),
     )
 
@@ -120,11 +122,7 @@ def _read(path: Path) -> ConfigFile:
 
 
 def _check_server(path: Path, server: ServerConfig) -> ServerConfig:
-    url = server.public_url
-    parts = _split(url) if url is not None else None
-    is_root = parts and parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
-    if url is not None and not is_root:
-        raise ConfigError(f"config file {path}: server.public_url: found {url!r}, wanted http(s)://host/path/")
+    _check_url(f"config file {path}: server.public_url", server.public_url, "http(s)://host/path/")
     return server
 
 
@@ -177,7 +175,9 @@ def _source_options(path: Path, name: str, source: SourceConfig, env: Mapping[st
     for one, other in (("access_key_id_env", "secret_access_key_env"), ("username_env", "password_env")):
         if (getattr(source, one) is None) != (getattr(source, other) is None):
             raise ConfigError(f"config file {path}: sources.{name}: {one} and {other} go together")
+    _check_url(f"config file {path}: sources.{name}.endpoint_url", source.endpoint_url, "http(s)://host[:port]")
     usual = options_from_environment(source.type, env)
+    has_own_identity = source.access_key_id_env is not None or source.profile is not None
     return SourceOptions(
         connect_timeout_s=source.connect_timeout_s,
         read_timeout_s=source.read_timeout_s,
@@ -191,7 +191,7 @@ def _source_options(path: Path, name: str, source: SourceConfig, env: Mapping[st
         access_key_id=secret("access_key_id"),
         secret_access_key=secret("secret_access_key"),
         session_token=secret("session_token"),
-        anonymous=usual.anonymous if source.anonymous is None else source.anonymous,
+        anonymous=usual.anonymous and not has_own_identity if source.anonymous is None else source.anonymous,
         request_payer=usual.request_payer if source.request_payer is None else source.request_payer,
         virtual_hosting=usual.virtual_hosting if source.virtual_hosting is None else source.virtual_hosting,
     )
@@ -214,14 +214,24 @@ _HTTP_ONLY = frozenset({"username_env", "password_env", "bearer_token_env"})
 _OTHER_TYPES = {"http": _S3_ONLY, "s3": _HTTP_ONLY}
 
 
-def _redis_url(env: Mapping[str, str]) -> str | None:
-    url = env.get("REDIS_URL")
-    if not url:
-        return None
-    parts = _split(url)
-    if parts is None or parts.scheme not in ("redis", "rediss", "unix"):
-        raise ConfigError("REDIS_URL: wanted redis://, rediss:// or unix://, and a port that is a number")
+def _redis_url(env: Mapping[str, str], tls_verify: bool) -> str | None:
+    url = env.get("REDIS_URL") or None
+    try:
+        open_cache(url, tls_verify)
+    except ValueError as error:
+        raise ConfigError(f"REDIS_URL: {error}") from error
     return url
+
+
+def _check_url(where: str, url: str | None, wanted: str) -> None:
+    """Refuse what is no http(s) URL of a host, or holds what a root must not: a user, a query, a fragment."""
+    if url is None:
+        return
+    parts = _split(url)
+    is_root = parts and parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
+    if not is_root or "@" in url:
+        found = "a URL with a user" if "@" in url else repr(url)
+        raise ConfigError(f"{where}: found {found}, wanted {wanted}")
 
 
 def _split(url: str) -> SplitResult | None:

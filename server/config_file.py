@@ -111,7 +111,7 @@ def decode(data: bytes) -> ConfigFile:
         FileError: it is no TOML, or a key is unknown, missing or of a wrong type or value.
     """
     try:
-        raw = tomllib.loads(data.decode())
+        raw = tomllib.loads(data.decode("utf-8-sig"))  # Windows editors begin files with a byte order mark
     except UnicodeDecodeError as error:
         raise FileError(f"byte {error.start} is not UTF-8") from error
     except tomllib.TOMLDecodeError as error:

@@ -36,10 +36,9 @@ LAYERS = {
         open_layer options
         cached_source
         current_version
-        cache
         in_force
         config errors log
-        config_file
+        cache config_file
         http trace
     """,
 }

@@ -88,6 +88,8 @@ def test_stop_answers_the_request_that_is_in_flight() -> None:
         ({"PORT": "65536"}, "PORT: found '65536'"),
         ({"WEB_CONCURRENCY": "0"}, "WEB_CONCURRENCY: found '0'"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: found 'loud'"),
+        ({"REDIS_URL": "redis://127.0.0.1:abc"}, "REDIS_URL: cannot be read"),
+        ({"REDIS_URL": "redis://127.0.0.1?socket_timeout=long"}, "REDIS_URL: cannot be read"),
         ({"RAWCOG_CONFIG": "/none.toml"}, "config file /none.toml: No such file"),
     ],
 )

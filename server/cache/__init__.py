@@ -4,7 +4,6 @@ A module of the table is imported when its scheme is first used.
 """
 
 from importlib import import_module
-from urllib.parse import urlsplit
 
 from server.cache.base import Cache
 
@@ -24,13 +23,13 @@ def open_cache(url: str | None, tls_verify: bool = True) -> Cache | None:
         tls_verify: whether a `rediss://` server's certificate must be valid.
 
     Raises:
-        ValueError: the URL cannot be read. The message holds nothing of it but the scheme.
+        ValueError: the URL cannot be used. The message holds nothing of it.
     """
     if not url:
         return None
-    scheme = urlsplit(url).scheme
+    scheme = url.partition("://")[0]
     if scheme not in CACHES:
-        raise ValueError(f"cache URL of scheme {scheme!r}: wanted one of {', '.join(CACHES)}")
+        raise ValueError(f"wanted a URL that begins with one of {', '.join(f'{name}://' for name in CACHES)}")
     cache: Cache = import_module(CACHES[scheme]).make(url, tls_verify)
     return cache
 

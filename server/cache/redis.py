@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
-from redis.connection import parse_url
 from redis.exceptions import ResponseError
 from redis.retry import Retry
 
@@ -157,12 +156,13 @@ def _options(url: str, tls_verify: bool, timeout_s: float) -> dict[str, Any]:
         "driver_info": None,
         "max_connections": CONNECTIONS,
     }
-    try:
-        connection_class = parse_url(url).get("connection_class")  # type: ignore[no-untyped-call]
-    except ValueError:
-        raise ValueError("the Redis URL cannot be read: wanted redis://[[user]:password@]host[:port][/db]") from None
-    if connection_class is redis.SSLConnection and not tls_verify:
+    if url.startswith("rediss://") and not tls_verify:
         options["ssl_cert_reqs"] = "none"
+    try:
+        redis.ConnectionPool.from_url(url, **options).make_connection()  # which connects nothing yet
+    except Exception:  # what redis-py raises of an option that it does not know depends on the option
+        wanted = "redis://[[user]:password@]host[:port][/db], or an option that redis-py has"
+        raise ValueError(f"cannot be read: wanted {wanted}") from None
     return options
 
 
