@@ -15,6 +15,10 @@ from server.config import LayerConfig, Settings
 from server.hot import HotRoute
 from server.in_force import settings as settings_in_force
 from server.log import RequestLog, set_up
+from server.open_layers import OpenLayers
+
+HEADERS_SHARE = 4
+"""The part of a worker's memory for parsed headers is one of so many; the others are for bytes of the files."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -29,8 +33,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or settings_in_force()
     set_up(settings.log_level)
     cache = open_cache(settings.redis_url, settings.redis_tls_verify)
-    flight = Flight(MemoryCache(settings.server.memory_bytes), cache)
-
+    headers_bytes = settings.server.memory_bytes // HEADERS_SHARE
+    flight = Flight(MemoryCache(settings.server.memory_bytes - headers_bytes), cache)
+    kept = OpenLayers(headers_bytes)
     root = (settings.server.public_url or "").rstrip("/")
 
     def layer(config: LayerConfig) -> Layer:
@@ -41,7 +46,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             revalidate_s=settings.server.revalidate_s,
             cache_tiles=config.cache_tiles,
         )
-        return Layer(config, source, root)
+        return Layer(config, source, kept, root)
 
     catalog = Catalog({name: layer(config) for name, config in settings.layers.items()})
     log = RequestLog(settings.log_level)

@@ -3,34 +3,48 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
+from functools import partial
 from hashlib import blake2b
 from typing import Final
 
 from cogread.byterange import Version
 from cogread.errors import CogError, SourceChanged, SourceTimeout
 from cogread.reader import read_cog
+from server.cache.failures import another
+from server.cache.fleet import OutOfTime
 from server.cached_source import CachedSource
 from server.config import LayerConfig
 from server.errors import UnknownLayer
 from server.http import CORS, EXPOSED, IMMUTABLE, cache_control
+from server.joining_pool import JoiningPool
 from server.open_layer import OpenLayer
+from server.open_layers import OpenLayers
 
 RETRY_FAILED_S: Final = 3.0
 """How long a layer that could not be opened is not tried again."""
+
+OPENERS: Final = 8
+"""Threads of a worker that open layers for lists; the rest of its time is for tiles."""
 
 
 class Layer:
     """A layer as it runs. Safe to share between threads."""
 
     def __init__(
-        self, config: LayerConfig, source: CachedSource, root: str = "", clock: Callable[[], float] = time.monotonic
+        self,
+        config: LayerConfig,
+        source: CachedSource,
+        kept: OpenLayers,
+        root: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make a layer; nothing is read yet.
 
         Args:
             config: what the config file says.
             source: its file.
+            kept: where all layers of the worker keep their headers.
             root: what URLs in documents begin with: `public_url` without its last slash, or nothing for relative ones.
             clock: monotonic seconds.
         """
@@ -42,7 +56,7 @@ class Layer:
         self.immutable_headers: Final = (("Cache-Control", IMMUTABLE), CORS, EXPOSED)
         """The same, of URLs that name a version."""
         self._clock = clock
-        self._open: OpenLayer | None = None
+        self._kept = kept
         self._failure: tuple[float, CogError] | None = None
         self._opening = threading.Lock()
 
@@ -55,7 +69,7 @@ class Layer:
         Raises:
             CogError: the source cannot be read or is no COG; the same error is raised again for `RETRY_FAILED_S`.
         """
-        known = self._open
+        known = self.known()
         if known is not None:
             version = self.source.version(deadline_s)
             if version is known.cog.version or version == known.cog.version:
@@ -77,29 +91,30 @@ class Layer:
         self.source.forget(version)
 
     def known(self) -> OpenLayer | None:
-        """The last version that was opened, whether or not it is current."""
-        return self._open
+        """The last version that was opened, whether or not it is current; None if it is not kept."""
+        return self._kept.get(self.config.name)
 
     def _raise_known_failure(self) -> None:
         failure = self._failure
         if failure is not None and self._clock() < failure[0]:
-            raise failure[1].with_traceback(None)
+            raise another(failure[1])
 
     def _read(self, deadline_s: float) -> OpenLayer:
         self._raise_known_failure()
         try:
             version = self.source.version(deadline_s)
-            known = self._open
+            known = self.known()
             if known is not None and known.cog.version == version:
                 return known
-            self._open = OpenLayer(read_cog(self.source, version, deadline_s))
-        except SourceChanged:
+            opened = OpenLayer(read_cog(self.source, version, deadline_s))
+        except (SourceChanged, OutOfTime):  # the next try may go well
             raise
         except CogError as error:
-            self._failure = (self._clock() + RETRY_FAILED_S, error)
+            self._failure = (self._clock() + RETRY_FAILED_S, another(error))
             raise
         self._failure = None
-        return self._open
+        self._kept.put(self.config.name, opened)
+        return opened
 
 
 class Catalog:
@@ -107,6 +122,7 @@ class Catalog:
 
     def __init__(self, layers: Mapping[str, Layer]) -> None:
         self._layers = dict(layers)
+        self._openers = JoiningPool[OpenLayer | CogError](OPENERS, "open")
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self._layers.values())
@@ -123,29 +139,32 @@ class Catalog:
         return layer
 
     def open_all(self, patience_s: float, budget_s: float) -> dict[str, OpenLayer | CogError | None]:
-        """Open every layer, a few at a time.
+        """Open every layer, a few at a time for all lists that are asked for at the same moment.
 
         Args:
-            patience_s: seconds after which the rest is left to itself.
-            budget_s: longest time that opening may take; with less, a slow origin would be taken for a dead one.
+            patience_s: seconds after which what was not begun is left, and what was is waited for no longer.
+            budget_s: longest time that opening one may take; with less, a slow origin would be taken for a dead one.
 
         Returns:
-            By name: the open layer, why it could not be opened, or None if the time was not enough.
+            By name: the open layer, why it could not be opened, or, where the time was not enough, the version that
+            was open before, if any.
         """
-        deadline_s = time.monotonic() + budget_s
-        pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="open")
-        futures = {name: pool.submit(_try_open, layer, deadline_s) for name, layer in self._layers.items()}
-        wait(futures.values(), timeout=patience_s)
-        pool.shutdown(wait=False, cancel_futures=True)
+        futures = {
+            name: self._openers.submit(name, partial(_try_open, layer, budget_s))
+            for name, layer in self._layers.items()
+        }
+        done, rest = wait(futures.values(), timeout=patience_s)
+        for future in rest:
+            future.cancel()
         return {
-            name: future.result() if future.done() and not future.cancelled() else None
+            name: future.result() if future in done and not future.cancelled() else self._layers[name].known()
             for name, future in futures.items()
         }
 
 
-def _try_open(layer: Layer, deadline_s: float) -> OpenLayer | CogError:
+def _try_open(layer: Layer, budget_s: float) -> OpenLayer | CogError:
     try:
-        return layer.open(deadline_s)
+        return layer.open(time.monotonic() + budget_s)
     except CogError as error:
         return error
 

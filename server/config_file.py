@@ -32,7 +32,7 @@ class ServerConfig(Struct, frozen=True):
     public_url: str | None = None
     """Root of the URLs in documents; None: relative or the request's own."""
     memory_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)] = 128 << 20
-    """Bound of each worker's cache."""
+    """Bound of what each worker keeps: bytes of the files, and parsed headers."""
 
 
 class Defaults(Struct, frozen=True):

@@ -25,11 +25,17 @@ class Representation(NamedTuple):
     """The header field."""
 
 
+ENTRY_BYTES: Final = 500
+"""What an entry of a directory costs in memory beside its values, with its share of all that is made of it."""
+
+
 class OpenLayer:
     """A version of a layer's file. Safe to share between threads."""
 
     def __init__(self, cog: Cog) -> None:
         self.cog = cog
+        self.cost_bytes: Final = _cost(cog)
+        """What it takes of the worker's memory, roughly."""
         self.version_key = cog.version.key
         masks = [None if level.mask is None else Level(level.mask, None) for level in cog.levels]
         self._levels: dict[str, list[Level | None]] = {IMAGE: list(cog.levels), MASK: masks}
@@ -91,3 +97,9 @@ class OpenLayer:
             these = ", ".join(self.offered(kind, number)) or "none"
             raise FormatNotOffered(f"format {extension!r}: {reason}; these tiles are offered as: {these}")
         return level, wrapper
+
+
+def _cost(cog: Cog) -> int:
+    images = [image for level in cog.levels for image in (level.image, level.mask) if image is not None]
+    entries = [entry for image in images for entry in image.directory.entries.values()]
+    return sum(ENTRY_BYTES + len(entry.data or b"") for entry in entries)

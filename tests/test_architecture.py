@@ -33,13 +33,14 @@ LAYERS = {
         api hot greeting
         tiles description
         grid catalog
+        open_layers
         open_layer options
         cached_source
         current_version
         in_force
         config errors log
         cache config_file
-        http trace
+        http trace joining_pool
     """,
 }
 """Each line may import the lines below it. A folder (api, cache, sources, wrap) is one name; within it only cycles are

@@ -1,0 +1,70 @@
+"""Lists of layers whose origins are slow."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cogread.sources import make_source
+from server.cache.flight import Flight
+from server.cache.memory import MemoryCache
+from server.cached_source import CachedSource
+from server.catalog import OPENERS, Catalog, Layer
+from server.open_layer import OpenLayer
+from server.open_layers import OpenLayers
+from tests.support.app import ROOT, layer, settings
+from tests.support.faults import hang
+from tests.support.origin import Origin
+
+DATA = (ROOT / "data" / "world.tif").read_bytes()
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    with Origin() as origin:
+        yield origin
+
+
+def catalog(folder: Path, uris: list[str], revalidate_s: float = 60) -> Catalog:
+    config = settings(folder, "".join(layer(f"l{number}", uri) for number, uri in enumerate(uris)))
+    flight, kept = Flight(MemoryCache(1 << 24)), OpenLayers(1 << 24)
+    return Catalog(
+        {
+            name: Layer(
+                one,
+                CachedSource(
+                    make_source(one.uri, one.options), flight, key=name, revalidate_s=revalidate_s, cache_tiles=True
+                ),
+                kept,
+            )
+            for name, one in config.layers.items()
+        }
+    )
+
+
+def openers() -> int:
+    return sum(thread.name.startswith("open_") for thread in threading.enumerate())
+
+
+def test_lists_of_hanging_origins_take_no_more_threads_however_many_are_asked_for(
+    origin: Origin, tmp_path: Path
+) -> None:
+    others = openers()
+    uris = [f"{origin.url}/{number}.tif" for number in range(3 * OPENERS)]
+    for number in range(len(uris)):
+        origin.fail(f"/{number}.tif", hang, times=100)
+    layers = catalog(tmp_path, uris)
+    for _ in range(5):
+        assert set(layers.open_all(0.01, 2).values()) == {None}
+    assert openers() - others <= OPENERS
+
+
+def test_a_layer_that_is_slow_to_answer_again_is_listed_as_it_was(origin: Origin, tmp_path: Path) -> None:
+    origin.put("/a.tif", DATA)
+    layers = catalog(tmp_path, [f"{origin.url}/a.tif"], revalidate_s=0)
+    before = layers["l0"].open(time.monotonic() + 10)
+    origin.fail("/a.tif", hang, times=10)
+    assert layers.open_all(0.01, 2) == {"l0": before}
+    assert isinstance(before, OpenLayer)
