@@ -9,13 +9,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
 
 from cogread.errors import SettingError, UriError
 from cogread.sources import SourceOptions, SourceUri, parse_uri
 from cogread.sources.gdal_env import flag, options_from_environment
 from server.cache import open_cache
-from server.config_file import ConfigFile, Empty, FileError, ServerConfig, SourceConfig, decode
+from server.config_file import ConfigFile, Empty, FileError, ServerConfig, decode
+from server.origin_config import check_url, source_options
+
+_DEFAULT_PATH = Path(__file__).resolve().parent.parent / "config" / "layers.toml"
 
 LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 """A layer's name stands in URLs, file names and XML identifiers; `@` and `/` are taken by the URLs."""
@@ -90,61 +92,52 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     Raises:
         ConfigError: something is missing, unknown or wrong; the message names file and key.
     """
+    env = os.environ if environ is None else environ
+    path = Path(env.get("RAWCOG_CONFIG") or _DEFAULT_PATH)
     try:
-        return _settings(os.environ if environ is None else environ)
+        return _settings(path, env)
     except SettingError as error:
         raise ConfigError(str(error)) from error
+    except FileError as error:
+        raise ConfigError(f"config file {path}: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"config file {path}: {error.strerror}") from error
 
 
-def _settings(env: Mapping[str, str]) -> Settings:
-    default = Path(__file__).resolve().parent.parent / "config" / "layers.toml"
-    path = Path(env.get("RAWCOG_CONFIG") or default)
-    file = _read(path)
-    options = {name: _source_options(path, name, source, env) for name, source in file.sources.items()}
+def _settings(path: Path, env: Mapping[str, str]) -> Settings:
+    file = decode(path.read_bytes())
+    check_url("server.public_url", file.server.public_url, "http(s)://host/path/")
+    options = {name: source_options(f"sources.{name}", source, env) for name, source in file.sources.items()}
     redis_tls_verify = flag(env, "RAWCOG_REDIS_TLS_VERIFY", default=True)
     return Settings(
         path=path,
-        server=_check_server(path, file.server),
-        layers={name: _layer(path, name, file, options, env) for name in file.layers},
+        server=file.server,
+        layers={name: _layer(path.resolve().parent, name, file, options, env) for name in file.layers},
         redis_url=_redis_url(env, redis_tls_verify),
         redis_tls_verify=redis_tls_verify,
         log_level=_log_level(env),
     )
 
 
-def _read(path: Path) -> ConfigFile:
-    try:
-        return decode(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"config file {path}: {error.strerror}") from error
-    except FileError as error:
-        raise ConfigError(f"config file {path}: {error}") from error
-
-
-def _check_server(path: Path, server: ServerConfig) -> ServerConfig:
-    _check_url(f"config file {path}: server.public_url", server.public_url, "http(s)://host/path/")
-    return server
-
-
 def _layer(
-    path: Path, name: str, file: ConfigFile, options: Mapping[str, SourceOptions], env: Mapping[str, str]
+    folder: Path, name: str, file: ConfigFile, options: Mapping[str, SourceOptions], env: Mapping[str, str]
 ) -> LayerConfig:
     fields, defaults = file.layers[name], file.defaults
-    where = f"config file {path}: layers.{name}"
+    where = f"layers.{name}"
     if not LAYER_NAME.fullmatch(name):
         wanted = "1 to 100 letters, digits, '_', '-' or '.', not first '-' or '.'"
-        raise ConfigError(f"config file {path}: layers: found the name {name!r}, wanted {wanted}")
+        raise FileError(f"layers: found the name {name!r}, wanted {wanted}")
     try:
-        uri = parse_uri(fields.uri, base=path.resolve().parent)
+        uri = parse_uri(fields.uri, base=folder)
     except UriError as error:
-        raise ConfigError(f"{where}.uri: {error}") from error
+        raise FileError(f"{where}.uri: {error}") from error
     if fields.source is not None:
         if fields.source not in options:
             known = ", ".join(sorted(options)) or "none"
-            raise ConfigError(f"{where}.source: found {fields.source!r}, wanted one of [sources]: {known}")
+            raise FileError(f"{where}.source: found {fields.source!r}, wanted one of [sources]: {known}")
         wanted = file.sources[fields.source].type
         if wanted != uri.scheme.replace("https", "http"):
-            raise ConfigError(f"{where}.source: {fields.source!r} is of type {wanted!r}, the uri is {uri.scheme}")
+            raise FileError(f"{where}.source: {fields.source!r} is of type {wanted!r}, the uri is {uri.scheme}")
     cache_tiles = fields.cache_tiles if fields.cache_tiles is not None else defaults.cache_tiles
     return LayerConfig(
         name=name,
@@ -159,61 +152,6 @@ def _layer(
     )
 
 
-def _source_options(path: Path, name: str, source: SourceConfig, env: Mapping[str, str]) -> SourceOptions:
-    def secret(key: str) -> str | None:
-        variable: str | None = getattr(source, f"{key}_env")
-        if variable is None:
-            return None
-        if not env.get(variable):
-            where = f"config file {path}: sources.{name}.{key}_env"
-            raise ConfigError(f"{where}: the environment variable that it names is not set")
-        return env[variable]
-
-    for key in source.__struct_fields__:
-        if key in _OTHER_TYPES[source.type] and getattr(source, key) is not None:
-            raise ConfigError(f"config file {path}: sources.{name}.{key}: not for a source of type {source.type!r}")
-    for one, other in (("access_key_id_env", "secret_access_key_env"), ("username_env", "password_env")):
-        if (getattr(source, one) is None) != (getattr(source, other) is None):
-            raise ConfigError(f"config file {path}: sources.{name}: {one} and {other} go together")
-    _check_url(f"config file {path}: sources.{name}.endpoint_url", source.endpoint_url, "http(s)://host[:port]")
-    usual = options_from_environment(source.type, env)
-    has_own_identity = source.access_key_id_env is not None or source.profile is not None
-    return SourceOptions(
-        connect_timeout_s=source.connect_timeout_s,
-        read_timeout_s=source.read_timeout_s,
-        redirect_hosts=source.redirect_hosts,
-        username=secret("username"),
-        password=secret("password"),
-        bearer_token=secret("bearer_token"),
-        endpoint_url=source.endpoint_url or usual.endpoint_url,
-        region=source.region or usual.region,
-        profile=source.profile,
-        access_key_id=secret("access_key_id"),
-        secret_access_key=secret("secret_access_key"),
-        session_token=secret("session_token"),
-        anonymous=usual.anonymous and not has_own_identity if source.anonymous is None else source.anonymous,
-        request_payer=usual.request_payer if source.request_payer is None else source.request_payer,
-        virtual_hosting=usual.virtual_hosting if source.virtual_hosting is None else source.virtual_hosting,
-    )
-
-
-_S3_ONLY = frozenset(
-    {
-        "endpoint_url",
-        "region",
-        "profile",
-        "access_key_id_env",
-        "secret_access_key_env",
-        "session_token_env",
-        "anonymous",
-        "request_payer",
-        "virtual_hosting",
-    }
-)
-_HTTP_ONLY = frozenset({"username_env", "password_env", "bearer_token_env"})
-_OTHER_TYPES = {"http": _S3_ONLY, "s3": _HTTP_ONLY}
-
-
 def _redis_url(env: Mapping[str, str], tls_verify: bool) -> str | None:
     url = env.get("REDIS_URL") or None
     try:
@@ -221,27 +159,6 @@ def _redis_url(env: Mapping[str, str], tls_verify: bool) -> str | None:
     except ValueError as error:
         raise ConfigError(f"REDIS_URL: {error}") from error
     return url
-
-
-def _check_url(where: str, url: str | None, wanted: str) -> None:
-    """Refuse what is no http(s) URL of a host, or holds what a root must not: a user, a query, a fragment."""
-    if url is None:
-        return
-    parts = _split(url)
-    is_root = parts and parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
-    if not is_root or "@" in url:
-        found = "a URL with a user" if "@" in url else repr(url)
-        raise ConfigError(f"{where}: found {found}, wanted {wanted}")
-
-
-def _split(url: str) -> SplitResult | None:
-    """The parts of a URL, None if it cannot be one."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # a port that is no number raises here
-    except ValueError:
-        return None
-    return parts
 
 
 def _log_level(env: Mapping[str, str]) -> str:

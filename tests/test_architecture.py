@@ -39,7 +39,8 @@ LAYERS = {
         current_version
         in_force
         config errors log
-        cache config_file
+        cache origin_config
+        config_file
         http trace joining_pool
     """,
 }
