@@ -1,0 +1,298 @@
+"""What a served tile must be, by GDAL's view of the same place of the file.
+
+A `Spot` is a tile; `CHECKS` has for each representation what asks a server for it and yields in what it differs.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.io import DatasetReader, MemoryFile
+from rasterio.windows import Window
+from urllib3 import HTTPConnectionPool
+from urllib3.response import BaseHTTPResponse
+
+IMAGE, MASK = "tiles", "mask"
+CODINGS: Final = "deflate, zstd"
+
+Pixels = NDArray[Any]
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A tile of one plane of an image, or of its mask."""
+
+    layer: str
+    path: Path
+    kind: str
+    level: int
+    """0 is the full resolution."""
+    overview: int | None
+    """GDAL's number of the level."""
+    col: int
+    row: int
+    plane: int
+    window: tuple[int, int, int, int]
+    """Column, row, width and height of the part within the image, in pixels of the level."""
+    stored: str | None
+    """SHA-256 of the stored bytes, None for a sparse tile."""
+
+
+class Dataset:
+    """GDAL's views of a level."""
+
+    def __init__(self, path: Path, overview: int | None, stack: ExitStack) -> None:
+        options = {} if overview is None else {"OVERVIEW_LEVEL": overview}
+        self.level: DatasetReader = stack.enter_context(rasterio.open(path, **options))
+        self.raw: DatasetReader = stack.enter_context(rasterio.open(f"GTIFF_RAW:{path}", **options))
+        """The samples as they are stored: CMYK, say, as it is."""
+        self.full: DatasetReader = stack.enter_context(rasterio.open(path))
+        """The image, whose scale and offset an overview does not have."""
+
+
+class Datasets:
+    """Open datasets, for the length of a `with`."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[Path, int | None], Dataset] = {}
+        self._stack = ExitStack()
+
+    def __getitem__(self, spot: Spot) -> Dataset:
+        key = (spot.path, spot.overview)
+        if key not in self._open:
+            self._open[key] = Dataset(*key, self._stack)
+        return self._open[key]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+
+class Reply(NamedTuple):
+    """A reply, its body without any content coding undone."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    faults: tuple[str, ...]
+    """In what the HEAD of the same differs."""
+
+
+class Client:
+    """A client of a server of layers; one connection, reused."""
+
+    def __init__(self, port: int) -> None:
+        self._pool = HTTPConnectionPool("127.0.0.1", port, timeout=30)
+        self._layers: dict[str, Any] = {}
+
+    def layer(self, name: str) -> Any:
+        """A layer's JSON, of its first reading."""
+        if name not in self._layers:
+            self._layers[name] = self.ask("GET", f"/layers/{name}").json()
+        return self._layers[name]
+
+    def formats(self, spot: Spot) -> list[str]:
+        """What is offered at a spot."""
+        level = next(level for level in self.layer(spot.layer)["levels"] if level["level"] == spot.level)
+        found: list[str] = level["formats" if spot.kind == IMAGE else "mask_formats"]
+        return found
+
+    def get(self, spot: Spot, extension: str, query: str = "", accept_encoding: str = "identity") -> Reply:
+        """A tile, asked for with GET and HEAD."""
+        z = len(self.layer(spot.layer)["levels"]) - 1 - spot.level
+        url = f"/layers/{spot.layer}/{spot.kind}/native/{z}/{spot.col}/{spot.row}.{extension}{query}"
+        full, head = self.ask("GET", url, accept_encoding), self.ask("HEAD", url, accept_encoding)
+        kept = {name.lower(): value for name, value in full.headers.items() if name.lower() not in ("date", "server")}
+        told = {name.lower(): value for name, value in head.headers.items() if name.lower() in kept}
+        faults = [f"HEAD says {name}: {told[name]}" for name in told if told[name] != kept[name]]
+        faults += [f"HEAD lacks {name}" for name in kept.keys() - told.keys() - {"content-length"}]
+        faults += [f"HEAD has status {head.status}"] if head.status != full.status else []
+        return Reply(full.status, kept, full.data, tuple(faults))
+
+    def ask(self, method: str, url: str, accept_encoding: str = "identity") -> BaseHTTPResponse:
+        headers = {"Accept-Encoding": accept_encoding}
+        return self._pool.request(method, url, headers=headers, decode_content=False, retries=False)
+
+
+def faults(client: Client, spot: Spot, extension: str, dataset: Dataset) -> Iterator[str]:
+    """In what a tile in one representation is not as it must be."""
+    if spot.plane and extension != "bin":
+        return  # one file has all planes
+    where = f"{spot.layer} {spot.kind} {spot.level}/{spot.col}/{spot.row}, plane {spot.plane}"
+    reply = client.get(spot, extension, *((f"?band={spot.plane + 1}", CODINGS) if extension == "bin" else ()))
+    found = [*reply.faults]
+    if reply.status == 204:
+        found += ["204, but it is stored"] if spot.stored else []
+    elif reply.status != 200:
+        found += [f"{reply.status}: {reply.body[:200]!r}"]
+    else:
+        found += CHECKS[extension](Case(client, spot, dataset), reply)
+    yield from (f"{where}, {extension}: {fault}" for fault in found)
+
+
+class Case(NamedTuple):
+    """What a check may need."""
+
+    client: Client
+    spot: Spot
+    dataset: Dataset
+
+    @property
+    def window(self) -> Window:
+        return Window(*self.spot.window)
+
+    def visible(self) -> Pixels:
+        """(height, width): whether GDAL takes a pixel for valid."""
+        found: Pixels = self.dataset.level.dataset_mask(window=self.window) != 0
+        return found
+
+
+def tif_faults(case: Case, reply: Reply) -> Iterator[str]:
+    """As GDAL opens the file: the pixels, and all that says what and where they are."""
+    level, full, window = case.dataset.level, case.dataset.full, case.window
+    with MemoryFile(reply.body) as memory, memory.open() as found:
+        if case.spot.kind == MASK:
+            if not np.array_equal(found.read(1) != 0, case.visible()):
+                yield "other pixels"
+            return
+        if found.dtypes != level.dtypes or not _is_same(found.read(), level.read(window=window)):
+            yield "other pixels"
+        if not np.array_equal(found.dataset_mask() != 0, case.visible()):
+            yield "another mask"
+        transform = level.transform if level.transform.is_identity else level.window_transform(window)
+        if not found.transform.almost_equals(transform, precision=1e-9 * max(map(abs, transform))):
+            yield f"transform {found.transform}, wanted {transform}"
+        wanted = {fact: getattr(full, fact) for fact in ("nodata", "scales", "offsets", "units", "colorinterp")}
+        wanted |= {"crs": full.crs or full.gcps[1], "mask_flag_enums": level.mask_flag_enums}
+        for fact, value in wanted.items():
+            told = getattr(found, fact)
+            if told != value and str(told) != str(value):  # NaN is no other than itself
+                yield f"{fact} {told}, wanted {value}"
+        if ColorInterp.palette in full.colorinterp and found.colormap(1) != full.colormap(1):
+            yield "another palette"
+        if found.tags().get("AREA_OR_POINT") != full.tags().get("AREA_OR_POINT"):
+            yield "AREA_OR_POINT"
+
+
+def _is_same(found: Pixels, wanted: Pixels) -> bool:
+    return np.array_equal(found, wanted, equal_nan=wanted.dtype.kind in "fc")
+
+
+def bin_faults(case: Case, reply: Reply) -> Iterator[str]:
+    """The stored bytes under their content coding, and, undone by the server, GDAL's samples."""
+    stored_as = {"DEFLATE": "deflate", "ZSTD": "zstd"}.get(
+        case.dataset.level.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION", "")
+    )
+    if case.spot.kind == IMAGE and reply.headers.get("content-encoding") != stored_as:
+        yield f"Content-Encoding {reply.headers.get('content-encoding')}, stored as {stored_as}"
+    if sha(reply.body) != case.spot.stored:
+        yield "not the stored bytes"
+    plain = case.client.get(case.spot, "bin", f"?band={case.spot.plane + 1}&predictor=none")
+    yield from plain.faults
+    if plain.headers["rawcog-predictor"] != "1" or "content-encoding" in plain.headers:
+        yield f"described as {plain.headers}"
+    if plain.headers["etag"] == reply.headers["etag"]:
+        yield "one ETag for two representations"
+    samples = _samples(plain)
+    if samples is None:
+        return
+    _, _, width, height = case.spot.window
+    found = samples[:, :height, :width]
+    if case.spot.kind == MASK:
+        expected: Pixels = case.visible()[np.newaxis]
+    else:
+        planes = [case.spot.plane + 1] if case.dataset.raw.interleaving.name != "pixel" else None
+        expected = case.dataset.raw.read(planes, window=case.window)
+    if not _is_same(found, expected):
+        yield "other samples"
+
+
+def _samples(reply: Reply) -> Pixels | None:
+    """(bands, height, width), as the headers say that they lie; None where numpy has no such samples."""
+    height, width, bands = map(int, reply.headers["rawcog-shape"].split(","))
+    typestr = reply.headers.get("rawcog-typestr")
+    if typestr is not None:
+        return np.moveaxis(np.frombuffer(reply.body, typestr).reshape(height, width, bands), -1, 0)
+    if (reply.headers["rawcog-dtype"], bands) == ("uint1", 1):
+        rows = np.frombuffer(reply.body, np.uint8).reshape(height, -1)
+        return np.unpackbits(rows, axis=1)[np.newaxis, :, :width]
+    return None
+
+
+def png_faults(case: Case, reply: Reply) -> Iterator[str]:
+    """What it shows, transparency included, within the image and beyond its edge."""
+    with MemoryFile(reply.body) as memory, memory.open() as found:
+        seen = look(found, None)
+    _, _, width, height = case.spot.window
+    if case.spot.kind == MASK:
+        if not np.array_equal(seen[0, :height, :width] == 255, case.visible()):
+            yield "other pixels"
+        return
+    expected = look(case.dataset.level, case.window)
+    within = seen[:, :height, :width]
+    if within.dtype != expected.dtype or not np.array_equal(within[3], expected[3]):
+        yield "other transparency"
+    elif not np.array_equal(within[:3, expected[3] > 0], expected[:3, expected[3] > 0]):
+        yield "other colours"
+    if seen[3, height:].any() or seen[3, :, width:].any():
+        yield "not transparent beyond the edge of the image"
+
+
+def look(dataset: DatasetReader, window: Window | None) -> Pixels:
+    """What is to be seen: (red green blue alpha, height, width) of the samples' own type; of less than 8 bits, as 8."""
+    samples = dataset.read(window=window)
+    most = np.iinfo(samples.dtype).max
+    bits = int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8 * samples.itemsize))
+    alpha = samples[-1] if dataset.colorinterp[-1] == ColorInterp.alpha else np.full_like(samples[0], most)
+    if dataset.mask_flag_enums[0] == [MaskFlags.per_dataset]:
+        alpha = np.where(dataset.dataset_mask(window=window) > 0, alpha, 0)
+    if dataset.colorinterp[0] == ColorInterp.palette:
+        palette = dataset.colormap(1)
+        colors = np.array([palette.get(index, (0, 0, 0, 255)) for index in range(256)], np.uint8)
+        if dataset.nodata is not None:
+            colors[int(dataset.nodata), 3] = 0
+        shown = np.moveaxis(colors[samples[0]], -1, 0)
+        return np.concatenate((shown[:3], np.minimum(shown[3], alpha)[np.newaxis]))
+    if "MINISWHITE" in dataset.tags(ns="IMAGE_STRUCTURE"):
+        samples[0] = most - samples[0]
+    shown = samples[:3] if len(samples) > 2 else samples[[0, 0, 0]]
+    if bits < 8:
+        shown = shown * (most // (2**bits - 1))
+    return np.concatenate((shown, alpha[np.newaxis]))
+
+
+def picture_faults(case: Case, reply: Reply) -> Iterator[str]:
+    """As GDAL's JPEG or WebP driver decodes it."""
+    with MemoryFile(reply.body) as memory, memory.open() as picture:
+        found = picture.read()
+    expected = case.dataset.level.read(window=case.window)
+    if len(found) == 3 and len(expected) == 4 and (expected[3] == 255).all():
+        expected = expected[:3]  # WebP has no alpha where all is opaque
+    if not np.array_equal(found[:, : expected.shape[1], : expected.shape[2]], expected):
+        yield "other pixels"
+
+
+CHECKS: Final[dict[str, Callable[[Case, Reply], Iterator[str]]]] = {
+    "jpg": picture_faults,
+    "webp": picture_faults,
+    "png": png_faults,
+    "tif": tif_faults,
+    "bin": bin_faults,
+}
+"""Extension -> in what a reply of status 200 is not GDAL's tile."""
