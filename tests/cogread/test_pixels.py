@@ -163,9 +163,7 @@ SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 4))
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    st.data(), SHAPES, st.sampled_from([(2, "u1"), (2, "i2"), (2, "u4"), (2, "u8"), (2, "f4"), (3, "f4"), (3, "f8")])
-)
+@given(st.data(), SHAPES, st.sampled_from([(2, "u1"), (2, "i2"), (2, "u4"), (2, "u8"), (3, "f4"), (3, "f8")]))
 def test_predictors_are_undone_whatever_the_samples(
     data: st.DataObject, shape: tuple[int, int, int], kind: tuple[int, str]
 ) -> None:
