@@ -119,6 +119,8 @@ def _contestants(scratch: Path, peers: Path) -> Iterator[dict[str, Contestant]]:
         for name, contestant in contestants.items():
             if contestant.requests is plain:
                 check_same(name, record(contestant.server, no_etags, HTTPStatus.OK), tiles)
+            else:
+                check_same(name, record(contestant.server, etags, HTTPStatus.NOT_MODIFIED), unchanged)
         yield contestants
 
 
