@@ -5,7 +5,7 @@ A client takes 0.1-0.2 s and megabytes to make: one for each set of options and 
 
 import io
 from dataclasses import dataclass, field
-from threading import Lock
+from functools import partial
 from typing import Any
 
 import boto3
@@ -87,33 +87,22 @@ def _tell_url(request: Any, **_: Any) -> AWSResponse:
     return AWSResponse(request.url, 200, {"Location": request.url}, io.BytesIO())
 
 
-class _Accounts:
-    """The accounts of one process."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._made: dict[tuple[SourceOptions, str | None], Account] = {}
-
-    def of(self, options: SourceOptions, region: str | None) -> Account:
-        with self._lock:
-            key = (options, region)
-            if key not in self._made:
-                self._made[key] = _make_account(options, region)
-            return self._made[key]
+_accounts: dict[tuple[SourceOptions, str | None], PerProcess[Account]] = {}
 
 
-_accounts = PerProcess(_Accounts)
-
-
-def account_of(options: SourceOptions, region: str | None = None) -> Account:
+def account_of(options: SourceOptions, region: str | None = None, timeout_s: float = -1) -> Account:
     """This process's account of these options.
 
     Args:
         options: keys, profile, endpoint and the like.
         region: overrides that of the options, where the bucket turned out to be elsewhere.
+        timeout_s: longest wait for another thread that makes it; -1: no bound. Who provides credentials (a role, a
+            process) may take minutes to fail.
 
     Raises:
         NoCredentials: there are none.
         BotoCoreError: the profile, region or endpoint cannot be used.
+        TimeoutError: another thread was still making it.
     """
-    return _accounts.get().of(options, region)
+    made = _accounts.setdefault((options, region), PerProcess(partial(_make_account, options, region)))
+    return made.get(timeout_s)

@@ -26,14 +26,25 @@ class PerProcess(Generic[T]):
         self._make = make
         self._slots: dict[int, _Slot[T]] = {}
 
-    def get(self) -> T:
-        """The value of this process; whatever making it raises is raised, and the next call tries again."""
+    def get(self, timeout_s: float = -1) -> T:
+        """The value of this process; whatever making it raises is raised, and the next call tries again.
+
+        Args:
+            timeout_s: longest wait for another thread that makes it; -1: no bound.
+
+        Raises:
+            TimeoutError: another thread was still making it.
+        """
         pid = os.getpid()
         slot = self._slots.get(pid) or self._slots.setdefault(pid, _Slot())
         if not slot.values:
-            with slot.lock:
+            if not slot.lock.acquire(timeout=timeout_s):
+                raise TimeoutError("another thread is still making it")
+            try:
                 if not slot.values:
                     slot.values.append(self._make())
+            finally:
+                slot.lock.release()
         return slot.values[0]
 
     def made(self) -> T | None:

@@ -92,7 +92,7 @@ class S3Source(RangeSource):
         if self._options.request_payer:
             wanted["x-amz-request-payer"] = "requester"
         try:
-            place = self._place.get()
+            place = self._place.made() or self._make_place(budget)
             signed = place.account.sign(place.url, wanted)
         except NoCredentials as error:
             raise SourceForbidden(f"{self.name}: no AWS credentials found, nor asked for anonymous access") from error
@@ -100,6 +100,10 @@ class S3Source(RangeSource):
             kind = SourceForbidden if isinstance(error, _CREDENTIAL_ERRORS) else SourceError
             raise kind(f"{self.name}: boto3 cannot prepare the request ({type(error).__name__})") from error
         return get(place.route, signed, budget)
+
+    def _make_place(self, budget: Budget) -> _Place:
+        account_of(self._options, self._region, budget.left_s())  # the one thing that may take long
+        return self._place.get(budget.left_s())
 
     def _find_place(self) -> _Place:
         account = account_of(self._options, self._region)

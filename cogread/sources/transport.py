@@ -8,7 +8,7 @@ thousand layers of one store share its connections.
 import http.client
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from threading import Lock
+from functools import partial
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -166,23 +166,9 @@ def _cause(error: Exception) -> Exception:
     return error
 
 
-class _Transports:
-    """The transports of one process."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._by_options: dict[SourceOptions, Transport] = {}
-
-    def of(self, options: SourceOptions) -> Transport:
-        with self._lock:
-            if options not in self._by_options:
-                self._by_options[options] = Transport(options)
-            return self._by_options[options]
-
-
-_transports = PerProcess(_Transports)
+_transports: dict[SourceOptions, PerProcess[Transport]] = {}
 
 
 def transport_of(options: SourceOptions) -> Transport:
     """This process's transport of these options."""
-    return _transports.get().of(options)
+    return _transports.setdefault(options, PerProcess(partial(Transport, options))).get()

@@ -1,7 +1,10 @@
 """The s3 source: what it asks, on an origin of ours as the endpoint, and what it makes of S3's refusals."""
 
+import json
 import os
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +19,14 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from cogread.byterange import ByteRange
-from cogread.errors import SourceBusy, SourceError, SourceForbidden, SourceNotFound, SourceProtocolError
+from cogread.errors import (
+    SourceBusy,
+    SourceError,
+    SourceForbidden,
+    SourceNotFound,
+    SourceProtocolError,
+    SourceTimeout,
+)
 from cogread.sources import SourceOptions, open_source
 from cogread.sources.aws import account_of
 from tests.support import faults
@@ -256,6 +266,25 @@ class TestRefusals:
         with pytest.raises(SourceForbidden, match="no AWS credentials"):
             read(SourceOptions(endpoint_url=origin.url))
         assert not origin.requests
+
+    def test_a_provider_that_hangs_holds_up_only_who_asks_it(self, origin: Origin, tmp_path: Path) -> None:
+        asked, answer = tmp_path / "asked", tmp_path / "answer"
+        os.mkfifo(asked)
+        os.mkfifo(answer)
+        (tmp_path / "config").write_text(
+            f"[profile slow]\ncredential_process=sh -c 'echo > {asked}; cat {answer}'\nregion=us-east-1\n"
+        )
+        slow = options_of(origin, access_key_id=None, secret_access_key=None, profile="slow")
+        with ThreadPoolExecutor() as pool:
+            first = pool.submit(read, slow)
+            asked.read_text()
+            try:
+                with pytest.raises(SourceTimeout):
+                    open_source("s3://imagery/a.tif", slow).read(ByteRange(0, 9), deadline_s=time.monotonic() + 0.05)
+                assert read(options_of(origin, access_key_id="AKIAOTHER")) == DATA[100:2000]
+            finally:
+                answer.write_text(json.dumps({"Version": 1, "AccessKeyId": KEY, "SecretAccessKey": SECRET}))
+            assert first.result() == DATA[100:2000]
 
     def test_unknown_profile(self, origin: Origin) -> None:
         with pytest.raises(SourceForbidden, match="ProfileNotFound"):
