@@ -9,7 +9,7 @@ from enum import IntEnum
 from math import isfinite
 from typing import Final
 
-from cogread.parse import Directory
+from cogread.directory import Directory
 from cogread.tags import Tag
 
 Geotransform = tuple[float, float, float, float, float, float]

@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import Final
 
 from cogread.byterange import Version
+from cogread.directory import Directory, Entry
 from cogread.errors import FormatError, UnsupportedFormat
 from cogread.geo import Georeference, georeference
-from cogread.parse import Directory, Entry
 from cogread.tags import Compression, Photometric, Planar, SampleFormat, Subfile, Tag
 
 MAX_SIDE: Final = 2**31 - 1

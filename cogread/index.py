@@ -8,9 +8,10 @@ reads the index in pages.
 from typing import Final
 
 from cogread.byterange import ByteRange
+from cogread.directory import Entry
 from cogread.errors import TileDamaged, TileOutOfRange
 from cogread.image import Image
-from cogread.parse import Entry, Steps
+from cogread.parse import Steps
 from cogread.tags import FIELD_BYTES, UNSIGNED
 
 _ALLOWANCE_BYTES: Final = 1 << 20

@@ -12,12 +12,12 @@ for, since entries may share their values. A directory that is met again is an e
 
 import struct
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from cogread.byterange import ByteRange
+from cogread.directory import Directory, Entry
 from cogread.errors import FormatError
-from cogread.tags import BIG, CLASSIC, FIELD_BYTES, FLOATING, UNSIGNED, ByteOrder, FieldType, Layout, Tag
+from cogread.tags import BIG, CLASSIC, FIELD_BYTES, ByteOrder, FieldType, Layout, Tag
 
 T = TypeVar("T")
 Steps = Generator[ByteRange, bytes, T]
@@ -40,89 +40,6 @@ SMALL_INDEX_BYTES: Final = 8 << 10
 """Largest array of the tile index that is loaded with its directory: 2,048 tiles."""
 FIRST_READ_BYTES: Final = 32 << 10
 """What readers bring of a file at once; an array beyond it would cost a read of its own, and is not loaded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One field of a directory: its values, or the place where they are."""
-
-    tag: Tag
-    type: FieldType
-    count: int
-    """Number of values."""
-    data: bytes | None
-    """The values as they are stored; None if they were not loaded."""
-    place: ByteRange | None
-    """Where the values are, if they do not fit into the entry; None if there are no values."""
-
-
-@dataclass(frozen=True, slots=True)
-class Directory:
-    """One IFD. Values are read in the byte order of the file."""
-
-    number: int
-    """Place in the order of parsing, from 0; for messages."""
-    offset: int
-    """Byte in the file."""
-    order: ByteOrder
-    layout: Layout
-    entries: dict[int, Entry]
-
-    @property
-    def where(self) -> str:
-        """The directory's name in messages."""
-        return f"IFD {self.number} at byte {self.offset}"
-
-    def integers(self, tag: Tag, default: tuple[int, ...] = ()) -> tuple[int, ...]:
-        """All values of a field of counts, sizes or offsets; `default` if there is no such field.
-
-        Raises:
-            FormatError: the field is of another type.
-        """
-        return tuple(int(value) for value in self._values(tag, UNSIGNED, default))
-
-    def integer(self, tag: Tag, default: int | None = None) -> int:
-        """The first value of such a field.
-
-        Raises:
-            FormatError: there is none and no default, or it is of another type.
-        """
-        values = self.integers(tag)
-        if values:
-            return values[0]
-        if default is None:
-            raise FormatError(f"{self.where}: no {tag.name}")
-        return default
-
-    def floats(self, tag: Tag) -> tuple[float, ...]:
-        """All values of a field of FLOAT or DOUBLE, () if there is none.
-
-        Raises:
-            FormatError: the field is of another type.
-        """
-        return tuple(self._values(tag, FLOATING, ()))
-
-    def raw(self, tag: Tag) -> bytes | None:
-        """The stored bytes of a field, None if there is none or it was not loaded."""
-        entry = self.entries.get(tag)
-        return entry.data if entry else None
-
-    def text(self, tag: Tag) -> str | None:
-        """An ASCII field up to its first NUL, None if there is none."""
-        data = self.raw(tag)
-        return None if data is None else data.partition(b"\0")[0].decode("utf-8", "replace")
-
-    def _values(self, tag: Tag, codes: dict[FieldType, str], default: tuple[int, ...]) -> tuple[float, ...]:
-        entry = self.entries.get(tag)
-        if entry is None:
-            return default
-        code = codes.get(entry.type)
-        if code is None:
-            wanted = " or ".join(kind.name for kind in codes)
-            raise FormatError(f"{self.where}: {tag.name} is of type {entry.type.name}, wanted {wanted}")
-        if entry.data is None:
-            return default
-        return struct.unpack(f"{self.order}{entry.count}{code}", entry.data)
 
 
 def drive(steps: Steps[T], read: Callable[[ByteRange], bytes]) -> T:

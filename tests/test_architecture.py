@@ -23,6 +23,7 @@ LAYERS = {
         image
         geo
         parse
+        directory
         tags byterange
         errors
         cogread

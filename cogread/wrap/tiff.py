@@ -7,20 +7,23 @@ it; the file is always a classic TIFF, which has room for any tile.
 """
 
 import re
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cogread.directory import Directory
 from cogread.errors import FormatError
 from cogread.geo import Geotransform
 from cogread.image import Cog, Image, Level
-from cogread.parse import MAX_VALUE_BYTES, Directory, Steps
+from cogread.parse import MAX_VALUE_BYTES, Steps
 from cogread.tags import CLASSIC, ByteOrder, Compression, FieldType, Subfile, Tag
 from cogread.wrap.base import Options, Wrapper, Wrapping
 from cogread.wrap.check import check_stored
+from cogread.wrap.tiffwriter import Field, directory, doubles, header, longs
 from cogread.wrap.tile import Tile, mask_mismatch, valid_size
 
+MAX_PLANES: Final = 64
+"""Each may cost a read of its own."""
 MAX_METADATA_BYTES: Final = 8 << 20
 
 _UNREADABLE: Final = frozenset({Compression.OLD_JPEG, Compression.JPEG2000})
@@ -58,16 +61,6 @@ _VALUE_ROLE: Final = re.compile(rb'\srole="(?:scale|offset|unittype|colorinterp)
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """A directory entry to be written, its values in the file's byte order."""
-
-    tag: int
-    type: FieldType
-    count: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class _Part:
     """An image, and what is the same in the directories of all its tiles."""
 
@@ -86,6 +79,8 @@ def why_not(level: Level) -> str | None:
         return f"compression {image.compression} is not known"
     if image.compression in _UNREADABLE:
         return f"GIS clients do not read {image.compression_name} in TIFF"
+    if image.planes > MAX_PLANES:
+        return f"the {image.planes} bands are stored apart, and a file is made of at most {MAX_PLANES}"
     return mask_mismatch(level)
 
 
@@ -104,7 +99,7 @@ def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
         )
     ]
     if level.mask is not None:
-        subfile = _longs(image.directory.order, Tag.NEW_SUBFILE_TYPE, [Subfile.MASK])
+        subfile = longs(image.directory.order, Tag.NEW_SUBFILE_TYPE, [Subfile.MASK])
         parts.append(_Part(level.mask, (subfile, *(yield from _copied(level.mask.directory, _COPIED))), None, 0.0))
     file = _OneTileTiff(parts)
     return Wrapping(file.wrap, file.added_bytes, tuple(range(image.planes)), wants_mask=level.mask is not None)
@@ -117,14 +112,14 @@ class _OneTileTiff:
         self._parts = parts
         self._order: ByteOrder = parts[0].image.directory.order
         self._directory_bytes = [
-            len(_directory(self._order, _fields(part, 0, 0, [0] * part.image.planes, [0] * part.image.planes), 0, 0))
+            len(directory(self._order, _fields(part, 0, 0, [0] * part.image.planes, [0] * part.image.planes), 0, 0))
             for part in parts
         ]
         self.added_bytes = CLASSIC.header_bytes + sum(self._directory_bytes)
 
     def wrap(self, tile: Tile) -> bytes:
         """See `Wrapping.wrap`."""
-        head = [struct.pack(f"{self._order}2sHI", _MAGIC[self._order], 42, CLASSIC.header_bytes)]
+        head = [header(self._order)]
         body: list[bytes] = []
         at, data_at = CLASSIC.header_bytes, self.added_bytes
         for part, size, stored in zip(self._parts, self._directory_bytes, (tile.planes, (tile.mask,)), strict=False):
@@ -137,12 +132,9 @@ class _OneTileTiff:
                 offsets.append(data_at if data else 0)
                 data_at += counts[-1]
             following = 0 if part is self._parts[-1] else at + size
-            head.append(_directory(self._order, _fields(part, tile.col, tile.row, offsets, counts), at, following))
+            head.append(directory(self._order, _fields(part, tile.col, tile.row, offsets, counts), at, following))
             at += size
         return b"".join((*head, *body))
-
-
-_MAGIC: Final[dict[ByteOrder, bytes]] = {"<": b"II", ">": b"MM"}
 
 
 def level_transform(cog: Cog, image: Image) -> Geotransform | None:
@@ -160,10 +152,10 @@ def _fields(part: _Part, col: int, row: int, offsets: list[int], counts: list[in
     width, height = valid_size(image, col, row)
     fields = [
         *part.fields,
-        _longs(order, Tag.IMAGE_WIDTH, [width]),
-        _longs(order, Tag.IMAGE_LENGTH, [height]),
-        _longs(order, Tag.TILE_OFFSETS, offsets),
-        _longs(order, Tag.TILE_BYTE_COUNTS, counts),
+        longs(order, Tag.IMAGE_WIDTH, [width]),
+        longs(order, Tag.IMAGE_LENGTH, [height]),
+        longs(order, Tag.TILE_OFFSETS, offsets),
+        longs(order, Tag.TILE_BYTE_COUNTS, counts),
     ]
     if part.transform is not None:
         fields += _place(order, part.transform, col * image.tile_width, row * image.tile_height, part.point_shift)
@@ -176,10 +168,10 @@ def _place(order: ByteOrder, transform: Geotransform, col: int, row: int, shift:
     x, y = x0 + (col + shift) * dx + (row + shift) * rx, y0 + (col + shift) * ry + (row + shift) * dy
     if rx == ry == 0 and dx > 0 > dy:
         return [
-            _doubles(order, Tag.MODEL_PIXEL_SCALE, (dx, -dy, 0)),
-            _doubles(order, Tag.MODEL_TIEPOINT, (0, 0, 0, x, y, 0)),
+            doubles(order, Tag.MODEL_PIXEL_SCALE, (dx, -dy, 0)),
+            doubles(order, Tag.MODEL_TIEPOINT, (0, 0, 0, x, y, 0)),
         ]
-    return [_doubles(order, Tag.MODEL_TRANSFORMATION, (dx, rx, 0, x, ry, dy, 0, y, 0, 0, 0, 0, 0, 0, 0, 1))]
+    return [doubles(order, Tag.MODEL_TRANSFORMATION, (dx, rx, 0, x, ry, dy, 0, y, 0, 0, 0, 0, 0, 0, 0, 1))]
 
 
 def _copied(directory: Directory, tags: Sequence[Tag]) -> Steps[list[Field]]:
@@ -195,7 +187,7 @@ def _copied(directory: Directory, tags: Sequence[Tag]) -> Steps[list[Field]]:
                 raise FormatError(f"{directory.where}: {tag.name} of {entry.count} values is too large")
             data = yield entry.place
         if entry.type in (FieldType.LONG8, FieldType.IFD8):
-            fields.append(_longs(directory.order, tag, directory.integers(tag)))
+            fields.append(longs(directory.order, tag, directory.integers(tag)))
         else:
             fields.append(Field(tag, entry.type, entry.count, data))
     return fields
@@ -216,30 +208,6 @@ def _metadata(directory: Directory) -> Steps[list[Field]]:
         return []
     text = b"<GDALMetadata>" + items + b"</GDALMetadata>\0"
     return [Field(Tag.GDAL_METADATA, FieldType.ASCII, len(text), text)]
-
-
-def _longs(order: ByteOrder, tag: Tag, values: Sequence[int]) -> Field:
-    return Field(tag, FieldType.LONG, len(values), struct.pack(f"{order}{len(values)}I", *values))
-
-
-def _doubles(order: ByteOrder, tag: Tag, values: Sequence[float]) -> Field:
-    return Field(tag, FieldType.DOUBLE, len(values), struct.pack(f"{order}{len(values)}d", *values))
-
-
-def _directory(order: ByteOrder, fields: Sequence[Field], at: int, following: int) -> bytes:
-    """A directory with its values behind it, to stand at byte `at` (TIFF 6.0 §2)."""
-    fields = sorted(fields, key=lambda field: field.tag)
-    values_at = at + CLASSIC.entry_count_bytes + len(fields) * CLASSIC.entry_bytes + CLASSIC.offset_bytes
-    table, values = [struct.pack(f"{order}H", len(fields))], []
-    for field in fields:
-        table.append(struct.pack(f"{order}HHI", field.tag, field.type, field.count))
-        if len(field.data) <= CLASSIC.offset_bytes:
-            table.append(field.data.ljust(CLASSIC.offset_bytes, b"\0"))
-            continue
-        table.append(struct.pack(f"{order}I", values_at))
-        values.append(field.data + b"\0" * (len(field.data) % 2))  # values begin at even bytes
-        values_at += len(values[-1])
-    return b"".join((*table, struct.pack(f"{order}I", following), *values))
 
 
 TIFF: Final = Wrapper("tif", "image/tiff;application=geotiff", revision=1, why_not=why_not, prepare=prepare)
