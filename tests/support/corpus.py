@@ -48,6 +48,40 @@ def made(name: str, cache: Path) -> Path:
     return folder
 
 
+Answers = frozenset[str]
+"""What requests for a tile end in: `error`, `empty`, or the hash of the stored bytes where it can be had."""
+
+ERROR: Answers = frozenset({"error"})
+
+
+def unexpected(case: Record, answers: list[Answers]) -> list[str]:
+    """In what a hostile file ends otherwise than it may, its probes having had these answers."""
+    if "reject-at-open" in case["accept"] and set(answers) == {ERROR}:
+        return []
+    return [
+        f"{case['name']}: tile {probe['x']}/{probe['y']} is {sorted(found)}, wanted {probe['expect']}"
+        for probe, found in zip(case["probe"], answers, strict=True)
+        if not _is_as_expected(probe, found)
+    ]
+
+
+def _is_as_expected(probe: Record, found: Answers) -> bool:
+    tile = probe.get("tile", {}).get("sha256")
+    match probe["expect"]:
+        case "tile":
+            return found == {tile}
+        case "bytes":  # a bomb: to be had as it is stored, but not decoded
+            return tile in found and found <= {tile, "error"}
+        case "tile?":
+            return found <= {tile, "error"}
+        case "error":
+            return found == ERROR
+        case "empty":
+            return found <= {"error", "empty"}
+        case expected:
+            return bool(expected == "any")
+
+
 def _fingerprint() -> str:
     digest = hashlib.blake2b(digest_size=8)
     for script in sorted(CORPUS.glob("*.py")):
