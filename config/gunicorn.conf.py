@@ -63,7 +63,9 @@ def on_reload(server: Arbiter) -> None:
 
 def when_ready(server: Arbiter) -> None:
     """Say where the server is to be found."""
-    print("\n".join(greeting.lines(in_force.settings(), _deployment.host, _deployment.port)), flush=True)
+    address = server.LISTENERS[0].sock.getsockname()  # of PORT=0 with the port that the kernel chose
+    port = address[1] if isinstance(address, tuple) else _deployment.port
+    print("\n".join(greeting.lines(in_force.settings(), _deployment.host, port)), flush=True)
 
 
 def _check_free(address: object) -> None:

@@ -4,6 +4,7 @@ from cogread.errors import CogError
 from cogread.reader import open_cog
 from cogread.wrap import offered
 from server.config import Settings
+from server.http import local_root
 
 
 def lines(settings: Settings, host: str, port: int) -> list[str]:
@@ -14,7 +15,7 @@ def lines(settings: Settings, host: str, port: int) -> list[str]:
         host: where the server listens.
         port: likewise.
     """
-    root = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
+    root = local_root(host, port)
     count = len(settings.layers)
     return [
         f"rawcog serves {count} layer{'' if count == 1 else 's'} on {root}",

@@ -82,3 +82,10 @@ def redirect(location: str) -> Reply:
     """Where to go now; not to be kept, since it is not true for long."""
     headers = [("Location", location), ("Cache-Control", "no-store"), CORS, ("Content-Length", "0")]
     return Reply(302, headers, b"")
+
+
+def local_root(host: str, port: int | str) -> str:
+    """Where a server that listens on `host` is reached from the same machine."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noqa: S104 - nothing is bound here
+    name = everywhere.get(host, host)
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"

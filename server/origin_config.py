@@ -45,13 +45,7 @@ def source_options(where: str, source: SourceConfig, env: Mapping[str, str]) -> 
             raise FileError(f"{where}.{key}_env: the environment variable that it names is not set")
         return env[variable]
 
-    for key in source.__struct_fields__:
-        if key in _OTHER_TYPES[source.type] and getattr(source, key) is not None:
-            raise FileError(f"{where}.{key}: not for a source of type {source.type!r}")
-    for one, other in (("access_key_id_env", "secret_access_key_env"), ("username_env", "password_env")):
-        if (getattr(source, one) is None) != (getattr(source, other) is None):
-            raise FileError(f"{where}: {one} and {other} go together")
-    check_url(f"{where}.endpoint_url", source.endpoint_url, "http(s)://host[:port]")
+    _check_keys(where, source)
     usual = options_from_environment(source.type, env)
     has_own_identity = source.access_key_id_env is not None or source.profile is not None
     return SourceOptions(
@@ -71,6 +65,17 @@ def source_options(where: str, source: SourceConfig, env: Mapping[str, str]) -> 
         request_payer=usual.request_payer if source.request_payer is None else source.request_payer,
         virtual_hosting=usual.virtual_hosting if source.virtual_hosting is None else source.virtual_hosting,
     )
+
+
+def _check_keys(where: str, source: SourceConfig) -> None:
+    """Refuse keys of the other type, half of a pair, and an endpoint that is none."""
+    for key in source.__struct_fields__:
+        if key in _OTHER_TYPES[source.type] and getattr(source, key) is not None:
+            raise FileError(f"{where}.{key}: not for a source of type {source.type!r}")
+    for one, other in (("access_key_id_env", "secret_access_key_env"), ("username_env", "password_env")):
+        if (getattr(source, one) is None) != (getattr(source, other) is None):
+            raise FileError(f"{where}: {one} and {other} go together")
+    check_url(f"{where}.endpoint_url", source.endpoint_url, "http(s)://host[:port]")
 
 
 def check_url(where: str, url: str | None, wanted: str) -> None:

@@ -12,7 +12,7 @@ from server.api.context import context, document, response
 from server.description import describe, summary
 from server.errors import public_reason
 from server.grid import NATIVE
-from server.http import IMMUTABLE, redirect
+from server.http import IMMUTABLE, local_root, redirect
 from server.open_layer import IMAGE, OpenLayer
 from server.tiles import BUDGET_S
 
@@ -91,5 +91,4 @@ def _tiles(opened: OpenLayer) -> Iterator[str]:
 
 def _own_origin() -> str:
     """Where this server listens, for the lines that people copy; not what a client's Host claims."""
-    host = request.environ["SERVER_NAME"]
-    return f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{request.environ['SERVER_PORT']}"  # noqa: S104
+    return local_root(request.environ["SERVER_NAME"], request.environ["SERVER_PORT"])

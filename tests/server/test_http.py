@@ -1,10 +1,10 @@
-"""Conditional requests (RFC 9110 §8.8.3, §13.1.2)."""
+"""Conditional requests (RFC 9110 §8.8.3, §13.1.2), and the URLs that a server tells people."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.http import none_match
+from server.http import local_root, none_match
 
 ETAG = '"a1-b2"'
 
@@ -68,3 +68,17 @@ def test_a_tag_that_is_not_in_the_list_is_not_found(tags: list[str], separator: 
 @given(st.text(max_size=60))
 def test_garbage_is_neither_an_error_nor_a_match(field: str) -> None:
     assert none_match(field, ETAG) or ETAG in field or field.strip() == "*"
+
+
+@pytest.mark.parametrize(
+    ("host", "root"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("0.0.0.0", "http://127.0.0.1:80"),
+        ("::", "http://127.0.0.1:80"),
+        ("::1", "http://[::1]:80"),
+        ("tiles.example.com", "http://tiles.example.com:80"),
+    ],
+)
+def test_the_root_that_is_printed_can_be_asked(host: str, root: str) -> None:
+    assert local_root(host, 80) == root
