@@ -1,0 +1,218 @@
+"""Tiles as programs of others read them: GDAL from a URL, requests, and whoever says what it accepts."""
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import imagecodecs
+import numpy as np
+import pytest
+import rasterio
+import requests
+from flask.testing import FlaskClient
+from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+from rasterio.shutil import copy
+from rasterio.windows import Window
+
+from tests.support.app import client, layer, problem
+from tests.support.gunicorn import Gunicorn
+from tests.support.tiffs import gdal_tiff
+
+KINDS: Final = ("deflate", "deflate-mask", "zstd-float", "planar", "odd-factors", "jpeg-mask", "oblong-tiles")
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Of a layer for each kind; beside the config file the layers' files."""
+    folder = tmp_path_factory.mktemp("layers")
+    for kind in KINDS:
+        (folder / f"{kind}.tif").write_bytes(gdal_tiff(kind))
+    return "".join(layer(kind, folder / f"{kind}.tif") for kind in KINDS)
+
+
+@pytest.fixture(scope="module")
+def server(config: str) -> Iterator[Gunicorn]:
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as running:
+        yield running
+
+
+@pytest.fixture
+def app(config: str, tmp_path: Path) -> FlaskClient:
+    return client(tmp_path, config)
+
+
+def window_of(dataset: DatasetReader, col: int, row: int) -> Window:
+    height, width = dataset.block_shapes[0]
+    inside = Window(0, 0, dataset.width, dataset.height)
+    return Window(col * width, row * height, width, height).intersection(inside)
+
+
+def assert_is_tile(found: DatasetReader, dataset: DatasetReader, window: Window) -> None:
+    """Compare all that GDAL says of a tile with what it says of its place in the file."""
+    np.testing.assert_array_equal(found.read(), dataset.read(window=window))
+    np.testing.assert_array_equal(found.dataset_mask(), dataset.dataset_mask(window=window))
+    assert found.crs == dataset.crs
+    assert found.transform.almost_equals(dataset.window_transform(window), precision=1e-6)
+    assert found.dtypes == dataset.dtypes
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "oblong-tiles"])
+def test_gdal_opens_and_copies_tiles_from_their_urls(kind: str, server: Gunicorn, tmp_path: Path) -> None:
+    """A tile within the image, larger than GDAL's first read, and one at the edge."""
+    with rasterio.MemoryFile(gdal_tiff(kind)) as memory, memory.open() as dataset:
+        z = len(dataset.overviews(1))
+        height, width = dataset.block_shapes[0]
+        for col, row in ((1, 0), (dataset.width // width, dataset.height // height)):
+            url = f"/vsicurl/{server.url}/layers/{kind}/tiles/native/{z}/{col}/{row}.tif"
+            window = window_of(dataset, col, row)
+            with rasterio.open(url) as found:
+                assert_is_tile(found, dataset, window)
+            if not kind.startswith("jpeg"):  # the copy would be packed again, with loss
+                copy(url, tmp_path / "copy.tif", driver="COG")
+                with rasterio.open(tmp_path / "copy.tif") as copied:
+                    assert_is_tile(copied, dataset, window)
+
+
+def samples(body: bytes, headers: Any) -> NDArray[Any]:
+    """(bands, height, width), by what the headers say."""
+    shape = [int(size) for size in headers["Rawcog-Shape"].split(",")]
+    return np.moveaxis(np.frombuffer(body, headers["Rawcog-Typestr"]).reshape(shape), -1, 0)
+
+
+def gdals(kind: str, col: int = 0, row: int = 0) -> NDArray[Any]:
+    """What GDAL reads of a tile of the full resolution that lies within the image."""
+    with rasterio.MemoryFile(gdal_tiff(kind)) as memory, memory.open() as dataset:
+        return np.asarray(dataset.read(window=window_of(dataset, col, row)))
+
+
+def first_tile(server: Gunicorn, kind: str) -> str:
+    """URL of the samples of the upper left tile of the full resolution."""
+    z = requests.get(f"{server.url}/layers/{kind}", timeout=30).json()["maxzoom"]
+    return f"{server.url}/layers/{kind}/tiles/native/{z}/0/0.bin"
+
+
+@pytest.mark.parametrize("kind", ["deflate", "zstd-float", "planar"])
+def test_requests_reads_samples_without_knowing_of_codecs(kind: str, server: Gunicorn) -> None:
+    reply = requests.get(first_tile(server, kind) + "?predictor=none", timeout=30)
+    assert reply.headers["Content-Type"] == "application/octet-stream"
+    np.testing.assert_array_equal(samples(reply.content, reply.headers), gdals(kind)[: 1 if kind == "planar" else None])
+
+
+def test_requests_undoes_deflate_and_a_cumulative_sum_undoes_the_predictor(server: Gunicorn) -> None:
+    reply = requests.get(first_tile(server, "deflate"), timeout=30)
+    assert reply.headers["Content-Encoding"] == "deflate"
+    assert reply.headers["Rawcog-Predictor"] == "2"
+    differences = samples(reply.content, reply.headers)
+    np.testing.assert_array_equal(np.cumsum(differences, axis=2, dtype=differences.dtype), gdals("deflate"))
+
+
+DECODERS: Final = {None: bytes, "deflate": zlib.decompress, "zstd": lambda data: bytes(imagecodecs.zstd_decode(data))}
+
+ACCEPTED: Final = [
+    "{}",
+    "gzip, {}, br",
+    " gzip;q=1 ,\t{} ; q=0.001",
+    "{};q=1.000",
+    "{};",
+    "*",
+    "gzip, *;q=0.5",
+    "identity;q=0, {}",
+    "identity;q=0.5, {};q=0.1",
+]
+NOT_ACCEPTED: Final = [
+    None,
+    "",
+    "gzip",
+    "identity",
+    "{};q=0",
+    "{};q=0.000, *",
+    "*;q=0",
+    "identity;q=0",
+    "gzip, identity;q=0, *;q=0",
+    "x-{}",
+    "{}x",
+    "{};q=2",
+    "{};q=one",
+    ",;=,\xff,q",
+]
+
+
+@pytest.mark.parametrize("kind", ["deflate", "zstd-float"])
+@pytest.mark.parametrize(
+    ("field", "is_accepted"), [(field, True) for field in ACCEPTED] + [(field, False) for field in NOT_ACCEPTED]
+)
+def test_samples_are_coded_for_those_who_accept_it(
+    field: str | None, is_accepted: bool, kind: str, app: FlaskClient
+) -> None:
+    """None is refused, whatever it asks for: identity can always be had."""
+    coding = kind.partition("-")[0].removesuffix("-float")
+    headers = {} if field is None else {"Accept-Encoding": field.format(coding)}
+    url = f"/layers/{kind}/tiles/native/2/1/1.bin"
+    reply, head = app.get(url, headers=headers), app.head(url, headers=headers)
+    assert (reply.status_code, reply.headers.get("Content-Encoding")) == (200, coding if is_accepted else None)
+    assert reply.headers["Vary"] == "Accept-Encoding"
+    assert head.headers["ETag"] == reply.headers["ETag"]
+    plain = app.get(url)
+    assert DECODERS[reply.headers.get("Content-Encoding")](reply.data) == plain.data
+    assert (reply.headers["ETag"] == plain.headers["ETag"]) is not is_accepted
+    known = {"If-None-Match": reply.headers["ETag"]}
+    assert app.get(url, headers=headers | known).status_code == 304
+    assert app.get(url, headers=known).status_code == (200 if is_accepted else 304)
+
+
+def test_each_band_that_is_stored_apart_can_be_had(app: FlaskClient) -> None:
+    pixels = gdals("planar", 1, 1)
+    bodies = []
+    for band in (1, 2, 3):
+        reply = app.get(f"/layers/planar/tiles/native/1/1/1.bin?band={band}")
+        assert reply.headers["Rawcog-Shape"] == "128,128,1"
+        np.testing.assert_array_equal(samples(reply.data, reply.headers)[0], pixels[band - 1])
+        bodies.append(reply.headers["ETag"])
+    assert len(set(bodies)) == 3
+    assert app.get("/layers/planar/tiles/native/1/1/1.bin").headers["ETag"] == bodies[0]
+
+
+def test_the_layer_describes_its_samples_as_the_tiles_do(app: FlaskClient) -> None:
+    for kind in ("deflate", "zstd-float", "planar"):
+        reply = app.get(f"/layers/{kind}/tiles/native/0/0/0.bin")
+        described = app.get(f"/layers/{kind}").get_json()["samples"]
+        for key, value in described.items():
+            assert reply.headers[f"Rawcog-{key.replace('_', '-')}"] == value
+            assert f"Rawcog-{key.replace('_', '-')}".lower() in exposed(reply.headers)
+
+
+def exposed(headers: Any) -> str:
+    """What a page of another origin may read."""
+    return ", ".join(headers.getlist("Access-Control-Expose-Headers")).lower()
+
+
+@pytest.mark.parametrize(
+    ("kind", "query", "said"),
+    [
+        ("planar", "band=0", "1 to 3"),
+        ("planar", "band=4", "1 to 3"),
+        ("planar", "band=", "1 to 3"),
+        ("planar", "band=-1", "1 to 3"),
+        ("planar", "band=1.0", "1 to 3"),
+        ("planar", "band=%D9%A1", "1 to 3"),
+        ("planar", "band=" + "1" * 500, "1 to 3"),
+        ("planar", "band=2&band=9", "1 to 3"),
+        ("odd-factors", "band=2", "stored together"),
+        ("deflate", "predictor=", "none"),
+        ("deflate", "predictor=2", "none"),
+        ("deflate", "predictor=None", "none"),
+        ("deflate", "predictor=none&predictor=1", "none"),
+        ("deflate", "&".join(f"k{number}=1" for number in range(99)), "query"),
+    ],
+)
+def test_a_value_that_cannot_be_is_a_400_that_says_what_can(kind: str, query: str, said: str, app: FlaskClient) -> None:
+    assert said in problem(app.get(f"/layers/{kind}/tiles/native/0/0/0.bin?{query}"), 400)
+
+
+@pytest.mark.parametrize("url", ["0/0/0.bin?bands=9&x", "0/0/0.bin?Predictor=7", "0/0/0.tif?band=9&predictor=x"])
+def test_what_a_format_does_not_know_is_ignored(url: str, app: FlaskClient) -> None:
+    plain = app.get(f"/layers/deflate/tiles/native/{url.partition('?')[0]}")
+    reply = app.get(f"/layers/deflate/tiles/native/{url}")
+    assert (reply.status_code, reply.data, reply.headers["ETag"]) == (200, plain.data, plain.headers["ETag"])
