@@ -29,6 +29,10 @@ ENTRY_BYTES: Final = 500
 """What an entry of a directory costs in memory beside its values, with its share of all that is made of it."""
 
 
+MOST_KNOWN: Final = 1024
+"""Representations that are kept ready: all of a usual file, but not one for each of 65,535 bands."""
+
+
 class OpenLayer:
     """A version of a layer's file. Safe to share between threads."""
 
@@ -85,7 +89,8 @@ class OpenLayer:
             wrapping = drive(wrapper.prepare(self.cog, level, options), read)
             suffix = f"{wrapper.extension}{wrapper.revision}{options.suffix}"
             known = Representation(level, wrapping, suffix, ("Content-Type", wrapper.media_type))
-            self._known[key] = known
+            if len(self._known) < MOST_KNOWN:
+                self._known[key] = known
         return known
 
     def _choose(self, kind: str, number: int, extension: str) -> tuple[Level, Wrapper]:
