@@ -1,0 +1,150 @@
+"""Tiles in a real browser, on a page of another origin: samples by `fetch` alone, pictures in their colours."""
+
+import base64
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from rasterio.io import MemoryFile
+from rasterio.transform import Affine
+from rasterio.windows import Window
+
+from tests.support.app import layer
+from tests.support.browser import Browser
+from tests.support.gunicorn import Gunicorn
+from tests.support.rasters import noise, raster
+from tests.support.tiffs import gdal_tiff
+
+Pixels = NDArray[Any]
+
+TILE: Final = 128
+HEIGHTS: Final = noise(1, "float32", 300, 200)
+CODECS: Final = ("deflate", "zstd")
+PICTURES: Final = ("jpeg-rgb", "jpeg-ycbcr", "jpeg-grey", "webp-lossy", "webp-lossless", "webp-rgba", "deflate-mask")
+IDS: Final = {"rgb-012": b"\x00\x01\x02", "rgb-123": b"\x01\x02\x03", "rgb-letters": b"RGB"}
+"""How the components of an RGB JPEG may be named; as 1, 2, 3 they look like YCbCr."""
+
+
+def files() -> dict[str, bytes]:
+    """By the name of the layer."""
+    made = {codec: raster(HEIGHTS, tile=(TILE, TILE), options={"compress": codec}) for codec in CODECS}
+    made |= {kind: gdal_tiff(kind) for kind in (*PICTURES, "sparse")}
+    made |= {name: renamed(gdal_tiff("jpeg-rgb"), ids) for name, ids in IDS.items()}
+    return made | {"sparse-webp": sparse_webp()}
+
+
+def renamed(data: bytes, ids: bytes) -> bytes:
+    """A TIFF of JPEG tiles whose three components have other numbers (JPEG B.2.2, B.2.3)."""
+    for marker, fields in ((rb"\xff\xc0\x00\x11\x08.{4}", b".."), (rb"\xff\xda\x00\x0c", b".")):
+        pattern = rb"(" + marker + rb"\x03)." + 2 * (rb"(" + fields + rb").")
+        data, found = re.subn(pattern, lambda match: _joined(match.groups(), ids), data, flags=re.DOTALL)
+        assert found > 10
+    return data
+
+
+def _joined(kept: tuple[bytes, ...], ids: bytes) -> bytes:
+    return b"".join(part + ids[at : at + 1] for at, part in enumerate(kept))
+
+
+def sparse_webp() -> bytes:
+    """Four tiles, of which only the first is stored."""
+    profile = {"count": 4, "height": 2 * TILE, "width": 2 * TILE, "dtype": "uint8", "transform": Affine.scale(2)}
+    options = {"tiled": "YES", "blockxsize": TILE, "blockysize": TILE, "compress": "WEBP", "sparse_ok": "TRUE"}
+    with MemoryFile() as memory:
+        with memory.open(driver="GTiff", **profile, **options) as target:
+            target.write(noise(4, "uint8", TILE, TILE), window=Window(0, 0, TILE, TILE))
+        return bytes(memory.read())
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
+    folder = tmp_path_factory.mktemp("layers")
+    config = "[defaults]\nempty = 'transparent'\n"
+    for name, data in files().items():
+        (folder / name).write_bytes(data)
+        config += layer(name, folder / name)
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with Browser() as running:
+        yield running
+
+
+SAMPLES: Final = """
+    const reply = await fetch(url)
+    const samples = new Float32Array(await reply.arrayBuffer())
+    return { headers: Object.fromEntries(reply.headers), samples: Array.from(samples) }
+"""
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_a_page_reads_heights_with_fetch_alone(codec: str, browser: Browser, server: Gunicorn) -> None:
+    found = browser.run(SAMPLES, url=f"{server.url}/layers/{codec}/tiles/native/0/0/1.bin")
+    headers = found["headers"]
+    assert headers["rawcog-typestr"] == "<f4"
+    assert headers["rawcog-shape"] == f"{TILE},{TILE},1"
+    assert headers["rawcog-predictor"] == "1"
+    assert {"etag", "rawcog-dtype", "rawcog-byte-order"} <= headers.keys()
+    assert int(headers["content-length"]) < 4 * TILE * TILE, "it came compressed"
+    heights = np.array(found["samples"], np.float32).reshape(TILE, TILE)
+    np.testing.assert_array_equal(heights, HEIGHTS[0, TILE : 2 * TILE, :TILE])
+
+
+DRAWN: Final = """
+    const image = new Image()
+    image.crossOrigin = "anonymous"
+    image.src = url
+    await image.decode()
+    const canvas = document.createElement("canvas")
+    canvas.width = image.width
+    canvas.height = image.height
+    const context = canvas.getContext("2d", { willReadFrequently: true })
+    context.drawImage(image, 0, 0)
+    const { data } = context.getImageData(0, 0, image.width, image.height)
+    let text = ""
+    for (const value of data) text += String.fromCharCode(value)
+    return { width: image.width, height: image.height, pixels: btoa(text) }
+"""
+
+
+def drawn(browser: Browser, url: str) -> Pixels:
+    """What is on a canvas after a picture was drawn on it: (red green blue alpha, height, width)."""
+    found = browser.run(DRAWN, url=url)
+    pixels = np.frombuffer(base64.b64decode(found["pixels"]), np.uint8)
+    return np.moveaxis(pixels.reshape(found["height"], found["width"], 4), -1, 0)
+
+
+def stored(kind: str, col: int, row: int) -> Pixels:
+    """The same of what GDAL reads."""
+    with MemoryFile(gdal_tiff("jpeg-rgb") if kind in IDS else gdal_tiff(kind)) as memory, memory.open() as dataset:
+        window = Window(col * TILE, row * TILE, TILE, TILE)
+        pixels = dataset.read(window=window)
+        alpha = dataset.dataset_mask(window=window)[np.newaxis]
+    return np.concatenate((pixels[:3] if len(pixels) > 1 else pixels[[0, 0, 0]], alpha))
+
+
+@pytest.mark.parametrize("kind", [*PICTURES, *IDS])
+def test_pictures_have_the_colours_that_gdal_reads(kind: str, browser: Browser, server: Gunicorn) -> None:
+    """But for rounding, where a canvas multiplies colours with alpha above all; RGB taken for YCbCr is far off."""
+    about = browser.run("return await (await fetch(url)).json()", url=f"{server.url}/layers/{kind}")
+    extension = about["formats"][0]
+    found = drawn(browser, f"{server.url}/layers/{kind}/tiles/native/{about['maxzoom']}/1/0.{extension}")
+    expected = stored(kind, 1, 0)
+    difference = np.abs(found.astype(int) - expected).max(axis=0)
+    np.testing.assert_array_equal(found[3], expected[3])
+    assert difference[expected[3] == 255].max() <= 2
+    assert difference[expected[3] > 0].max() <= 4
+
+
+@pytest.mark.parametrize(("name", "extension"), [("sparse", "png"), ("sparse-webp", "webp")])
+def test_tiles_that_are_not_stored_show_nothing(name: str, extension: str, browser: Browser, server: Gunicorn) -> None:
+    assert drawn(browser, f"{server.url}/layers/{name}/tiles/native/0/0/0.{extension}")[3].any()
+    empty = drawn(browser, f"{server.url}/layers/{name}/tiles/native/0/1/1.{extension}")
+    assert empty.shape == (4, TILE, TILE)
+    assert not empty.any()
