@@ -27,10 +27,10 @@ bind = f"{_host}:{_deployment.port}"
 loglevel = _deployment.log_level
 
 # Threads wait for origins (20 to 100 ms a read), processes share out the cores. Two processes fill a small machine and
-# go on serving while one restarts; 32 threads each keep both busy at 50 ms an origin read, and more gain little.
+# go on serving while one restarts; their threads keep both busy at 50 ms an origin read, and more gain little.
 worker_class = "gthread"
 workers = _deployment.workers
-threads = 32
+threads = _deployment.threads
 
 timeout = 30  # a worker's heartbeat, not a request's deadline: those are the server's own and shorter
 graceful_timeout = 20  # a platform kills 30 s after TERM

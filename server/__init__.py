@@ -12,6 +12,7 @@ from server.cache.memory import MemoryCache
 from server.cached_source import CachedSource
 from server.catalog import Catalog, Layer, source_key
 from server.config import LayerConfig, Settings
+from server.gate import Gate, Places
 from server.hot import HotRoute
 from server.in_force import settings as settings_in_force
 from server.log import RequestLog, set_up
@@ -36,15 +37,18 @@ def create_app(settings: Settings | None = None) -> Flask:
     headers_bytes = settings.server.memory_bytes // HEADERS_SHARE
     flight = Flight(MemoryCache(settings.server.memory_bytes - headers_bytes), cache)
     kept = OpenLayers(headers_bytes)
+    places = Places(settings.threads)
     root = (settings.server.public_url or "").rstrip("/")
 
     def layer(config: LayerConfig) -> Layer:
+        origin = make_source(config.uri, config.options)
         source = CachedSource(
-            make_source(config.uri, config.options),
+            origin,
             flight,
             key=source_key(config),
             revalidate_s=settings.server.revalidate_s,
             cache_tiles=config.cache_tiles,
+            gate=None if origin.is_local else Gate(f"layer {config.name!r}: {origin.name}", places),
         )
         return Layer(config, source, kept, root)
 

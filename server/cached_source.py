@@ -7,14 +7,19 @@ replaced source is never mixed with what it was: its old ranges are just not ask
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.errors import SourceChanged, SourceProtocolError
 from cogread.sources.base import Source
 from server.cache.flight import Flight
 from server.current_version import CurrentVersion
+from server.gate import Gate
 from server.trace import trace
+
+D = TypeVar("D", float, float | None)
 
 PREFIX = "rawcog:1:"
 """Of every key; the number changes with the meaning of the values."""
@@ -47,6 +52,7 @@ class CachedSource:
         key: str,
         revalidate_s: float,
         cache_tiles: bool,
+        gate: Gate | None = None,
         block_bytes: int = BLOCK_BYTES,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -58,6 +64,7 @@ class CachedSource:
             key: what identifies the source for the whole fleet; holds no secret.
             revalidate_s: how long a known version is trusted. Of local sources it is asked at every call.
             cache_tiles: whether `read_tile` goes through the tiers.
+            gate: what bounds the threads that wait for the source; None: nothing does.
             block_bytes: size of the blocks that `read` caches.
             clock: seconds since the epoch.
         """
@@ -67,13 +74,20 @@ class CachedSource:
         self._flight = flight
         self._key = key
         self._cache_tiles = cache_tiles
+        self._gate = gate
         self._block_bytes = block_bytes
         self._current = CurrentVersion(flight, f"{PREFIX}version:{key}", revalidate_s, self._ask_version, clock)
         self._keys = self._make_keys(Version(0))
 
     def version(self, deadline_s: float | None = None) -> Version:
         """The version that was current at most `revalidate_s` ago; see `Source.version`."""
-        return self._source.version(deadline_s) if self.is_local else self._current.get(deadline_s)
+        if self.is_local:
+            return self._source.version(deadline_s)
+        known = self._current.known()
+        if known is not None:
+            return known
+        with self.waiting(deadline_s) as until_s:
+            return self._current.get(until_s)
 
     def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
         """Read header bytes, in cached blocks; see `Source.read`."""
@@ -86,24 +100,27 @@ class CachedSource:
                 if trace.tier == "-":
                     trace.tier = "memory"
                 return SourceBytes(block[start:stop], version)
-        try:
-            return self._read_blocks(wanted, version, deadline_s)
-        except SourceChanged:
-            if expect is not None:
-                raise
-            return self._read_blocks(wanted, self.version(deadline_s), deadline_s)
+        with self.waiting(deadline_s) as until_s:
+            try:
+                return self._read_blocks(wanted, version, until_s)
+            except SourceChanged:
+                if expect is not None:
+                    raise
+                return self._read_blocks(wanted, self.version(until_s), until_s)
 
     def read_tile(
         self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None
     ) -> SourceBytes:
         """Read a tile, cached as it is if this source's tiles are; see `Source.read`."""
         if not self._cache_tiles:
-            return self._read_origin(wanted, expect, deadline_s)
+            with self.waiting(deadline_s) as until_s:
+                return self._read_origin(wanted, expect, until_s)
         version = self.version(deadline_s) if expect is None else expect
         key = f"{self._keys_of(version).tile}{wanted.start}-{wanted.stop}"
         tile = self._flight.near.lookup(key)
         if tile is None:
-            return SourceBytes(self._fetch_tile(key, wanted, version, deadline_s), version)
+            with self.waiting(deadline_s) as until_s:
+                return SourceBytes(self._fetch_tile(key, wanted, version, until_s), version)
         if trace.tier == "-":
             trace.tier = "memory"
         return SourceBytes(tile, version)
@@ -112,6 +129,10 @@ class CachedSource:
         """Have the origin asked for the version next time, after it turned out to be another than this."""
         if not self.is_local:
             self._current.forget(version)
+
+    def waiting(self, deadline_s: D) -> AbstractContextManager[D | float]:
+        """What to be in while waiting for the origin or for another thread that reads it; see `Gate.passed`."""
+        return nullcontext(deadline_s) if self._gate is None else self._gate.passed(deadline_s)
 
     def close(self) -> None:
         """See `Source.close`."""
@@ -153,9 +174,10 @@ class CachedSource:
         return data
 
     def _read_origin(self, wanted: ByteRange, expect: Version | None, deadline_s: float | None) -> SourceBytes:
-        trace.ask_origin()
         try:
-            got = self._source.read(wanted, expect, deadline_s)
+            with self._asking(deadline_s):
+                trace.ask_origin()
+                got = self._source.read(wanted, expect, deadline_s)
         except SourceChanged:
             if expect is not None:
                 self.forget(expect)
@@ -163,11 +185,15 @@ class CachedSource:
         trace.origin_bytes += len(got.data)
         return got
 
+    def _asking(self, deadline_s: float | None) -> AbstractContextManager[None]:
+        return nullcontext() if self._gate is None else self._gate.asking(deadline_s)
+
     def _ask_version(self, before: Version | None, deadline_s: float | None) -> Version:
         """Ask the origin; where block 0 will be wanted next, by reading it."""
         if before is not None and self._flight.near.lookup(f"{self._keys_of(before).block}0") is not None:
-            trace.ask_origin()
-            return self._source.version(deadline_s)
+            with self._asking(deadline_s):
+                trace.ask_origin()
+                return self._source.version(deadline_s)
         got = self._read_origin(ByteRange(0, self._block_bytes), None, deadline_s)
         if len(got.data) != min(self._block_bytes, got.version.size_bytes):
             raise SourceProtocolError(f"{self.name}: {len(got.data)} bytes at the start of {got.version.size_bytes}")

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import Final
 
 from cogread.byterange import Version
-from cogread.errors import CogError, SourceChanged, SourceTimeout
+from cogread.errors import CogError, SourceChanged
 from cogread.reader import read_cog
 from server.cache.failures import another
 from server.cache.fleet import OutOfTime
@@ -75,12 +75,13 @@ class Layer:
             if version is known.cog.version or version == known.cog.version:
                 return known
         self._raise_known_failure()
-        if not self._opening.acquire(timeout=max(0.0, deadline_s - time.monotonic())):
-            raise SourceTimeout(f"layer {self.config.name!r}: its header is still being read")
-        try:
-            return self._read(deadline_s)
-        finally:
-            self._opening.release()
+        with self.source.waiting(deadline_s) as until_s:
+            if not self._opening.acquire(timeout=max(0.0, until_s - time.monotonic())):
+                raise OutOfTime(f"layer {self.config.name!r}: its header is still being read")
+            try:
+                return self._read(until_s)
+            finally:
+                self._opening.release()
 
     def url_of(self, opened: OpenLayer) -> str:
         """Where documents point to for a version of the layer."""

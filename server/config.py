@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from cogread.errors import SettingError, UriError
 from cogread.sources import SourceOptions, SourceUri, parse_uri
@@ -21,6 +22,9 @@ _DEFAULT_PATH = Path(__file__).resolve().parent.parent / "config" / "layers.toml
 
 LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 """A layer's name stands in URLs, file names and XML identifiers; `@` and `/` are taken by the URLs."""
+
+THREADS: Final = 32
+"""Of each worker; gunicorn is told, and what bounds the threads that wait for an origin."""
 
 
 class ConfigError(Exception):
@@ -53,6 +57,8 @@ class Settings:
     redis_url: str | None = field(repr=False)
     redis_tls_verify: bool
     log_level: str
+    threads: int = THREADS
+    """Of the worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class Deployment:
     port: int
     workers: int
     log_level: str
+    threads: int = THREADS
+    """Of each worker."""
 
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")

@@ -66,18 +66,22 @@ class CurrentVersion:
         self._record: Record | None = None
         self._forgotten: Record | None = None
 
+    def known(self) -> Version | None:
+        """The version that was current at most `revalidate_s` ago, where this process knows it."""
+        record = self._record
+        if record is None or not self._is_fresh(record):
+            return None
+        if trace.tier == "-":
+            trace.tier = "memory"
+        return record.version
+
     def get(self, deadline_s: float | None = None) -> Version:
-        """The version that was current at most `revalidate_s` ago.
+        """The version that was current at most `revalidate_s` ago; waits for it where it must.
 
         Raises:
             SourceError: as `Source.version`.
         """
-        record = self._record
-        if record is not None and self._is_fresh(record):
-            if trace.tier == "-":
-                trace.tier = "memory"
-            return record.version
-        return self._renew(deadline_s)
+        return self.known() or self._renew(deadline_s)
 
     def forget(self, version: Version) -> None:
         """Ask the origin next time, unless another version is known already; what was asked before now is void."""

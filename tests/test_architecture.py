@@ -37,7 +37,8 @@ LAYERS = {
         open_layers
         open_layer options
         cached_source
-        current_version
+        current_version gate
+        outage
         in_force
         config errors log
         cache origin_config

@@ -66,6 +66,7 @@ class Fleet:
         patient_until = time.monotonic() + 2 * self._lock_ttl_s
         pause_s = FIRST_PAUSE_S
         while missing := self._collect(keys, job, values):
+            _check_time(job.deadline_s)
             if time.monotonic() > patient_until:
                 self._load(missing, job, values)
                 return
@@ -101,10 +102,10 @@ class Fleet:
         return [key for key in missing if key not in values]
 
 
+def _check_time(deadline_s: float | None) -> None:
+    if deadline_s is not None and deadline_s <= time.monotonic():
+        raise OutOfTime("no tier had it, and no other process, at the deadline")
+
+
 def _pause(pause_s: float, deadline_s: float | None) -> None:
-    if deadline_s is not None:
-        left_s = deadline_s - time.monotonic()
-        if left_s <= 0:
-            raise OutOfTime("another process was still reading the source at the deadline")
-        pause_s = min(pause_s, left_s)
-    time.sleep(pause_s)
+    time.sleep(pause_s if deadline_s is None else max(0.0, min(pause_s, deadline_s - time.monotonic())))

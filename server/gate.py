@@ -1,0 +1,171 @@
+"""How much of a worker one source may take, so that a slow or dead one does not starve the others.
+
+Strategy: a thread passes the gate of its source before it may wait, be it for the origin or for another thread that
+reads it; who finds what he wants in memory never comes here. The threads behind a gate, and behind all gates, are
+bounded, so that some of a worker's are left for what needs no origin. Who comes when all places are taken waits for one
+as long as somebody leaves now and then, and is turned away when nobody does: a source that is merely busy answers all
+its clients, one that is stuck takes no more threads, and what queues in the server behind them is served.
+
+In an outage threads have no time to wait: they get what the tiers have, or the error that the outage began with.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from cogread.errors import SourceBusy, SourceError, SourceTimeout
+from server.cache.fleet import OutOfTime
+from server.outage import STUCK_S, Outage
+
+D = TypeVar("D", float, float | None)
+
+RETRY_AFTER_S: Final = 1.0
+
+
+@dataclass(slots=True)
+class _Crowd:
+    """Those who are behind a gate."""
+
+    count: int = 0
+    moved_at: float = 0.0
+    """When the last one left, or the first one came."""
+
+
+class Places:
+    """The bounds on the threads behind a worker's gates. Thread-safe."""
+
+    def __init__(self, threads: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """Make the bounds.
+
+        Args:
+            threads: of the worker.
+            clock: monotonic seconds.
+        """
+        self.most_of_one: Final = threads * 7 // 8
+        """Behind one gate: nearly all, for a healthy source may have them."""
+        self.most: Final = threads * 15 // 16
+        """Behind all gates."""
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._all = _Crowd()
+
+    def take(self, crowd: _Crowd, deadline_s: float | None) -> bool:
+        """Take a place; False if there is none and nobody leaves, or not before the deadline."""
+        with self._changed:
+            for joined in (crowd, self._all):
+                joined.moved_at = joined.moved_at if joined.count else self._clock()
+            while (full := self._full(crowd)) is not None:
+                until = full.moved_at + STUCK_S
+                left_s = (until if deadline_s is None else min(until, deadline_s)) - self._clock()
+                if left_s <= 0:
+                    return False
+                self._changed.wait(left_s)
+            for joined in (crowd, self._all):
+                joined.count += 1
+            return True
+
+    def leave(self, crowd: _Crowd) -> None:
+        """Give a place back."""
+        with self._changed:
+            for joined in (crowd, self._all):
+                joined.count -= 1
+                joined.moved_at = self._clock()
+            self._changed.notify_all()  # few wait: no more than there are threads without a place
+
+    def _full(self, crowd: _Crowd) -> _Crowd | None:
+        if crowd.count >= self.most_of_one:
+            return crowd
+        return self._all if self._all.count >= self.most else None
+
+
+class _Here(threading.local):
+    """The gate that this thread is behind."""
+
+    gate: "Gate | None" = None
+
+
+_here = _Here()
+
+
+class Gate:
+    """The gate of one source. Thread-safe."""
+
+    def __init__(self, name: str, places: Places, clock: Callable[[], float] = time.monotonic) -> None:
+        """Make a gate.
+
+        Args:
+            name: of the source, for messages.
+            places: those of the worker.
+            clock: monotonic seconds.
+        """
+        self._name = name
+        self._places = places
+        self._clock = clock
+        self._crowd = _Crowd()
+        self._outage = Outage(name, clock)
+
+    @contextmanager
+    def passed(self, deadline_s: D) -> Iterator[D | float]:
+        """Be behind the gate for the length of a `with`, which may stand in another.
+
+        Args:
+            deadline_s: instant of `time.monotonic()` after which the request gives up.
+
+        Yields:
+            The deadline to keep to: in an outage, that is now.
+
+        Raises:
+            SourceBusy: too many wait for the source already.
+            SourceError: what the outage began with.
+        """
+        if _here.gate is self:
+            yield deadline_s
+            return
+        with self._outage.admit() as outage, self._behind():
+            if outage is None:
+                with self._place(deadline_s):
+                    yield deadline_s
+                return
+            try:
+                yield self._clock()
+            except OutOfTime as error:
+                raise outage from error
+
+    @contextmanager
+    def asking(self, deadline_s: float | None) -> Iterator[None]:
+        """Around a read of the origin: notes how it ended.
+
+        Raises:
+            OutOfTime: the deadline has passed, or came so soon that it says nothing about the source.
+        """
+        began_at = self._clock()
+        if deadline_s is not None and began_at >= deadline_s:
+            raise OutOfTime(f"{self._name}: no time left to ask the origin")
+        try:
+            yield
+        except SourceError as error:
+            self._outage.note(error, began_at)
+            if isinstance(error, SourceTimeout) and self._clock() - began_at < STUCK_S:
+                raise OutOfTime(str(error)) from error
+            raise
+        self._outage.note(None, began_at)
+
+    @contextmanager
+    def _place(self, deadline_s: float | None) -> Iterator[None]:
+        if not self._places.take(self._crowd, deadline_s):
+            raise SourceBusy(f"{self._name}: too many requests wait for the origin already", RETRY_AFTER_S)
+        try:
+            yield
+        finally:
+            self._places.leave(self._crowd)
+
+    @contextmanager
+    def _behind(self) -> Iterator[None]:
+        outer, _here.gate = _here.gate, self
+        try:
+            yield
+        finally:
+            _here.gate = outer
