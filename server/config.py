@@ -116,7 +116,8 @@ def _settings(path: Path, env: Mapping[str, str]) -> Settings:
     file = decode(path.read_bytes())
     check_url("server.public_url", file.server.public_url, "http(s)://host/path/")
     options = {name: source_options(f"sources.{name}", source, env) for name, source in file.sources.items()}
-    redis_tls_verify = flag(env, "RAWCOG_REDIS_TLS_VERIFY", default=True)
+    is_on_heroku = bool(env.get("DYNO"))  # whose Redis has a self-signed certificate
+    redis_tls_verify = flag(env, "RAWCOG_REDIS_TLS_VERIFY", default=not is_on_heroku)
     return Settings(
         path=path,
         server=file.server,

@@ -11,6 +11,10 @@ CACHES: dict[str, str] = {
     "redis": "server.cache.redis",
     "rediss": "server.cache.redis",
     "unix": "server.cache.redis",
+    "redis+cluster": "server.cache.redis",
+    "rediss+cluster": "server.cache.redis",
+    "redis+sentinel": "server.cache.redis",
+    "rediss+sentinel": "server.cache.redis",
 }
 """URL scheme -> module with a function `make(url: str, tls_verify: bool) -> Cache`."""
 
@@ -20,7 +24,7 @@ def open_cache(url: str | None, tls_verify: bool = True) -> Cache | None:
 
     Args:
         url: where it is; None or empty: there is none.
-        tls_verify: whether a `rediss://` server's certificate must be valid.
+        tls_verify: whether the certificate of a server under `rediss…://` must be valid.
 
     Raises:
         ValueError: the URL cannot be used. The message holds nothing of it.

@@ -48,6 +48,11 @@ class Breaker:
         self._changed_at = float("-inf")
         self._retry_at = float("-inf")
 
+    @property
+    def is_tripped(self) -> bool:
+        """Whether there is trouble."""
+        return self._trouble is not None
+
     def allows(self, use: Use) -> bool:
         """Whether a call may be made now; in an outage True for one caller after each pause."""
         trouble = self._trouble

@@ -1,38 +1,35 @@
-"""The far tier: Redis, or anything that speaks its protocol.
+"""The far tier: Redis, or anything that speaks its protocol; one server, a cluster, or what sentinels watch over.
 
-Redis is a help, never a need. Whatever it does (refuse, hang, run full, answer garbage), a call ends within about a
-second and looks like a miss; a breaker keeps the calls after it from waiting too.
+Redis is a help, never a need. Whatever it does (refuse, hang, run full, answer garbage), a call ends within about half
+a second and looks like a miss; a breaker keeps the calls after it from waiting too.
+
+Every command is about one key, so that a cluster needs nothing of its own here; those for one server are one pipeline.
 """
 
 import logging
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from threading import BoundedSemaphore
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
-import redis
-from redis.backoff import NoBackoff
-from redis.exceptions import ResponseError
-from redis.retry import Retry
-
-from server.cache.breaker import Breaker, Trouble, Use
+from server.cache.breaker import Use
+from server.cache.redis_cluster import ClusterServers
+from server.cache.redis_node import Patience, Servers, one_server
+from server.cache.redis_sentinel import sentinel_server
+from server.cache.redis_url import RedisUrl, read_url
 from server.cache.seal import seal, unseal
 
 TIMEOUT_S = 0.4
 
-CONNECTIONS = 8
-"""Of one worker. Calls take well below a millisecond, so 32 threads share them; small plans allow 20 for the fleet."""
+SERVERS: dict[str, Callable[[RedisUrl, Patience], Servers]] = {
+    "": one_server,
+    "cluster": ClusterServers,
+    "sentinel": sentinel_server,
+}
+"""Kind of URL -> what asks the servers that it names."""
 
-RELEASE_SCRIPT = """
-for i, key in ipairs(KEYS) do
-    if redis.call('get', key) == ARGV[i] then redis.call('del', key) end
-end
-"""
+RELEASE_SCRIPT = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 def make(url: str, tls_verify: bool) -> "RedisCache":
@@ -49,150 +46,84 @@ class RedisCache:
         """Read the URL.
 
         Args:
-            url: `redis://`, `rediss://` or `unix://`, as redis-py reads it.
-            tls_verify: False accepts any certificate of a `rediss://` server.
+            url: see `server.cache.redis_url`.
+            tls_verify: False accepts any certificate of a server.
             timeout_s: for a connection, for each reply, and for the wait until another thread is done with its
                 connection.
-            breaker_pause_s: how long Redis is left alone after a failure.
+            breaker_pause_s: how long a server is left alone after a failure.
 
         Raises:
             ValueError: the URL cannot be read; the message does not hold it.
         """
-        self._options = _options(url, tls_verify, timeout_s)
-        self._timeout_s = timeout_s
-        self._display = _display(url)
-        self._url = url
-        self._breaker = Breaker("redis", log, breaker_pause_s)
-        self._connections = BoundedSemaphore(CONNECTIONS)
-        self._clients: dict[int, redis.Redis] = {}
+        self._url = read_url(url, tls_verify, timeout_s)
+        self._patience = Patience(timeout_s, breaker_pause_s)
+        self._made: dict[int, Servers] = {}
 
     def __repr__(self) -> str:
-        return f"RedisCache({self._display!r})"
+        return f"RedisCache({self._url.display!r})"
 
     def get(self, keys: Sequence[str]) -> list[bytes | None]:
         """See `Cache.get`. What does not verify is dropped."""
-        misses: list[object] = [None] * len(keys)
-        stored = self._call(Use.READ, lambda client: _mget(client, keys), misses) if keys else misses
-        values = [unseal(key, data) for key, data in zip(keys, stored, strict=True)]
-        damaged = [keys[i] for i, value in enumerate(values) if value is None and stored[i] is not None]
+        stored = self._servers().ask(Use.READ, {key: ("MGET", key) for key in keys}, _value)
+        values = {key: unseal(key, data) for key, data in stored.items()}
+        damaged = [key for key, value in values.items() if value is None and stored[key] is not None]
         if damaged:
             log.info("redis: dropped %d values that do not verify, the first of %s", len(damaged), damaged[0])
             self.drop(damaged)
-        return values
+        return [values.get(key) for key in keys]
 
     def put(self, items: Mapping[str, bytes], ttl_s: float) -> None:
         """See `Cache.put`."""
-
-        def command(client: Any) -> list[bool]:
-            return _set(client, [("SET", key, seal(key, value), "PX", _ms(ttl_s)) for key, value in items.items()])
-
-        if items:
-            self._call(Use.WRITE, command, [False])
+        commands = {key: ("SET", key, seal(key, value), "PX", _ms(ttl_s)) for key, value in items.items()}
+        self._servers().ask(Use.WRITE, commands, _is_set)
 
     def drop(self, keys: Iterable[str]) -> None:
         """See `Cache.drop`."""
-        names = list(keys)
-        if names:
-            self._call(Use.TIDY, lambda client: client.execute_command("DEL", *names), None)
+        self._servers().ask(Use.TIDY, {key: ("DEL", key) for key in keys}, _count)
 
     def acquire(self, keys: Sequence[str], ttl_s: float) -> dict[str, str]:
         """See `Cache.acquire`."""
         token = secrets.token_hex(8)
-        commands = [("SET", _lock(key), token, "NX", "PX", _ms(ttl_s)) for key in keys]
-        had = self._call(Use.WRITE, lambda client: _set(client, commands), [True] * len(keys)) if keys else []
-        return {key: token for key, is_ours in zip(keys, had, strict=True) if is_ours}
+        commands = {lock: ("SET", lock, token, "NX", "PX", _ms(ttl_s)) for lock in map(_lock, keys)}
+        had = self._servers().ask(Use.WRITE, commands, _is_set)
+        return {key: token for key in keys if had.get(_lock(key), True)}
 
     def release(self, tokens: Mapping[str, str]) -> None:
         """See `Cache.release`."""
-        arguments = (len(tokens), *map(_lock, tokens), *tokens.values())
-        if tokens:
-            self._call(Use.TIDY, lambda client: client.execute_command("EVAL", RELEASE_SCRIPT, *arguments), None)
+        locks = {_lock(key): token for key, token in tokens.items()}
+        commands = {lock: ("EVAL", RELEASE_SCRIPT, 1, lock, token) for lock, token in locks.items()}
+        self._servers().ask(Use.TIDY, commands, _count)
 
     def close(self) -> None:
         """See `Cache.close`."""
-        client = self._clients.pop(os.getpid(), None)
-        if client is not None:
-            client.close()
+        servers = self._made.pop(os.getpid(), None)
+        if servers is not None:
+            servers.close()
 
-    def _call(self, use: Use, command: Callable[[Any], T], otherwise: T) -> T:
-        """Run the command; whatever goes wrong, the answer is `otherwise`."""
-        if not self._connections.acquire(timeout=self._timeout_s):
-            return otherwise
-        try:
-            return self._guarded(use, command, otherwise)
-        finally:
-            self._connections.release()
-
-    def _guarded(self, use: Use, command: Callable[[Any], T], otherwise: T) -> T:
-        if not self._breaker.allows(use):
-            return otherwise
-        started_at = self._breaker.clock()
-        try:
-            result = command(self._client())
-        except Exception as error:  # redis-py raises anything when it reads garbage
-            is_refusal = isinstance(error, ResponseError) and use is not Use.READ
-            if not (is_refusal and use is Use.TIDY):
-                self._breaker.failed(started_at, Trouble.REFUSES_WRITES if is_refusal else Trouble.DOWN, error)
-            return otherwise
-        self._breaker.succeeded(started_at, use)
-        return result
-
-    def _client(self) -> redis.Redis:
-        """This process's client. If two threads make one, setdefault keeps one; a lock could be held over a fork."""
+    def _servers(self) -> Servers:
+        """This process's. If two threads make them, setdefault keeps the first; a lock could be held over a fork."""
         pid = os.getpid()
-        return self._clients.get(pid) or self._clients.setdefault(pid, redis.Redis.from_url(self._url, **self._options))
+        made = self._made.get(pid)
+        return made or self._made.setdefault(pid, SERVERS[self._url.kind](self._url, self._patience))
 
 
-def _options(url: str, tls_verify: bool, timeout_s: float) -> dict[str, Any]:
-    """What redis-py shall do beside what the URL says.
-
-    RESP 2 and no driver info save each new connection three round trips.
-    """
-    options: dict[str, Any] = {
-        "socket_timeout": timeout_s,
-        "socket_connect_timeout": timeout_s,
-        "retry": Retry(NoBackoff(), 0),
-        "protocol": 2,
-        "driver_info": None,
-        "max_connections": CONNECTIONS,
-    }
-    if url.startswith("rediss://") and not tls_verify:
-        options["ssl_cert_reqs"] = "none"
-    try:
-        redis.ConnectionPool.from_url(url, **options).make_connection()  # which connects nothing yet
-    except Exception:  # what redis-py raises of an option that it does not know depends on the option
-        wanted = "redis://[[user]:password@]host[:port][/db], or an option that redis-py has"
-        raise ValueError(f"cannot be read: wanted {wanted}") from None
-    return options
+def _value(reply: object) -> object:
+    """What MGET of one key says: it takes a value of another type for none, where GET has an error."""
+    if not isinstance(reply, list) or len(reply) != 1:
+        raise TypeError(f"reply to MGET: {type(reply).__name__}, wanted a list of one")
+    return reply[0]
 
 
-def _display(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+def _is_set(reply: object) -> bool:
+    if reply is not True and reply is not None:
+        raise TypeError(f"reply to SET: {type(reply).__name__}, wanted OK or nil")
+    return reply is True
 
 
-def _mget(client: Any, keys: Sequence[str]) -> list[object]:
-    reply = client.execute_command("MGET", *keys)
-    if not isinstance(reply, list) or len(reply) != len(keys):
-        raise TypeError(f"reply to MGET of {len(keys)} keys: {type(reply).__name__}, wanted a list of as many")
+def _count(reply: object) -> int:
+    if not isinstance(reply, int):
+        raise TypeError(f"reply to DEL: {type(reply).__name__}, wanted a number")
     return reply
-
-
-def _set(client: Any, commands: Sequence[tuple[object, ...]]) -> list[bool]:
-    """Send SET commands in one round trip; whether each set something.
-
-    Raises the first error itself: redis-py's way of doing so would put the values into the message.
-    """
-    with client.pipeline(transaction=False) as pipeline:
-        for command in commands:
-            pipeline.execute_command(*command)
-        replies = pipeline.execute(raise_on_error=False)
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise reply
-        if reply is not True and reply is not None:
-            raise TypeError(f"reply to SET: {type(reply).__name__}, wanted OK or nil")
-    return [reply is True for reply in replies]
 
 
 def _lock(key: str) -> str:

@@ -242,9 +242,15 @@ def test_a_file_that_cannot_be_read_is_named(make: object, reason: str, tmp_path
     assert str(found.value) == f"config file {tmp_path}/a.toml: {reason}"
 
 
-SCHEME = "REDIS_URL: wanted a URL that begins with one of redis://, rediss://, unix://"
+SCHEME = "REDIS_URL: wanted a URL that begins with one of redis://, rediss://, unix://, " + (
+    "redis+cluster://, rediss+cluster://, redis+sentinel://, rediss+sentinel://"
+)
 UNREADABLE = (
     "REDIS_URL: cannot be read: wanted redis://[[user]:password@]host[:port][/db], or an option that redis-py has"
+)
+NO_CLUSTER = UNREADABLE.replace("redis://", "redis+cluster://").replace("[:port][/db]", "[:port][,host[:port]...]")
+NO_SENTINELS = UNREADABLE.replace("redis://", "redis+sentinel://").replace(
+    "[:port][/db]", "[:port][,host[:port]...]/service[/db]"
 )
 
 
@@ -258,6 +264,8 @@ UNREADABLE = (
         ({"REDIS_URL": "redis://x?socket_timeout=s3cret"}, UNREADABLE),
         ({"REDIS_URL": "redis://x?s3cret=1"}, UNREADABLE),
         ({"REDIS_URL": "rediss://x?ssl_cert_reqs=s3cret"}, UNREADABLE),
+        ({"REDIS_URL": "redis+cluster://:s3cret@a,b:port"}, NO_CLUSTER),
+        ({"REDIS_URL": "redis+sentinel://:s3cret@a,b"}, NO_SENTINELS),
         ({"RAWCOG_REDIS_TLS_VERIFY": "maybe"}, "RAWCOG_REDIS_TLS_VERIFY: found 'maybe', wanted YES or NO"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: found 'loud', wanted one of debug, info, warning, error, critical"),
         ({"AWS_NO_SIGN_REQUEST": "2"}, "AWS_NO_SIGN_REQUEST: found '2', wanted YES or NO"),
@@ -267,6 +275,22 @@ def test_a_mistake_in_the_environment_is_named(environment: Mapping[str, str], m
     with pytest.raises(ConfigError) as found:
         settings(tmp_path, "[layers.a]\nuri = 's3://b/k'", environment)
     assert str(found.value) == message
+
+
+@pytest.mark.parametrize(
+    ("environment", "verifies"),
+    [
+        ({}, True),
+        ({"DYNO": "web.1"}, False),
+        ({"DYNO": "web.1", "RAWCOG_REDIS_TLS_VERIFY": "1"}, True),
+        ({"DYNO": "", "RAWCOG_REDIS_TLS_VERIFY": ""}, True),
+        ({"RAWCOG_REDIS_TLS_VERIFY": "0"}, False),
+    ],
+)
+def test_a_self_signed_certificate_of_redis_is_taken_where_told_and_on_heroku(
+    environment: Mapping[str, str], verifies: bool, tmp_path: Path
+) -> None:
+    assert settings(tmp_path, "", environment).redis_tls_verify is verifies
 
 
 def test_the_environment_arrives(tmp_path: Path) -> None:

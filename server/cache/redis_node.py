@@ -1,0 +1,169 @@
+"""One Redis server as the cache sees it, and what a set of servers has to offer."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import Any, Protocol, TypeVar
+
+import redis
+from redis.exceptions import ResponseError
+
+from server.cache.breaker import Breaker, Trouble, Use
+from server.cache.redis_url import CONNECTIONS, RedisUrl
+
+log = logging.getLogger("server.cache.redis")
+T = TypeVar("T")
+
+Command = tuple[object, ...]
+"""Words of a command that is about one key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long trouble may take."""
+
+    timeout_s: float
+    """For a connection, for each reply, and for the wait until another thread is done with its connection."""
+
+    pause_s: float
+    """How long a server is left alone after a failure."""
+
+
+class Closable(Protocol):
+    """What has connections to give up."""
+
+    def close(self) -> None:
+        """Give them up."""
+        ...
+
+
+class Servers(Closable, Protocol):
+    """Redis as one process uses it: one server or more. Safe to use from many threads; connects when first asked."""
+
+    def ask(self, use: Use, commands: Mapping[str, Command], read: Callable[[object], T]) -> dict[str, T]:
+        """Send commands, in one round trip to each server that has to do with them.
+
+        Args:
+            use: what they are for.
+            commands: by the key that each is about.
+            read: makes the answer of a reply, or raises for one that cannot be.
+
+        Returns:
+            The answers that were had, by key. Trouble is in the log.
+        """
+        ...
+
+
+class Node:
+    """A server with its breaker; has as many calls at a time as connections."""
+
+    def __init__(
+        self,
+        name: str,
+        client: Callable[[], redis.Redis],
+        patience: Patience,
+        harmless: tuple[type[ResponseError], ...] = (),
+    ) -> None:
+        """Connect nothing yet.
+
+        Args:
+            name: for the log.
+            client: gives what to ask with; what it raises is trouble of the server.
+            patience: how long trouble may take.
+            harmless: error replies that are no trouble.
+        """
+        self._client = client
+        self._patience = patience
+        self._harmless = harmless
+        self._breaker = Breaker(name, log, patience.pause_s)
+        self._calls = BoundedSemaphore(CONNECTIONS)
+
+    @property
+    def is_in_trouble(self) -> bool:
+        """Whether asking it may take a while."""
+        return self._breaker.is_tripped
+
+    def ask(
+        self, use: Use, commands: Sequence[Command], read: Callable[[object], T]
+    ) -> Sequence[T | ResponseError] | None:
+        """See `Servers.ask`; the answers, or harmless errors, in the order of the commands. None: there was trouble."""
+        if not commands:
+            return []
+        if not self._calls.acquire(timeout=self._patience.timeout_s):
+            return None
+        try:
+            return self._guarded(use, commands, read)
+        finally:
+            self._calls.release()
+
+    def _guarded(
+        self, use: Use, commands: Sequence[Command], read: Callable[[object], T]
+    ) -> list[T | ResponseError] | None:
+        if not self._breaker.allows(use):
+            return None
+        started_at = self._breaker.clock()
+        try:
+            answers = [self._answer(reply, read) for reply in _send(self._client(), commands)]
+        except Exception as error:  # redis-py raises anything when it reads garbage
+            is_refusal = isinstance(error, ResponseError) and use is not Use.READ
+            if not (is_refusal and use is Use.TIDY):
+                self._breaker.failed(started_at, Trouble.REFUSES_WRITES if is_refusal else Trouble.DOWN, error)
+            return None
+        self._breaker.succeeded(started_at, use)
+        return answers
+
+    def _answer(self, reply: object, read: Callable[[object], T]) -> T | ResponseError:
+        if isinstance(reply, self._harmless):
+            return reply
+        if isinstance(reply, Exception):
+            raise reply
+        return read(reply)
+
+
+class OneServer:
+    """The `Servers` behind a client that finds its server by itself."""
+
+    def __init__(self, client: redis.Redis, patience: Patience, *others: Closable) -> None:
+        """Connect nothing yet.
+
+        Args:
+            client: what to ask with.
+            patience: how long trouble may take.
+            others: what is to be closed beside the client.
+        """
+        self._closables = (client, *others)
+        self._node = Node("redis", lambda: client, patience)
+
+    def ask(self, use: Use, commands: Mapping[str, Command], read: Callable[[object], T]) -> dict[str, T]:
+        """See `Servers.ask`."""
+        answers = self._node.ask(use, list(commands.values()), read) or ()
+        return {
+            key: answer for key, answer in zip(commands, answers, strict=False) if not isinstance(answer, Exception)
+        }
+
+    def close(self) -> None:
+        """See `Servers.close`."""
+        for closable in self._closables:
+            closable.close()
+
+
+def one_server(url: RedisUrl, patience: Patience) -> OneServer:
+    """The server that the URL itself names."""
+    return OneServer(redis.Redis(**url.options), patience)
+
+
+def _send(client: Any, commands: Sequence[Command]) -> list[object]:
+    """Send the commands in one round trip; the replies, errors among them.
+
+    Never lets redis-py raise them: it would put the command, with the value, into the message.
+    """
+    if len(commands) == 1:  # without what a pipeline costs
+        try:
+            return [client.execute_command(*commands[0])]
+        except ResponseError as error:
+            return [error]
+    with client.pipeline(transaction=False) as pipeline:
+        for command in commands:
+            pipeline.execute_command(*command)
+        return list(pipeline.execute(raise_on_error=False))
