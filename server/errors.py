@@ -14,6 +14,7 @@ from cogread.errors import (
     FormatNotOffered,
     SourceBusy,
     SourceChanged,
+    SourceError,
     SourceForbidden,
     SourceNotFound,
     SourceTimeout,
@@ -59,6 +60,9 @@ STATUS: Final[dict[type[Exception], int]] = {
 }
 """The nearest class in an exception's order of resolution counts; what is in none is a fault of ours, 500."""
 
+RETRY_AFTER_S: Final[dict[type[BaseException], int]] = {SourceBusy: 1, SourceChanged: 1, SourceError: 3}
+"""Where another try may go well: after how long. Failures of sources are remembered for up to 3 s."""
+
 _SPEAKING: Final = (ServerError, FormatError, FormatNotOffered, TileOutOfRange, TileDamaged)
 """Errors whose message names no place."""
 
@@ -102,10 +106,13 @@ def public_reason(error: BaseException) -> str:
 def reply_to(error: BaseException) -> Reply:
     """The reply to a request that ended in `error`."""
     status = status_of(error)
-    retry_after_s = 1 if status == 503 else None
+    return problem(status, public_reason(error), _retry_after_s(error) if status >= 500 else None)
+
+
+def _retry_after_s(error: BaseException) -> int | None:
     if isinstance(error, SourceBusy) and error.retry_after_s is not None:
-        retry_after_s = max(1, min(60, round(error.retry_after_s)))
-    return problem(status, public_reason(error), retry_after_s)
+        return max(1, min(60, round(error.retry_after_s)))
+    return next((RETRY_AFTER_S[kind] for kind in type(error).__mro__ if kind in RETRY_AFTER_S), None)
 
 
 def problem(status: int, detail: str, retry_after_s: int | None = None) -> Reply:

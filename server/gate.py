@@ -139,7 +139,7 @@ class Gate:
         """Around a read of the origin: notes how it ended.
 
         Raises:
-            OutOfTime: the deadline has passed, or came so soon that it says nothing about the source.
+            OutOfTime: the deadline has passed, or passed so soon that it says nothing about the source.
         """
         began_at = self._clock()
         if deadline_s is not None and began_at >= deadline_s:
@@ -147,9 +147,10 @@ class Gate:
         try:
             yield
         except SourceError as error:
-            self._outage.note(error, began_at)
-            if isinstance(error, SourceTimeout) and self._clock() - began_at < STUCK_S:
+            now = self._clock()
+            if isinstance(error, SourceTimeout) and deadline_s is not None and deadline_s <= now < began_at + STUCK_S:
                 raise OutOfTime(str(error)) from error
+            self._outage.note(error, began_at)
             raise
         self._outage.note(None, began_at)
 

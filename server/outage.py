@@ -1,7 +1,7 @@
 """Whether the origin of a source is dead: a circuit breaker, so that a dead one is not hammered and costs no threads.
 
-An outage begins when an origin answered nobody for `STUCK_S`, or broke off a few connections in a row. In an outage one
-thread at a time tries the origin, after a pause; any answer, be it a 404, ends it. Both ends are a line in the log.
+An outage begins when an origin answered nobody for `STUCK_S`, or failed a few times in a row. In an outage one thread
+at a time tries the origin, after a pause; any answer, be it a 404, ends it. Both ends are a line in the log.
 """
 
 import logging
@@ -17,10 +17,10 @@ from server.cache.failures import another
 log = logging.getLogger(__name__)
 
 STUCK_S: Final = 1.0
-"""An origin that answers none of those who ask it for so long is stuck. Less says nothing: deadlines may be near."""
+"""An origin that answers none of those who ask it for so long is stuck."""
 
 FAILURES: Final = 3
-"""Connections in a row that fail sooner than that, until it is an outage."""
+"""Reads in a row that fail sooner than that, until it is an outage."""
 
 PAUSE_S: Final = 2.0
 """Between two tries in an outage."""
@@ -74,7 +74,7 @@ class Outage:
             log.info("%s: the origin answers again", self._name)
 
     def _note_failure(self, error: SourceError, lasted_s: float) -> None:
-        self._failures += isinstance(error, SourceUnreachable)
+        self._failures += 1
         if lasted_s >= STUCK_S or self._failures >= FAILURES:
             self._error = another(error)
             self._retry_at = self.clock() + PAUSE_S
