@@ -3,7 +3,6 @@
 import os
 import socket
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
@@ -125,7 +124,8 @@ def test_no_path_redirects(app: FlaskClient, path: str) -> None:
     path=st.text(max_size=40), known=st.sampled_from(["/", "/layers/", "/layers/a/tiles/", f"{TILE}/", f"{TILE}/0/0/"])
 )
 def test_no_path_is_an_error_of_ours(app: FlaskClient, path: str, known: str) -> None:
-    reply = app.get(known + quote(path, errors="replace"))
+    # as a server hands it on: the client of the tests would take the beginning of some for a host
+    reply = app.get(environ_overrides={"PATH_INFO": (known + path).encode(errors="replace").decode("latin-1")})
     if reply.status_code != 200:
         problem(reply, 404)
 
