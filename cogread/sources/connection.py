@@ -2,6 +2,7 @@
 
 Strategy: timeouts of sockets are per `recv`, so an origin that sends a byte a second beats them, in the header as in
 the body. Each reply is therefore read through `_BoundedReader`, which gives every `recv` what is left of the budget.
+Connecting, whose parts have timeouts of their own or none, is waited for no longer than that (`dial`).
 urllib3 has no parameter to hand a deadline to where the reply is made: it travels in a thread-local.
 """
 
@@ -19,6 +20,8 @@ from typing import Any
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 from urllib3.util import Timeout
+
+from cogread.sources.dial import dial
 
 _BUFFER_BYTES = 65536
 """A header and a tile of usual size in one `recv`."""
@@ -98,6 +101,9 @@ class _BoundedConnection(HTTPConnection):
     def connect(self) -> None:
         self._has_answered = False
         super().connect()
+
+    def _new_conn(self) -> socket.socket:
+        return dial(super()._new_conn, _current.budget.left_s())
 
     def getresponse(self) -> Any:
         try:

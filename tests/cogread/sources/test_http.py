@@ -32,6 +32,7 @@ from tests.support import faults
 from tests.support.certificate import make_certificate
 from tests.support.faults import Cut, Drip, HangUp, Raw, Status, WithHeaders, redirect
 from tests.support.origin import Fault, Origin
+from tests.support.wait import wait_until
 
 DATA = Random(3).randbytes(50_000)
 WANTED = ByteRange(100, 20_000)
@@ -378,6 +379,24 @@ class TestSlowness:
         origin.fail("/a.tif", faults.hang)
         with pytest.raises(SourceTimeout):
             read(origin, read_timeout_s=0.2, total_timeout_s=600.0)
+
+    def test_of_the_look_up_of_a_name_ends_at_the_budget(self, origin: Origin, monkeypatch: pytest.MonkeyPatch) -> None:
+        """There is no name server that hangs here: the system's resolver has to stand in for it."""
+        may_end, look_up = threading.Event(), socket.getaddrinfo
+        ended = threading.Event()
+
+        def slow(*args: Any, **kwargs: Any) -> Any:
+            may_end.wait(30)
+            ended.set()
+            return look_up(*args, **kwargs)
+
+        monkeypatch.setattr(socket, "getaddrinfo", slow)
+        with pytest.raises(SourceTimeout, match="in time"):
+            read(origin, total_timeout_s=0.2)
+        assert not ended.is_set()
+        may_end.set()
+        wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name == "dial"])
+        assert not origin.requests
 
     def test_no_other_try_without_time_for_it(self, origin: Origin) -> None:
         origin.fail("/a.tif", Status(503, {"Retry-After": "1"}), times=2)
