@@ -74,6 +74,8 @@ class CachedSource:
         self._flight = flight
         self._key = key
         self._cache_tiles = cache_tiles
+        self.checks_each_tile = source.is_local and not cache_tiles
+        """Whether reading a tile costs a look at the source, which tells its version."""
         self._gate = gate
         self._block_bytes = block_bytes
         self._current = CurrentVersion(flight, f"{PREFIX}version:{key}", revalidate_s, self._ask_version, clock)

@@ -15,7 +15,7 @@ from server.errors import reply_to, status_of
 from server.http import Reply
 from server.log import RequestLog
 from server.open_layer import IMAGE, MASK
-from server.tiles import TileRequest, serve
+from server.tiles import TileRequest, Tiles
 from server.trace import trace
 
 if TYPE_CHECKING:
@@ -37,14 +37,38 @@ class HotRoute:
     """WSGI middleware that answers GET and HEAD of tiles."""
 
     def __init__(self, app: "WSGIApplication", catalog: Catalog, log: RequestLog) -> None:
-        self._app, self._catalog, self._log = app, catalog, log
+        self._app, self._tiles, self._log = app, Tiles(catalog), log
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer, or hand on."""
-        method = environ["REQUEST_METHOD"]
-        match = _TILE.fullmatch(environ["PATH_INFO"]) if method in ("GET", "HEAD") else None
-        if match is None:
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        if method not in ("GET", "HEAD"):
             return self._app(environ, start_response)
+        began_s = time.perf_counter()
+        trace.reset()
+        cause = ""
+        try:
+            reply = self._serve(path, method == "HEAD", environ)
+        except Exception as error:  # whatever it is, the client gets a reply and the log the cause
+            cause = f"{type(error).__name__}: {error}"
+            if status_of(error) == 500:
+                logger.exception("tile request failed")
+            reply = reply_to(error)
+        if reply is None:
+            return self._app(environ, start_response)
+        self._log.write(method, _target(path), reply.status, len(reply.body), began_s, cause)
+        start_response(reply.status_line, reply.headers)
+        return [reply.body] if method == "GET" and reply.body else []
+
+    def _serve(self, path: str, is_head: bool, environ: "WSGIEnvironment") -> Reply | None:
+        """Answer; None if the path is not that of a tile."""
+        if_none_match = environ.get("HTTP_IF_NONE_MATCH")
+        reply = self._tiles.serve_known(path, if_none_match, is_head)
+        if reply is not None:
+            return reply
+        match = _TILE.fullmatch(path)
+        if match is None:
+            return None
         layer, version, kind, grid, z, x, y, extension = match.groups()
         request = TileRequest(
             layer,
@@ -57,28 +81,13 @@ class HotRoute:
             extension,
             query=environ.get("QUERY_STRING", ""),
             accept_encoding=environ.get("HTTP_ACCEPT_ENCODING"),
-            if_none_match=environ.get("HTTP_IF_NONE_MATCH"),
-            is_head=method == "HEAD",
+            if_none_match=if_none_match,
+            is_head=is_head,
         )
-        reply = answer(self._catalog, request, self._log)
-        start_response(reply.status_line, reply.headers)
-        return [reply.body] if method == "GET" and reply.body else []
+        return self._tiles.serve(path, request)
 
 
-def answer(catalog: Catalog, request: TileRequest, log: RequestLog) -> Reply:
-    """Serve a tile, turn an error into its reply, and write the log line."""
-    began_s = time.perf_counter()
-    trace.reset()
-    cause = ""
-    try:
-        reply = serve(catalog, request)
-    except Exception as error:  # whatever it is, the client gets a reply and the log the cause
-        cause = f"{type(error).__name__}: {error}"
-        if status_of(error) == 500:
-            logger.exception("tile request failed")
-        reply = reply_to(error)
-    place = f"{request.grid}/{request.z}/{request.x}/{request.y}.{request.extension}"
-    target = f"layer={request.layer} {_NOUN[request.kind]}={place}"
-    method = "HEAD" if request.is_head else "GET"
-    log.write(method, target, reply.status, len(reply.body), began_s, cause)
-    return reply
+def _target(path: str) -> str:
+    """The path of a tile in the words of the log."""
+    _, _, layer, kind, place = path.split("/", 4)
+    return f"layer={layer} {_NOUN[kind]}={place}"

@@ -23,6 +23,8 @@ class Representation(NamedTuple):
     """Of the ETag: what tells this representation from others of the same bytes."""
     content_type: tuple[str, str]
     """The header field."""
+    has_options: bool
+    """Whether it depends on more of the request than its path."""
 
 
 ENTRY_BYTES: Final = 500
@@ -88,7 +90,9 @@ class OpenLayer:
             level, wrapper = self._choose(kind, number, extension)
             wrapping = drive(wrapper.prepare(self.cog, level, options), read)
             suffix = f"{wrapper.extension}{wrapper.revision}{options.suffix}"
-            known = Representation(level, wrapping, suffix, ("Content-Type", wrapper.media_type))
+            known = Representation(
+                level, wrapping, suffix, ("Content-Type", wrapper.media_type), wrapper.coding_of is not None
+            )
             if len(self._known) < MOST_KNOWN:
                 self._known[key] = known
         return known

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from cogread.byterange import ByteRange
+from cogread.byterange import ByteRange, Version
 from cogread.errors import SourceChanged, TileDamaged
 from cogread.gather import gather
 from cogread.index import locate, tile_number
@@ -26,6 +26,9 @@ BUDGET_S: Final = 12.0
 
 _IN_QUERIES: Final = "%!$&'()*+,;=:@/?-._~"
 """What a query may hold as it is (RFC 3986 §3.4)."""
+
+MOST_KNOWN: Final = 8192
+"""Tiles of which is kept what was found out, about 1 KiB each; beyond it all are forgotten."""
 
 
 class TileRequest(NamedTuple):
@@ -47,25 +50,91 @@ class TileRequest(NamedTuple):
     is_head: bool
 
 
-def serve(catalog: Catalog, request: TileRequest) -> Reply:
-    """Answer a request for a tile.
+class Found(NamedTuple):
+    """What was found out about a tile when it was asked for: true as long as its layer has this version."""
 
-    Raises:
-        ServerError: there is no such layer or grid, or the query makes no sense.
-        CogError: the tile cannot be given.
+    layer: Layer
+    version: Version
+    how: Representation
+    place: Place
+    stored: list[ByteRange | None]
+    """The planes, then the mask if it is wanted."""
+    size_bytes: int
+    """Of all that is stored."""
+    etag: str
+    headers: list[tuple[str, str]]
+    """Of a 304; a 200 has more."""
+
+
+class Tiles:
+    """Answers requests for tiles. Safe to share between threads.
+
+    What was found out about a tile is kept by the path of its URL, so that the next request for it need not find it out
+    again: only whether the version is still the same.
     """
-    deadline_s = time.monotonic() + BUDGET_S
-    layer = catalog[request.layer]
-    try:
-        return _serve(layer, request, deadline_s)
-    except SourceChanged:
-        return _serve(layer, request, deadline_s)
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._known: dict[str, Found] = {}
+
+    def serve_known(self, path: str, if_none_match: str | None, is_head: bool) -> Reply | None:
+        """Answer a request for a tile that was asked for before.
+
+        Returns:
+            None: the tile is not known, or was of a version that is gone; ask `serve`.
+
+        Raises:
+            CogError: the tile cannot be given.
+        """
+        found = self._known.get(path)
+        if found is None:
+            return None
+        deadline_s = time.monotonic() + BUDGET_S
+        source = found.layer.source
+        try:
+            if is_head or if_none_match is not None or not source.checks_each_tile:
+                version = source.version(deadline_s)
+                if version is not found.version and version != found.version:
+                    raise SourceChanged(f"{source.name}: replaced since the tile was found")
+            return _fulfil(found, if_none_match, is_head, deadline_s)
+        except SourceChanged:
+            self._known.pop(path, None)
+            return None
+
+    def serve(self, path: str, request: TileRequest) -> Reply:
+        """Answer a request for a tile.
+
+        Args:
+            path: of the URL, whose parts the request holds.
+            request: what is asked for.
+
+        Raises:
+            ServerError: there is no such layer or grid, or the query makes no sense.
+            CogError: the tile cannot be given.
+        """
+        deadline_s = time.monotonic() + BUDGET_S
+        layer = self._catalog[request.layer]
+        try:
+            return self._serve(path, layer, request, deadline_s)
+        except SourceChanged:
+            return self._serve(path, layer, request, deadline_s)
+
+    def _serve(self, path: str, layer: Layer, request: TileRequest, deadline_s: float) -> Reply:
+        opened = layer.open(deadline_s)
+        if request.version is not None and request.version != opened.version_key:
+            return redirect(_plain_url(layer, request))
+        found = _find(layer, opened, request, deadline_s)
+        if isinstance(found, Reply):
+            return found
+        if not found.how.has_options:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            self._known[path] = found
+        return _fulfil(found, request.if_none_match, request.is_head, deadline_s)
 
 
-def _serve(layer: Layer, request: TileRequest, deadline_s: float) -> Reply:
-    opened = layer.open(deadline_s)
-    if request.version is not None and request.version != opened.version_key:
-        return redirect(_plain_url(layer, request))
+def _find(layer: Layer, opened: OpenLayer, request: TileRequest, deadline_s: float) -> Found | Reply:
+    """Find a tile, or answer that it is not stored."""
     source, version = layer.source, opened.cog.version
 
     def read_header(wanted: ByteRange) -> bytes:
@@ -80,17 +149,22 @@ def _serve(layer: Layer, request: TileRequest, deadline_s: float) -> Reply:
     size_bytes = sum(part.size_bytes for part in stored if part is not None)
     etag = f'"{opened.version_key}-{present[0].start:x}-{size_bytes:x}-{how.suffix}"'
     headers = [("ETag", etag), *_policy(layer, request), *how.wrapping.headers]
-    if not none_match(request.if_none_match, etag):
-        return Reply(304, headers, b"")
-    headers.append(how.content_type)
-    if request.is_head:
-        if how.wrapping.added_bytes is not None:
-            headers.append(("Content-Length", str(size_bytes + how.wrapping.added_bytes)))
-        return Reply(200, headers, b"")
-    parts = gather(stored, lambda wanted: source.read_tile(wanted, version, deadline_s).data)
-    body = _wrap(how, place, parts)
-    headers.append(("Content-Length", str(len(body))))
-    return Reply(200, headers, body)
+    return Found(layer, version, how, place, stored, size_bytes, etag, headers)
+
+
+def _fulfil(found: Found, if_none_match: str | None, is_head: bool, deadline_s: float) -> Reply:
+    """Answer with a tile that was found, reading no more than is wanted."""
+    if if_none_match is not None and not none_match(if_none_match, found.etag):
+        return Reply(304, found.headers, b"")
+    how = found.how
+    if is_head:
+        added_bytes = how.wrapping.added_bytes
+        length = [] if added_bytes is None else [("Content-Length", str(found.size_bytes + added_bytes))]
+        return Reply(200, [*found.headers, how.content_type, *length], b"")
+    read_tile, version = found.layer.source.read_tile, found.version
+    parts = gather(found.stored, lambda wanted: read_tile(wanted, version, deadline_s).data)
+    body = _wrap(how, found.place, parts)
+    return Reply(200, [*found.headers, how.content_type, ("Content-Length", str(len(body)))], body)
 
 
 def _policy(layer: Layer, request: TileRequest) -> tuple[tuple[str, str], ...]:
