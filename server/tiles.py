@@ -64,6 +64,8 @@ class Found(NamedTuple):
     etag: str
     headers: list[tuple[str, str]]
     """Of a 304; a 200 has more."""
+    was_sent: bool = False
+    """Whether its stored bytes were seen to be sound."""
 
 
 class Tiles:
@@ -96,10 +98,13 @@ class Tiles:
                 version = source.version(deadline_s)
                 if version is not found.version and version != found.version:
                     raise SourceChanged(f"{source.name}: replaced since the tile was found")
-            return _fulfil(found, if_none_match, is_head, deadline_s)
+            reply = _fulfil(found, if_none_match, is_head, deadline_s)
         except SourceChanged:
             self._known.pop(path, None)
             return None
+        if reply.body and not found.was_sent:
+            self._known[path] = found._replace(was_sent=True)
+        return reply
 
     def serve(self, path: str, request: TileRequest) -> Reply:
         """Answer a request for a tile.
@@ -126,11 +131,12 @@ class Tiles:
         found = _find(layer, opened, request, deadline_s)
         if isinstance(found, Reply):
             return found
+        reply = _fulfil(found, request.if_none_match, request.is_head, deadline_s)
         if not found.how.has_options:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
-            self._known[path] = found
-        return _fulfil(found, request.if_none_match, request.is_head, deadline_s)
+            self._known[path] = found._replace(was_sent=bool(reply.body))
+        return reply
 
 
 def _find(layer: Layer, opened: OpenLayer, request: TileRequest, deadline_s: float) -> Found | Reply:
@@ -163,7 +169,7 @@ def _fulfil(found: Found, if_none_match: str | None, is_head: bool, deadline_s: 
         return Reply(200, [*found.headers, how.content_type, *length], b"")
     read_tile, version = found.layer.source.read_tile, found.version
     parts = gather(found.stored, lambda wanted: read_tile(wanted, version, deadline_s).data)
-    body = _wrap(how, found.place, parts)
+    body = _wrap(found, parts)
     return Reply(200, [*found.headers, how.content_type, ("Content-Length", str(len(body)))], body)
 
 
@@ -200,13 +206,15 @@ def _locate(
     return parts
 
 
-def _wrap(how: Representation, place: Place, parts: list[bytes | None]) -> bytes:
-    count = len(how.wrapping.planes)
+def _wrap(found: Found, parts: list[bytes | None]) -> bytes:
+    wrapping, place = found.how.wrapping, found.place
+    count = len(wrapping.planes)
     mask = parts[count] if len(parts) > count else None
+    wrap = wrapping.wrap_again if found.was_sent and wrapping.wrap_again is not None else wrapping.wrap
     try:
-        return how.wrapping.wrap(Tile(place.col, place.row, tuple(parts[:count]), mask))
+        return wrap(Tile(place.col, place.row, tuple(parts[:count]), mask))
     except TileDamaged as error:
-        where = how.level.image.directory.where
+        where = found.how.level.image.directory.where
         raise TileDamaged(f"{where}: tile col {place.col}, row {place.row}: {error}") from error
 
 

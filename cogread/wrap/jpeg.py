@@ -75,9 +75,12 @@ def prepare(image: Image) -> StreamWrapping:
             for at in color_markers:
                 disarmed[at + 1] = _NO_MEANING
             stored = bytes(disarmed)
+        return wrap_again(stored)
+
+    def wrap_again(stored: bytes) -> bytes:
         return prefix + memoryview(stored)[2:]  # a slice of the bytes would copy them once more
 
-    return StreamWrapping(wrap, added_bytes=len(prefix) - 2)
+    return StreamWrapping(wrap, len(prefix) - 2, None if is_rgb else wrap_again)
 
 
 def merge_tables(image: Image, stored: bytes) -> bytes:
