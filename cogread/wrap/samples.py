@@ -25,6 +25,9 @@ _PIXELS: Final = "cogread.wrap.pixels"
 _WINDOW_OF_8_MB: Final = b"\x68"
 """Window_Descriptor of exponent 13 and mantissa 0 (RFC 8878 §3.1.1.1.2)."""
 
+_IS_SINGLE_SEGMENT: Final = 0x20
+"""Bit of Frame_Header_Descriptor: the window is the content (RFC 8878 §3.1.1.1.1.2)."""
+
 HEADER_PREFIX: Final = "Rawcog-"
 
 _TYPE_LETTERS: Final = {SampleFormat.INT: "i", SampleFormat.FLOAT: "f", SampleFormat.COMPLEX_FLOAT: "c"}
@@ -89,7 +92,7 @@ def _window_bytes(stored: bytes) -> int:
     if len(stored) < 18:  # the longest header
         stored = stored.ljust(18, b"\0")
     descriptor = stored[4]
-    size_flag, is_single_segment, dictionary_flag = descriptor >> 6, descriptor & 0x20, descriptor & 0x03
+    size_flag, is_single_segment, dictionary_flag = descriptor >> 6, descriptor & _IS_SINGLE_SEGMENT, descriptor & 0x03
     if dictionary_flag:
         raise TileDamaged("ZSTD tile that wants a dictionary")
     if not is_single_segment:
@@ -132,9 +135,15 @@ def coding_of(level: Level) -> str:
 
 
 def _within_window(stored: bytes) -> bytes:
-    """The frame, asking for no more than HTTP's window; its header may claim more than its content needs."""
+    """The frame, asking for no more than HTTP's window; its header may claim more than its content needs.
+
+    Raises:
+        TileDamaged: it states a content that is larger than a tile of this image.
+    """
     if _window_bytes(stored) <= MAX_WINDOW_BYTES:
         return stored
+    if stored[4] & _IS_SINGLE_SEGMENT:
+        raise TileDamaged(f"ZSTD tile of {_window_bytes(stored)} bytes, wanted at most {MAX_WINDOW_BYTES}")
     return stored[:5] + _WINDOW_OF_8_MB + stored[6:]
 
 
