@@ -194,6 +194,11 @@ class Origin:
         with self._lock:
             self._faults[path].extend([fault] * times)
 
+    def mend(self, path: str) -> None:
+        """Take back the faults that are still to come."""
+        with self._lock:
+            self._faults.pop(path, None)
+
     def ranges(self, path: str) -> list[tuple[int, int] | None]:
         """The ranges asked of the path so far, oldest first."""
         return [request.range for request in list(self.requests) if _plain(request.path) == path]
