@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             key=source_key(config),
             revalidate_s=settings.server.revalidate_s,
             cache_tiles=config.cache_tiles,
+            first_read_bytes=settings.first_read_bytes,
             gate=None if origin.is_local else Gate(f"layer {config.name!r}: {origin.name}", places),
         )
         return Layer(config, source, kept, root)

@@ -53,6 +53,7 @@ class CachedSource:
         revalidate_s: float,
         cache_tiles: bool,
         gate: Gate | None = None,
+        first_read_bytes: int = 0,
         block_bytes: int = BLOCK_BYTES,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -65,6 +66,7 @@ class CachedSource:
             revalidate_s: how long a known version is trusted. Of local sources it is asked at every call.
             cache_tiles: whether `read_tile` goes through the tiers.
             gate: what bounds the threads that wait for the source; None: nothing does.
+            first_read_bytes: what is read of a source that is not known yet, in whole blocks and at least one.
             block_bytes: size of the blocks that `read` caches.
             clock: seconds since the epoch.
         """
@@ -78,6 +80,7 @@ class CachedSource:
         """Whether reading a tile costs a look at the source, which tells its version."""
         self._gate = gate
         self._block_bytes = block_bytes
+        self._first_bytes = max(1, -(-first_read_bytes // block_bytes)) * block_bytes
         self._current = CurrentVersion(flight, f"{PREFIX}version:{key}", revalidate_s, self._ask_version, clock)
         self._keys = self._make_keys(Version(0))
 
@@ -191,15 +194,18 @@ class CachedSource:
         return nullcontext() if self._gate is None else self._gate.asking(deadline_s)
 
     def _ask_version(self, before: Version | None, deadline_s: float | None) -> Version:
-        """Ask the origin; where block 0 will be wanted next, by reading it."""
+        """Ask the origin; where the first blocks will be wanted next, by reading them."""
         if before is not None and self._flight.near.lookup(f"{self._keys_of(before).block}0") is not None:
             with self._asking(deadline_s):
                 trace.ask_origin()
                 return self._source.version(deadline_s)
-        got = self._read_origin(ByteRange(0, self._block_bytes), None, deadline_s)
-        if len(got.data) != min(self._block_bytes, got.version.size_bytes):
-            raise SourceProtocolError(f"{self.name}: {len(got.data)} bytes at the start of {got.version.size_bytes}")
-        self._flight.keep({f"{self._keys_of(got.version).block}0": got.data}, BLOCK_TTL_S)
+        got = self._read_origin(ByteRange(0, self._first_bytes), None, deadline_s)
+        data, prefix = got.data, self._keys_of(got.version).block
+        if len(data) != min(self._first_bytes, got.version.size_bytes):
+            raise SourceProtocolError(f"{self.name}: {len(data)} bytes at the start of {got.version.size_bytes}")
+        starts = range(0, len(data), self._block_bytes)
+        blocks = {f"{prefix}{number}": data[at : at + self._block_bytes] for number, at in enumerate(starts)}
+        self._flight.keep(blocks, BLOCK_TTL_S)
         return got.version
 
     def _keys_of(self, version: Version) -> _Keys:

@@ -13,7 +13,7 @@ from typing import Final
 
 from cogread.errors import SettingError, UriError
 from cogread.sources import SourceOptions, SourceUri, parse_uri
-from cogread.sources.gdal_env import flag, options_from_environment
+from cogread.sources.gdal_env import first_read_bytes, flag, options_from_environment
 from server.cache import open_cache
 from server.config_file import ConfigFile, Empty, FileError, ServerConfig, decode
 from server.origin_config import check_url, source_options
@@ -56,6 +56,8 @@ class Settings:
     layers: Mapping[str, LayerConfig]
     redis_url: str | None = field(repr=False)
     redis_tls_verify: bool
+    first_read_bytes: int
+    """How much of a file is read when it is opened, at least; a cache may read more."""
     log_level: str
     threads: int = THREADS
     """Of the worker."""
@@ -124,6 +126,7 @@ def _settings(path: Path, env: Mapping[str, str]) -> Settings:
         layers={name: _layer(path.resolve().parent, name, file, options, env) for name in file.layers},
         redis_url=_redis_url(env, redis_tls_verify),
         redis_tls_verify=redis_tls_verify,
+        first_read_bytes=first_read_bytes(env, default=0),
         log_level=_log_level(env),
     )
 

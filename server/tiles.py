@@ -13,7 +13,7 @@ from cogread.errors import SourceChanged, TileDamaged
 from cogread.gather import gather
 from cogread.index import locate, tile_number
 from cogread.parse import drive
-from cogread.wrap import EMPTY_TILES, USUAL
+from cogread.wrap import EMPTY_TILES, USUAL, Wrapping
 from cogread.wrap.tile import Tile
 from server.catalog import Catalog, Layer
 from server.grid import Place, place_of
@@ -27,7 +27,7 @@ BUDGET_S: Final = 12.0
 _IN_QUERIES: Final = "%!$&'()*+,;=:@/?-._~"
 """What a query may hold as it is (RFC 3986 §3.4)."""
 
-MOST_KNOWN: Final = 8192
+MOST_KNOWN: Final = 4096
 """Tiles of which is kept what was found out, about 1 KiB each; beyond it all are forgotten."""
 
 
@@ -55,7 +55,11 @@ class Found(NamedTuple):
 
     layer: Layer
     version: Version
-    how: Representation
+    wrapping: Wrapping
+    content_type: tuple[str, str]
+    """The header field."""
+    where: str
+    """The tile's place in the file, for messages."""
     place: Place
     stored: list[ByteRange | None]
     """The planes, then the mask if it is wanted."""
@@ -64,6 +68,8 @@ class Found(NamedTuple):
     etag: str
     headers: list[tuple[str, str]]
     """Of a 304; a 200 has more."""
+    is_kept: bool
+    """Whether it depends on nothing of the request but its path."""
     was_sent: bool = False
     """Whether its stored bytes were seen to be sound."""
 
@@ -132,7 +138,7 @@ class Tiles:
         if isinstance(found, Reply):
             return found
         reply = _fulfil(found, request.if_none_match, request.is_head, deadline_s)
-        if not found.how.has_options:
+        if found.is_kept:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
             self._known[path] = found._replace(was_sent=bool(reply.body))
@@ -155,22 +161,34 @@ def _find(layer: Layer, opened: OpenLayer, request: TileRequest, deadline_s: flo
     size_bytes = sum(part.size_bytes for part in stored if part is not None)
     etag = f'"{opened.version_key}-{present[0].start:x}-{size_bytes:x}-{how.suffix}"'
     headers = [("ETag", etag), *_policy(layer, request), *how.wrapping.headers]
-    return Found(layer, version, how, place, stored, size_bytes, etag, headers)
+    where = f"{how.level.image.directory.where}: tile col {place.col}, row {place.row}"
+    return Found(
+        layer,
+        version,
+        how.wrapping,
+        how.content_type,
+        where,
+        place,
+        stored,
+        size_bytes,
+        etag,
+        headers,
+        not how.has_options,
+    )
 
 
 def _fulfil(found: Found, if_none_match: str | None, is_head: bool, deadline_s: float) -> Reply:
     """Answer with a tile that was found, reading no more than is wanted."""
     if if_none_match is not None and not none_match(if_none_match, found.etag):
         return Reply(304, found.headers, b"")
-    how = found.how
     if is_head:
-        added_bytes = how.wrapping.added_bytes
+        added_bytes = found.wrapping.added_bytes
         length = [] if added_bytes is None else [("Content-Length", str(found.size_bytes + added_bytes))]
-        return Reply(200, [*found.headers, how.content_type, *length], b"")
+        return Reply(200, [*found.headers, found.content_type, *length], b"")
     read_tile, version = found.layer.source.read_tile, found.version
     parts = gather(found.stored, lambda wanted: read_tile(wanted, version, deadline_s).data)
     body = _wrap(found, parts)
-    return Reply(200, [*found.headers, how.content_type, ("Content-Length", str(len(body)))], body)
+    return Reply(200, [*found.headers, found.content_type, ("Content-Length", str(len(body)))], body)
 
 
 def _policy(layer: Layer, request: TileRequest) -> tuple[tuple[str, str], ...]:
@@ -207,15 +225,14 @@ def _locate(
 
 
 def _wrap(found: Found, parts: list[bytes | None]) -> bytes:
-    wrapping, place = found.how.wrapping, found.place
+    wrapping, place = found.wrapping, found.place
     count = len(wrapping.planes)
     mask = parts[count] if len(parts) > count else None
     wrap = wrapping.wrap_again if found.was_sent and wrapping.wrap_again is not None else wrapping.wrap
     try:
         return wrap(Tile(place.col, place.row, tuple(parts[:count]), mask))
     except TileDamaged as error:
-        where = found.how.level.image.directory.where
-        raise TileDamaged(f"{where}: tile col {place.col}, row {place.row}: {error}") from error
+        raise TileDamaged(f"{found.where}: {error}") from error
 
 
 def _sparse(layer: Layer, opened: OpenLayer, request: TileRequest, how: Representation) -> Reply:

@@ -57,6 +57,7 @@ def cached(
     clock: Clock | None = None,
     cache_tiles: bool = True,
     near_bytes: int = 1_000_000,
+    first_read_bytes: int = 0,
 ) -> CachedSource:
     """A source as a process of its own has it."""
     return CachedSource(
@@ -65,6 +66,7 @@ def cached(
         key="layer",
         revalidate_s=60,
         cache_tiles=cache_tiles,
+        first_read_bytes=first_read_bytes,
         block_bytes=BLOCK,
         clock=clock or Clock(),
     )
@@ -123,6 +125,13 @@ def test_the_first_contact_brings_version_and_first_block_in_one_read() -> None:
     assert tier.version() == MemorySource(DATA).version()
     assert tier.read(ByteRange(3, 90)).data == DATA[3:90]
     assert (source.reads, source.probes) == ([ByteRange(0, BLOCK)], 0)
+
+
+def test_a_larger_first_read_brings_whole_blocks_at_once() -> None:
+    source = CountingSource(DATA)
+    tier = cached(source, first_read_bytes=2 * BLOCK + 1)
+    assert tier.read(ByteRange(3, 290)).data == DATA[3:290]
+    assert (source.reads, source.probes) == ([ByteRange(0, 3 * BLOCK)], 0)
 
 
 def test_missing_blocks_that_touch_come_in_one_read() -> None:

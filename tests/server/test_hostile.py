@@ -75,8 +75,8 @@ def is_tile(reply: BaseHTTPResponse, extension: str, tile: Record) -> bool:
         with MemoryFile(reply.data) as memory, memory.open() as picture:
             _, _, width, height = tile["window"]
             bands = list(range(1, tile["pixels"]["shape"][0] + 1))
-            return sha(picture.read(bands)[:, :height, :width].tobytes()) == tile["pixels"]["sha256"]
-    return sha(reply.data[-tile["count"] :] if extension == "tif" else reply.data) == tile["sha256"]
+            return bool(sha(picture.read(bands)[:, :height, :width].tobytes()) == tile["pixels"]["sha256"])
+    return bool(sha(reply.data[-tile["count"] :] if extension == "tif" else reply.data) == tile["sha256"])
 
 
 def check(folder: Path, cases: list[Record]) -> None:
