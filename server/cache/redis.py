@@ -127,7 +127,11 @@ def _count(reply: object) -> int:
 
 
 def _lock(key: str) -> str:
-    return f"{key}:lock"
+    """The braces put it into the key's slot (Redis Cluster specification, "Hash tags").
+
+    Else all would wait for each other's loads by a lock that works, and hand nothing over by a node that is down.
+    """
+    return f"{key}:lock" if "{" in key else f"{{{key}}}:lock"
 
 
 def _ms(ttl_s: float) -> int:

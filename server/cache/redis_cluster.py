@@ -9,15 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TypeVar
 
-from redis.exceptions import AskError, MovedError, ResponseError, TryAgainError
+from redis.exceptions import AskError, ClusterDownError, MovedError, ResponseError, TryAgainError
 
 from server.cache.breaker import Use
 from server.cache.redis_node import Command, Node, Patience
 from server.cache.redis_slots import SlotMap
 from server.cache.redis_url import RedisUrl
-
-ELSEWHERE: tuple[type[ResponseError], ...] = (MovedError, AskError, TryAgainError)
-"""What a node that is well says of a slot that is not there, or on its way. The last two pass soon, and are misses."""
 
 T = TypeVar("T")
 
@@ -35,6 +32,8 @@ class ClusterServers:
         give_up_at = time.monotonic() + self._patience.timeout_s
         replies = self._ask_once(use, commands, read, give_up_at)
         moved = {key: reply for key, reply in replies.items() if isinstance(reply, MovedError)}
+        if any(isinstance(reply, ClusterDownError) for reply in replies.values()):
+            self._slots.search()
         if moved:
             for redirection in moved.values():
                 self._slots.follow(redirection)
@@ -72,5 +71,12 @@ class ClusterServers:
             return node
         for gone in set(self._nodes) - set(self._slots.names()):
             self._nodes.pop(gone, None)
-        made = Node(f"redis {name}", partial(self._slots.client, name), self._patience, ELSEWHERE)
+        made = Node(f"redis {name}", partial(self._slots.client, name), self._patience, _is_of_a_slot)
         return self._nodes.setdefault(name, made)
+
+
+def _is_of_a_slot(error: ResponseError) -> bool:
+    """Whether a node that is well says that a slot is elsewhere, on its way, or nowhere. CLUSTERDOWN may be of all."""
+    if isinstance(error, ClusterDownError):
+        return "slot" in str(error).lower()
+    return isinstance(error, AskError | TryAgainError)  # MovedError is an AskError

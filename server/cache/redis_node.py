@@ -63,7 +63,7 @@ class Node:
         name: str,
         client: Callable[[], redis.Redis],
         patience: Patience,
-        harmless: tuple[type[ResponseError], ...] = (),
+        is_harmless: Callable[[ResponseError], bool] = lambda error: False,
     ) -> None:
         """Connect nothing yet.
 
@@ -71,11 +71,11 @@ class Node:
             name: for the log.
             client: gives what to ask with; what it raises is trouble of the server.
             patience: how long trouble may take.
-            harmless: error replies that are no trouble.
+            is_harmless: whether an error reply is no trouble of the server.
         """
         self._client = client
         self._patience = patience
-        self._harmless = harmless
+        self._is_harmless = is_harmless
         self._breaker = Breaker(name, log, patience.pause_s)
         self._calls = BoundedSemaphore(CONNECTIONS)
 
@@ -114,7 +114,7 @@ class Node:
         return answers
 
     def _answer(self, reply: object, read: Callable[[object], T]) -> T | ResponseError:
-        if isinstance(reply, self._harmless):
+        if isinstance(reply, ResponseError) and self._is_harmless(reply):
             return reply
         if isinstance(reply, Exception):
             raise reply

@@ -80,6 +80,8 @@ def read_url(url: str, tls_verify: bool, timeout_s: float) -> RedisUrl:
 
 def _one(url: str, timeout_s: float, tls_verify: bool) -> RedisUrl:
     said = parse_url(url)  # type: ignore[no-untyped-call]
+    if "," in said.get("host", ""):
+        raise ValueError
     options = _options(said, timeout_s, tls_verify)
     place = options.get("unix_socket_path") or f"{said.get('host', 'localhost')}:{said.get('port', 6379)}"
     return RedisUrl("", f"{url.partition('://')[0]}://{place}/{said.get('db', 0)}", options)

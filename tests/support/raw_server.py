@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+import select
 import socket
 import socketserver
 import ssl
@@ -58,9 +59,14 @@ def ending_tls(folder: Path, port: int) -> Callable[[socket.socket], None]:
             context.wrap_socket(connection, server_side=True) as client,
             socket.create_connection(("127.0.0.1", port)) as server,
         ):
-            while request := client.recv(65536):
-                server.sendall(request)
-                client.sendall(server.recv(65536))
+            while True:
+                readable = [client] if client.pending() else select.select([client, server], [], [])[0]
+                for one, other in ((client, server), (server, client)):
+                    if one in readable:
+                        data = one.recv(65536)
+                        if not data:
+                            return
+                        other.sendall(data)
 
     return serve
 

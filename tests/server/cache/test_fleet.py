@@ -54,5 +54,5 @@ def test_when_the_holder_of_a_lock_is_killed_another_process_takes_over(redis_se
     far = RedisCache(redis_server.url, timeout_s=10)
     assert Flight(MemoryCache(1000), far, lock_ttl_s=30).fetch(["key"], load, 100) == {"key": b"value"}
     assert loads == [["key"]]
-    assert redis_server.command("EXISTS", "key:lock") == b":0\r\n"
+    assert redis_server.command("EXISTS", "{key}:lock") == b":0\r\n"
     far.close()

@@ -125,7 +125,7 @@ def test_another_process_finds_what_was_loaded(redis_server: RedisServer, load: 
     Flight(MemoryCache(1_000_000), far).fetch(["a", "c"], load, 100, shared=False)
     assert load.calls[1:] == [["a", "c"]]
     assert redis_server.command("EXISTS", "c") == b":0\r\n"
-    assert redis_server.command("EXISTS", "a:lock", "b:lock") == b":0\r\n"
+    assert redis_server.command("EXISTS", "{a}:lock", "{b}:lock") == b":0\r\n"
     far.close()
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -136,11 +137,21 @@ BROKEN: dict[str, Callable[[], AbstractContextManager[str]]] = {
 }
 
 
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "one server": lambda url: url,
+    "cluster": lambda url: url.replace("redis://", "redis+cluster://"),
+    "sentinel": lambda url: url.replace("redis://", "redis+sentinel://").replace("/0", "/tiles/0"),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_redis_is_a_miss_with_one_warning(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_broken_redis_is_a_miss_with_one_warning(kind: str, spelling: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, LOGGER)
     with BROKEN[kind]() as url:
-        cache = RedisCache(url, timeout_s=0.05, breaker_pause_s=0.01)  # so short that it is tried again many times
+        cache = RedisCache(
+            SPELLINGS[spelling](url), timeout_s=0.05, breaker_pause_s=0.01
+        )  # so short that it is tried again many times
 
         def work(number: int) -> None:
             for _ in range(5):
@@ -155,7 +166,7 @@ def test_a_broken_redis_is_a_miss_with_one_warning(kind: str, caplog: pytest.Log
         cache.close()
     lines = [record.getMessage() for record in caplog.records if record.name == LOGGER]
     assert len(lines) == 1
-    assert lines[0].startswith("redis is not answering (")
+    assert re.match(r"redis( cluster)? is not answering \(", lines[0])
     assert "hunter2" not in caplog.text + repr(cache)
 
 
@@ -253,17 +264,56 @@ def test_more_threads_than_connections_all_get_their_values(
 
 @pytest.mark.parametrize("tls_verify", [False, True])
 def test_a_self_signed_certificate_is_taken_only_when_told(
-    tls_verify: bool, redis_server: RedisServer, tmp_path: Path
+    tls_verify: bool, redis_server: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with tcp_server(ending_tls(tmp_path, redis_server.port)) as port:
         cache = RedisCache(f"rediss://127.0.0.1:{port}/0", tls_verify, timeout_s=10)
         cache.put(ITEMS, 100)
         assert cache.get(KEYS) == ([None] * len(KEYS) if tls_verify else list(ITEMS.values()))
         cache.close()
+    assert len(caplog.records) == int(tls_verify)
+
+
+RIGHTS = ("+mget", "+set", "+del", "+eval", "+get")
+
+
+def test_a_user_with_few_rights_will_do(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    redis_server.command("ACL", "SETUSER", "tiles", "on", ">secret", "~*key*", *RIGHTS)
+    cache = RedisCache(redis_server.url.replace("//", "//tiles:secret@"), timeout_s=10)
+    cache.put(ITEMS, 100)
+    assert cache.get(KEYS) == list(ITEMS.values())
+    cache.release(cache.acquire(KEYS, 100))
+    assert set(cache.acquire(KEYS, 100)) == set(KEYS)
+    cache.drop(KEYS)
+    assert cache.get(KEYS) == [None] * len(KEYS)
+    cache.close()
+    redis_server.command("ACL", "DELUSER", "tiles")
+    assert not caplog.records
+
+
+def test_a_user_who_may_not_write_reads_what_others_wrote(
+    cache: RedisCache, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis_server.command("ACL", "SETUSER", "reader", "on", ">hunter2", "~*", "+mget")
+    reader = RedisCache(redis_server.url.replace("//", "//reader:hunter2@"), timeout_s=10, breaker_pause_s=0.01)
+    for _ in range(20):
+        reader.put({KEYS[0]: b"other"}, 100)
+        assert set(reader.acquire(KEYS, 100)) == set(KEYS)
+        assert reader.get(KEYS) == list(ITEMS.values())
+    reader.close()
+    redis_server.command("ACL", "DELUSER", "reader")
+    assert [record.getMessage() for record in caplog.records] == [
+        "redis refuses writes (NoPermissionError): serving without storing"
+    ]
 
 
 def test_the_password_is_in_no_representation() -> None:
-    for url in ("redis://user:hunter2@host:1/2", "unix:///socket?password=hunter2"):
+    for url in (
+        "redis://user:hunter2@host:1/2",
+        "unix:///socket?password=hunter2",
+        "redis+cluster://user:hunter2@host:1,other:2",
+        "redis+sentinel://user:hunter2@host:1/service?sentinel_password=hunter2",
+    ):
         cache = RedisCache(url)
         assert "hunter2" not in repr(cache) + str(cache)
 
@@ -282,6 +332,8 @@ os._exit(0 if replies == {name.encode()} and status == 0 else 1)
 """
 
 
-def test_a_connection_made_before_a_fork_is_not_used_after_it(redis_server: RedisServer) -> None:
+@pytest.mark.parametrize("kind", ["redis_server", "redis_cluster", "watched_redis"])
+def test_a_connection_made_before_a_fork_is_not_used_after_it(kind: str, request: pytest.FixtureRequest) -> None:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([sys.executable, "-c", FORK, redis_server.url], env=environment, check=True, timeout=60)
+    url = request.getfixturevalue(kind).url
+    subprocess.run([sys.executable, "-c", FORK, url], env=environment, check=True, timeout=60)
