@@ -131,15 +131,17 @@ def stored(kind: str, col: int, row: int) -> Pixels:
 
 @pytest.mark.parametrize("kind", [*PICTURES, *IDS])
 def test_pictures_have_the_colours_that_gdal_reads(kind: str, browser: Browser, server: Gunicorn) -> None:
-    """But for rounding, where a canvas multiplies colours with alpha above all; RGB taken for YCbCr is far off."""
+    """But for rounding, above all where a canvas multiplies colours with alpha; RGB taken for YCbCr is far off."""
     about = browser.run("return await (await fetch(url)).json()", url=f"{server.url}/layers/{kind}")
     extension = about["formats"][0]
     found = drawn(browser, f"{server.url}/layers/{kind}/tiles/native/{about['maxzoom']}/1/0.{extension}")
     expected = stored(kind, 1, 0)
-    difference = np.abs(found.astype(int) - expected).max(axis=0)
     np.testing.assert_array_equal(found[3], expected[3])
-    assert difference[expected[3] == 255].max() <= 2
-    assert difference[expected[3] > 0].max() <= 4
+    difference = np.abs(found.astype(int) - expected)[:, expected[3] > 0]
+    if kind == "jpeg-ycbcr":  # libraries smooth its halved colours as they like
+        assert difference.mean() < 4
+    else:
+        assert difference.max() <= (2 if (expected[3] % 255 == 0).all() else 4)
 
 
 @pytest.mark.parametrize(("name", "extension"), [("sparse", "png"), ("sparse-webp", "webp")])

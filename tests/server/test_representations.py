@@ -20,7 +20,7 @@ from tests.support.rasters import noise, raster
 from tests.support.representations import IMAGE, MASK, Client, Datasets, Spot, faults, sha
 from tests.support.tiffs import KINDS, gdal_tiff
 
-MOST: Final = 4
+MOST: Final = 3
 """Tiles of a plane of a level that are compared."""
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -70,6 +70,11 @@ KINDS_MORE: Final[dict[str, dict[str, Any]]] = {
         "mask": np.where(noise(1, "uint8")[0] % 3 > 0, 255, 0).astype(np.uint8),
         "options": {"compress": "DEFLATE", "interleave": "band"},
         "factors": (2,),
+    },
+    "mask-with-holes": {
+        "pixels": np.where(np.arange(110) < 48, noise(1, "uint8"), 0).astype(np.uint8),
+        "mask": np.where(np.arange(110) < 20, 255, 0).astype(np.uint8) * np.ones((70, 1), np.uint8),
+        "options": {"compress": "DEFLATE", "sparse_ok": "TRUE"},
     },
     "nan": {"pixels": noise(1, "float64"), "nodata": float("nan"), "options": {"compress": "ZSTD", "predictor": "3"}},
 }
@@ -142,7 +147,7 @@ def all_faults(client: Client, spots: Sequence[Spot]) -> Iterator[str]:
     with Datasets() as datasets:
         for spot in sampled(spots):
             for extension in client.formats(spot):
-                yield from faults(client, spot, extension, datasets[spot])
+                yield from faults(client, spot, extension, datasets)
     yield from (fault for name in {spot.layer for spot in spots} for fault in offer_faults(client.layer(name)))
 
 
