@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from socket import socket
-from threading import Event
 
 import pytest
 import requests
@@ -15,6 +14,7 @@ from redis import Redis
 from server.cached_source import BLOCK_BYTES
 from tests.support.app import client, layer
 from tests.support.gunicorn import ROOT, Gunicorn
+from tests.support.load import Answer, Load
 from tests.support.origin import Origin
 from tests.support.raw_server import tcp_server
 from tests.support.redis import RedisServer
@@ -138,36 +138,17 @@ def told(server: Gunicorn, what: str) -> Counter[str]:
     return Counter(re.findall(rf"(\d+) server\.cache\.redis: redis is {what}", server.log()))
 
 
-class Load:
-    """Clients that ask for tiles until they are told to stop, with a little pause to leave it time to answer."""
+def under_load(server: Gunicorn, tiles: Tiles) -> Load:
+    return Load([server.url + path for path in tiles])
 
-    def __init__(self, server: Gunicorn, tiles: Tiles) -> None:
-        self.replies = 0
-        self.failures: list[str] = []
-        self._server, self._tiles = server, tiles
-        self._stop = Event()
-        self._clients = ThreadPoolExecutor(8)
-        self._running = [self._clients.submit(self._ask) for _ in range(8)]
 
-    def _ask(self) -> None:
-        while not self._stop.is_set():
-            for path, body in self._tiles.items():
-                reply = requests.get(self._server.url + path, timeout=30)
-                self.replies += 1
-                self._stop.wait(0.01)
-                if (reply.status_code, reply.content) != (200, body):
-                    self.failures.append(f"{path}: {reply.status_code}")
-
-    def more(self, number: int) -> None:
-        """Wait for so many replies."""
-        wanted = self.replies + number
-        wait_until(lambda: self.replies > wanted)
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._clients.shutdown()
-        for asking in self._running:
-            asking.result()
+def wrong(load: Load, server: Gunicorn, tiles: Tiles) -> list[Answer]:
+    """What a client was told other than the right tile."""
+    return [
+        answer
+        for answer in load.answers
+        if (answer.status, answer.body) != (200, tiles[answer.url.removeprefix(server.url)])
+    ]
 
 
 def test_killing_redis_under_load_fails_no_tile_and_each_worker_says_so_once(
@@ -176,8 +157,7 @@ def test_killing_redis_under_load_fails_no_tile_and_each_worker_says_so_once(
     """The version is trusted for an instant only, so that every worker goes on asking Redis for it."""
     with fleet(origin, redis.url, "[server]\nrevalidate_s = 0.1") as server:
         rush(server, tiles)
-        load = Load(server, tiles)
-        try:
+        with under_load(server, tiles) as load:
             load.more(50)
             assert told(server, "") == Counter()
             redis.kill()
@@ -187,9 +167,7 @@ def test_killing_redis_under_load_fails_no_tile_and_each_worker_says_so_once(
             wait_until(lambda: len(told(server, "back")) == WORKERS)
             load.more(50)
             assert b"rawcog" in redis.command("KEYS", "*"), "Redis is used again"
-        finally:
-            load.stop()
-        assert load.failures == []
+        assert wrong(load, server, tiles) == []
         assert set(told(server, "not answering").values()) == {1}
         assert set(told(server, "back").values()) == {1}
         assert "Traceback" not in server.log()
@@ -206,14 +184,11 @@ def test_a_redis_that_is_none_costs_each_worker_a_line_and_no_tile(tiles: Tiles,
     impatient = "[server]\nrevalidate_s = 0.1"
     with tcp_server(hang_up) as port, fleet(origin, f"redis://127.0.0.1:{port}", impatient) as server:
         rush(server, tiles)
-        load = Load(server, tiles)
-        try:
+        with under_load(server, tiles) as load:
             wait_until(lambda: len(told(server, "not answering")) == WORKERS)
             so_far = tries
             wait_until(lambda: tries >= so_far + 2 * WORKERS)
-        finally:
-            load.stop()
-        assert load.failures == []
+        assert wrong(load, server, tiles) == []
         assert set(told(server, "not answering").values()) == {1}
         assert max(header_blocks(origin).values()) <= WORKERS
 
