@@ -101,6 +101,8 @@ class Client:
     def __init__(self, port: int) -> None:
         self._pool = HTTPConnectionPool("127.0.0.1", port, timeout=30)
         self._layers: dict[str, Any] = {}
+        self._heads: set[tuple[object, ...]] = set()
+        """What was asked for with HEAD."""
 
     def layer(self, name: str) -> Any:
         """A layer's JSON, of its first reading."""
@@ -115,16 +117,24 @@ class Client:
         return found
 
     def get(self, spot: Spot, extension: str, query: str = "", accept_encoding: str = "identity") -> Reply:
-        """A tile, asked for with GET and HEAD."""
+        """A tile, and of the first one of its kind the HEAD too."""
         z = len(self.layer(spot.layer)["levels"]) - 1 - spot.level
         url = f"/layers/{spot.layer}/{spot.kind}/native/{z}/{spot.col}/{spot.row}.{extension}{query}"
-        full, head = self.ask("GET", url, accept_encoding), self.ask("HEAD", url, accept_encoding)
-        kept = {name.lower(): value for name, value in full.headers.items() if name.lower() not in ("date", "server")}
-        told = {name.lower(): value for name, value in head.headers.items() if name.lower() in kept}
-        faults = [f"HEAD says {name}: {told[name]}" for name in told if told[name] != kept[name]]
-        faults += [f"HEAD lacks {name}" for name in kept.keys() - told.keys() - {"content-length"}]
-        faults += [f"HEAD has status {head.status}"] if head.status != full.status else []
-        return Reply(full.status, kept, full.data, tuple(faults))
+        full = self.ask("GET", url, accept_encoding)
+        headers = {
+            name.lower(): value for name, value in full.headers.items() if name.lower() not in ("date", "server")
+        }
+        kind = (spot.layer, spot.kind, spot.level, spot.stored is None, extension, query, accept_encoding)
+        found = [] if kind in self._heads else self._head_faults(url, accept_encoding, full.status, headers)
+        self._heads.add(kind)
+        return Reply(full.status, headers, full.data, tuple(found))
+
+    def _head_faults(self, url: str, accept_encoding: str, status: int, headers: dict[str, str]) -> list[str]:
+        head = self.ask("HEAD", url, accept_encoding)
+        told = {name.lower(): value for name, value in head.headers.items() if name.lower() in headers}
+        found = [f"HEAD says {name}: {told[name]}" for name in told if told[name] != headers[name]]
+        found += [f"HEAD lacks {name}" for name in headers.keys() - told.keys() - {"content-length"}]
+        return found + ([f"HEAD has status {head.status}"] if head.status != status else [])
 
     def ask(self, method: str, url: str, accept_encoding: str = "identity") -> BaseHTTPResponse:
         headers = {"Accept-Encoding": accept_encoding}
