@@ -43,7 +43,7 @@ LAYERS = {
         config errors log
         cache origin_config
         config_file
-        http trace joining_pool worker
+        http trace joining_pool
     """,
 }
 """Each line may import the lines below it. A folder (api, cache, sources, wrap) is one name; within it only cycles are
