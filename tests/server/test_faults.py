@@ -19,6 +19,7 @@ from tests.support import faults
 from tests.support.app import client, layer, problem
 from tests.support.faults import Cut, Drip, HangUp, Raw, Status, WithHeaders, redirect
 from tests.support.gunicorn import Gunicorn
+from tests.support.handmade import image, tiff
 from tests.support.origin import EtagKind, Fault, Origin
 from tests.support.tiffs import gdal_tiff
 from tests.support.wait import wait_until
@@ -250,6 +251,15 @@ def test_only_strong_etags_are_sent_back_to_the_origin(etag: EtagKind, is_sent: 
         assert app.get(f"/layers/a/tiles/{FIRST}").status_code == 200
         tag = origin.resource("/a.tif").etag if is_sent else None
         assert origin.requests[-1].headers.get("if-match") == tag
+
+
+def test_an_index_that_lies_about_the_size_of_a_tile_has_nothing_large_read(tmp_path: Path) -> None:
+    lying = tiff(image(16, 16, (16, 16), tiles=[bytes(8_000_000)]))
+    with Origin() as origin:
+        origin.put("/a.tif", lying)
+        app = client(tmp_path, layer("a", f"{origin.url}/a.tif"))
+        assert "8000000 bytes, wanted at most" in problem(app.get("/layers/a/tiles/native/0/0/0.tif"), 502)
+        assert origin.sent_bytes < 200_000
 
 
 def test_an_origin_of_an_unknown_name_cannot_be_reached(tmp_path: Path) -> None:
