@@ -15,7 +15,7 @@ from urllib3.response import BaseHTTPResponse
 from tests.support import handmade as hm
 from tests.support.corpus import CORPUS, Answers, Record, made, manifest, unexpected
 from tests.support.gunicorn import Gunicorn
-from tests.support.representations import CODINGS, sha
+from tests.support.spots import CODINGS, sha
 
 CACHE_BYTES: Final = 16 << 20
 MOST_BYTES: Final = 128 << 20

@@ -17,7 +17,8 @@ from tests.support.app import layer
 from tests.support.corpus import CORPUS, Record, made, manifest
 from tests.support.gunicorn import Gunicorn
 from tests.support.rasters import noise, raster
-from tests.support.representations import IMAGE, MASK, Client, Datasets, Spot, faults, sha
+from tests.support.representations import faults
+from tests.support.spots import IMAGE, MASK, Client, Datasets, Spot, sha
 from tests.support.tiffs import KINDS, gdal_tiff
 
 MOST: Final = 3
