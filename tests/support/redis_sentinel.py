@@ -75,18 +75,6 @@ class WatchedRedis:
         self.sentinel.ask("SET", SERVICE, "down-after-milliseconds", 500)
         self.master.kill()
 
-    def demote_master(self) -> None:
-        """Let master and replica begin to swap roles."""
-
-        def has_begun() -> bool:
-            try:
-                self.sentinel.ask("FAILOVER", SERVICE)
-            except redis.ResponseError:  # NOGOODSLAVE: it does not know yet that the replica is in step
-                return False
-            return True
-
-        wait_until(has_begun)
-
     def wait_until_replicated(self) -> None:
         """Wait until the replica has what was written before."""
         wait_until(lambda: b"master_link_status:up" in self.replica.command("INFO", "replication"))
