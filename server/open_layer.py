@@ -8,6 +8,7 @@ from cogread.errors import FormatNotOffered
 from cogread.image import Cog, Level
 from cogread.parse import drive
 from cogread.wrap import WRAPPERS, Options, Wrapper, Wrapping, offered, refusals
+from server.grid import grids_of
 
 IMAGE: Final = "tiles"
 MASK: Final = "mask"
@@ -43,6 +44,7 @@ class OpenLayer:
         self.cost_bytes: Final = _cost(cog)
         """What it takes of the worker's memory, roughly."""
         self.version_key = cog.version.key
+        self.grids: Final = grids_of(cog)
         masks = [None if level.mask is None else Level(level.mask, None) for level in cog.levels]
         self._levels: dict[str, list[Level | None]] = {IMAGE: list(cog.levels), MASK: masks}
         self._known: dict[tuple[str, int, str, Options], Representation] = {}

@@ -16,7 +16,7 @@ from cogread.parse import drive
 from cogread.wrap import EMPTY_TILES, USUAL, Wrapping
 from cogread.wrap.tile import Tile
 from server.catalog import Catalog, Layer
-from server.grid import Place, place_of
+from server.grid import Place
 from server.http import Reply, none_match, redirect
 from server.open_layer import OpenLayer, Representation
 from server.options import options_of
@@ -152,7 +152,7 @@ def _find(layer: Layer, opened: OpenLayer, request: TileRequest, deadline_s: flo
     def read_header(wanted: ByteRange) -> bytes:
         return source.read(wanted, version, deadline_s).data
 
-    place = place_of(opened.cog, request.grid, request.z, request.x, request.y)
+    place = opened.grids.named(request.grid).place(request.z, request.x, request.y)
     how = _representation(opened, request, place.level, read_header)
     stored = _locate(how, place, version.size_bytes, read_header)
     present = [part for part in stored[: len(how.wrapping.planes)] if part is not None]

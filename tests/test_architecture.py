@@ -33,9 +33,10 @@ LAYERS = {
         server
         api hot greeting
         tiles description
-        grid catalog
+        catalog
         open_layers
         open_layer options
+        grid
         cached_source
         current_version gate
         outage
