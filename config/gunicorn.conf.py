@@ -38,6 +38,8 @@ keepalive = 95  # longer than the 90 s of a router in front, so that it is not t
 
 # The heartbeat is a file: in memory, so that a slow disk cannot stop it.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn unlinks it at once
+forwarded_allow_ips = ""  # whom to believe is said in the config file (trusted_proxies)
+secure_scheme_headers: dict[str, str] = {}
 control_socket_disable = True  # one per user, not per server: two servers would fight over it
 forwarder_headers = ""  # or a client's SCRIPT_NAME header becomes a 500
 

@@ -38,7 +38,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     flight = Flight(MemoryCache(settings.server.memory_bytes - headers_bytes), cache)
     kept = OpenLayers(headers_bytes)
     places = Places(settings.threads)
-    root = (settings.server.public_url or "").rstrip("/")
 
     def layer(config: LayerConfig) -> Layer:
         origin = make_source(config.uri, config.options)
@@ -51,15 +50,15 @@ def create_app(settings: Settings | None = None) -> Flask:
             first_read_bytes=settings.first_read_bytes,
             gate=None if origin.is_local else Gate(f"layer {config.name!r}: {origin.name}", places),
         )
-        return Layer(config, source, kept, root)
+        return Layer(config, source, kept)
 
     catalog = Catalog({name: layer(config) for name, config in settings.layers.items()})
     log = RequestLog(settings.log_level)
     app = Flask(__name__)
     app.url_map.merge_slashes = False
-    attach(app, Context(settings, catalog, cache, log, root))
+    attach(app, Context(settings, catalog, cache, log))
     install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    app.wsgi_app = HotRoute(app.wsgi_app, catalog, log)  # type: ignore[method-assign]
+    app.wsgi_app = HotRoute(app.wsgi_app, catalog, log, settings.roots)  # type: ignore[method-assign]
     return app

@@ -36,7 +36,6 @@ class Layer:
         config: LayerConfig,
         source: CachedSource,
         kept: OpenLayers,
-        root: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make a layer; nothing is read yet.
@@ -45,12 +44,11 @@ class Layer:
             config: what the config file says.
             source: its file.
             kept: where all layers of the worker keep their headers.
-            root: what URLs in documents begin with: `public_url` without its last slash, or nothing for relative ones.
             clock: monotonic seconds.
         """
         self.config, self.source = config, source
-        self.url: Final = f"{root}/layers/{config.name}"
-        """The layer's document; its tiles are below."""
+        self.path: Final = f"/layers/{config.name}"
+        """Of the layer's document, below the server's root; its tiles are below it."""
         self.headers: Final = (("Cache-Control", cache_control(config.max_age_s)), CORS, EXPOSED)
         """Of every reply that has an ETag."""
         self.immutable_headers: Final = (("Cache-Control", IMMUTABLE), CORS, EXPOSED)
@@ -83,9 +81,9 @@ class Layer:
             finally:
                 self._opening.release()
 
-    def url_of(self, opened: OpenLayer) -> str:
+    def path_of(self, opened: OpenLayer) -> str:
         """Where documents point to for a version of the layer."""
-        return f"{self.url}@{opened.version_key}" if self.config.versioned_urls else self.url
+        return f"{self.path}@{opened.version_key}" if self.config.versioned_urls else self.path
 
     def forget(self, version: Version) -> None:
         """Give up a version that the source no longer has."""

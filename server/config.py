@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from cogread.sources.gdal_env import first_read_bytes, flag, options_from_enviro
 from server.cache import open_cache
 from server.config_file import ConfigFile, Empty, FileError, ServerConfig, decode
 from server.origin_config import check_url, source_options
+from server.root import Roots, TrustedProxies
 
 _DEFAULT_PATH = Path(__file__).resolve().parent.parent / "config" / "layers.toml"
 
@@ -53,6 +55,7 @@ class Settings:
     path: Path
     """The config file."""
     server: ServerConfig
+    roots: Roots
     layers: Mapping[str, LayerConfig]
     redis_url: str | None = field(repr=False)
     redis_tls_verify: bool
@@ -117,12 +120,14 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 def _settings(path: Path, env: Mapping[str, str]) -> Settings:
     file = decode(path.read_bytes())
     check_url("server.public_url", file.server.public_url, "http(s)://host/path/")
+    roots = Roots(file.server.public_url, _trusted(file.server.trusted_proxies))
     options = {name: source_options(f"sources.{name}", source, env) for name, source in file.sources.items()}
     is_on_heroku = bool(env.get("DYNO"))  # whose Redis has a self-signed certificate
     redis_tls_verify = flag(env, "RAWCOG_REDIS_TLS_VERIFY", default=not is_on_heroku)
     return Settings(
         path=path,
         server=file.server,
+        roots=roots,
         layers={name: _layer(path.resolve().parent, name, file, options, env) for name in file.layers},
         redis_url=_redis_url(env, redis_tls_verify),
         redis_tls_verify=redis_tls_verify,
@@ -162,6 +167,19 @@ def _layer(
         cache_tiles=uri.scheme != "file" if cache_tiles is None else cache_tiles,
         versioned_urls=defaults.versioned_urls if fields.versioned_urls is None else fields.versioned_urls,
     )
+
+
+def _trusted(proxies: int | tuple[str, ...]) -> TrustedProxies:
+    if isinstance(proxies, int):
+        return proxies
+    return tuple(_network(f"server.trusted_proxies[{at}]", text) for at, text in enumerate(proxies))
+
+
+def _network(where: str, text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise FileError(f"{where}: found {text!r}, wanted an address or a network such as 10.0.0.0/8") from error
 
 
 def _redis_url(env: Mapping[str, str], tls_verify: bool) -> str | None:

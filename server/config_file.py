@@ -31,6 +31,8 @@ class ServerConfig(Struct, frozen=True):
     """How long a known version of a source is trusted before the origin is asked again."""
     public_url: str | None = None
     """Root of the URLs in documents; None: relative or the request's own."""
+    trusted_proxies: Annotated[int, Meta(ge=0, le=10)] | tuple[str, ...] = 0
+    """Whose X-Forwarded-Proto, -Host and -Prefix are believed: so many proxies in a row, or those of these networks."""
     memory_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)] = 128 << 20
     """Bound of what each worker keeps: bytes of the files, and parsed headers."""
 
@@ -156,8 +158,8 @@ def _value(where: str, value: object, field: FieldInfo) -> Any:
 
 def _wanted(message: str) -> str:
     """What msgspec's "Expected `int | null`, got `str`" or "Expected `int` >= 1" wants."""
-    kind, _, bound = message.removeprefix("Expected `").partition(", got ")[0].partition("`")
-    return _KINDS.get(kind.removesuffix(" | null"), kind) + bound
+    kinds, _, bound = message.removeprefix("Expected `").partition(", got ")[0].partition("`")
+    return " or ".join(_KINDS.get(kind, kind) for kind in kinds.removesuffix(" | null").split(" | ")) + bound
 
 
 def _choices(kind: Any) -> str:

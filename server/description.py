@@ -14,27 +14,28 @@ from server.open_layer import IMAGE, MASK, OpenLayer
 Json = dict[str, Any]
 
 
-def summary(layer: Layer) -> Json:
-    """What is known of a layer without its file."""
+def summary(layer: Layer, root: str) -> Json:
+    """What is known of a layer without its file; its links begin with `root`."""
     config = layer.config
     return {
         "name": config.name,
         "title": config.title,
         "attribution": config.attribution,
-        "href": layer.url,
+        "href": root + layer.path,
     }
 
 
-def describe(layer: Layer, opened: OpenLayer) -> Json:
+def describe(layer: Layer, opened: OpenLayer, root: str) -> Json:
     """All that a client needs to ask for tiles and to place them.
 
     Args:
         layer: the layer.
         opened: the version that is described.
+        root: what links begin with.
     """
     cog, image = opened.cog, opened.cog.full
     return {
-        **summary(layer),
+        **summary(layer, root),
         "version": opened.version_key,
         "width": image.width,
         "height": image.height,
@@ -52,7 +53,7 @@ def describe(layer: Layer, opened: OpenLayer) -> Json:
         **_formats("formats", opened.refusals(IMAGE)),
         **_formats("mask_formats", opened.refusals(MASK)),
         "samples": _samples(opened),
-        "links": _links(layer, opened),
+        "links": _links(layer, opened, root),
     }
 
 
@@ -118,12 +119,12 @@ def _samples(opened: OpenLayer) -> Json:
     return {key.replace("-", "_"): value for key, value in describe_samples(opened.cog.full).items()}
 
 
-def _links(layer: Layer, opened: OpenLayer) -> list[Json]:
-    links: list[Json] = [{"rel": "self", "href": layer.url, "type": "application/json"}]
+def _links(layer: Layer, opened: OpenLayer, root: str) -> list[Json]:
+    links: list[Json] = [{"rel": "self", "href": root + layer.path, "type": "application/json"}]
     links += [
         {
             "rel": kind,
-            "href": f"{layer.url_of(opened)}/{kind}/{NATIVE}/{{z}}/{{x}}/{{y}}.{extension}",
+            "href": f"{root}{layer.path_of(opened)}/{kind}/{NATIVE}/{{z}}/{{x}}/{{y}}.{extension}",
             "type": WRAPPERS[extension].media_type,
             "templated": True,
         }

@@ -151,16 +151,19 @@ def _why_not_square(cog: Cog) -> str | None:
 
 def _cell_sizes(cog: Cog, full: float | None) -> list[float | None]:
     """Of each level: the full one times the factor by which it is smaller, a whole number if that fits its size."""
-    return [None if full is None else full * _factor(cog.full, level.image) for level in cog.levels]
+    factors = [1.0]
+    for level in cog.levels[1:]:
+        factors.append(_factor(cog.full, level.image, factors[-1]))
+    return [None if full is None else full * factor for factor in factors]
 
 
-def _factor(full: Image, image: Image) -> float:
+def _factor(full: Image, image: Image, finer: float) -> float:
+    """How much smaller a level is. Few pixels leave that open: what is usual, half the next finer, is tried first."""
     ratios = full.width / image.width, full.height / image.height
-    power_of_two = 1 << round(log2(max(ratios)))
-    for factor in (power_of_two, *(round(ratio) for ratio in ratios)):
+    for factor in (2 * finer, *(round(ratio) for ratio in ratios)):
         off = max(abs(image.width - full.width / factor), abs(image.height - full.height / factor))
         if off <= NOMINAL_PX:
-            return factor
+            return float(factor)
     return max(ratios)
 
 

@@ -15,6 +15,7 @@ from server.errors import reply_to, status_of
 from server.http import Reply
 from server.log import RequestLog
 from server.open_layer import IMAGE, MASK
+from server.root import Roots
 from server.tiles import TileRequest, Tiles
 from server.trace import trace
 
@@ -36,8 +37,8 @@ _NOUN: Final = {IMAGE: "tile", MASK: "mask"}
 class HotRoute:
     """WSGI middleware that answers GET and HEAD of tiles."""
 
-    def __init__(self, app: "WSGIApplication", catalog: Catalog, log: RequestLog) -> None:
-        self._app, self._tiles, self._log = app, Tiles(catalog), log
+    def __init__(self, app: "WSGIApplication", catalog: Catalog, log: RequestLog, roots: Roots) -> None:
+        self._app, self._tiles, self._log, self._roots = app, Tiles(catalog), log, roots
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer, or hand on."""
@@ -84,7 +85,8 @@ class HotRoute:
             if_none_match=if_none_match,
             is_head=is_head,
         )
-        return self._tiles.serve(path, request)
+        reply = self._tiles.serve(path, request)
+        return reply.below(self._roots.relative(environ)) if reply.status == 302 else reply
 
 
 def _target(path: str) -> str:

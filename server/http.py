@@ -33,6 +33,12 @@ class Reply(NamedTuple):
         """As WSGI wants it."""
         return STATUS_LINES[self.status]
 
+    def below(self, root: str) -> "Reply":
+        """The same redirection with a root before its path."""
+        return self._replace(
+            headers=[(name, root + value if name == "Location" else value) for name, value in self.headers]
+        )
+
 
 def none_match(if_none_match: str | None, etag: str) -> bool:
     """Whether If-None-Match lets the request through: False means 304 (RFC 9110 §13.1.2, weak comparison).

@@ -133,7 +133,7 @@ class Tiles:
     def _serve(self, path: str, layer: Layer, request: TileRequest, deadline_s: float) -> Reply:
         opened = layer.open(deadline_s)
         if request.version is not None and request.version != opened.version_key:
-            return redirect(_plain_url(layer, request))
+            return redirect(_plain_path(layer, request))
         found = _find(layer, opened, request, deadline_s)
         if isinstance(found, Reply):
             return found
@@ -195,8 +195,8 @@ def _policy(layer: Layer, request: TileRequest) -> tuple[tuple[str, str], ...]:
     return layer.headers if request.version is None else layer.immutable_headers
 
 
-def _plain_url(layer: Layer, request: TileRequest) -> str:
-    path = f"{layer.url}/{request.kind}/{request.grid}/{request.z}/{request.x}/{request.y}.{request.extension}"
+def _plain_path(layer: Layer, request: TileRequest) -> str:
+    path = f"{layer.path}/{request.kind}/{request.grid}/{request.z}/{request.x}/{request.y}.{request.extension}"
     return f"{path}?{quote(request.query, safe=_IN_QUERIES)}" if request.query else path
 
 

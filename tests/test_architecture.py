@@ -41,7 +41,9 @@ LAYERS = {
         current_version gate
         outage
         in_force
-        config errors log
+        config
+        root
+        errors log
         cache origin_config
         config_file
         http trace joining_pool

@@ -20,8 +20,16 @@ class Context:
     catalog: Catalog
     cache: Cache | None
     log: RequestLog
-    root: str
-    """What URLs in documents begin with; never the Host that a client names."""
+
+    @property
+    def root(self) -> str:
+        """What links of this request's reply begin with; never the Host that a client names."""
+        return self.settings.roots.relative(request.environ)
+
+    @property
+    def absolute_root(self) -> str:
+        """What URLs begin with that must be whole; see `Roots.absolute`."""
+        return self.settings.roots.absolute(request.environ)
 
 
 def attach(app: Flask, context: Context) -> None:

@@ -30,7 +30,7 @@ def layers() -> Response:
     """All layers, with what is known of each."""
     ctx = context()
     opened = ctx.catalog.open_all(OPEN_ALL_S, BUDGET_S)
-    rows = [_row(summary(layer), opened[layer.config.name]) for layer in ctx.catalog]
+    rows = [_row(summary(layer, ctx.root), opened[layer.config.name]) for layer in ctx.catalog]
     return document(msgspec.json.encode({"layers": rows}), "application/json")
 
 
@@ -41,8 +41,8 @@ def layer(name: str) -> Response:
     found = context().catalog[name]
     opened = found.open(time.monotonic() + BUDGET_S)
     if at and version != opened.version_key:
-        return response(redirect(found.url))
-    body = msgspec.json.encode(describe(found, opened))
+        return response(redirect(context().root + found.path))
+    body = msgspec.json.encode(describe(found, opened, context().root))
     return document(body, "application/json", IMMUTABLE if at else "no-cache")
 
 
@@ -51,8 +51,8 @@ def index() -> Response:
     """A page for people."""
     ctx = context()
     opened = ctx.catalog.open_all(OPEN_ALL_S, BUDGET_S)
-    origin = "" if ctx.root else _own_origin()
-    cards = [_card(summary(layer), opened[layer.config.name], origin) for layer in ctx.catalog]
+    origin = "" if ctx.settings.roots.is_fixed else _own_origin()
+    cards = [_card(summary(layer, ctx.root), opened[layer.config.name], origin) for layer in ctx.catalog]
     title = ctx.settings.server.title
     page = render_template("index.html", title=title, cards=cards, layers_href=f"{ctx.root}/layers")
     return document(page.encode(), "text/html; charset=utf-8")
