@@ -5,7 +5,7 @@ PORT ?= 8000
 HOST = 127.0.0.1
 PY = .venv/bin/python
 
-.PHONY: help serve test check bench format clean
+.PHONY: help serve test check bench format pages clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -32,6 +32,10 @@ format: ## put the code into its form
 	@.ci/setup requirements-dev.txt
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+pages: ## build OpenLayers for the web pages anew from the npm package; needs Node.js and npm
+	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer with npm"; exit 1; }
+	cd server/openlayers && npm ci && npm run --silent build && rm -rf node_modules
 
 clean: ## remove .venv and all caches
 	rm -rf .venv .bench .pytest_cache .mypy_cache .ruff_cache .hypothesis
