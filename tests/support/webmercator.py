@@ -1,0 +1,54 @@
+"""COGs on the grid of web maps as GDAL's COG driver makes them, and where that grid's tiles lie."""
+
+from functools import lru_cache
+from math import pi
+
+import numpy as np
+import rasterio
+from rasterio.io import MemoryFile
+from rasterio.shutil import copy
+from rasterio.transform import Affine
+
+WORLD_M = 2 * pi * 6378137
+
+
+@lru_cache(maxsize=8)
+def web_mercator_tiff(
+    side: int = 256, aligned_levels: int | None = 4, compress: str = "WEBP", width: int = 1500, height: int = 1100
+) -> bytes:
+    """A COG with TILING_SCHEME=GoogleMapsCompatible, made from an image elsewhere in web mercator.
+
+    Args:
+        side: of the tiles, pixels.
+        aligned_levels: GDAL's ALIGNED_LEVELS; None: not given.
+        compress: codec; WEBP and DEFLATE are lossless.
+        width: of the image before it is fitted.
+        height: the same.
+    """
+    y, x = np.mgrid[:height, :width]
+    pixels = np.stack([(x * 3 + band * y) % 251 + 2 for band in range(3)]).astype("uint8")
+    place = Affine(9.6, 0, 601234.5, 0, -9.6, 5432109.8)
+    profile = {"driver": "GTiff", "count": 3, "width": width, "height": height, "dtype": "uint8", "crs": "EPSG:3857"}
+    options = {
+        "COMPRESS": compress,
+        "BLOCKSIZE": str(side),
+        "RESAMPLING": "NEAREST",
+        "TILING_SCHEME": "GoogleMapsCompatible",
+        "ADD_ALPHA": "NO",
+    }
+    if compress == "WEBP":
+        options["QUALITY"] = "100"
+    if aligned_levels is not None:
+        options["ALIGNED_LEVELS"] = str(aligned_levels)
+    with rasterio.Env(GDAL_NUM_THREADS="1"), MemoryFile() as memory, MemoryFile() as target:
+        with memory.open(**profile, transform=place) as dataset:
+            dataset.write(pixels)
+        copy(memory.name, target.name, driver="COG", **options)
+        return bytes(target.read())
+
+
+def tile_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
+    """left, bottom, right, top of a tile of the grid, in metres."""
+    size = WORLD_M / 2**z
+    left, top = -WORLD_M / 2 + x * size, WORLD_M / 2 - y * size
+    return left, top - size, left + size, top
