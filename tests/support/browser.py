@@ -22,11 +22,12 @@ from typing import Any, Final, Self
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_S: Final = 60.0
 
-_ARGUMENTS: Final = (
+ARGUMENTS: Final = (
     "--headless",
     "--no-sandbox",  # which root may not have; it is our own pages that run here
     "--no-first-run",
     "--disable-gpu",
+    "--enable-unsafe-swiftshader",  # draws WebGL by itself, and says so in the console unless asked to
     "--disable-dev-shm-usage",
     "--disable-quic",
     "--disable-sync",
@@ -77,7 +78,7 @@ class Browser:
         command = next(filter(None, map(shutil.which, NAMES)), None)
         assert command, f"no browser found, wanted one of {', '.join(NAMES)}: sudo apt-get install chromium"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        arguments = [command, *_ARGUMENTS, f"--user-data-dir={self._folder.name}/profile", self._server.url]
+        arguments = [command, *ARGUMENTS, f"--user-data-dir={self._folder.name}/profile", self._server.url]
         environment = {"PATH": os.environ["PATH"], "HOME": self._folder.name}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(arguments, env=environment, stdout=log, stderr=log, start_new_session=True)

@@ -1,0 +1,121 @@
+"""Leaflet and MapLibre show a layer that lies on the grid of web maps, each pixel where GDAL has it."""
+
+from collections.abc import Iterator
+from math import atan, degrees, pi, sinh
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from rasterio.io import MemoryFile
+from rasterio.windows import from_bounds
+
+from server.grid import Matrix, grids_of
+from tests.support.app import layer
+from tests.support.chromium import Chromium, Page
+from tests.support.cogs import cog_of
+from tests.support.gunicorn import Gunicorn
+from tests.support.mapsite import MapSite
+from tests.support.tiffs import open_level
+from tests.support.webmercator import WORLD_M, web_mercator_tiff
+
+RADIUS_M: Final = WORLD_M / 2 / pi
+WIDTH, HEIGHT = 400, 300
+"""Of the map on the page, CSS pixels."""
+SIDES: Final = (256, 512)
+
+LEAFLET: Final = """
+const map = L.map("map", { zoomControl: false, attributionControl: false, zoomAnimation: false, fadeAnimation: false })
+const tiles = L.tileLayer(url, { tileSize: side, zoomOffset: side === 512 ? -1 : 0 })
+const loaded = new Promise((done) => tiles.on("load", done))
+map.setView([latitude, longitude], zoom)
+tiles.addTo(map)
+await loaded
+"""
+
+MAPLIBRE: Final = """
+const { Map } = await import("/maplibre-gl.mjs")
+const map = new Map({
+  container: "map", center: [longitude, latitude], zoom: zoom - 1, attributionControl: false, interactive: false,
+  fadeDuration: 0, canvasContextAttributes: { antialias: false },
+  style: { version: 8, sources: { cog: { type: "raster", url } }, layers: [
+    { id: "black", type: "background", paint: { "background-color": "#000" } },
+    { id: "cog", type: "raster", source: "cog",
+      paint: { "raster-fade-duration": 0, "raster-resampling": "nearest" } } ] },
+})
+await new Promise((done, fail) => { map.on("idle", done); map.on("error", (event) => fail(event.error)) })
+"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    with Chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[MapSite]:
+    with MapSite() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
+    folder = tmp_path_factory.mktemp("web-maps")
+    for side in SIDES:
+        Path(folder, f"{side}.tif").write_bytes(web_mercator_tiff(side))
+    config = "".join(layer(f"w{side}", folder / f"{side}.tif") for side in SIDES)
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as running:
+        yield running
+
+
+def matrix_of(side: int, at: int) -> Matrix:
+    grid = grids_of(cog_of(web_mercator_tiff(side))).web_mercator
+    assert grid is not None
+    return grid.matrices[at]
+
+
+def shown(page: Page, script: str, side: int, matrix: Matrix, url: str) -> NDArray[np.uint8]:
+    """The map with the corner of two by two of the layer's first tiles in its middle."""
+    x, y = (matrix.min_x + 1) * side, (matrix.min_y + 1) * side
+    world = side * 2**matrix.z
+    latitude = degrees(atan(sinh(pi * (1 - 2 * y / world))))
+    zoom = matrix.z + (1 if side == 512 else 0)
+    page.run(script, url=url, side=side, latitude=latitude, longitude=x / world * 360 - 180, zoom=zoom)
+    return page.screenshot()
+
+
+def gdals(side: int, matrix: Matrix) -> NDArray[Any]:
+    """What GDAL reads in the window that the map shows, black beside the image."""
+    cell = WORLD_M / side / 2**matrix.z
+    left = -WORLD_M / 2 + ((matrix.min_x + 1) * side - WIDTH / 2) * cell
+    top = WORLD_M / 2 - ((matrix.min_y + 1) * side - HEIGHT / 2) * cell
+    with MemoryFile(web_mercator_tiff(side)) as memory, open_level(memory, matrix.level) as dataset:
+        bounds = (left, top - HEIGHT * cell, left + WIDTH * cell, top)
+        window = from_bounds(*bounds, transform=dataset.transform).round_offsets().round_lengths()
+        return np.asarray(dataset.read(window=window, boundless=True, fill_value=0))
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("at", [-1, -2])
+def test_leaflet_shows_what_gdal_reads(side: int, at: int, chromium: Chromium, site: MapSite, server: Gunicorn) -> None:
+    matrix = matrix_of(side, at)
+    page = chromium.page(WIDTH, HEIGHT)
+    page.open(site.url)
+    url = f"{server.url}/layers/w{side}/tiles/WebMercatorQuad/{{z}}/{{x}}/{{y}}.webp"
+    np.testing.assert_array_equal(shown(page, LEAFLET, side, matrix, url), gdals(side, matrix))
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("at", [-1, -2])
+def test_maplibre_shows_what_gdal_reads(
+    side: int, at: int, chromium: Chromium, site: MapSite, server: Gunicorn
+) -> None:
+    matrix = matrix_of(side, at)
+    page = chromium.page(WIDTH, HEIGHT)
+    page.open(site.url)
+    url = f"{server.url}/layers/w{side}/tilejson.json"
+    np.testing.assert_array_equal(shown(page, MAPLIBRE, side, matrix, url), gdals(side, matrix))
+    assert page.complaints == []

@@ -1,0 +1,63 @@
+"""A web site of an origin of its own that shows a map, as users of rawcog have. Its map libraries are in tests/data."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+_LIBRARIES: Final = Path(__file__).parents[1] / "data/maps"
+_TYPES: Final = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css"}
+
+_PAGE: Final = b"""<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>a map</title>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="leaflet.css"><link rel="stylesheet" href="maplibre-gl.css">
+<style>body { margin: 0 } #map { width: 400px; height: 300px; background: #000 }</style>
+<div id="map"></div><script src="leaflet.js"></script></html>"""
+
+
+class MapSite:
+    """A running site for the length of a `with`."""
+
+    def __init__(self) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server.daemon_threads = True
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        name = Path(self.path.partition("?")[0])
+        file = _LIBRARIES / f"{name.name}.gz"
+        if name.suffix in _TYPES and file.is_file():
+            self._send(200, file.read_bytes(), _TYPES[name.suffix], gzip=True)
+        elif self.path == "/":
+            self._send(200, _PAGE, "text/html")
+        else:
+            self._send(404, b"", "text/plain")
+
+    def _send(self, status: int, body: bytes, media_type: str, *, gzip: bool = False) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", media_type)
+        self.send_header("Content-Length", str(len(body)))
+        if gzip:
+            self.send_header("Content-Encoding", "gzip")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody reads it."""
