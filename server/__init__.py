@@ -17,6 +17,7 @@ from server.hot import HotRoute
 from server.in_force import settings as settings_in_force
 from server.log import RequestLog, set_up
 from server.open_layers import OpenLayers
+from server.tiles import Tiles
 
 HEADERS_SHARE = 4
 """The part of a worker's memory for parsed headers is one of so many; the others are for bytes of the files."""
@@ -56,9 +57,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     log = RequestLog(settings.log_level)
     app = Flask(__name__)
     app.url_map.merge_slashes = False
-    attach(app, Context(settings, catalog, cache, log))
+    tiles = Tiles(catalog)
+    attach(app, Context(settings, catalog, tiles, cache, log))
     install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    app.wsgi_app = HotRoute(app.wsgi_app, catalog, log, settings.roots)  # type: ignore[method-assign]
+    app.wsgi_app = HotRoute(app.wsgi_app, tiles, log, settings.roots)  # type: ignore[method-assign]
     return app

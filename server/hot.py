@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from server.catalog import Catalog
 from server.errors import reply_to, status_of
 from server.http import Reply
 from server.log import RequestLog
@@ -37,8 +36,8 @@ _NOUN: Final = {IMAGE: "tile", MASK: "mask"}
 class HotRoute:
     """WSGI middleware that answers GET and HEAD of tiles."""
 
-    def __init__(self, app: "WSGIApplication", catalog: Catalog, log: RequestLog, roots: Roots) -> None:
-        self._app, self._tiles, self._log, self._roots = app, Tiles(catalog), log, roots
+    def __init__(self, app: "WSGIApplication", tiles: Tiles, log: RequestLog, roots: Roots) -> None:
+        self._app, self._tiles, self._log, self._roots = app, tiles, log, roots
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer, or hand on."""

@@ -10,6 +10,7 @@ from server.catalog import Catalog
 from server.config import Settings
 from server.http import CORS, Reply, none_match
 from server.log import RequestLog
+from server.tiles import Tiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Context:
 
     settings: Settings
     catalog: Catalog
+    tiles: Tiles
     cache: Cache | None
     log: RequestLog
 
@@ -43,8 +45,11 @@ def context() -> Context:
 
 
 def response(reply: Reply) -> Response:
-    """A reply as Flask wants it."""
-    return Response(reply.body, reply.status, reply.headers)
+    """A reply as Flask wants it, which gives replies without a media type one of its own."""
+    made = Response(reply.body, reply.status, reply.headers)
+    if all(name != "Content-Type" for name, _ in reply.headers):
+        del made.headers["Content-Type"]
+    return made
 
 
 def document(body: bytes, media_type: str, cache_control: str = "no-cache") -> Response:
