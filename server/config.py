@@ -120,6 +120,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 def _settings(path: Path, env: Mapping[str, str]) -> Settings:
     file = decode(path.read_bytes())
     check_url("server.public_url", file.server.public_url, "http(s)://host/path/")
+    folder = path.resolve().parent
     roots = Roots(file.server.public_url, _trusted(file.server.trusted_proxies))
     options = {name: source_options(f"sources.{name}", source, env) for name, source in file.sources.items()}
     is_on_heroku = bool(env.get("DYNO"))  # whose Redis has a self-signed certificate
@@ -128,7 +129,7 @@ def _settings(path: Path, env: Mapping[str, str]) -> Settings:
         path=path,
         server=file.server,
         roots=roots,
-        layers={name: _layer(path.resolve().parent, name, file, options, env) for name in file.layers},
+        layers={name: _layer(folder, name, file, options, env) for name in file.layers},
         redis_url=_redis_url(env, redis_tls_verify),
         redis_tls_verify=redis_tls_verify,
         first_read_bytes=first_read_bytes(env, default=0),

@@ -5,6 +5,7 @@ Each key is converted by itself, so that an error knows its place; `server.confi
 
 import re
 import tomllib
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, TypeVar, cast, get_args, get_origin
 
 import msgspec
@@ -129,7 +130,7 @@ def _convert(place: str, table: object, struct: type[T]) -> T:
     """A table as a struct, its keys one by one."""
     if not isinstance(table, dict):
         raise FileError(f"{place}: found {_found(table)}, wanted a table")
-    known = {field.name: field for field in fields(struct)}
+    known = _fields(struct)
     values: dict[str, Any] = {}
     for key, value in table.items():
         where = f"{place}.{_word(key)}".removeprefix(".")
@@ -140,6 +141,12 @@ def _convert(place: str, table: object, struct: type[T]) -> T:
         if field.required and field.name not in values:
             raise FileError(f"{place}: no {field.name}, which it must have")
     return struct(**values)
+
+
+@lru_cache
+def _fields(struct: type[Struct]) -> dict[str, FieldInfo]:
+    """A struct's fields by name. Kept: a config may name ten thousand layers."""
+    return {field.name: field for field in fields(struct)}
 
 
 def _value(where: str, value: object, field: FieldInfo) -> Any:
