@@ -1,40 +1,174 @@
-"""What PROJ knows of a CRS. Imported only when a document is written: it takes 0.1 s to load."""
+"""CRSs as documents need them: names, axis order, units, bounds. PROJ takes 0.1 s to load: import this late.
 
+What the keys define (`definition`) is looked up in PROJ's copies of the EPSG and Esri datasets, so that it gets a code
+if it surely is the same; a code that puts the layer elsewhere would be worse than none.
+"""
+
+import warnings
+from dataclasses import dataclass, field
 from functools import lru_cache
+from math import isfinite, pi
+from typing import Any, Final
 
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
-from cogread.geo import Bounds
+from cogread.definition import defined_crs, same_place
+from cogread.geo import Bounds, Georeference
+from cogread.geokeys import GeoKeys
+
+METRES_PER_DEGREE: Final = pi * 6378137 / 180
+_AUTHORITIES: Final = ("EPSG", "ESRI")
+_LEAST_CONFIDENCE: Final = 50
+"""Of PROJ's guesses; each is verified."""
+_UNKNOWN: Final = ("unknown", "unnamed")
+
+
+@dataclass(frozen=True, slots=True)
+class Crs:
+    """A horizontal CRS: projected or geographic."""
+
+    authority: tuple[str, str] | None
+    """("EPSG", "2193"), ("ESRI", "102003"); None: it has no code."""
+    name: str
+    supported_crs: str
+    """What WMTS calls it: `urn:ogc:def:crs:EPSG::2193`, without a code a PROJ string, which is in x, y order."""
+    uri: str | None
+    """What OGC API calls it: `http://www.opengis.net/def/crs/EPSG/0/2193`, None without a code."""
+    swaps_axes: bool
+    """Whether documents that follow the CRS's own axis order write (y, x); False where it goes by a PROJ string."""
+    is_geographic: bool
+    metres_per_unit: float
+    """For scale denominators; of a geographic CRS always that of a degree on WGS 84's equator (OGC 07-057r7 §6.1)."""
+    unit_name: str
+    proj_string: str
+    pyproj: CRS = field(repr=False)
+
+    @property
+    def code(self) -> str | None:
+        """`EPSG:2193`, `ESRI:102003`; None without a code."""
+        return ":".join(self.authority) if self.authority else None
+
+    def wgs84_bounds(self, bounds: Bounds) -> Bounds | None:
+        """Bounds in longitude and latitude, edges densified; None where there is no transform or no finite result.
+
+        Args:
+            bounds: left, bottom, right, top in x, y order.
+
+        Returns:
+            west, south, east, north in degrees; west > east where the area crosses the antimeridian.
+        """
+        try:
+            west, south, east, north = _to_wgs84(self.pyproj).transform_bounds(*bounds, densify_pts=21)
+        except (CRSError, ProjError):
+            return None
+        result = (west, south, east, north)
+        return result if all(abs(degrees) <= 360 for degrees in result) else None
+
+    def projjson(self) -> dict[str, Any]:
+        """The definition in PROJJSON, its axes in the CRS's own order."""
+        found: dict[str, Any] = self.pyproj.to_json_dict()
+        return found
+
+    def wkt(self) -> str:
+        """The definition in GDAL's WKT 1, in WKT 2 (ISO 19162:2019) where the former cannot express it."""
+        try:
+            return str(self.pyproj.to_wkt("WKT1_GDAL"))
+        except CRSError:
+            return str(self.pyproj.to_wkt("WKT2_2019"))
+
+
+def crs_of(geo: Georeference) -> Crs | None:
+    """The CRS of a file; None where it has none, or none that PROJ knows and that is beyond doubt."""
+    return _crs(geo.keys)
 
 
 @lru_cache(maxsize=1024)
-def crs_name(epsg: int) -> str | None:
-    """The CRS's name in the EPSG dataset; None for a code that PROJ does not know."""
+def _crs(keys: GeoKeys) -> Crs | None:
     try:
-        return str(CRS.from_epsg(epsg).name)
-    except CRSError:
-        return None
-
-
-def wgs84_bounds(epsg: int, bounds: Bounds) -> Bounds | None:
-    """Bounds in longitude and latitude, edges densified; None where there is no transform or no finite result.
-
-    Args:
-        epsg: the CRS of `bounds`.
-        bounds: left, bottom, right, top in x, y order.
-
-    Returns:
-        west, south, east, north in degrees; west > east where the area crosses the antimeridian.
-    """
-    try:
-        west, south, east, north = _to_wgs84(epsg).transform_bounds(*bounds, densify_pts=21)
+        found = defined_crs(keys)
+        return _described(found) if found else None
     except (CRSError, ProjError):
         return None
-    result = (west, south, east, north)
-    return result if all(abs(degrees) <= 360 for degrees in result) else None
+
+
+def _described(found: CRS) -> Crs | None:
+    authority, crs = _identified(found)
+    proj_string = _proj_string(crs)
+    axis = crs.axis_info[0]
+    metres = METRES_PER_DEGREE if crs.is_geographic else axis.unit_conversion_factor
+    if proj_string is None or not (isfinite(metres) and metres > 0):
+        return None
+    return Crs(
+        authority=authority,
+        name=crs.name,
+        supported_crs=f"urn:ogc:def:crs:{authority[0]}::{authority[1]}" if authority else proj_string,
+        uri=f"http://www.opengis.net/def/crs/{authority[0]}/0/{authority[1]}" if authority else None,
+        swaps_axes=authority is not None and authority[0] == "EPSG" and _is_northing_first(crs),
+        is_geographic=crs.is_geographic,
+        metres_per_unit=metres,
+        unit_name=axis.unit_name,
+        proj_string=proj_string,
+        pyproj=crs,
+    )
+
+
+def _identified(crs: CRS) -> tuple[tuple[str, str] | None, CRS]:
+    """The CRS's code and definition in a dataset, EPSG's before Esri's; (None, itself) if it is in neither."""
+    own = crs.to_json_dict().get("id", {})
+    if own.get("authority") in _AUTHORITIES:
+        return (own["authority"], str(own["code"])), crs
+    matches = _in_usual_order(crs).list_authority(min_confidence=_LEAST_CONFIDENCE)
+    known = [match for match in matches if match.auth_name in _AUTHORITIES]
+    for match in sorted(known, key=lambda match: (_AUTHORITIES.index(match.auth_name), -match.confidence)):
+        candidate = CRS.from_authority(match.auth_name, match.code)
+        if candidate.type_name == crs.type_name and _may_be(crs, candidate) and same_place(crs, candidate):
+            return (match.auth_name, match.code), candidate
+    return None, crs
+
+
+def _in_usual_order(crs: CRS) -> CRS:
+    """A geographic CRS with latitude first: PROJ hardly recognizes others, such as those of Esri's WKT."""
+    if not crs.is_geographic:
+        return crs
+    whole = crs.to_json_dict()
+    system = whole["coordinate_system"]
+    axes = sorted(system["axis"], key=lambda axis: axis["direction"] != "north")
+    return CRS.from_json_dict({**whole, "coordinate_system": {**system, "axis": axes}})
+
+
+def _may_be(crs: CRS, candidate: CRS) -> bool:
+    """PROJ takes an unknown datum for any on the same ellipsoid; then the name has to be the same at least."""
+    is_known = crs.datum is not None and not crs.datum.name.lower().startswith(_UNKNOWN)
+    return is_known or _plain(crs.name) == _plain(candidate.name)
+
+
+def _plain(name: str) -> str:
+    return "".join(char for char in name.lower() if char.isalnum())
+
+
+def _is_northing_first(crs: CRS) -> bool:
+    """Whether GDAL takes the second coordinate for x: axes (north, east), or both to or from a pole, northing first.
+
+    It does so for EPSG's CRSs alone (OGRSpatialReference::EPSGTreatsAsNorthingEasting).
+    """
+    first, second = crs.axis_info[:2]
+    if (first.direction, second.direction) == ("north", "east"):
+        return True
+    return first.direction == second.direction and first.name.startswith("Northing")
+
+
+def _proj_string(crs: CRS) -> str | None:
+    """None where PROJ strings cannot express it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "You will likely lose", UserWarning)
+        try:
+            text = str(crs.to_proj4())
+        except CRSError:
+            return None
+    return text.replace(" +type=crs", "") if "+proj=" in text else None
 
 
 @lru_cache(maxsize=256)
-def _to_wgs84(epsg: int) -> Transformer:
-    return Transformer.from_crs(CRS.from_epsg(epsg), "OGC:CRS84", always_xy=True)
+def _to_wgs84(crs: CRS) -> Transformer:
+    return Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)

@@ -1,7 +1,7 @@
 """What there is to say of a COG; `info --json` prints it as it is here."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from cogread.geo import Bounds, Georeference, Geotransform
 from cogread.image import Cog, Image, Level
@@ -49,8 +49,12 @@ class GeoFacts:
     """Where it lies."""
 
     epsg: int | None
+    code: str | None
+    """`EPSG:2193`, `ESRI:102003`; None: no CRS, or one without a code."""
     crs: str | None
     """Name of the CRS."""
+    projjson: dict[str, Any] | None
+    """Definition of the CRS; None: there is none, or none that is understood."""
     transform: Geotransform | None
     bounds: Bounds | None
     """left, bottom, right, top in the CRS."""
@@ -131,12 +135,14 @@ def _image(image: Image, nodata: str | None) -> ImageFacts:
 
 
 def _geo(geo: Georeference) -> GeoFacts:
-    if geo.epsg is None:
-        return GeoFacts(None, geo.name, geo.transform, geo.bounds, None)
-    from cogread.crs import crs_name, wgs84_bounds  # noqa: PLC0415 - PROJ takes 0.1 s to load
+    from cogread.crs import crs_of  # noqa: PLC0415 - PROJ takes 0.1 s to load
 
-    degrees = wgs84_bounds(geo.epsg, geo.bounds) if geo.bounds else None
-    return GeoFacts(geo.epsg, crs_name(geo.epsg) or geo.name, geo.transform, geo.bounds, degrees)
+    crs = crs_of(geo)
+    if crs is None:
+        return GeoFacts(None, None, geo.name, None, geo.transform, geo.bounds, None)
+    degrees = crs.wgs84_bounds(geo.bounds) if geo.bounds else None
+    epsg = int(crs.authority[1]) if crs.authority and crs.authority[0] == "EPSG" else None
+    return GeoFacts(epsg, crs.code, crs.name, crs.projjson(), geo.transform, geo.bounds, degrees)
 
 
 def _level(number: int, level: Level, full: Image) -> LevelFacts:

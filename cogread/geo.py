@@ -1,15 +1,15 @@
-"""Georeferencing: GeoKeys and transform tags -> EPSG code, affine transform, bounds in the file's own CRS.
+"""Georeferencing: GeoKeys and transform tags -> keys of the CRS, affine transform, bounds in the file's own CRS.
 
 Sources: GeoTIFF 1.1 (OGC 19-008r4), and GDAL (frmts/gtiff/gtiffdataset_read.cpp) where it departs from it: GDAL's
 transform always speaks of the corner of a pixel, so PixelIsPoint files are moved by half a pixel.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum
 from math import isfinite
 from typing import Final
 
 from cogread.directory import Directory
+from cogread.geokeys import GEOCENTRIC, GEOGRAPHIC, NO_KEYS, PROJECTED, GeoKey, GeoKeys, geo_keys
 from cogread.tags import Tag
 
 Geotransform = tuple[float, float, float, float, float, float]
@@ -19,23 +19,8 @@ Bounds = tuple[float, float, float, float]
 """left, bottom, right, top in x, y order, whatever the axis order of the CRS."""
 
 
-class GeoKey(IntEnum):
-    """Keys that are read."""
-
-    MODEL_TYPE = 1024
-    RASTER_TYPE = 1025
-    CITATION = 1026
-    GEODETIC_CRS = 2048
-    GEODETIC_CITATION = 2049
-    PROJECTED_CRS = 3072
-    PROJECTED_CITATION = 3073
-
-
-PROJECTED: Final = 1
 PIXEL_IS_POINT: Final = 2
-_KEYS: Final = frozenset(GeoKey)
-_EPSG: Final = range(1024, 32767)
-"""GeoTIFF 1.1 §7.3: 32767 is user-defined, what lies outside is private or reserved."""
+_ESRI: Final = "ESRI PE String"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +28,7 @@ class Georeference:
     """Where an image lies."""
 
     epsg: int | None
-    """Code of the CRS; None: no CRS, or one without a code."""
+    """Code of the CRS as the file states it; None: no CRS, or one without a code. `crs.crs_of` knows more."""
     name: str | None
     """What the file calls its CRS."""
     transform: Geotransform | None
@@ -52,6 +37,8 @@ class Georeference:
     """The image's; None as `transform`."""
     is_point: bool = False
     """Whether the file's own coordinates are those of pixel centres (PixelIsPoint); `transform` is of corners."""
+    keys: GeoKeys = NO_KEYS
+    """All that the file says of its CRS."""
 
 
 def georeference(directory: Directory, width: int, height: int) -> Georeference:
@@ -60,51 +47,35 @@ def georeference(directory: Directory, width: int, height: int) -> Georeference:
     Raises:
         FormatError: a field is of a type that it cannot have.
     """
-    keys = _geo_keys(directory)
-    is_point = keys.get(GeoKey.RASTER_TYPE) == PIXEL_IS_POINT
+    keys = geo_keys(directory)
+    is_point = keys.short(GeoKey.RASTER_TYPE) == PIXEL_IS_POINT
     transform = _transform(directory, is_point=is_point)
-    if transform is None:
-        if directory.floats(Tag.MODEL_TIEPOINT):
-            return Georeference(None, None, None, None)  # the keys are those of the ground control points
-        return Georeference(_epsg(keys), _name(keys), None, None)
-    bounds = _bounds(transform, width, height)
-    is_sound = all(isfinite(number) for number in bounds) and _is_invertible(transform)
-    if not is_sound:
-        return Georeference(_epsg(keys), _name(keys), None, None)
-    return Georeference(_epsg(keys), _name(keys), transform, bounds, is_point)
+    if transform is None and directory.floats(Tag.MODEL_TIEPOINT):
+        return Georeference(None, None, None, None)  # the keys are those of the ground control points
+    bounds = _bounds(transform, width, height) if transform else None
+    if transform is None or bounds is None or not _is_sound(transform, bounds):
+        return Georeference(_epsg(keys), _name(keys), None, None, keys=keys)
+    return Georeference(_epsg(keys), _name(keys), transform, bounds, is_point, keys)
 
 
-def _geo_keys(directory: Directory) -> dict[int, int | str]:
-    """The keys with a number in the directory itself, and those with a text (GeoTIFF 1.1 §7.1.2)."""
-    directory_values = directory.integers(Tag.GEO_KEY_DIRECTORY)
-    if len(directory_values) < 4:
-        return {}
-    ascii_params = directory.raw(Tag.GEO_ASCII_PARAMS) or b""
-    number = min(directory_values[3], len(directory_values) // 4 - 1)
-    rows = (directory_values[at : at + 4] for at in range(4, 4 + 4 * number, 4))
-    keys: dict[int, int | str] = {}
-    for key, place, count, value in {row[0]: row for row in rows if row[0] in _KEYS}.values():
-        if place == 0:
-            keys[key] = value
-        elif place == Tag.GEO_ASCII_PARAMS:
-            keys[key] = ascii_params[value : value + count].decode("utf-8", "replace").strip("|\0 \n")
-    return keys
+def _epsg(keys: GeoKeys) -> int | None:
+    """As GDAL: a file that does not say of which kind its CRS is has a projected one, or none."""
+    is_geodetic = keys.short(GeoKey.MODEL_TYPE) in (GEOGRAPHIC, GEOCENTRIC)
+    return keys.epsg(GeoKey.GEODETIC_CRS if is_geodetic else GeoKey.PROJECTED_CRS)
 
 
-def _epsg(keys: dict[int, int | str]) -> int | None:
-    crs_key = GeoKey.PROJECTED_CRS if keys.get(GeoKey.MODEL_TYPE) == PROJECTED else GeoKey.GEODETIC_CRS
-    code = keys.get(crs_key)
-    return code if isinstance(code, int) and code in _EPSG else None
+def _name(keys: GeoKeys) -> str | None:
+    is_projected = keys.short(GeoKey.MODEL_TYPE) == PROJECTED
+    own = GeoKey.PROJECTED_CITATION if is_projected else GeoKey.GEODETIC_CITATION
+    names = (keys.text(key) for key in (GeoKey.CITATION, own))
+    return next((_called(name) for name in names if name), None)
 
 
-def _name(keys: dict[int, int | str]) -> str | None:
-    projected = keys.get(GeoKey.MODEL_TYPE) == PROJECTED
-    own = GeoKey.PROJECTED_CITATION if projected else GeoKey.GEODETIC_CITATION
-    for key in (GeoKey.CITATION, own):
-        name = keys.get(key)
-        if isinstance(name, str) and name:
-            return name
-    return None
+def _called(citation: str) -> str:
+    """The name within what GDAL and ArcGIS put into citations: `GCS Name = X|Datum = Y`, a whole definition."""
+    if citation.startswith(_ESRI):
+        return citation.partition('"')[2].partition('"')[0] or _ESRI
+    return citation.partition("|")[0].removeprefix("GCS Name = ")
 
 
 def _transform(directory: Directory, *, is_point: bool) -> Geotransform | None:
@@ -127,9 +98,9 @@ def _transform(directory: Directory, *, is_point: bool) -> Geotransform | None:
     return result
 
 
-def _is_invertible(transform: Geotransform) -> bool:
+def _is_sound(transform: Geotransform, bounds: Bounds) -> bool:
     _, dx, rx, _, ry, dy = transform
-    return dx * dy - rx * ry != 0
+    return all(isfinite(number) for number in bounds) and dx * dy - rx * ry != 0
 
 
 def _bounds(transform: Geotransform, width: int, height: int) -> Bounds:

@@ -20,7 +20,6 @@ def printable(text: str) -> str:
 
 def _pairs(known: Facts) -> Iterable[str]:
     file, image, geo = known.file, known.image, known.geo
-    code = f"EPSG:{geo.epsg}" if geo.epsg else None
     rows = {
         "file": file.name,
         "size": f"{file.size_bytes:,} bytes, {file.layout}, {file.byte_order}",
@@ -28,7 +27,7 @@ def _pairs(known: Facts) -> Iterable[str]:
         "image": f"{image.width} x {image.height}, {image.bands} x {image.dtype}, {image.interleave} interleaved",
         "stored as": f"{image.compression}, photometric {image.photometric}, predictor {image.predictor}",
         "nodata": image.nodata or "none",
-        "CRS": " ".join(filter(None, (code, geo.crs))) or "none",
+        "CRS": " ".join(filter(None, (geo.code, geo.crs))) or "none",
         **_place(geo),
     }
     return (f"{name:<11} {value}" for name, value in rows.items())

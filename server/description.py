@@ -58,20 +58,16 @@ def describe(layer: Layer, opened: OpenLayer, root: str) -> Json:
 
 
 def _georeference(cog: Cog) -> Json:
-    from cogread.crs import crs_name, wgs84_bounds  # noqa: PLC0415 - PROJ takes 0.1 s to load
+    from cogread.crs import crs_of  # noqa: PLC0415 - PROJ takes 0.1 s to load
 
     geo = cog.geo
-    located = geo.epsg is not None and geo.bounds is not None
-    crs = None
-    if geo.epsg is not None:
-        crs = {"code": f"EPSG:{geo.epsg}", "name": crs_name(geo.epsg) or geo.name}
-    elif geo.name is not None:
-        crs = {"code": None, "name": geo.name}
+    crs = crs_of(geo)
+    named = {"code": None, "name": geo.name, "projjson": None} if geo.name is not None else None
     return {
-        "crs": crs,
+        "crs": {"code": crs.code, "name": crs.name, "projjson": crs.projjson()} if crs else named,
         "geotransform": geo.transform,
         "bounds": geo.bounds,
-        "bounds_wgs84": wgs84_bounds(geo.epsg, geo.bounds) if located and geo.epsg and geo.bounds else None,
+        "bounds_wgs84": crs.wgs84_bounds(geo.bounds) if crs and geo.bounds else None,
     }
 
 

@@ -20,9 +20,11 @@ LAYERS = {
         facts
         reader
         index wrap sources crs gather
+        definition
+        geodetic methods
         image
         geo
-        parse
+        parse geokeys
         directory
         tags byterange
         errors
@@ -46,7 +48,7 @@ LAYERS = {
         errors log
         cache origin_config
         config_file
-        http trace joining_pool
+        http trace joining_pool worker
     """,
 }
 """Each line may import the lines below it. A folder (api, cache, sources, wrap) is one name; within it only cycles are

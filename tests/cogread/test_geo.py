@@ -1,9 +1,7 @@
 import pytest
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
-from rasterio.warp import transform_bounds
 
-from cogread.crs import crs_name, wgs84_bounds
 from cogread.errors import FormatError
 from cogread.geo import Georeference
 from tests.support import handmade as hm
@@ -136,6 +134,9 @@ def test_ground_control_points_are_no_transform_and_their_crs_is_not_the_images(
         ([(1024, 0, 1, 1), (3072, 34736, 1, 0)], None),
         ([(1024, 0, 1, 1), (3072, 60000, 1, 0)], None),
         ([(1024, 0, 1, 2)], None),
+        ([(3072, 0, 1, 32630)], 32630),  # as GDAL, see test_crs.py
+        ([(2048, 0, 1, 4326)], None),
+        ([(1024, 0, 1, 32767), (3072, 0, 1, 32630)], 32630),
         ([], None),
     ],
 )
@@ -157,6 +158,19 @@ def test_the_name_of_the_crs(rows: list[tuple[int, int, int, int]], name: str | 
     assert geo_of({hm.GEO_KEYS: keys(*rows), hm.GEO_ASCII: (hm.ASCII, b"SurveyUTM 30|\0")}).name == name
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (b"GCS Name = Moon|Datum = D_Moon|", "Moon"),
+        (b'ESRI PE String = PROJCS["Sheet 7",GEOGCS["x"]]|', "Sheet 7"),
+        (b"ESRI PE String = |", "ESRI PE String"),
+    ],
+)
+def test_the_name_is_without_what_writers_put_around_it(text: bytes, name: str) -> None:
+    rows = keys((1024, 0, 1, 2), (2049, 34737, len(text), 0))
+    assert geo_of({hm.GEO_KEYS: rows, hm.GEO_ASCII: (hm.ASCII, text + b"\0")}).name == name
+
+
 @pytest.mark.parametrize("values", [[], [1, 1], [1, 1, 0, 65535], [1, 1, 0, 2, 1024, 0, 1]])
 def test_a_key_directory_that_is_cut_off_holds_nothing(values: list[int]) -> None:
     geo = geo_of({**TEN_METRES, hm.GEO_KEYS: (hm.SHORT, values)})
@@ -173,31 +187,3 @@ def test_keys_that_share_a_long_text_do_not_multiply_it() -> None:
 def test_names_the_field_of_another_type() -> None:
     with pytest.raises(FormatError, match="IFD 0 at byte 8: MODEL_PIXEL_SCALE is of type LONG, wanted FLOAT or DOUBLE"):
         geo_of({hm.SCALE: (hm.LONG, [10, 10])})
-
-
-@pytest.mark.parametrize(
-    ("epsg", "bounds"),
-    [
-        (3857, (-440000.0, 4900000.0, -430000.0, 4930000.0)),
-        (2193, (1576000.0, 5000000.0, 1600000.0, 5429000.0)),
-        (4326, (-3.9, 40.0, -3.0, 40.6)),
-        (3035, (2700000.0, 1400000.0, 6500000.0, 5400000.0)),
-        (3460, (1800000.0, 3590000.0, 2400000.0, 4100000.0)),  # Fiji, on both sides of the antimeridian
-    ],
-)
-def test_bounds_in_degrees_are_those_of_gdal(epsg: int, bounds: tuple[float, float, float, float]) -> None:
-    wanted = transform_bounds(f"EPSG:{epsg}", "OGC:CRS84", *bounds, densify_pts=21)
-    assert wgs84_bounds(epsg, bounds) == pytest.approx(wanted, abs=1e-7)
-
-
-@pytest.mark.parametrize(
-    ("epsg", "bounds"),
-    [(32599, (0.0, 0.0, 1.0, 1.0)), (32630, (1e300, 1e300, 1e301, 1e301)), (3857, (NAN, NAN, NAN, NAN))],
-)
-def test_bounds_without_a_place_on_earth_are_none(epsg: int, bounds: tuple[float, float, float, float]) -> None:
-    assert wgs84_bounds(epsg, bounds) is None
-
-
-def test_names_the_codes_that_proj_knows() -> None:
-    assert crs_name(2193) == "NZGD2000 / New Zealand Transverse Mercator 2000"
-    assert crs_name(32599) is None
