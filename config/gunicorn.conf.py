@@ -28,7 +28,7 @@ loglevel = _deployment.log_level
 
 # Threads wait for origins (20 to 100 ms a read), processes share out the cores. Two processes fill a small machine and
 # go on serving while one restarts; their threads keep both busy at 50 ms an origin read, and more gain little.
-worker_class = "gthread"
+worker_class = "server.worker.Worker"  # gthread
 workers = _deployment.workers
 threads = _deployment.threads
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
@@ -10,7 +11,7 @@ import requests
 
 from tests.support.app import ROOT, layer
 from tests.support.gunicorn import Gunicorn
-from tests.support.load import CLIENTS, Load
+from tests.support.load import CLIENTS, LOST, REFUSED, Load
 from tests.support.origin import Connection, Origin, Reply, send
 from tests.support.tiffs import gdal_tiff
 from tests.support.wait import wait_until
@@ -49,6 +50,19 @@ def test_a_reload_under_load_loses_nothing() -> None:
         load.more(50)
         load.stop()
         assert {answer.status for answer in load.answers} == {200}
+
+
+def test_a_stop_under_load_answers_all_who_are_connected() -> None:
+    with Gunicorn({"WEB_CONCURRENCY": "2"}, CONFIG) as server, Load([server.url + TILE]) as load:
+        two_workers(server)
+        load.more(50)
+        assert server.stop() == 0
+        load.stop()
+    statuses = Counter(answer.status for answer in load.answers)
+    assert statuses.keys() <= {200, REFUSED, LOST}
+    assert statuses[REFUSED] >= CLIENTS - CLIENTS // 4
+    # some may come between the last look at who waits and the end of listening, which the kernel cannot do at once
+    assert statuses[LOST] <= CLIENTS // 4
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

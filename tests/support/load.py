@@ -10,12 +10,16 @@ from types import TracebackType
 from typing import Self
 
 import requests
+from urllib3.exceptions import NewConnectionError
 
 from tests.support.wait import wait_until
 
 CLIENTS = 8
 PAUSE_S = 0.01
 """Between two requests of a client, to leave the server time to answer others."""
+
+LOST, REFUSED = 0, -1
+"""The connection was broken off, or there was none: nobody listens, and the client gives up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +30,7 @@ class Answer:
     sent_at: float
     """Of `time.time()`."""
     status: int
-    """0: none, the connection was lost."""
+    """Or LOST or REFUSED."""
     body: bytes = field(repr=False)
     etag: str | None = None
 
@@ -58,8 +62,11 @@ class Load:
             sent_at = time.time()
             try:
                 reply = requests.get(url, timeout=30)
-            except requests.ConnectionError:
-                self.answers.append(Answer(url, sent_at, 0, b""))
+            except requests.ConnectionError as error:
+                is_refused = isinstance(getattr(error.args[0], "reason", None), NewConnectionError)
+                self.answers.append(Answer(url, sent_at, REFUSED if is_refused else LOST, b""))
+                if is_refused:
+                    return
             else:
                 etag = reply.headers.get("ETag")
                 self.answers.append(Answer(url, sent_at, reply.status_code, reply.content, etag))
