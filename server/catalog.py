@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import wait
 from functools import partial
 from hashlib import blake2b
@@ -137,20 +137,23 @@ class Catalog:
             raise UnknownLayer(f"no layer {name[:100]!r}")
         return layer
 
-    def open_all(self, patience_s: float, budget_s: float) -> dict[str, OpenLayer | CogError | None]:
-        """Open every layer, a few at a time for all lists that are asked for at the same moment.
+    def open_all(
+        self, patience_s: float, budget_s: float, layers: Iterable[Layer] | None = None
+    ) -> dict[str, OpenLayer | CogError | None]:
+        """Open layers, a few at a time for all lists that are asked for at the same moment.
 
         Args:
             patience_s: seconds after which what was not begun is left, and what was is waited for no longer.
             budget_s: longest time that opening one may take; with less, a slow origin would be taken for a dead one.
+            layers: which ones; None: all.
 
         Returns:
             By name: the open layer, why it could not be opened, or, where the time was not enough, the version that
             was open before, if any.
         """
         futures = {
-            name: self._openers.submit(name, partial(_try_open, layer, budget_s))
-            for name, layer in self._layers.items()
+            layer.config.name: self._openers.submit(layer.config.name, partial(_try_open, layer, budget_s))
+            for layer in (self if layers is None else layers)
         }
         done, rest = wait(futures.values(), timeout=patience_s)
         for future in rest:

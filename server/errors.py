@@ -45,6 +45,18 @@ class UnknownUrl(ServerError):
     """Nothing is served at this path."""
 
 
+class NotAcceptable(ServerError):
+    """There is no representation that the client accepts."""
+
+
+class NotAcceptable(ServerError):
+    """There is no representation of a kind that the client takes."""
+
+
+class NotSupported(ServerError):
+    """An operation that a standard has, and the server has not."""
+
+
 STATUS: Final[dict[type[Exception], int]] = {
     BadRequest: 400,
     UnknownLayer: 404,
@@ -52,7 +64,10 @@ STATUS: Final[dict[type[Exception], int]] = {
     UnknownUrl: 404,
     TileOutOfRange: 404,
     FormatNotOffered: 404,
+    NotAcceptable: 406,
     SourceNotFound: 404,
+    NotAcceptable: 406,
+    NotSupported: 501,
     SourceBusy: 503,
     SourceChanged: 503,
     SourceTimeout: 504,
@@ -74,6 +89,7 @@ _TITLES: Final = {
     413: "Content Too Large",
     414: "URI Too Long",
     500: "Internal Server Error",
+    501: "Not Implemented",
     502: "Bad Gateway",
     503: "Service Unavailable",
     504: "Gateway Timeout",

@@ -33,6 +33,11 @@ class Context:
         """What URLs begin with that must be whole; see `Roots.absolute`."""
         return self.settings.roots.absolute(request.environ)
 
+    @property
+    def absolute_policy(self) -> str:
+        """Cache-Control of documents with `absolute_root` in them: what a client says of a host is for that client."""
+        return "no-cache" if self.settings.roots.is_fixed else "private, no-cache"
+
 
 def attach(app: Flask, context: Context) -> None:
     """Give the context to the app's views."""
