@@ -46,10 +46,6 @@ class UnknownUrl(ServerError):
 
 
 class NotAcceptable(ServerError):
-    """There is no representation that the client accepts."""
-
-
-class NotAcceptable(ServerError):
     """There is no representation of a kind that the client takes."""
 
 
@@ -64,7 +60,6 @@ STATUS: Final[dict[type[Exception], int]] = {
     UnknownUrl: 404,
     TileOutOfRange: 404,
     FormatNotOffered: 404,
-    NotAcceptable: 406,
     SourceNotFound: 404,
     NotAcceptable: 406,
     NotSupported: 501,
