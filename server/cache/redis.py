@@ -48,15 +48,14 @@ class RedisCache:
         Args:
             url: see `server.cache.redis_url`.
             tls_verify: False accepts any certificate of a server.
-            timeout_s: for a connection, for each reply, and for the wait until another thread is done with its
-                connection.
+            timeout_s: for a call, whatever it has to wait for, unless the URL says `socket_timeout`.
             breaker_pause_s: how long a server is left alone after a failure.
 
         Raises:
             ValueError: the URL cannot be read; the message does not hold it.
         """
         self._url = read_url(url, tls_verify, timeout_s)
-        self._patience = Patience(timeout_s, breaker_pause_s)
+        self._patience = Patience(self._url.options["socket_timeout"], breaker_pause_s)
         self._made: dict[int, Servers] = {}
 
     def __repr__(self) -> str:

@@ -29,15 +29,15 @@ class ClusterServers:
 
     def ask(self, use: Use, commands: Mapping[str, Command], read: Callable[[object], T]) -> dict[str, T]:
         """See `Servers.ask`. What has moved is asked for where it is now, once."""
-        give_up_at = time.monotonic() + self._patience.timeout_s
-        replies = self._ask_once(use, commands, read, give_up_at)
+        until_s = self._patience.end_s()
+        replies = self._ask_once(use, commands, read, until_s)
         moved = {key: reply for key, reply in replies.items() if isinstance(reply, MovedError)}
         if any(isinstance(reply, ClusterDownError) for reply in replies.values()):
             self._slots.search()
         if moved:
             for redirection in moved.values():
                 self._slots.follow(redirection)
-            replies |= self._ask_once(use, {key: commands[key] for key in moved}, read, give_up_at)
+            replies |= self._ask_once(use, {key: commands[key] for key in moved}, read, until_s)
         return {key: reply for key, reply in replies.items() if not isinstance(reply, ResponseError)}
 
     def close(self) -> None:
@@ -45,13 +45,13 @@ class ClusterServers:
         self._slots.close()
 
     def _ask_once(
-        self, use: Use, commands: Mapping[str, Command], read: Callable[[object], T], give_up_at: float
+        self, use: Use, commands: Mapping[str, Command], read: Callable[[object], T], until_s: float
     ) -> dict[str, T | ResponseError]:
         replies: dict[str, T | ResponseError] = {}
         for node, keys in sorted(self._by_node(commands).items(), key=lambda part: part[0].is_in_trouble):
-            if time.monotonic() > give_up_at:  # a node before this one hangs, as the next call will know
+            if time.monotonic() > until_s - self._patience.fair_s:  # one before hangs, as the next call will know
                 break
-            answers = node.ask(use, [commands[key] for key in keys], read)
+            answers = node.ask(use, [commands[key] for key in keys], read, until_s)
             if answers is None:
                 self._slots.search()  # for whoever took the slots over
             replies.update(zip(keys, answers or (), strict=False))

@@ -1,6 +1,7 @@
 """One Redis server as the cache sees it, and what a set of servers has to offer."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import BoundedSemaphore
@@ -10,6 +11,7 @@ import redis
 from redis.exceptions import ResponseError
 
 from server.cache.breaker import Breaker, Trouble, Use
+from server.cache.redis_deadline import ending_at, hurried
 from server.cache.redis_url import CONNECTIONS, RedisUrl
 
 log = logging.getLogger("server.cache.redis")
@@ -24,10 +26,19 @@ class Patience:
     """How long trouble may take."""
 
     timeout_s: float
-    """For a connection, for each reply, and for the wait until another thread is done with its connection."""
+    """For a call, whatever it has to wait for."""
 
     pause_s: float
     """How long a server is left alone after a failure."""
+
+    @property
+    def fair_s(self) -> float:
+        """With less time than this a server is not asked: that it does not answer would say nothing about it."""
+        return self.timeout_s / 2
+
+    def end_s(self) -> float:
+        """When a call that begins now is to end, by `time.monotonic()`."""
+        return time.monotonic() + self.timeout_s
 
 
 class Closable(Protocol):
@@ -85,15 +96,20 @@ class Node:
         return self._breaker.is_tripped
 
     def ask(
-        self, use: Use, commands: Sequence[Command], read: Callable[[object], T]
+        self, use: Use, commands: Sequence[Command], read: Callable[[object], T], until_s: float
     ) -> Sequence[T | ResponseError] | None:
-        """See `Servers.ask`; the answers, or harmless errors, in the order of the commands. None: there was trouble."""
+        """See `Servers.ask`.
+
+        Returns:
+            The answers, or harmless errors, in the order of the commands. None: there was trouble, or no time.
+        """
         if not commands:
             return []
-        if not self._calls.acquire(timeout=self._patience.timeout_s):
+        if not self._calls.acquire(timeout=max(0.0, until_s - self._patience.fair_s - time.monotonic())):
             return None
         try:
-            return self._guarded(use, commands, read)
+            with ending_at(until_s):
+                return self._guarded(use, commands, read)
         finally:
             self._calls.release()
 
@@ -133,11 +149,12 @@ class OneServer:
             others: what is to be closed beside the client.
         """
         self._closables = (client, *others)
+        self._patience = patience
         self._node = Node("redis", lambda: client, patience)
 
     def ask(self, use: Use, commands: Mapping[str, Command], read: Callable[[object], T]) -> dict[str, T]:
         """See `Servers.ask`."""
-        answers = self._node.ask(use, list(commands.values()), read) or ()
+        answers = self._node.ask(use, list(commands.values()), read, self._patience.end_s()) or ()
         return {
             key: answer for key, answer in zip(commands, answers, strict=False) if not isinstance(answer, Exception)
         }
@@ -150,7 +167,7 @@ class OneServer:
 
 def one_server(url: RedisUrl, patience: Patience) -> OneServer:
     """The server that the URL itself names."""
-    return OneServer(redis.Redis(**url.options), patience)
+    return OneServer(hurried(redis.Redis(**url.options)), patience)
 
 
 def _send(client: Any, commands: Sequence[Command]) -> list[object]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from redis.sentinel import Sentinel
 
+from server.cache.redis_deadline import hurried
 from server.cache.redis_node import OneServer, Patience
 from server.cache.redis_url import RedisUrl
 
@@ -14,5 +15,7 @@ from server.cache.redis_url import RedisUrl
 def sentinel_server(url: RedisUrl, patience: Patience) -> OneServer:
     """The master of the service."""
     sentinels: Any = Sentinel(url.hosts, sentinel_kwargs=url.sentinel_options)  # type: ignore[no-untyped-call]
-    master = sentinels.master_for(url.service, **url.options)
+    for sentinel in sentinels.sentinels:
+        hurried(sentinel)
+    master = hurried(sentinels.master_for(url.service, **url.options))
     return OneServer(master, patience, sentinels)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 from threading import Lock, Thread
+from typing import Any
 
 import redis
 from redis.cluster import ClusterNode, NodesManager
@@ -15,8 +16,18 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import MovedError, SlotNotCoveredError
 
 from server.cache.breaker import Breaker, Trouble, Use
+from server.cache.redis_deadline import hurried
 from server.cache.redis_node import Patience, log
 from server.cache.redis_url import RedisUrl
+
+
+class _Nodes(NodesManager):
+    """Whose clients keep to the time of a call."""
+
+    def create_redis_node(self, *args: Any, **kwargs: Any) -> redis.Redis:
+        """See `NodesManager`."""
+        made: redis.Redis = super().create_redis_node(*args, **kwargs)  # type: ignore[no-untyped-call]
+        return hurried(made)
 
 
 class SlotMap:
@@ -112,4 +123,4 @@ class SlotMap:
     def _from_the_url(self) -> NodesManager:
         options = {name: value for name, value in self._url.options.items() if name != "retry"}  # NodesManager's own
         seeds = [ClusterNode(host, port) for host, port in self._url.hosts]  # type: ignore[no-untyped-call]
-        return NodesManager(seeds, require_full_coverage=False, **options)
+        return _Nodes(seeds, require_full_coverage=False, **options)
