@@ -62,7 +62,7 @@ class Load:
             sent_at = time.time()
             try:
                 reply = requests.get(url, timeout=30)
-            except requests.ConnectionError as error:
+            except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
                 is_refused = isinstance(getattr(error.args[0], "reason", None), NewConnectionError)
                 self.answers.append(Answer(url, sent_at, REFUSED if is_refused else LOST, b""))
                 if is_refused:
