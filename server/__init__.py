@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     catalog = Catalog({name: layer(config) for name, config in settings.layers.items()})
     log = RequestLog(settings.log_level)
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)  # `api.static` has them
     app.url_map.merge_slashes = False
     tiles = Tiles(catalog)
     attach(app, Context(settings, catalog, tiles, cache, log))

@@ -34,7 +34,7 @@ LAYERS = {
         wsgi config.gunicorn
         server
         api hot greeting
-        tiles description
+        tiles description preview lines
         catalog
         open_layers
         open_layer options

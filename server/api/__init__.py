@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-from server.api import health, layers, tiles
+from server.api import health, layers, static, tiles
 
-BLUEPRINTS: tuple[Blueprint, ...] = (layers.blueprint, tiles.blueprint, health.blueprint)
+BLUEPRINTS: tuple[Blueprint, ...] = (layers.blueprint, static.blueprint, tiles.blueprint, health.blueprint)
 """What the app serves, in the order in which it is registered."""

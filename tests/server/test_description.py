@@ -127,7 +127,7 @@ def test_a_list_does_not_wait_for_a_slow_origin_nor_take_it_for_a_dead_one(
         origin.put("/a.tif", gdal_tiff("jpeg-grey"))
         origin.fail("/a.tif", hold)
         app = client(tmp_path, layer("a", f"{origin.url}/a.tif"))
-        assert "not opened yet" in app.get(path).text
+        assert "not opened yet" in app.get(path, headers={"Accept": "text/html"}).text.lower()
         assert asked.wait(20)
         may_answer.set()
         assert app.get("/layers/a/tiles/native/0/0/0.jpg").status_code == 200
@@ -154,19 +154,19 @@ def test_each_format_is_offered_or_the_reason_is_told(kind: str, formats: list[s
     assert links == formats
 
 
-@pytest.mark.parametrize("path", ["/", "/layers", "/layers/a"])
-def test_documents_are_revalidated(path: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("path", "accept"), [("/", "text/html"), ("/layers", "*/*"), ("/layers/a", "*/*")])
+def test_documents_are_revalidated(path: str, accept: str, tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-grey"))
     app = client(tmp_path, layer("a", "a.tif"))
-    full = app.get(path)
+    full = app.get(path, headers={"Accept": accept})
     etag = full.headers["ETag"]
     assert (full.status_code, full.headers["Cache-Control"]) == (200, "no-cache")
     assert etag.startswith('"')
     for method in ("GET", "HEAD"):
-        known = app.open(path, method=method, headers={"If-None-Match": f'"x", W/{etag}'})
+        known = app.open(path, method=method, headers={"Accept": accept, "If-None-Match": f'"x", W/{etag}'})
         assert (known.status_code, known.data, known.headers["ETag"]) == (304, b"", etag)
         assert "Content-Type" not in known.headers
-    head = app.head(path)
+    head = app.head(path, headers={"Accept": accept})
     assert (head.status_code, head.data, head.content_length) == (200, b"", len(full.data))
     (tmp_path / "a.tif").write_bytes(gdal_tiff("webp-lossy"))
     assert app.get(path, headers={"If-None-Match": etag}).status_code == 200

@@ -1,0 +1,85 @@
+"""The pages for people, for clients that would rather have HTML than JSON: all layers, and one layer with its map.
+
+They bring their scripts and styles along and allow no others: no inline script or style, nothing from elsewhere.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from flask import Response, render_template, request
+
+from cogread.errors import CogError
+from server.api.context import context, document
+from server.api.static import static_files
+from server.catalog import Layer
+from server.lines import lines_of
+from server.open_layer import OpenLayer
+from server.preview import PICTURES, Preview, preview_of
+
+Json = dict[str, Any]
+
+_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Vary": "Accept",
+}
+
+
+class Card(NamedTuple):
+    """A layer on the page of all."""
+
+    about: Json
+    """Its row of `/layers`."""
+    base: str
+    """What the URLs of its preview's tiles begin with."""
+    preview: Preview | None
+
+
+def wants_page() -> bool:
+    """Whether the client would rather have HTML than JSON, as browsers say they would."""
+    accepted = request.accept_mimetypes
+    return accepted["text/html"] > accepted["application/json"]
+
+
+def card(layer: Layer, opened: OpenLayer | CogError | None, about: Json) -> Card:
+    """A layer on the page of all; `about` is its row."""
+    if not isinstance(opened, OpenLayer):
+        return Card(about, "", None)
+    return Card(about, context().root + layer.path_of(opened), preview_of(opened))
+
+
+def layers_page(cards: Iterable[Card]) -> Response:
+    """All layers."""
+    return _page("layers.html", "no-cache", cards=list(cards))
+
+
+def layer_page(about: Json) -> Response:
+    """One layer, by its JSON. It holds URLs to be copied, which are whole: the host in them is the client's word."""
+    ctx = context()
+    lines = lines_of(about, ctx.absolute_root)
+    is_shown = any(set(level["formats"]) & set(PICTURES) for level in about["levels"])
+    return _page("layer.html", ctx.absolute_policy, about=about, lines=lines, is_shown=is_shown)
+
+
+def _page(template: str, cache_control: str, **values: Any) -> Response:
+    ctx = context()
+    text = render_template(
+        template,
+        site=ctx.settings.server.title,
+        root=ctx.root,
+        static=f"{ctx.root}/static/{static_files().digest}",
+        **values,
+    )
+    made = document(text.encode(), "text/html; charset=utf-8", cache_control)
+    made.headers.update(_HEADERS)
+    made.headers["Content-Security-Policy"] = _policy(ctx.root)
+    return made
+
+
+def _policy(root: str) -> str:
+    """What a page may load: what this server sends, from its `public_url` too, and nothing else."""
+    url = urlsplit(root)
+    own = f"'self' {url.scheme}://{url.netloc}" if url.netloc else "'self'"
+    loads = "; ".join(f"{kind}-src {own}" for kind in ("script", "style", "img", "connect"))
+    return f"default-src 'none'; {loads}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

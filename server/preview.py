@@ -1,0 +1,75 @@
+"""A small picture of a layer, put together from stored tiles by the browser: nothing is decoded or resampled here."""
+
+from typing import Final, NamedTuple
+
+from server.grid import NATIVE
+from server.open_layer import IMAGE, OpenLayer
+
+PICTURES: Final = ("jpg", "webp", "png")
+"""Formats that browsers show, those that cost the server least first."""
+
+MOST_TILES: Final = 4
+"""Of a level with more than so many tiles, the one in the middle stands for all."""
+MOST_STRETCHED: Final = 8.0
+"""How far from square the pixels of a preview may be."""
+
+
+class Tile(NamedTuple):
+    """A tile and where it is drawn."""
+
+    path: str
+    """Below the layer's."""
+    x: float
+    """Of the upper left corner, in pixels of the level, counted from the preview's."""
+    y: float
+    width: float
+    height: float
+
+
+class Preview(NamedTuple):
+    """What of its tiles is seen: the rest is the padding of those at the edges."""
+
+    width: float
+    height: float
+    tiles: tuple[Tile, ...]
+
+
+def preview_of(opened: OpenLayer) -> Preview | None:
+    """A preview of a layer's coarsest level that browsers can show; None if there is no such level."""
+    for number in reversed(range(len(opened.cog.levels))):
+        offered = opened.offered(IMAGE, number)
+        extension = next((extension for extension in PICTURES if extension in offered), None)
+        if extension is not None:
+            return _of_level(opened, number, extension)
+    return None
+
+
+def _of_level(opened: OpenLayer, number: int, extension: str) -> Preview:
+    image = opened.cog.levels[number].image
+    cols, rows = range(image.tiles_across), range(image.tiles_down)
+    if len(cols) * len(rows) > MOST_TILES:
+        cols, rows = cols[len(cols) // 2 :][:1], rows[len(rows) // 2 :][:1]
+    down = _stretch(opened)
+    left, top = cols[0] * image.tile_width, rows[0] * image.tile_height
+    right = min(image.width, (cols[-1] + 1) * image.tile_width)
+    bottom = min(image.height, (rows[-1] + 1) * image.tile_height)
+    tiles = tuple(
+        Tile(
+            f"{IMAGE}/{NATIVE}/{len(opened.cog.levels) - 1 - number}/{col}/{row}.{extension}",
+            col * image.tile_width - left,
+            (row * image.tile_height - top) * down,
+            image.tile_width,
+            image.tile_height * down,
+        )
+        for row in rows
+        for col in cols
+    )
+    return Preview(right - left, (bottom - top) * down, tiles)
+
+
+def _stretch(opened: OpenLayer) -> float:
+    """Height of a pixel over its width."""
+    transform = opened.cog.geo.transform
+    if transform is None or not transform[1] or not transform[5]:
+        return 1.0
+    return min(MOST_STRETCHED, max(1 / MOST_STRETCHED, abs(transform[5] / transform[1])))

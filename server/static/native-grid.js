@@ -1,0 +1,71 @@
+// A layer's JSON -> the grid that its map is drawn in. Knows nothing of OpenLayers.
+//
+// The grid is the file's own: the coordinates of its CRS, whatever that is, without any transform. Where these cannot be
+// the axes of a map (no transform, a rotated one, one that counts upwards) one pixel of the full resolution is one unit,
+// x to the right and y up from the upper left.
+
+const PICTURES = ["jpg", "webp", "png"]
+const UNITS = ["m", "ft", "us-ft", "degrees"]
+const PIXELS = [0, 1, 0, 0, 0, -1]
+
+/** The formats of a level that a browser shows, the ones that cost the server least first. */
+const picturesOf = (level) => PICTURES.filter((format) => level.formats.includes(format))
+
+const isUpright = (transform) =>
+  transform && transform[1] > 0 && transform[2] === 0 && transform[4] === 0 && transform[5] < 0
+
+/**
+ * @param {object} layer the body of /layers/{layer}
+ * @return {object} extent: left, bottom, right, top; units: OpenLayers' name or null; levels: coarse to fine, only those
+ *   that a browser can show; toNative: coordinates of the map -> of the CRS; crs: the name of those, or null
+ */
+export function gridOf(layer) {
+  const transform = layer.geotransform
+  const isPlaced = isUpright(transform)
+  const [left, dx, , top, , dy] = isPlaced ? transform : PIXELS
+  const units = isPlaced && UNITS.includes(layer.units) ? layer.units : null
+  return {
+    extent: [left, top + dy * layer.height, left + dx * layer.width, top],
+    units,
+    levels: levelsOf(layer, isPlaced),
+    crs: transform ? (layer.crs?.code ?? layer.crs?.name ?? "unknown CRS") : null,
+    digits: digitsFor(transform ? Math.max(Math.abs(transform[1]), Math.abs(transform[2])) : 1),
+    toNative: isPlaced ? (coordinate) => coordinate : ([x, y]) => applied(transform ?? PIXELS.map(Math.abs), x, -y),
+  }
+}
+
+const applied = ([x0, xCol, xRow, y0, yCol, yRow], col, row) => [
+  x0 + xCol * col + xRow * row,
+  y0 + yCol * col + yRow * row,
+]
+
+/** Decimals that tell one tenth of a pixel. */
+const digitsFor = (pixel) => Math.min(12, Math.max(0, Math.ceil(1 - Math.log10(pixel))))
+
+function levelsOf(layer, isPlaced) {
+  const levels = layer.levels.map((level) => levelOf(layer, level, isPlaced)).filter((level) => level.formats.length)
+  return levels.filter((level, at) => at === 0 || level.resolution < levels[at - 1].resolution)
+}
+
+/** A map has square pixels: where the file's are not, or a level's sizes were rounded, a tile is drawn higher or lower. */
+function levelOf(layer, level, isPlaced) {
+  const sizes = [layer.width / level.width, layer.height / level.height]
+  const [across, down] = (isPlaced && level.pixel_size) || sizes
+  return {
+    z: level.z,
+    number: level.level,
+    width: level.width,
+    height: level.height,
+    resolution: across,
+    tileSize: [level.tile_width, (level.tile_height * down) / across],
+    tiles: [level.tiles_across, level.tiles_down],
+    formats: picturesOf(level),
+    templates: templatesOf(layer),
+  }
+}
+
+/** URL templates of tiles by format. */
+function templatesOf(layer) {
+  const links = layer.links.filter(({ rel, templated }) => rel === "tiles" && templated)
+  return Object.fromEntries(links.map(({ href }) => [href.slice(href.lastIndexOf(".") + 1), href]))
+}

@@ -1,0 +1,80 @@
+// The tiles of some levels of a layer, as OpenLayers asks for them, and what came of each.
+import { ImageTile, TileGrid } from "./openlayers/ol.js"
+
+const NOTHING = document.createElement("canvas") // what a sparse tile shows
+NOTHING.width = NOTHING.height = 1
+
+/** Between two levels, the one whose pixels are nearer in size to the screen's. */
+const nearest = (resolution, coarse, fine) => resolution / window.devicePixelRatio - Math.sqrt(coarse * fine)
+
+export class StoredTiles extends ImageTile {
+  /**
+   * @param {object} grid of native-grid.js
+   * @param {object[]} levels those to show, coarse to fine
+   * @param {string} wanted the format, where a level has it
+   * @param {object} options projection; transition: ms; resolution: gives the view's; changed: is called after each reply
+   */
+  constructor(grid, levels, wanted, { projection, transition, resolution, changed }) {
+    const replies = new Map()
+    super({
+      projection,
+      transition,
+      wrapX: false,
+      zDirection: nearest,
+      loader: (z, x, y, { signal }) => load(this.url(z, x, y), signal, replies, changed),
+      tileGrid: new TileGrid({
+        origins: levels.map(() => [grid.extent[0], grid.extent[3]]), // of each: one for all is taken for a quadtree
+        resolutions: levels.map((level) => level.resolution),
+        tileSizes: levels.map((level) => level.tileSize),
+        sizes: levels.map((level) => level.tiles),
+      }),
+    })
+    Object.assign(this, { levels, wanted, replies, resolution })
+  }
+
+  /** Stored pixels are shown as they are once the screen's are smaller. */
+  getInterpolate() {
+    return this.resolution() >= this.levels.at(-1).resolution
+  }
+
+  format(z) {
+    const { formats } = this.levels[z]
+    return formats.includes(this.wanted) ? this.wanted : formats[0]
+  }
+
+  url(z, x, y) {
+    const format = this.format(z)
+    const { templates, z: urlZ } = this.levels[z]
+    return templates[format].replace("{z}", urlZ).replace("{x}", x).replace("{y}", y)
+  }
+
+  /** Which level a view of this resolution shows, as an index of `levels`. */
+  shown(resolution) {
+    return this.getTileGrid().getZForResolution(resolution, this.zDirection)
+  }
+
+  /** The tile at a coordinate that a view of this resolution shows; null outside. `reply` is null before it is there. */
+  tileAt(coordinate, resolution) {
+    const [z, col, row] = this.getTileGrid().getTileCoordForCoordAndZ(coordinate, this.shown(resolution))
+    const level = this.levels[z]
+    if (col < 0 || row < 0 || col >= level.tiles[0] || row >= level.tiles[1]) return null
+    const url = this.url(z, col, row)
+    return { level, col, row, url, format: this.format(z), reply: this.replies.get(url) ?? null }
+  }
+}
+
+async function load(url, signal, replies, changed) {
+  try {
+    const reply = await fetch(url, { signal })
+    const blob = await reply.blob()
+    replies.set(url, { status: reply.status, bytes: blob.size })
+    if (reply.status === 204 || reply.status === 404) return NOTHING
+    if (!reply.ok) throw new Error(`${url}: status ${reply.status}`)
+    return await createImageBitmap(blob)
+  } catch (error) {
+    if (!replies.has(url) && !signal.aborted) replies.set(url, { status: 0, bytes: 0 })
+    throw error
+  } finally {
+    changed()
+  }
+}

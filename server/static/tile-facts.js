@@ -1,0 +1,36 @@
+// What is said of the tile under the pointer, or in the middle of the map where there is no pointer.
+
+const number = new Intl.NumberFormat("en")
+
+/** The texts of a tile's fields, by their names in the page. */
+export function factsOf(tile) {
+  if (!tile) return { level: "–", place: "–", zxy: "–", bytes: "–", format: "–" }
+  const { level, col, row, reply, format } = tile
+  return {
+    level: `${level.number} (${number.format(level.width)} × ${number.format(level.height)} pixels)`,
+    place: `${col}, ${row}`,
+    zxy: `${level.z}/${col}/${row}`,
+    bytes: bytesOf(reply),
+    format,
+  }
+}
+
+function bytesOf(reply) {
+  if (!reply) return "…"
+  if (reply.status === 200) return number.format(reply.bytes)
+  if (reply.status === 204 || reply.status === 404) return "none, the tile is not stored"
+  return reply.status ? `none, the server answered ${reply.status}` : "none, the server did not answer"
+}
+
+/** Coordinates of the map as those of the CRS, to a tenth of a pixel. */
+export function coordinatesOf(grid, coordinate) {
+  const [x, y] = grid.toNative(coordinate).map((value) => value.toFixed(grid.digits))
+  return grid.crs === null ? `column ${x}, row ${y}` : `${x}, ${y} (${grid.crs})`
+}
+
+/** The same in one sentence, for those who hear it. */
+export function sentenceOf(tile, coordinates) {
+  if (!tile) return `Outside the image, at ${coordinates}`
+  const { level, place, bytes } = factsOf(tile)
+  return `At ${coordinates}: level ${level}, tile column and row ${place}, bytes ${bytes}`
+}

@@ -1,0 +1,203 @@
+"""The pages for people, without a browser: who gets them, what is on them, and what they may load."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Final
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.support.app import client, layer
+from tests.support.tiffs import KINDS, gdal_tiff
+
+BROWSER: Final = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"}
+INJECTION: Final = """<script>alert("1")</script>&amp;'><img src=x onerror=y>{{ 7*7 }}"""
+SHOWN: Final = ("jpeg-ycbcr", "webp-lossy", "deflate")
+
+
+class Page(HTMLParser):
+    """The links, pictures, scripts, texts and tags of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.pictures: list[str] = []
+        self.loaded: list[str] = []
+        """Scripts, styles and icons."""
+        self.tags: set[str] = set()
+        self.lines: dict[str, str] = {}
+        """The lines to copy, by id."""
+        self.text = ""
+        self._line = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        values = {name: value or "" for name, value in attrs}
+        assert not [name for name in values if name.startswith("on") or name == "style"]
+        self._line = values.get("id", "") if tag == "code" else ""
+        if tag == "a" and "href" in values:
+            self.links.append(values["href"])
+        if tag == "img":
+            assert "alt" in values
+            self.pictures.append(values["src"])
+        if tag == "script":
+            assert values["src"], "an inline script"
+            self.loaded.append(values["src"])
+        if tag == "link":
+            self.loaded.append(values["href"])
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self._line:
+            self.lines[self._line] = data
+            self._line = ""
+
+
+def page_of(app: FlaskClient, path: str) -> Page:
+    return Page(reply_of(app, path).text)
+
+
+def reply_of(app: FlaskClient, path: str, **headers: str) -> TestResponse:
+    reply = app.get(path, headers=BROWSER | headers)
+    assert (reply.status_code, reply.content_type) == (200, "text/html; charset=utf-8")
+    return reply
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for kind in (*SHOWN, "zstd-float", "lerc"):
+        (tmp_path / f"{kind}.tif").write_bytes(gdal_tiff(kind))
+    return tmp_path
+
+
+@pytest.fixture
+def app(folder: Path) -> FlaskClient:
+    more = "title = 'About {0}'\nattribution = 'by {0}'"
+    config = "".join(layer(kind, f"{kind}.tif", more.format(kind)) for kind in (*SHOWN, "zstd-float", "lerc"))
+    return client(folder, "[server]\ntitle = 'My tiles'\n" + config)
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_page"),
+    [
+        (BROWSER["Accept"], True),
+        ("text/html", True),
+        ("text/html;q=0.9, application/json;q=0.8", True),
+        ("application/json, text/html;q=0.9", False),
+        ("application/json, */*", False),
+        ("*/*", False),
+        ("", False),
+        ("image/png", False),
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/layers/jpeg-ycbcr"])
+def test_browsers_get_a_page_and_all_others_json(path: str, accept: str, is_page: bool, app: FlaskClient) -> None:
+    reply = app.get(path, headers={"Accept": accept})
+    assert (reply.status_code, reply.mimetype) == (200, "text/html" if is_page else "application/json")
+    assert "Accept" in reply.headers["Vary"]
+
+
+def test_the_page_of_all_layers_names_and_shows_each(app: FlaskClient) -> None:
+    page = page_of(app, "/")
+    assert "My tiles" in page.text
+    for kind in (*SHOWN, "zstd-float", "lerc"):
+        assert f"About {kind}" in page.text
+        assert f"by {kind}" in page.text
+        assert f"/layers/{kind}" in page.links
+        assert f"{KINDS[kind].width:,} × {KINDS[kind].height:,} pixels" in page.text
+    kinds = [app.get(url).content_type for url in page.pictures]
+    assert kinds == ["image/jpeg", "image/webp", "image/png"]
+    assert page.text.count("no form that a browser shows") == 2
+
+
+@pytest.mark.parametrize("path", ["/", "/layers/jpeg-ycbcr", "/layers/lerc"])
+def test_all_that_a_page_links_to_and_loads_is_there(path: str, app: FlaskClient) -> None:
+    page = page_of(app, path)
+    assert page.loaded
+    assert page.links
+    for url in (*page.links, *page.loaded):
+        assert app.get(url).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/layers/jpeg-ycbcr"])
+def test_a_page_may_load_what_this_server_sends_and_nothing_else(path: str, app: FlaskClient) -> None:
+    headers = reply_of(app, path).headers
+    policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
+    assert policy.pop("default-src") == "'none'"
+    assert set(policy.values()) == {"'self'", "'none'"}
+    assert {"script-src", "style-src", "img-src", "connect-src"} < set(policy)
+    assert {policy[name] for name in ("base-uri", "form-action", "frame-ancestors")} == {"'none'"}
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+
+
+def test_what_the_config_says_is_text_and_never_markup(folder: Path) -> None:
+    quoted = INJECTION.replace("\\", "\\\\").replace('"', '\\"')
+    more = f'title = "{quoted}"\nattribution = "{quoted}"'
+    config = f'[server]\ntitle = "{quoted}"\n{layer("a", "jpeg-ycbcr.tif", more)}{layer("gone", "gone.tif", more)}'
+    app = client(folder, config)
+    everything, one = page_of(app, "/"), page_of(app, "/layers/a")
+    assert everything.text.count(INJECTION) == 6  # the site's title twice, two of each layer
+    assert one.text.count(INJECTION) == 5
+    assert len(everything.pictures) == 1
+    assert all(url.startswith("/static/") for url in everything.loaded + one.loaded)
+
+
+def test_all_urls_begin_with_the_public_url(folder: Path) -> None:
+    root = "https://tiles.example.com/deep"
+    app = client(folder, f"[server]\npublic_url = '{root}/'\n{layer('a', 'jpeg-ycbcr.tif')}")
+    for path in ("/", "/layers/a"):
+        reply = reply_of(app, path, Host="evil.example")
+        page = Page(reply.text)
+        copied = re.findall(r"https?://\S+", " ".join(page.lines.values()))
+        urls = [*page.links, *page.pictures, *page.loaded, *copied]
+        assert path == "/" or copied
+        assert all(url.startswith(f"{root}/") for url in urls)
+        assert "evil" not in reply.text
+        assert "script-src 'self' https://tiles.example.com;" in reply.headers["Content-Security-Policy"]
+        assert reply.headers["Cache-Control"] == "no-cache"
+
+
+def test_the_lines_to_copy_begin_with_the_host_that_was_asked_and_only_for_who_asked(app: FlaskClient) -> None:
+    reply = reply_of(app, "/layers/jpeg-ycbcr", Host="maps.example:8000")
+    assert reply.headers["Cache-Control"] == "private, no-cache"
+    lines = Page(reply.text).lines.values()
+    assert lines
+    assert all("http://maps.example:8000/" in line for line in lines)
+
+
+def test_without_layers_the_page_says_so(tmp_path: Path) -> None:
+    assert "No layer is configured yet" in page_of(client(tmp_path, ""), "/").text
+
+
+def test_a_layer_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
+    page = page_of(client(tmp_path, layer("a", "gone.tif", "title = 'Lost'")), "/")
+    assert "Lost" in page.text
+    assert "the layer's file is not there" in page.text
+    assert str(tmp_path) not in page.text
+    assert page.pictures == []
+
+
+@pytest.mark.parametrize("kind", ["zstd-float", "lerc"])
+def test_a_layer_that_a_browser_cannot_show_says_why_and_has_no_map(kind: str, app: FlaskClient) -> None:
+    page = page_of(app, f"/layers/{kind}")
+    assert "a browser cannot show these tiles" in page.text
+    reasons = app.get(f"/layers/{kind}").get_json()["formats_not_offered"]
+    for extension in ("jpg", "webp", "png"):
+        assert reasons[extension] in page.text
+    assert not any("layer-map" in url for url in page.loaded)
+    assert page.lines
+
+
+def test_the_page_of_a_layer_tells_what_its_json_says(app: FlaskClient) -> None:
+    about = app.get("/layers/jpeg-ycbcr").get_json()
+    text = page_of(app, "/layers/jpeg-ycbcr").text
+    for fact in (about["crs"]["name"], about["crs"]["code"], about["dtype"], about["compression"], about["version"]):
+        assert str(fact) in text
+    for level in about["levels"]:
+        assert f"{level['width']:,} × {level['height']:,}" in text
+    for bound in about["bounds"]:
+        assert str(bound) in text
