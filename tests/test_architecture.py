@@ -38,6 +38,7 @@ LAYERS = {
         catalog
         open_layers
         open_layer options
+        tile_matrix_set
         grid
         cached_source
         current_version gate
