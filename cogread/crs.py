@@ -7,7 +7,7 @@ if it surely is the same; a code that puts the layer elsewhere would be worse th
 import warnings
 from dataclasses import dataclass, field
 from functools import lru_cache
-from math import isfinite, pi
+from math import isclose, isfinite, pi
 from typing import Any, Final
 
 from pyproj import CRS, Transformer
@@ -41,7 +41,8 @@ class Crs:
     metres_per_unit: float
     """For scale denominators; of a geographic CRS always that of a degree on WGS 84's equator (OGC 07-057r7 §6.1)."""
     unit_name: str
-    proj_string: str
+    proj_string: str | None
+    """In x, y order; None where PROJ strings cannot express the CRS."""
     pyproj: CRS = field(repr=False)
 
     @property
@@ -97,12 +98,13 @@ def _described(found: CRS) -> Crs | None:
     proj_string = _proj_string(crs)
     axis = crs.axis_info[0]
     metres = METRES_PER_DEGREE if crs.is_geographic else axis.unit_conversion_factor
-    if proj_string is None or not (isfinite(metres) and metres > 0):
+    supported = f"urn:ogc:def:crs:{authority[0]}::{authority[1]}" if authority else proj_string
+    if supported is None or not (isfinite(metres) and metres > 0):
         return None
     return Crs(
         authority=authority,
         name=crs.name,
-        supported_crs=f"urn:ogc:def:crs:{authority[0]}::{authority[1]}" if authority else proj_string,
+        supported_crs=supported,
         uri=f"http://www.opengis.net/def/crs/{authority[0]}/0/{authority[1]}" if authority else None,
         swaps_axes=authority is not None and authority[0] == "EPSG" and _is_northing_first(crs),
         is_geographic=crs.is_geographic,
@@ -159,14 +161,16 @@ def _is_northing_first(crs: CRS) -> bool:
 
 
 def _proj_string(crs: CRS) -> str | None:
-    """None where PROJ strings cannot express it."""
+    """Without R_A, which PROJ adds to methods that have it by nature and then reads as something else."""
+    if crs.is_geographic and not isclose(crs.axis_info[0].unit_conversion_factor, pi / 180, rel_tol=1e-9):
+        return None  # they are in degrees
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "You will likely lose", UserWarning)
         try:
             text = str(crs.to_proj4())
         except CRSError:
             return None
-    return text.replace(" +type=crs", "") if "+proj=" in text else None
+    return text.replace(" +type=crs", "").replace(" +R_A", "") if "+proj=" in text else None
 
 
 @lru_cache(maxsize=256)

@@ -15,7 +15,7 @@ from pyproj.crs import CoordinateOperation  # type: ignore[attr-defined]  # its 
 from pyproj.database import get_units_map
 from pyproj.exceptions import CRSError
 
-from cogread.geodetic import angular_unit, code_of, geodetic
+from cogread.geodetic import angular_unit, contradicts, geodetic
 from cogread.geokeys import GEOCENTRIC, GEOGRAPHIC, PROJECTED, USER_DEFINED, GeoKey, GeoKeys
 from cogread.methods import MERCATOR, method_of, projected
 
@@ -46,6 +46,12 @@ def defined_crs(keys: GeoKeys) -> CRS | None:
     return _user_defined(keys) if model == PROJECTED else _from_citation(keys)
 
 
+def _current(crs: CRS) -> CRS:
+    """What replaces a deprecated CRS, as GDAL reads it: some were deprecated because they were wrong."""
+    current = crs.get_non_deprecated() if crs.is_deprecated else []
+    return current[0] if len(current) == 1 else crs
+
+
 def horizontal(crs: CRS) -> CRS | None:
     """A CRS without its heights; None where it is neither projected nor geographic."""
     if crs.is_compound:
@@ -58,7 +64,7 @@ def horizontal(crs: CRS) -> CRS | None:
 def _geographic(keys: GeoKeys) -> CRS | None:
     code = keys.epsg(GeoKey.GEODETIC_CRS)
     if code is not None:
-        return horizontal(CRS.from_epsg(code))
+        return horizontal(_current(CRS.from_epsg(code)))
     found = geodetic(keys)
     return CRS.from_json_dict(found) if found else None
 
@@ -74,7 +80,7 @@ def _from_citation(keys: GeoKeys) -> CRS | None:
 
 def _coded(code: int, keys: GeoKeys) -> CRS | None:
     """A projected CRS by its code, with what overrides it."""
-    crs = horizontal(CRS.from_epsg(code))
+    crs = horizontal(_current(CRS.from_epsg(code)))
     if crs is None or crs.geodetic_crs is None or not crs.is_projected or _method_code(crs) == _PSEUDO_MERCATOR_METHOD:
         return crs
     base = _overriding_base(crs.geodetic_crs, keys)
@@ -95,8 +101,7 @@ def _overriding_base(own: CRS, keys: GeoKeys) -> Json | None:
     code = keys.epsg(GeoKey.GEODETIC_CRS)
     named = CRS.from_epsg(code).to_2d() if code else own
     used = named if named.is_geographic else own
-    stated = (keys.epsg(GeoKey.GEODETIC_DATUM), used.datum), (keys.epsg(GeoKey.ELLIPSOID), used.ellipsoid)
-    if any(code is not None and code_of(part) != code for code, part in stated):
+    if contradicts(keys, used):
         return None
     found: Json = used.to_json_dict()
     return found

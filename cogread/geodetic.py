@@ -71,13 +71,18 @@ def _overrides(keys: GeoKeys, base: CRS) -> bool:
         if (is_stated or "id" in ellipsoid) and not isclose(flattening, own_flattening, rel_tol=1e-7, abs_tol=1e-12):
             return True
     datum = keys.epsg(GeoKey.GEODETIC_DATUM)
-    return datum is not None and code_of(base.datum) != datum
+    return datum is not None and bool(Datum.from_epsg(datum) != base.datum)
 
 
-def code_of(part: Datum | Ellipsoid | None) -> int | None:
-    """The code of a part of a CRS in the dataset that it is from."""
-    found: int | None = part.to_json_dict().get("id", {}).get("code") if part else None
-    return found
+def contradicts(keys: GeoKeys, base: CRS) -> bool:
+    """Whether the codes of a datum or an ellipsoid are there that are not the base's.
+
+    Raises:
+        CRSError: PROJ knows no such code.
+    """
+    datum, ellipsoid = keys.epsg(GeoKey.GEODETIC_DATUM), keys.epsg(GeoKey.ELLIPSOID)
+    is_other_datum = datum is not None and Datum.from_epsg(datum) != base.datum
+    return is_other_datum or (ellipsoid is not None and Ellipsoid.from_epsg(ellipsoid) != base.ellipsoid)
 
 
 def _shape(ellipsoid: Json) -> tuple[float, float]:

@@ -11,9 +11,12 @@ import pytest
 import rasterio
 import tifffile
 from click.testing import CliRunner, Result
+from pyproj import CRS
+from rasterio.transform import Affine
 
 from cogread.cli import main
 from tests.support.commands import DATA, ROOT
+from tests.support.geotiffs import in_crs
 from tests.support.pictures import block, decode, grid, levels, open_quietly, stored_tiles
 from tests.support.tiffs import gdal_tiff
 
@@ -226,6 +229,8 @@ def test_json_agrees_with_gdal(path: Path, capfd: pytest.CaptureFixture[str]) ->
         assert (told["image"]["width"], told["image"]["height"]) == (dataset.width, dataset.height)
         assert (told["image"]["bands"], told["image"]["dtype"]) == (dataset.count, dataset.dtypes[0])
         assert told["geo"]["epsg"] == dataset.crs.to_epsg()
+        assert told["geo"]["code"] == f"EPSG:{dataset.crs.to_epsg()}"
+        assert CRS.from_json_dict(told["geo"]["projjson"]) == CRS.from_epsg(dataset.crs.to_epsg())
         assert told["geo"]["transform"] == pytest.approx(dataset.transform.to_gdal())
         assert told["geo"]["bounds"] == pytest.approx(list(dataset.bounds))
     for level in told["levels"]:
@@ -245,6 +250,21 @@ def test_table_tells_what_a_reader_looks_for(capfd: pytest.CaptureFixture[str]) 
     for words in ("BigTIFF", "8192 x 16384", "3 x uint8", "YCBCR", "EPSG:3857 WGS 84 / Pseudo-Mercator", "16 x 32"):
         assert words in table
     assert max(map(len, table.splitlines())) <= max(80, len(f"file        {JPEG_SPARSE}"))
+
+
+@pytest.mark.parametrize(
+    ("crs", "words"),
+    [("ESRI:102003", "ESRI:102003 USA_Contiguous_Albers_Equal_Area_Conic"), ("+proj=robin", "CRS         unknown")],
+)
+def test_table_names_a_crs_that_is_not_epsgs(
+    crs: str, words: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "other.tif"
+    path.write_bytes(in_crs(crs, Affine(10, 0, 1000, 0, -10, 1000)))
+    assert run("info", path).exit_code == 0
+    table = capfd.readouterr().out
+    assert words in table
+    assert "projjson" not in table.lower()
 
 
 def test_names_do_not_steer_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

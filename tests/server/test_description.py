@@ -5,11 +5,14 @@ from threading import Event
 from typing import Any
 
 import pytest
+from pyproj import CRS
 from rasterio.io import DatasetReader, MemoryFile
+from rasterio.transform import Affine
 from rasterio.warp import transform_bounds
 
 from server.api import layers
 from tests.support.app import ROOT, client, layer
+from tests.support.geotiffs import in_crs, with_keys
 from tests.support.origin import Connection, Origin, Reply, send
 from tests.support.tiffs import KINDS, gdal_tiff, levels_of, open_level
 
@@ -54,6 +57,7 @@ def assert_lies_where_gdal_says(about: dict[str, Any], dataset: DatasetReader) -
         assert about["crs"] is None
     else:
         assert about["crs"]["code"] == f"EPSG:{dataset.crs.to_epsg()}"
+        assert CRS.from_json_dict(about["crs"]["projjson"]) == CRS.from_epsg(dataset.crs.to_epsg())
         west, south, east, north = transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds, densify_pts=21)
         assert about["bounds_wgs84"] == pytest.approx(
             [west, south, east, north], abs=1e-7
@@ -77,6 +81,20 @@ def assert_level_is_gdals(level: dict[str, Any], dataset: DatasetReader) -> None
         extent = dataset.transform
         across, down = (extent.a**2 + extent.d**2) ** 0.5, (extent.b**2 + extent.e**2) ** 0.5
         assert level["pixel_size"] == pytest.approx([across, down], rel=1e-9)
+
+
+def test_a_crs_without_a_code_is_defined_all_the_same(tmp_path: Path) -> None:
+    about = described(in_crs("+proj=robin +lon_0=7", Affine(10000, 0, -400000, 0, -10000, 700000)), tmp_path)
+    assert about["crs"]["code"] is None
+    assert CRS.from_json_dict(about["crs"]["projjson"]).equals(CRS.from_user_input("+proj=robin +lon_0=7"))
+    assert about["bounds_wgs84"] is not None
+
+
+def test_a_crs_that_is_not_understood_keeps_the_name_that_the_file_gives_it(tmp_path: Path) -> None:
+    about = described(with_keys({1024: 1, 3072: 32767, 1026: "Grid of the mine"}), tmp_path)
+    assert about["crs"] == {"code": None, "name": "Grid of the mine", "projjson": None}
+    assert about["bounds"] is not None
+    assert about["bounds_wgs84"] is None
 
 
 @pytest.mark.parametrize("root", ["", "https://tiles.example.com", "https://example.com/deep/er"])
