@@ -1,27 +1,26 @@
 """CRSs as documents need them: names, axis order, units, bounds. PROJ takes 0.1 s to load: import this late.
 
-What the keys define (`definition`) is looked up in PROJ's copies of the EPSG and Esri datasets, so that it gets a code
-if it surely is the same; a code that puts the layer elsewhere would be worse than none.
+`definition` makes a CRS of the keys, `identity` finds its code.
 """
 
 import warnings
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isclose, isfinite, pi
+from threading import Lock
 from typing import Any, Final
 
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 
-from cogread.definition import defined_crs, same_place
+from cogread.definition import defined_crs
 from cogread.geo import Bounds, Georeference
 from cogread.geokeys import GeoKeys
+from cogread.identity import identified
 
 METRES_PER_DEGREE: Final = pi * 6378137 / 180
-_AUTHORITIES: Final = ("EPSG", "ESRI")
-_LEAST_CONFIDENCE: Final = 50
-"""Of PROJ's guesses; each is verified."""
-_UNKNOWN: Final = ("unknown", "unnamed")
+_WARNINGS: Final = Lock()
+"""Filters of warnings are the process's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ def _crs(keys: GeoKeys) -> Crs | None:
 
 
 def _described(found: CRS) -> Crs | None:
-    authority, crs = _identified(found)
+    authority, crs = identified(found)
     proj_string = _proj_string(crs)
     axis = crs.axis_info[0]
     metres = METRES_PER_DEGREE if crs.is_geographic else axis.unit_conversion_factor
@@ -115,40 +114,6 @@ def _described(found: CRS) -> Crs | None:
     )
 
 
-def _identified(crs: CRS) -> tuple[tuple[str, str] | None, CRS]:
-    """The CRS's code and definition in a dataset, EPSG's before Esri's; (None, itself) if it is in neither."""
-    own = crs.to_json_dict().get("id", {})
-    if own.get("authority") in _AUTHORITIES:
-        return (own["authority"], str(own["code"])), crs
-    matches = _in_usual_order(crs).list_authority(min_confidence=_LEAST_CONFIDENCE)
-    known = [match for match in matches if match.auth_name in _AUTHORITIES]
-    for match in sorted(known, key=lambda match: (_AUTHORITIES.index(match.auth_name), -match.confidence)):
-        candidate = CRS.from_authority(match.auth_name, match.code)
-        if candidate.type_name == crs.type_name and _may_be(crs, candidate) and same_place(crs, candidate):
-            return (match.auth_name, match.code), candidate
-    return None, crs
-
-
-def _in_usual_order(crs: CRS) -> CRS:
-    """A geographic CRS with latitude first: PROJ hardly recognizes others, such as those of Esri's WKT."""
-    if not crs.is_geographic:
-        return crs
-    whole = crs.to_json_dict()
-    system = whole["coordinate_system"]
-    axes = sorted(system["axis"], key=lambda axis: axis["direction"] != "north")
-    return CRS.from_json_dict({**whole, "coordinate_system": {**system, "axis": axes}})
-
-
-def _may_be(crs: CRS, candidate: CRS) -> bool:
-    """PROJ takes an unknown datum for any on the same ellipsoid; then the name has to be the same at least."""
-    is_known = crs.datum is not None and not crs.datum.name.lower().startswith(_UNKNOWN)
-    return is_known or _plain(crs.name) == _plain(candidate.name)
-
-
-def _plain(name: str) -> str:
-    return "".join(char for char in name.lower() if char.isalnum())
-
-
 def _is_northing_first(crs: CRS) -> bool:
     """Whether GDAL takes the second coordinate for x: axes (north, east), or both to or from a pole, northing first.
 
@@ -164,7 +129,7 @@ def _proj_string(crs: CRS) -> str | None:
     """Without R_A, which PROJ adds to methods that have it by nature and then reads as something else."""
     if crs.is_geographic and not isclose(crs.axis_info[0].unit_conversion_factor, pi / 180, rel_tol=1e-9):
         return None  # they are in degrees
-    with warnings.catch_warnings():
+    with _WARNINGS, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "You will likely lose", UserWarning)
         try:
             text = str(crs.to_proj4())

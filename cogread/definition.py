@@ -7,16 +7,15 @@ out: a picture has none. Where keys contradict each other or are not understood 
 
 import re
 from functools import lru_cache
-from math import isclose
 from typing import Any, Final
 
 from pyproj import CRS
 from pyproj.crs import CoordinateOperation  # type: ignore[attr-defined]  # its documentation says so
 from pyproj.database import get_units_map
-from pyproj.exceptions import CRSError
 
 from cogread.geodetic import angular_unit, contradicts, geodetic
 from cogread.geokeys import GEOCENTRIC, GEOGRAPHIC, PROJECTED, USER_DEFINED, GeoKey, GeoKeys
+from cogread.identity import same_place
 from cogread.methods import MERCATOR, method_of, projected
 
 Json = dict[str, Any]
@@ -181,28 +180,3 @@ def _linear_units() -> dict[int, Json]:
 def _method_code(crs: CRS) -> str | None:
     operation = crs.coordinate_operation
     return operation.method_code if operation else None
-
-
-def same_place(one: CRS, other: CRS) -> bool:
-    """Whether the same numbers in x, y order mean the same place in both, names aside; False in any doubt."""
-    if not one.is_projected or not other.is_projected:
-        return one.is_projected == other.is_projected and one.equals(other, ignore_axis_order=True)
-    first, second = one.to_json_dict(), other.to_json_dict()
-    if _directions(first) != _directions(second) or not _same_unit(one, other):
-        return False
-    try:
-        restated = {key: second[key] for key in ("type", "name", "base_crs", "conversion")}
-        return one.equals(CRS.from_json_dict({**restated, "coordinate_system": first["coordinate_system"]}))
-    except (CRSError, KeyError):
-        return False
-
-
-def _directions(found: Json) -> set[str]:
-    """Those of the axes; around a pole both point the same way, and easting and northing are told by their names."""
-    directions = {axis["direction"] for axis in found["coordinate_system"]["axis"]}
-    return {"east", "north"} if len(directions) == 1 else directions
-
-
-def _same_unit(one: CRS, other: CRS) -> bool:
-    factors = [crs.axis_info[0].unit_conversion_factor for crs in (one, other)]
-    return isclose(*factors, rel_tol=1e-10)

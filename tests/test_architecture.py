@@ -21,7 +21,7 @@ LAYERS = {
         reader
         index wrap sources crs gather
         definition
-        geodetic methods
+        geodetic methods identity
         image
         geo
         parse geokeys
@@ -47,6 +47,7 @@ LAYERS = {
         config
         root
         errors log
+        log_writer
         cache origin_config
         config_file
         http trace joining_pool worker

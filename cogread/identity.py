@@ -1,0 +1,75 @@
+"""The code of a CRS, found in PROJ's copies of the EPSG and Esri datasets.
+
+PROJ guesses and each guess is verified: a code that puts a layer elsewhere would be worse than none.
+"""
+
+from math import isclose
+from typing import Any, Final
+
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+Json = dict[str, Any]
+
+_AUTHORITIES: Final = ("EPSG", "ESRI")
+_LEAST_CONFIDENCE: Final = 50
+_UNKNOWN: Final = ("unknown", "unnamed")
+
+
+def identified(crs: CRS) -> tuple[tuple[str, str] | None, CRS]:
+    """The CRS's code and definition in a dataset, EPSG's before Esri's; (None, itself) if it is in neither."""
+    own = crs.to_json_dict().get("id", {})
+    if own.get("authority") in _AUTHORITIES:
+        return (own["authority"], str(own["code"])), crs
+    matches = _in_usual_order(crs).list_authority(min_confidence=_LEAST_CONFIDENCE)
+    known = [match for match in matches if match.auth_name in _AUTHORITIES]
+    for match in sorted(known, key=lambda match: (_AUTHORITIES.index(match.auth_name), -match.confidence)):
+        candidate = CRS.from_authority(match.auth_name, match.code)
+        if candidate.type_name == crs.type_name and _may_be(crs, candidate) and same_place(crs, candidate):
+            return (match.auth_name, match.code), candidate
+    return None, crs
+
+
+def _in_usual_order(crs: CRS) -> CRS:
+    """A geographic CRS with latitude first: PROJ hardly recognizes others, such as those of Esri's WKT."""
+    if not crs.is_geographic:
+        return crs
+    whole = crs.to_json_dict()
+    system = whole["coordinate_system"]
+    axes = sorted(system["axis"], key=lambda axis: axis["direction"] != "north")
+    return CRS.from_json_dict({**whole, "coordinate_system": {**system, "axis": axes}})
+
+
+def _may_be(crs: CRS, candidate: CRS) -> bool:
+    """PROJ takes an unknown datum for any on the same ellipsoid; then the name has to be the same at least."""
+    is_known = crs.datum is not None and not crs.datum.name.lower().startswith(_UNKNOWN)
+    return is_known or _plain(crs.name) == _plain(candidate.name)
+
+
+def _plain(name: str) -> str:
+    return "".join(char for char in name.lower() if char.isalnum())
+
+
+def same_place(one: CRS, other: CRS) -> bool:
+    """Whether the same numbers in x, y order mean the same place in both, names aside; False in any doubt."""
+    if not one.is_projected or not other.is_projected:
+        return one.is_projected == other.is_projected and one.equals(other, ignore_axis_order=True)
+    first, second = one.to_json_dict(), other.to_json_dict()
+    if _directions(first) != _directions(second) or not _same_unit(one, other):
+        return False
+    try:
+        restated = {key: second[key] for key in ("type", "name", "base_crs", "conversion")}
+        return one.equals(CRS.from_json_dict({**restated, "coordinate_system": first["coordinate_system"]}))
+    except (CRSError, KeyError):
+        return False
+
+
+def _directions(found: Json) -> set[str]:
+    """Those of the axes; around a pole both point the same way, and easting and northing are told by their names."""
+    directions = {axis["direction"] for axis in found["coordinate_system"]["axis"]}
+    return {"east", "north"} if len(directions) == 1 else directions
+
+
+def _same_unit(one: CRS, other: CRS) -> bool:
+    factors = [crs.axis_info[0].unit_conversion_factor for crs in (one, other)]
+    return isclose(*factors, rel_tol=1e-10)
