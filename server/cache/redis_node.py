@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import BoundedSemaphore
 from typing import Any, Protocol, TypeVar
@@ -122,12 +123,19 @@ class Node:
         try:
             answers = [self._answer(reply, read) for reply in _send(self._client(), commands)]
         except Exception as error:  # redis-py raises anything when it reads garbage
-            is_refusal = isinstance(error, ResponseError) and use is not Use.READ
-            if not (is_refusal and use is Use.TIDY):
-                self._breaker.failed(started_at, Trouble.REFUSES_WRITES if is_refusal else Trouble.DOWN, error)
+            self._note(error, use, started_at)
             return None
         self._breaker.succeeded(started_at, use)
         return answers
+
+    def _note(self, error: Exception, use: Use, started_at: float) -> None:
+        if isinstance(error, ResponseError) and use is not Use.READ:
+            if use is not Use.TIDY:
+                self._breaker.failed(started_at, Trouble.REFUSES_WRITES, error)
+            return
+        self._breaker.failed(started_at, Trouble.DOWN, error)
+        with suppress(Exception):  # the other connections may be lost as well, and would be tried one after the other
+            self._client().connection_pool.disconnect(inuse_connections=False)
 
     def _answer(self, reply: object, read: Callable[[object], T]) -> T | ResponseError:
         if isinstance(reply, ResponseError) and self._is_harmless(reply):

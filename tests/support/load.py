@@ -38,8 +38,9 @@ class Answer:
 class Load:
     """Clients for the length of a `with`, each request on a connection of its own."""
 
-    def __init__(self, urls: Sequence[str], clients: int = CLIENTS) -> None:
+    def __init__(self, urls: Sequence[str], clients: int = CLIENTS, timeout_s: float = 30) -> None:
         self.answers: list[Answer] = []
+        self._timeout_s = timeout_s
         self._urls = urls
         self._stop = Event()
         self._pool = ThreadPoolExecutor(clients)
@@ -61,7 +62,7 @@ class Load:
         for url in islice(cycle(self._urls), first % len(self._urls), None):
             sent_at = time.time()
             try:
-                reply = requests.get(url, timeout=30)
+                reply = requests.get(url, timeout=self._timeout_s)
             except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
                 is_refused = isinstance(getattr(error.args[0], "reason", None), NewConnectionError)
                 self.answers.append(Answer(url, sent_at, REFUSED if is_refused else LOST, b""))

@@ -14,6 +14,7 @@ import pytest
 
 from server.cache.redis import RedisCache
 from tests.support.counting_source import run_threads
+from tests.support.fault_proxy import FaultProxy, slow
 from tests.support.raw_server import answering, ending_tls, tcp_server
 from tests.support.redis import RedisServer
 from tests.support.wait import wait_until
@@ -195,6 +196,25 @@ def test_a_redis_that_hung_is_used_again_when_it_answers() -> None:
         assert cache.get(KEYS) == [None] * len(KEYS)
         server.thaw()
         wait_until(lambda: cache.get(KEYS) == list(ITEMS.values()))
+        cache.close()
+
+
+def test_connections_that_were_lost_unnoticed_are_all_given_up_at_the_first(redis_server: RedisServer) -> None:
+    """As a firewall forgets them: what was sent is never answered."""
+    with FaultProxy(redis_server.port) as proxy:
+        cache = RedisCache(f"redis://127.0.0.1:{proxy.port}", timeout_s=2, breaker_pause_s=0.01)
+        cache.put(ITEMS, 100)
+        proxy.fail(slow)  # so that threads at the same time have a connection each
+
+        def find_all(number: int) -> None:
+            assert cache.get(KEYS) == list(ITEMS.values())
+
+        run_threads(4, find_all)
+        assert proxy.links > 1
+        proxy.lose_links()
+        assert cache.get(KEYS) == [None] * len(KEYS)
+        wait_until(lambda: cache.get(KEYS) == list(ITEMS.values()))
+        run_threads(4, find_all)
         cache.close()
 
 
