@@ -56,7 +56,7 @@ class HotRoute:
             reply = reply_to(error)
         if reply is None:
             return self._app(environ, start_response)
-        self._log.write(method, _target(path), reply.status, len(reply.body), began_s, cause)
+        self._log.write(method, path, reply.status, len(reply.body), began_s, cause, _target)
         start_response(reply.status_line, reply.headers)
         return [reply.body] if method == "GET" and reply.body else []
 

@@ -1,7 +1,7 @@
 """Logs on stderr: one line for each request, and what else is worth telling.
 
-The request line does not go through `logging`, which would cost a tenth of a tile: it is one formatted string and one
-write, which is whole even when several threads write at the same time. Values that come from outside are escaped.
+The request line does not go through `logging`, which would cost a tenth of a tile: what it says is noted, and spelled
+and written in the background. Values that come from outside are escaped.
 """
 
 import logging
@@ -9,8 +9,10 @@ import os
 import re
 import sys
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
+from server.log_writer import LogWriter
 from server.trace import trace
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
@@ -39,49 +41,74 @@ def escaped(text: str, most: int = 200) -> str:
     return _DOUBTFUL.sub(lambda found: f"\\x{ord(found[0]):02x}", text[:most])
 
 
+class _Entry(NamedTuple):
+    """What a line says."""
+
+    ended_at: float
+    """Seconds since the epoch."""
+    method: str
+    target: str
+    spelled: Callable[[str], str]
+    status: int
+    size_bytes: int
+    elapsed_s: float
+    tier: str
+    origin_reads: int
+    cause: str
+
+
 class RequestLog:
     """Writes the line of a request."""
 
     def __init__(self, level: str, descriptor: int | None = None) -> None:
         self.enabled = level in ("debug", "info")
-        self._second = (0, "")  # one attribute, since threads share it
-        self._fd = sys.__stderr__.fileno() if descriptor is None and sys.__stderr__ else (descriptor or 2)
+        self._second = (0, "")
+        fd = sys.__stderr__.fileno() if descriptor is None and sys.__stderr__ else (descriptor or 2)
+        self._writer = LogWriter(fd, self._line)
 
-    def write(self, method: str, target: str, status: int, size_bytes: int, began_s: float, cause: str = "") -> None:
-        """Write one line; errors are written at every level, with their cause.
+    def write(
+        self,
+        method: str,
+        target: str,
+        status: int,
+        size_bytes: int,
+        began_s: float,
+        cause: str = "",
+        spelled: Callable[[str], str] = str,
+    ) -> None:
+        """Have one line written; errors are written at every level, with their cause, and at once.
 
         Args:
             method: of the request.
-            target: what was asked for, escaped: for a tile `layer=… tile=z/x/y`.
+            target: what was asked for.
             status: of the reply.
             size_bytes: of the reply's body.
             began_s: instant of `time.perf_counter()` at which the request came.
             cause: why it failed; escaped here.
+            spelled: puts the target into the words of the log, escaped: for a tile `layer=… tile=z/x/y`. Called later.
         """
         if not self.enabled and status < 500:
             return
-        elapsed_ms = (time.perf_counter() - began_s) * 1000
-        level = "ERROR" if status >= 500 else "INFO"
-        line = (
-            f"{self._now()} {level} {os.getpid()} request: {method} {target} "
-            f"status={status} bytes={size_bytes} ms={elapsed_ms:.1f} tier={trace.tier} "
-            f"origin_reads={trace.origin_reads}"
-        )
-        if cause:
-            line += f' cause="{_quoted(cause)}"'
-        try:
-            os.write(self._fd, f"{line}\n".encode())
-        except OSError:
-            return  # nobody reads the log any more: serving goes on
+        elapsed_s = time.perf_counter() - began_s
+        cost = (elapsed_s, trace.tier, trace.origin_reads)
+        self._writer.put(_Entry(time.time(), method, target, spelled, status, size_bytes, *cost, cause))
+        if status >= 500:
+            self._writer.flush()
 
-    def _now(self) -> str:
+    def _line(self, entry: _Entry) -> str:
+        level = "ERROR" if entry.status >= 500 else "INFO"
+        line = (
+            f"{self._time(int(entry.ended_at))} {level} {os.getpid()} request: {entry.method} "
+            f"{entry.spelled(entry.target)} status={entry.status} bytes={entry.size_bytes} "
+            f"ms={entry.elapsed_s * 1000:.1f} tier={entry.tier} origin_reads={entry.origin_reads}"
+        )
+        return f'{line} cause="{_quoted(entry.cause)}"' if entry.cause else line
+
+    def _time(self, second: int) -> str:
         """The time, formatted once a second."""
-        second = int(time.time())
-        known, text = self._second
-        if second != known:
-            text = time.strftime(_DATE, time.localtime(second))
-            self._second = (second, text)
-        return text
+        if second != self._second[0]:
+            self._second = (second, time.strftime(_DATE, time.localtime(second)))
+        return self._second[1]
 
 
 def _quoted(text: str) -> str:

@@ -158,6 +158,7 @@ def tell(server: Gunicorn, origin: Origin) -> Story:
         origin.fail(path_of(name, state), ROWS[name].fault, 1 if state == "once" else 100)
     with ThreadPoolExecutor(CLIENTS) as clients:
         replies = list(clients.map(lambda case: tile(server, case[0], case[1], SECOND), ALL))
+    wait_until(lambda: server.log().count(f" tile={SECOND} ") >= len(ALL))
     lines = server.log().splitlines()
     outcomes = {
         (name, state): Outcome(

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from server.catalog import Catalog
 from tests.support import faults
 from tests.support.app import client, layer, problem
+from tests.support.log import wait_for_writers
 from tests.support.origin import Fault, Origin, send
 from tests.support.redis import RedisServer
 from tests.support.tiffs import gdal_tiff
@@ -32,6 +33,7 @@ def written(capfd: pytest.CaptureFixture[str]) -> Written:
     """The lines that were written since the last call."""
 
     def lines() -> list[str]:
+        wait_for_writers()
         return capfd.readouterr().err.splitlines()
 
     return lines

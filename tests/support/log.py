@@ -1,0 +1,12 @@
+"""The request log, which is written in the background."""
+
+import threading
+
+from server.log_writer import THREAD_NAME
+
+
+def wait_for_writers() -> None:
+    """Return when all lines are written whose requests have ended."""
+    for thread in threading.enumerate():
+        if thread.name == THREAD_NAME:
+            thread.join()
