@@ -5,6 +5,7 @@ Ranges are half-open everywhere: [start, stop). The closed form of HTTP is made 
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,8 @@ class Version:
         return self == other
 
 
-@dataclass(frozen=True, slots=True)
-class SourceBytes:
-    """Bytes that were read, with the version that they are of."""
+class SourceBytes(NamedTuple):
+    """Bytes that were read, with the version that they are of. A named tuple, since one is made for each read."""
 
     data: bytes
     """The bytes of the wanted range, cut off at the end of the source."""

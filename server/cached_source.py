@@ -118,7 +118,9 @@ class CachedSource:
     ) -> SourceBytes:
         """Read a tile, cached as it is if this source's tiles are; see `Source.read`."""
         if not self._cache_tiles:
-            with self.waiting(deadline_s) as until_s:
+            if self._gate is None:
+                return self._ask(wanted, expect, deadline_s)
+            with self._gate.passed(deadline_s) as until_s:
                 return self._read_origin(wanted, expect, until_s)
         version = self.version(deadline_s) if expect is None else expect
         key = f"{self._keys_of(version).tile}{wanted.start}-{wanted.stop}"
@@ -179,10 +181,13 @@ class CachedSource:
         return data
 
     def _read_origin(self, wanted: ByteRange, expect: Version | None, deadline_s: float | None) -> SourceBytes:
+        with self._asking(deadline_s):
+            return self._ask(wanted, expect, deadline_s)
+
+    def _ask(self, wanted: ByteRange, expect: Version | None, deadline_s: float | None) -> SourceBytes:
+        trace.ask_origin()
         try:
-            with self._asking(deadline_s):
-                trace.ask_origin()
-                got = self._source.read(wanted, expect, deadline_s)
+            got = self._source.read(wanted, expect, deadline_s)
         except SourceChanged:
             if expect is not None:
                 self.forget(expect)

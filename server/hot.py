@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from server.errors import reply_to, status_of
-from server.http import Reply
+from server.http import STATUS_LINES, Reply
 from server.log import RequestLog
 from server.open_layer import IMAGE, MASK
 from server.root import Roots
@@ -57,7 +57,7 @@ class HotRoute:
         if reply is None:
             return self._app(environ, start_response)
         self._log.write(method, path, reply.status, len(reply.body), began_s, cause, _target)
-        start_response(reply.status_line, reply.headers)
+        start_response(STATUS_LINES[reply.status], reply.headers[:])  # a copy: it is the server's from here on
         return [reply.body] if method == "GET" and reply.body else []
 
     def _serve(self, path: str, is_head: bool, environ: "WSGIEnvironment") -> Reply | None:

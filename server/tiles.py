@@ -70,8 +70,8 @@ class Found(NamedTuple):
     """Of a 304; a 200 has more."""
     is_kept: bool
     """Whether it depends on nothing of the request but its path."""
-    was_sent: bool = False
-    """Whether its stored bytes were seen to be sound."""
+    sent: list[tuple[str, str]] | None = None
+    """Of a tile that was sent, and whose stored bytes are therefore known to be sound: the headers of its 200."""
 
 
 class Tiles:
@@ -108,8 +108,8 @@ class Tiles:
         except SourceChanged:
             self._known.pop(path, None)
             return None
-        if reply.body and not found.was_sent:
-            self._known[path] = found._replace(was_sent=True)
+        if reply.body and found.sent is None:
+            self._known[path] = found._replace(sent=reply.headers)
         return reply
 
     def serve(self, path: str, request: TileRequest) -> Reply:
@@ -141,7 +141,7 @@ class Tiles:
         if found.is_kept:
             if len(self._known) >= MOST_KNOWN:
                 self._known.clear()
-            self._known[path] = found._replace(was_sent=bool(reply.body))
+            self._known[path] = found._replace(sent=reply.headers if reply.body else None)
         return reply
 
 
@@ -186,6 +186,8 @@ def _fulfil(found: Found, if_none_match: str | None, is_head: bool, deadline_s: 
         length = [] if added_bytes is None else [("Content-Length", str(found.size_bytes + added_bytes))]
         return Reply(200, [*found.headers, found.content_type, *length], b"")
     read_tile, version = found.layer.source.read_tile, found.version
+    if found.sent is not None and found.wrapping.wrap_again is not None and found.stored[0] is not None:
+        return Reply(200, found.sent, found.wrapping.wrap_again(read_tile(found.stored[0], version, deadline_s).data))
     parts = gather(found.stored, lambda wanted: read_tile(wanted, version, deadline_s).data)
     body = _wrap(found, parts)
     return Reply(200, [*found.headers, found.content_type, ("Content-Length", str(len(body)))], body)
@@ -228,9 +230,8 @@ def _wrap(found: Found, parts: list[bytes | None]) -> bytes:
     wrapping, place = found.wrapping, found.place
     count = len(wrapping.planes)
     mask = parts[count] if len(parts) > count else None
-    wrap = wrapping.wrap_again if found.was_sent and wrapping.wrap_again is not None else wrapping.wrap
     try:
-        return wrap(Tile(place.col, place.row, tuple(parts[:count]), mask))
+        return wrapping.wrap(Tile(place.col, place.row, tuple(parts[:count]), mask))
     except TileDamaged as error:
         raise TileDamaged(f"{found.where}: {error}") from error
 

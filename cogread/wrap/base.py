@@ -45,8 +45,9 @@ class Wrapping:
     """Whether `wrap` wants the mask's tile."""
     headers: tuple[tuple[str, str], ...] = ()
     """What a reply says of it beside its media type."""
-    wrap_again: Callable[[Tile], bytes] | None = None
-    """The same as `wrap` for stored bytes that it took before, without checking them again; None: no faster."""
+    wrap_again: Callable[[bytes], bytes] | None = None
+    """The same as `wrap` for a tile of one stream, and no mask, that it took before: without checking it again. None:
+    there is no faster way, or there are more streams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,10 @@ def stream_wrapper(
     def prepare_level(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
         yield from ()
         stream = prepare(level.image)
-        again = stream.wrap_again
         return Wrapping(
             lambda tile: stream.wrap(tile.planes[0] or b""),
             stream.added_bytes,
-            wrap_again=None if again is None else lambda tile: again(tile.planes[0] or b""),
+            wrap_again=stream.wrap_again,
         )
 
     return Wrapper(extension, media_type, revision, lambda level: why_not(level.image), prepare_level)
