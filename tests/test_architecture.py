@@ -34,7 +34,8 @@ LAYERS = {
         wsgi config.gunicorn
         server
         api hot greeting
-        tiles description preview lines
+        tiles description preview lines openapi
+        ogc
         catalog
         open_layers
         open_layer options
@@ -63,7 +64,12 @@ ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv"}
 READ_THE_ENVIRONMENT = {"server.config", "cogread.cli"}
 TABLES = {"cogread.sources", "server.cache", "cogread.wrap.png", "cogread.wrap.samples"}
 """Modules that import what their table names, or what decodes, when it is first used."""
-LATE_IMPORTS = {("cogread.facts", "cogread.crs"), ("server.description", "cogread.crs")}
+LATE_IMPORTS = {
+    ("cogread.facts", "cogread.crs"),
+    ("server.description", "cogread.crs"),
+    ("server.api.ogc", "server.ogc.collections"),
+    ("server.api.ogc", "server.ogc.sets"),
+}
 """(module, import in a function): PROJ takes 0.1 s to load, and only documents need it."""
 
 

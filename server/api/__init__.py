@@ -2,7 +2,15 @@
 
 from flask import Blueprint
 
-from server.api import health, layers, static, tiles
+from server.api import api_description, health, layers, ogc, ogc_tiles, static, tiles
 
-BLUEPRINTS: tuple[Blueprint, ...] = (layers.blueprint, static.blueprint, tiles.blueprint, health.blueprint)
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    layers.blueprint,
+    static.blueprint,
+    tiles.blueprint,
+    ogc.blueprint,
+    ogc_tiles.blueprint,
+    api_description.blueprint,
+    health.blueprint,
+)
 """What the app serves, in the order in which it is registered."""

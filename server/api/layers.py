@@ -8,6 +8,8 @@ from flask import Blueprint, Response
 
 from cogread.errors import CogError
 from server.api.context import context, document, response
+from server.api.negotiation import asked_format
+from server.api.ogc import landing
 from server.api.pages import card, layer_page, layers_page, wants_page
 from server.description import describe, summary
 from server.errors import public_reason
@@ -43,8 +45,9 @@ def layer(name: str) -> Response:
 
 @blueprint.get("/")
 def index() -> Response:
-    """All layers, for people as a page."""
-    return _all(as_page=wants_page())
+    """All layers, for people as a page; for programs where the API begins."""
+    asked = asked_format("json", "html")
+    return _all(as_page=True) if asked == "html" or (asked is None and wants_page()) else landing()
 
 
 def _all(*, as_page: bool) -> Response:

@@ -227,7 +227,8 @@ def test_a_missing_file_is_served_soon_after_it_came(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["Host", "X-Forwarded-Host", "Forwarded", "X-Forwarded-Proto", "X-Original-URL"])
 def test_no_document_repeats_the_host_that_a_client_names(app: FlaskClient, name: str) -> None:
-    for path in ("/", "/layers", "/layers/a", f"{TILE}/0/0/0.jpg", f"{TILE}/9/0/0.jpg", "/health/ready", "/nothing"):
+    paths = ("/?f=html", "/layers", "/layers/a", f"{TILE}/0/0/0.jpg", f"{TILE}/9/0/0.jpg", "/health/ready", "/nothing")
+    for path in paths:
         reply = app.get(path, headers={name: "evil.example"})
         assert b"evil" not in reply.data
         assert "evil" not in str(reply.headers)
@@ -267,7 +268,7 @@ def test_requests_that_only_an_attacker_sends() -> None:
         "OPTIONS * HTTP/1.1\r\nHost: x": 404,
         "GET http://evil.example HTTP/1.1\r\nHost: evil.example": 404,
         "GET //evil.example/%2e%2e HTTP/1.1\r\nHost: evil.example": 404,
-        "GET / HTTP/1.1\r\nHost: evil.example/a@b": 200,
+        "GET /?f=html HTTP/1.1\r\nHost: evil.example/a@b": 200,
         f"GET {tile} HTTP/1.1\r\nHost: x\r\nSCRIPT_NAME: /y\r\nScript-Name: /y": 200,
         f'GET {tile} HTTP/1.1\r\nHost: x\r\nIf-None-Match: \xff"': 200,
     }

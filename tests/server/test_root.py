@@ -97,6 +97,18 @@ def test_links_and_redirections_stay_below_the_proxys_path(app: FlaskClient) -> 
 
 
 def test_a_forged_host_gets_into_no_document(app: FlaskClient) -> None:
-    for path in ("/", "/layers", "/layers/a", "/layers/a@0"):
+    for path in ("/?f=html", "/layers", "/layers/a", "/layers/a@0"):
         reply = app.get(path, headers={"Host": "evil.example"})
         assert "evil.example" not in reply.text + str(reply.headers)
+
+
+def test_a_document_with_whole_urls_is_for_the_client_that_named_the_host(app: FlaskClient, tmp_path: Path) -> None:
+    """So that one that is forged never gets into a shared cache; with a `public_url` there is nothing to forge."""
+    fixed = client(tmp_path, "[server]\npublic_url = 'https://tiles.example.com/maps/'\n" + layer("a", "a.tif"))
+    for path in ("/", "/api", "/collections", "/collections/a", "/collections/a/map/tiles/native", "/tileMatrixSets"):
+        reply = app.get(path, headers={"Host": "evil.example"})
+        assert (reply.status_code, reply.headers["Cache-Control"]) == (200, "private, no-cache")
+        reply = fixed.get(path, headers={"Host": "evil.example"})
+        assert (reply.status_code, reply.headers["Cache-Control"]) == (200, "no-cache")
+        assert "evil.example" not in reply.text
+        assert "https://tiles.example.com/maps" in reply.text

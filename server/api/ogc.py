@@ -1,0 +1,120 @@
+"""OGC API Common and Tiles in JSON: landing page, `/conformance`, `/collections/…`, `/tileMatrixSets/…`."""
+
+import time
+from typing import Final
+
+import msgspec
+from flask import Blueprint, Response
+
+from cogread.errors import CogError
+from server.api.context import context, document
+from server.api.negotiation import asked_format
+from server.api.paging import Page, asked_page
+from server.catalog import Layer
+from server.errors import UnknownUrl
+from server.ogc.landing import CONFORMS_TO
+from server.ogc.landing import landing as landing_document
+from server.ogc.links import JSON, Json, link
+from server.open_layer import OpenLayer
+from server.tiles import BUDGET_S
+
+blueprint = Blueprint("ogc", __name__)
+
+OPEN_PAGE_S: Final = 3.0
+"""How long a page of a list waits for files that are not known yet."""
+
+
+def landing() -> Response:
+    """`/`, for clients that would not rather have the page for people."""
+    ctx = context()
+    made = _json(landing_document(ctx.settings.server.title, ctx.absolute_root))
+    made.headers["Vary"] = "Accept"
+    return made
+
+
+@blueprint.get("/conformance")
+def conformance() -> Response:
+    """What the API claims to conform to."""
+    asked_format("json")
+    return document(msgspec.json.encode({"conformsTo": CONFORMS_TO}), JSON)
+
+
+@blueprint.get("/collections")
+def collections() -> Response:
+    """A page of the layers."""
+    from server.ogc.collections import collections as described  # noqa: PLC0415 - PROJ takes 0.1 s to load
+
+    page, layers, opened = _page_of_layers()
+    root, total = context().absolute_root, sum(1 for _ in context().catalog)
+    found = described(layers, opened, root)
+    here = f"{root}/collections"
+    about = {"numberMatched": total, "numberReturned": len(found), "collections": found}
+    return _json({"links": [link("self", here), *page.links(here, total)], **about})
+
+
+@blueprint.get("/collections/<name>")
+def collection(name: str) -> Response:
+    """A layer."""
+    from server.ogc.collections import collection as described  # noqa: PLC0415
+
+    return _json(described(*_opened(name), context().absolute_root))
+
+
+@blueprint.get("/collections/<name>/map/tiles")
+def tilesets(name: str) -> Response:
+    """The tilesets of a layer: its own grid, and that of web maps if it is aligned to it."""
+    from server.ogc.collections import tilesets_list  # noqa: PLC0415
+
+    return _json(tilesets_list(*_opened(name), context().absolute_root))
+
+
+@blueprint.get("/collections/<name>/map/tiles/<grid>")
+def tileset(name: str, grid: str) -> Response:
+    """A tileset, with the addresses of its tiles."""
+    from server.ogc.collections import tileset as described  # noqa: PLC0415
+
+    return _json(described(*_opened(name), grid, context().absolute_root))
+
+
+@blueprint.get("/tileMatrixSets")
+def tile_matrix_sets() -> Response:
+    """The tile matrix sets that layers share, and a page of those of the layers' own grids."""
+    from server.ogc.sets import sets  # noqa: PLC0415
+
+    page, layers, opened = _page_of_layers()
+    root = context().absolute_root
+    here, total = f"{root}/tileMatrixSets", sum(1 for _ in context().catalog)
+    links = [link("self", here), *page.links(here, total)]
+    return _json({"links": links, "tileMatrixSets": sets(layers, opened, root)})
+
+
+@blueprint.get("/tileMatrixSets/<name>")
+def tile_matrix_set(name: str) -> Response:
+    """A tile matrix set."""
+    from server.ogc.sets import layer_of, own_set, shared_set  # noqa: PLC0415
+
+    root = context().absolute_root
+    shared = shared_set(name, root)
+    if shared is not None:
+        return _json(shared)
+    layer = layer_of(name)
+    if layer is None:
+        raise UnknownUrl(f"no tile matrix set {name[:100]!r}")
+    return _json(own_set(*_opened(layer), root))
+
+
+def _page_of_layers() -> tuple[Page, list[Layer], dict[str, OpenLayer | CogError | None]]:
+    page, catalog = asked_page(), context().catalog
+    layers = list(catalog)[page.part]
+    return page, layers, catalog.open_all(OPEN_PAGE_S, BUDGET_S, layers)
+
+
+def _opened(name: str) -> tuple[Layer, OpenLayer]:
+    layer = context().catalog[name]
+    return layer, layer.open(time.monotonic() + BUDGET_S)
+
+
+def _json(about: Json) -> Response:
+    """A document with whole URLs in it."""
+    asked_format("json")
+    return document(msgspec.json.encode(about), JSON, context().absolute_policy)

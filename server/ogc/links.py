@@ -1,0 +1,26 @@
+"""Links of OGC API documents, and the relations that they name."""
+
+from typing import Any, Final
+
+Json = dict[str, Any]
+
+JSON: Final = "application/json"
+OPENAPI: Final = "application/vnd.oai.openapi+json;version=3.0"
+
+_REL: Final = "http://www.opengis.net/def/rel/ogc/1.0/"
+CONFORMANCE: Final = f"{_REL}conformance"
+DATA: Final = f"{_REL}data"
+GEODATA: Final = f"{_REL}geodata"
+MAP_TILESETS: Final = f"{_REL}tilesets-map"
+TILING_SCHEME: Final = f"{_REL}tiling-scheme"
+TILING_SCHEMES: Final = f"{_REL}tiling-schemes"
+
+
+def link(rel: str, href: str, media_type: str = JSON, title: str | None = None) -> Json:
+    """A link; one whose address has variables says so."""
+    made: Json = {"rel": rel, "href": href, "type": media_type}
+    if title is not None:
+        made["title"] = title
+    if "{" in href:
+        made["templated"] = True
+    return made

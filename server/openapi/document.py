@@ -1,0 +1,146 @@
+"""All paths, and the document."""
+
+from typing import Final
+
+from server.ogc.links import JSON, OPENAPI
+from server.openapi.parts import MEDIA_TYPES, ORIGIN, PARAMETERS, PICTURES, RESPONSES, operation
+from server.openapi.schemas import SCHEMAS, STRING, Json, ref
+
+_BINARY: Final[Json] = {"type": "string", "format": "binary"}
+_XML: Final = "application/xml"
+_TILE: Final = ("204", "304", "400", "empty404", *ORIGIN)
+
+
+def _pictures(*formats: str) -> Json:
+    return {MEDIA_TYPES[name]: _BINARY for name in formats}
+
+
+def _json(schema: str) -> Json:
+    return {JSON: ref(schema)}
+
+
+_XYZ: Final = ("versionedLayer", "grid", "z", "x", "y")
+_TILESET: Final = ("layer", "grid")
+
+PATHS: Final[Json] = {
+    "/": operation(
+        "getLandingPage",
+        "OGC API",
+        "Where the API begins; for browsers a page with all layers",
+        ("f-landing",),
+        {JSON: ref("LandingPage"), "text/html": STRING},
+        ("304", "400"),
+    ),
+    "/api": operation("getApi", "OGC API", "This document", ("f-json",), {OPENAPI: {"type": "object"}}, ("304", "400")),
+    "/conformance": operation(
+        "getConformance", "OGC API", "What the API conforms to", ("f-json",), _json("Conformance"), ("304", "400")
+    ),
+    "/collections": operation(
+        "getCollections",
+        "OGC API",
+        "A page of the layers, as collections",
+        ("limit", "offset", "f-json"),
+        _json("Collections"),
+        ("304", "400"),
+    ),
+    "/collections/{layer}": operation(
+        "getCollection",
+        "OGC API",
+        "A layer, as a collection",
+        ("layer", "f-json"),
+        _json("Collection"),
+        ("304", "400", "404", *ORIGIN),
+    ),
+    "/collections/{layer}/map/tiles": operation(
+        "layer.collection.map.getTileSetsList",
+        "OGC API",
+        "The tilesets of a layer",
+        ("layer", "f-json"),
+        _json("Tilesets"),
+        ("304", "400", "404", *ORIGIN),
+    ),
+    "/collections/{layer}/map/tiles/{grid}": operation(
+        "layer.collection.map.getTileSet",
+        "OGC API",
+        "A tileset, with the addresses of its tiles",
+        (*_TILESET, "f-json"),
+        _json("Tileset"),
+        ("304", "400", "404", *ORIGIN),
+    ),
+    "/collections/{layer}/map/tiles/{grid}/{tileMatrix}/{tileRow}/{tileCol}": operation(
+        "layer.collection.map.getTile",
+        "OGC API",
+        "A tile, its format negotiated",
+        (*_TILESET, "tileMatrix", "tileRow", "tileCol", "f-tile"),
+        _pictures(*PICTURES),
+        (*_TILE, "406"),
+    ),
+    "/tileMatrixSets": operation(
+        "getTileMatrixSets",
+        "OGC API",
+        "The tile matrix sets that layers share, and a page of those of the layers' own grids",
+        ("limit", "offset", "f-json"),
+        _json("TileMatrixSets"),
+        ("304", "400"),
+    ),
+    "/tileMatrixSets/{tileMatrixSetId}": operation(
+        "getTileMatrixSet",
+        "OGC API",
+        "A tile matrix set; a layer's own is called `native.{layer}`",
+        ("tileMatrixSetId", "f-json"),
+        _json("TileMatrixSet"),
+        ("304", "400", "404", *ORIGIN),
+    ),
+    "/layers": operation(
+        "getLayers", "Layers", "All layers, and whether each can be opened", (), _json("Layers"), ("304",)
+    ),
+    "/layers/{layer}": operation(
+        "getLayer",
+        "Layers",
+        "All that is known of a layer; for browsers a page with a map",
+        ("versionedLayer",),
+        {JSON: ref("Layer"), "text/html": STRING},
+        ("302", "304", "400", "404", *ORIGIN),
+    ),
+    "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}.{format}": operation(
+        "getTile",
+        "Tiles",
+        "A tile",
+        (*_XYZ, "tileFormat", "band", "predictor"),
+        _pictures(*MEDIA_TYPES),
+        ("302", *_TILE),
+    ),
+    "/layers/{layer}/mask/{grid}/{z}/{x}/{y}.{format}": operation(
+        "getMask",
+        "Tiles",
+        "The mask of a tile",
+        (*_XYZ, "maskFormat", "predictor"),
+        _pictures("png", "tif", "bin"),
+        ("302", *_TILE),
+    ),
+    "/health/live": operation("getLive", "Operations", "The process answers", (), _json("Health"), ()),
+    "/health/ready": operation("getReady", "Operations", "The worker can serve", (), _json("Health"), ()),
+}
+"""Paths in the order of the document."""
+
+
+def document(title: str, root: str) -> Json:
+    """The description of a server.
+
+    Args:
+        title: the server's.
+        root: what the URLs of its paths begin with.
+    """
+    return {
+        "openapi": "3.0.3",
+        "info": {
+            "title": title,
+            "version": "1.0.0",
+            "description": "Cloud Optimized GeoTIFFs, whose tiles are served as they are stored.",
+            "license": {"name": "MIT"},
+        },
+        "servers": [{"url": root}],
+        "tags": [{"name": name} for name in ("OGC API", "Layers", "Tiles", "WMTS", "Operations")],
+        "paths": PATHS,
+        "components": {"schemas": SCHEMAS, "parameters": PARAMETERS, "responses": RESPONSES},
+    }
