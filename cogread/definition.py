@@ -48,7 +48,7 @@ def defined_crs(keys: GeoKeys) -> CRS | None:
 def _current(crs: CRS) -> CRS:
     """What replaces a deprecated CRS, as GDAL reads it: some were deprecated because they were wrong."""
     current = crs.get_non_deprecated() if crs.is_deprecated else []
-    return current[0] if len(current) == 1 else crs
+    return CRS.from_json(current[0].to_json()) if len(current) == 1 else crs
 
 
 def horizontal(crs: CRS) -> CRS | None:

@@ -344,6 +344,14 @@ def test_axes_swap_where_gdal_swaps_them(code: int) -> None:
     assert known(with_keys({Key.MODEL_TYPE: model, key: code})).swaps_axes == (code in swapped)
 
 
+def test_a_deprecated_code_is_replaced_as_gdal_replaces_it() -> None:
+    """EPSG:26591 was deprecated because its meridian was wrong by that of Rome."""
+    found = known(with_keys({**NZTM, Key.PROJECTED_CRS: 26591}))
+    assert found.code == "EPSG:3003"
+    bounds = (1400000.0, 4900000.0, 1500000.0, 5000000.0)
+    assert found.wgs84_bounds(bounds) == pytest.approx(transform_bounds("EPSG:3003", "OGC:CRS84", *bounds), abs=1e-4)
+
+
 @pytest.mark.parametrize(("code", "unit", "metres"), [(2227, "US survey foot", 0.3048006096012192), (2193, "metre", 1)])
 def test_the_unit_is_that_of_the_dataset(code: int, unit: str, metres: float) -> None:
     found = known(with_keys({**NZTM, Key.PROJECTED_CRS: code}))
