@@ -16,7 +16,8 @@ serve: ## serve the layers of config/layers.toml on http://127.0.0.1:8000
 	@HOST=$(HOST) PORT=$(PORT) exec $(PY) -m gunicorn -c config/gunicorn.conf.py wsgi:app
 
 test: ## check style and types, run all tests
-	@.ci/setup requirements-dev.txt "chromium|chromium-browser|google-chrome=chromium"
+	@.ci/setup requirements-dev.txt "chromium|chromium-browser|google-chrome=chromium" \
+		"nginx|/usr/sbin/nginx=nginx-light"
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy

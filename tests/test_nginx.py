@@ -1,0 +1,101 @@
+"""The caching tier of `config/nginx.conf`, in front of the real server."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.support.app import layer
+from tests.support.gunicorn import Gunicorn, wait_for
+from tests.support.nginx import Nginx
+from tests.support.tiffs import gdal_tiff
+
+TILE = "/layers/a/tiles/native/0/0/0.jpg"
+SHORT = "/layers/short/tiles/native/0/0/0.jpg"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Gunicorn]:
+    (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
+    config = layer("a", tmp_path / "a.tif") + layer("short", tmp_path / "a.tif", "max_age_s = 1")
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as running:
+        yield running
+
+
+@pytest.fixture
+def nginx(server: Gunicorn) -> Iterator[Nginx]:
+    with Nginx(server.port) as running:
+        yield running
+
+
+def asked(server: Gunicorn, tile: str = "native/0/0/0.jpg") -> int:
+    """How often the server itself was asked for a tile."""
+    return server.log().count(f"tile={tile}")
+
+
+def test_a_tile_is_asked_for_once(nginx: Nginx, server: Gunicorn) -> None:
+    own = requests.get(server.url + TILE, timeout=30)
+    with ThreadPoolExecutor(16) as clients:
+        replies = list(clients.map(lambda _: requests.get(nginx.url + TILE, timeout=30), range(64)))
+    assert {reply.content for reply in replies} == {own.content}
+    assert {reply.headers["ETag"] for reply in replies} == {own.headers["ETag"]}
+    assert {reply.headers["Content-Type"] for reply in replies} == {"image/jpeg"}
+    wait_for(lambda: asked(server) >= 2, "the log")
+    assert asked(server) == 2
+    assert requests.get(nginx.url + TILE, timeout=30).headers["X-Cache"] == "HIT"
+
+
+def test_a_client_that_has_the_tile_is_told_so_without_us(nginx: Nginx, server: Gunicorn) -> None:
+    etag = requests.get(nginx.url + TILE, timeout=30).headers["ETag"]
+    reply = requests.get(nginx.url + TILE, headers={"If-None-Match": etag}, timeout=30)
+    assert (reply.status_code, reply.content, reply.headers["X-Cache"]) == (304, b"", "HIT")
+
+
+def test_urls_that_name_a_version_are_kept_and_redirections_are_not(nginx: Nginx) -> None:
+    version = requests.get(f"{nginx.url}/layers/a", timeout=30).json()["version"]
+    url = nginx.url + TILE.replace("/a/", f"/a@{version}/")
+    kept = [requests.get(url, timeout=30) for _ in range(2)]
+    assert [reply.headers["X-Cache"] for reply in kept] == ["MISS", "HIT"]
+    assert "immutable" in kept[1].headers["Cache-Control"]
+    old = nginx.url + TILE.replace("/a/", "/a@0/")
+    led = [requests.get(old, timeout=30, allow_redirects=False) for _ in range(2)]
+    assert [(reply.status_code, reply.headers["X-Cache"]) for reply in led] == [(302, "MISS")] * 2
+
+
+def test_errors_are_not_kept(nginx: Nginx) -> None:
+    for _ in range(2):
+        reply = requests.get(nginx.url + TILE.replace("native/0", "native/99"), timeout=30)
+        assert (reply.status_code, reply.headers["X-Cache"]) == (404, "MISS")
+
+
+def test_an_old_tile_is_confirmed_not_sent_again(nginx: Nginx, server: Gunicorn) -> None:
+    assert requests.get(nginx.url + SHORT, timeout=30).headers["X-Cache"] == "MISS"
+    seen: set[str] = set()
+
+    def is_confirmed() -> bool:
+        seen.add(requests.get(nginx.url + SHORT, timeout=30).headers["X-Cache"])
+        return "status=304" in server.log()
+
+    wait_for(is_confirmed, "a 304 of the server")
+    assert seen <= {"HIT", "STALE", "UPDATING", "REVALIDATED"}
+    assert server.log().count("layer=short tile=native/0/0/0.jpg status=200") == 1
+
+
+def test_tiles_outlive_the_server(nginx: Nginx, server: Gunicorn) -> None:
+    body = requests.get(nginx.url + SHORT, timeout=30).content
+    server.stop()
+
+    def is_stale() -> bool:
+        reply = requests.get(nginx.url + SHORT, timeout=30)
+        assert (reply.status_code, reply.content) == (200, body)
+        return reply.headers["X-Cache"] in ("STALE", "UPDATING")
+
+    wait_for(is_stale, "a stale tile")
+
+
+@pytest.mark.parametrize("path", ["/", "/layers", "/layers/a", "/wmts/1.0.0/WMTSCapabilities.xml", "/api"])
+def test_no_document_that_names_a_forged_host_is_kept(path: str, nginx: Nginx) -> None:
+    requests.get(nginx.url + path, headers={"Host": "evil.example"}, timeout=30)
+    assert "evil.example" not in requests.get(nginx.url + path, timeout=30).text
