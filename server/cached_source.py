@@ -187,13 +187,11 @@ class CachedSource:
     def _ask(self, wanted: ByteRange, expect: Version | None, deadline_s: float | None) -> SourceBytes:
         trace.ask_origin()
         try:
-            got = self._source.read(wanted, expect, deadline_s)
+            return self._source.read(wanted, expect, deadline_s)
         except SourceChanged:
             if expect is not None:
                 self.forget(expect)
             raise
-        trace.origin_bytes += len(got.data)
-        return got
 
     def _asking(self, deadline_s: float | None) -> AbstractContextManager[None]:
         return nullcontext() if self._gate is None else self._gate.asking(deadline_s)

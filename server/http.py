@@ -28,11 +28,6 @@ class Reply(NamedTuple):
     headers: list[tuple[str, str]]
     body: bytes
 
-    @property
-    def status_line(self) -> str:
-        """As WSGI wants it."""
-        return STATUS_LINES[self.status]
-
     def below(self, root: str) -> "Reply":
         """The same redirection with a root before its path."""
         return self._replace(

@@ -41,6 +41,10 @@ def escaped(text: str, most: int = 200) -> str:
     return _DOUBTFUL.sub(lambda found: f"\\x{ord(found[0]):02x}", text[:most])
 
 
+_Fields = tuple[float, str, str, Callable[[str], str], int, int, float, str, int, str]
+"""Of an `_Entry`, which is made of them in the background."""
+
+
 class _Entry(NamedTuple):
     """What a line says."""
 
@@ -91,11 +95,12 @@ class RequestLog:
             return
         elapsed_s = time.perf_counter() - began_s
         cost = (elapsed_s, trace.tier, trace.origin_reads)
-        self._writer.put(_Entry(time.time(), method, target, spelled, status, size_bytes, *cost, cause))
+        self._writer.put((time.time(), method, target, spelled, status, size_bytes, *cost, cause))
         if status >= 500:
             self._writer.flush()
 
-    def _line(self, entry: _Entry) -> str:
+    def _line(self, fields: _Fields) -> str:
+        entry = _Entry(*fields)
         level = "ERROR" if entry.status >= 500 else "INFO"
         line = (
             f"{self._time(int(entry.ended_at))} {level} {os.getpid()} request: {entry.method} "

@@ -18,14 +18,10 @@ class Trace(threading.local):
     origin_reads: int = 0
     """Requests to the origin: range reads and version probes."""
 
-    origin_bytes: int = 0
-    """Bytes that the range reads brought."""
-
     def reset(self) -> None:
         """Begin a new request."""
         self.tier = "-"
         self.origin_reads = 0
-        self.origin_bytes = 0
 
     def reach(self, tier: str) -> None:
         """Note that the request went to the tier."""
