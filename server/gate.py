@@ -4,7 +4,8 @@ Strategy: a thread passes the gate of its source before it may wait, be it for t
 reads it; who finds what he wants in memory never comes here. The threads behind a gate, and behind all gates, are
 bounded, so that some of a worker's are left for what needs no origin. Who comes when all places are taken waits for one
 as long as somebody leaves now and then, and is turned away when nobody does: a source that is merely busy answers all
-its clients, one that is stuck takes no more threads, and what queues in the server behind them is served.
+its clients, one that is stuck takes no more threads, and what queues in the server behind them is served. As who waits
+holds the last threads, how long that may last goes by the source's own pace: a fifth of a second for most.
 
 In an outage threads have no time to wait: they get what the tiers have, or the error that the outage began with.
 """
@@ -24,6 +25,15 @@ D = TypeVar("D", float, float | None)
 
 RETRY_AFTER_S: Final = 1.0
 
+SHORTEST_WAIT_S: Final = 0.1
+"""That nobody left for this long says nothing yet."""
+
+USUAL_STAY_S: Final = 0.25
+"""Of a source that is not known yet."""
+
+FORGET: Final = 0.95
+"""What is left of the longest stay after another one."""
+
 
 @dataclass(slots=True)
 class _Crowd:
@@ -32,6 +42,20 @@ class _Crowd:
     count: int = 0
     moved_at: float = 0.0
     """When the last one left, or the first one came."""
+    stay_s: float = USUAL_STAY_S
+    """About the longest of the recent stays, those of stuck ones aside."""
+
+    @property
+    def stuck_at(self) -> float:
+        """When it is stuck, if nobody leaves before: all who are there may have come at the same moment."""
+        return self.moved_at + min(STUCK_S, max(SHORTEST_WAIT_S, 2 * self.stay_s))
+
+    def note_leave(self, came_at: float, now: float) -> None:
+        """Count one less."""
+        self.count -= 1
+        self.moved_at = now
+        if now - came_at < STUCK_S:
+            self.stay_s = max(now - came_at, self.stay_s * FORGET)
 
 
 class Places:
@@ -52,27 +76,26 @@ class Places:
         self._changed = threading.Condition()
         self._all = _Crowd()
 
-    def take(self, crowd: _Crowd, deadline_s: float | None) -> bool:
-        """Take a place; False if there is none and nobody leaves, or not before the deadline."""
+    def take(self, crowd: _Crowd, deadline_s: float | None) -> float | None:
+        """Take a place; when that was. None if there is none and nobody leaves, or not before the deadline."""
         with self._changed:
             for joined in (crowd, self._all):
                 joined.moved_at = joined.moved_at if joined.count else self._clock()
             while (full := self._full(crowd)) is not None:
-                until = full.moved_at + STUCK_S
-                left_s = (until if deadline_s is None else min(until, deadline_s)) - self._clock()
+                until = full.stuck_at if deadline_s is None else min(full.stuck_at, deadline_s)
+                left_s = until - self._clock()
                 if left_s <= 0:
-                    return False
+                    return None
                 self._changed.wait(left_s)
             for joined in (crowd, self._all):
                 joined.count += 1
-            return True
+            return self._clock()
 
-    def leave(self, crowd: _Crowd) -> None:
-        """Give a place back."""
+    def leave(self, crowd: _Crowd, came_at: float) -> None:
+        """Give back a place that was taken then."""
         with self._changed:
             for joined in (crowd, self._all):
-                joined.count -= 1
-                joined.moved_at = self._clock()
+                joined.note_leave(came_at, self._clock())
             self._changed.notify_all()  # few wait: no more than there are threads without a place
 
     def _full(self, crowd: _Crowd) -> _Crowd | None:
@@ -156,12 +179,13 @@ class Gate:
 
     @contextmanager
     def _place(self, deadline_s: float | None) -> Iterator[None]:
-        if not self._places.take(self._crowd, deadline_s):
+        came_at = self._places.take(self._crowd, deadline_s)
+        if came_at is None:
             raise SourceBusy(f"{self._name}: too many requests wait for the origin already", RETRY_AFTER_S)
         try:
             yield
         finally:
-            self._places.leave(self._crowd)
+            self._places.leave(self._crowd, came_at)
 
     @contextmanager
     def _behind(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from server.cache.fleet import OutOfTime
 from server.cache.flight import Flight
 from server.cache.memory import MemoryCache
 from server.cached_source import CachedSource
-from server.gate import Gate, Places
+from server.gate import SHORTEST_WAIT_S, Gate, Places
 from server.outage import FAILURES, PAUSE_S, STUCK_S
 from tests.support.counting_source import CountingSource, run_threads
 
@@ -95,6 +95,27 @@ def test_a_source_that_moves_serves_more_than_there_are_places(clock: Clock) -> 
 
     run_threads(16, work)
     assert most <= places.most_of_one
+
+
+@pytest.mark.parametrize(("stay_s", "patience_s"), [(0.01, SHORTEST_WAIT_S), (0.3, 0.6), (0.9, STUCK_S)])
+@pytest.mark.parametrize("is_late", [False, True])
+def test_the_last_threads_wait_about_as_long_as_the_source_usually_takes(
+    stay_s: float, patience_s: float, is_late: bool, clock: Clock
+) -> None:
+    places, may_end = Places(THREADS, clock), threading.Event()
+    gate = Gate("a", places, clock)
+    for _ in range(100):
+        with gate.passed(None):
+            clock.now += stay_s
+    behind = fill(gate, may_end)
+    wait_for(behind, places.most_of_one)
+    clock.now += patience_s * (1.1 if is_late else 0.9)
+    if is_late:
+        with pytest.raises(SourceBusy), gate.passed(None):
+            pass
+    may_end.set()
+    if not is_late:
+        wait_for(behind, THREADS)
 
 
 def test_who_waits_for_a_place_keeps_to_the_deadline(clock: Clock) -> None:
