@@ -4,8 +4,14 @@ import { ImageTile, TileGrid } from "./openlayers/ol.js"
 const NOTHING = document.createElement("canvas") // what a sparse tile shows
 NOTHING.width = NOTHING.height = 1
 
-/** Between two levels, the one whose pixels are nearer in size to the screen's. */
-const nearest = (resolution, coarse, fine) => resolution / window.devicePixelRatio - Math.sqrt(coarse * fine)
+/** Between two levels, the one whose pixels are nearer in size to the screen's, which are finer than those of CSS. */
+const nearest = (resolution, coarse, fine) => resolution - Math.sqrt(coarse * fine)
+
+class ScreenGrid extends TileGrid {
+  getZForResolution(resolution) {
+    return super.getZForResolution(resolution / window.devicePixelRatio, nearest)
+  }
+}
 
 export class StoredTiles extends ImageTile {
   /**
@@ -20,9 +26,8 @@ export class StoredTiles extends ImageTile {
       projection,
       transition,
       wrapX: false,
-      zDirection: nearest,
       loader: (z, x, y, { signal }) => load(this.url(z, x, y), signal, replies, changed),
-      tileGrid: new TileGrid({
+      tileGrid: new ScreenGrid({
         origins: levels.map(() => [grid.extent[0], grid.extent[3]]), // of each: one for all is taken for a quadtree
         resolutions: levels.map((level) => level.resolution),
         tileSizes: levels.map((level) => level.tileSize),
@@ -34,7 +39,7 @@ export class StoredTiles extends ImageTile {
 
   /** Stored pixels are shown as they are once the screen's are smaller. */
   getInterpolate() {
-    return this.resolution() >= this.levels.at(-1).resolution
+    return this.resolution() / window.devicePixelRatio >= this.levels.at(-1).resolution
   }
 
   format(z) {
@@ -50,7 +55,7 @@ export class StoredTiles extends ImageTile {
 
   /** Which level a view of this resolution shows, as an index of `levels`. */
   shown(resolution) {
-    return this.getTileGrid().getZForResolution(resolution, this.zDirection)
+    return this.getTileGrid().getZForResolution(resolution)
   }
 
   /** The tile at a coordinate that a view of this resolution shows; null outside. `reply` is null before it is there. */

@@ -17,8 +17,8 @@ export function drawBorders({ context, frameState }, source) {
   grid.forEachTileCoord(extent, z, ([, col, row]) => {
     if (col < 0 || row < 0 || col >= tiles[0] || row >= tiles[1]) return
     const [left, bottom, right, top] = grid.getTileCoordExtent([z, col, row])
-    const x = Math.round((left - extent[0]) / viewState.resolution)
-    const y = Math.round((extent[3] - top) / viewState.resolution)
+    const x = Math.round((left - extent[0]) / viewState.resolution) + 0.5 // a line of one pixel, not of two halves
+    const y = Math.round((extent[3] - top) / viewState.resolution) + 0.5
     const width = (right - left) / viewState.resolution
     drawFrame(context, x, y, width, (top - bottom) / viewState.resolution)
     if (width >= SMALLEST_LABELLED) drawName(context, `${urlZ}/${col}/${row}`, x + 6, y + 6)

@@ -62,7 +62,7 @@ class Chromium:
         context = self.send("Target.createBrowserContext")["browserContextId"]
         target = self.send("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        page = self._pages[session] = Page(self, session)
+        page = self._pages[session] = Page(self, session, context)
         for domain in ("Page", "Runtime", "Log", "Network"):
             page.send(f"{domain}.enable")
         metrics = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": is_phone}
@@ -139,8 +139,8 @@ class Chromium:
 class Page:
     """A page and its window."""
 
-    def __init__(self, chromium: Chromium, session: str) -> None:
-        self._chromium, self._session = chromium, session
+    def __init__(self, chromium: Chromium, session: str, context: str) -> None:
+        self._chromium, self._session, self._context = chromium, session, context
         self.complaints: list[str] = []
         """Errors and warnings of the console, scripts, security policies and the network."""
         self.urls: list[str] = []
@@ -162,6 +162,11 @@ class Page:
         elif event == "Network.requestWillBeSent":
             self.urls.append(values["request"]["url"])
 
+    def grant(self, *permissions: str) -> None:
+        """Give all pages what a user would be asked for."""
+        self._chromium.send("Browser.grantPermissions", permissions=permissions, browserContextId=self._context)
+        self.send("Emulation.setFocusEmulationEnabled", enabled=True)
+
     def open(self, url: str) -> None:
         """Go to a URL and wait until the page is loaded."""
         found = self.send("Page.navigate", url=url)
@@ -171,9 +176,7 @@ class Page:
     def run(self, script: str, **values: Any) -> Any:
         """What the body of an asynchronous JavaScript function returns, whose parameters have these values."""
         call = f"(async ({', '.join(values)}) => {{{script}}})({', '.join(map(json.dumps, values.values()))})"
-        found = self.send(
-            "Runtime.evaluate", expression=call, awaitPromise=True, returnByValue=True, userGesture=True
-        )
+        found = self.send("Runtime.evaluate", expression=call, awaitPromise=True, returnByValue=True, userGesture=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 

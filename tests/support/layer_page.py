@@ -1,0 +1,120 @@
+"""The page of a layer in a browser: its map, and what the map ought to show by GDAL's reading of the file."""
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.support.chromium import Page
+from tests.support.pictures import open_quietly, stored_tiles
+
+Picture = NDArray[np.float64]
+
+BORDER_PX: Final = 1
+"""Of the map, CSS pixels."""
+IS_READY: Final = "document.querySelector('[data-map=map]').getAttribute('aria-busy') === 'false'"
+
+
+def settle(page: Page) -> None:
+    """Wait until the map shows all that it was told to."""
+    page.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.wait(IS_READY)
+
+
+def open_layer(page: Page, url: str) -> None:
+    """Open the page of a layer and wait for its map."""
+    page.open(url)
+    settle(page)
+
+
+def choose(page: Page, name: str, value: str) -> None:
+    """Choose a level or a format."""
+    script = "const s = document.querySelector(q); s.value = v; s.dispatchEvent(new Event('change', { bubbles: true }))"
+    page.run(script, q=f"[data-map={name}]", v=value)
+    settle(page)
+
+
+def press_button(page: Page, name: str) -> None:
+    """Click one of the map's buttons."""
+    page.click(f"[data-map={name}]")
+    settle(page)
+
+
+def fact(page: Page, name: str) -> str:
+    """What the page says of the tile under the pointer."""
+    text: str = page.run("return document.querySelector(q).textContent", q=f"[data-map={name}]")
+    return text
+
+
+def map_picture(page: Page, scale: int = 1) -> Picture:
+    """What the map shows: (bands, height, width) in device pixels."""
+    page.run("document.querySelector('[data-map=map]').scrollIntoView({ block: 'end', behavior: 'instant' })")
+    page.run("document.activeElement.blur()")
+    settle(page)
+    left, top, width, height = (round(value * scale) for value in page.box("[data-map=map]"))
+    edge = BORDER_PX * scale
+    shot = page.screenshot()[:, top + edge : top + height - edge, left + edge : left + width - edge]
+    return shot.astype(np.float64)
+
+
+def gdals(path: Path, level: int, like: Picture, zoom: float, background: NDArray[np.float64]) -> Picture:
+    """What a map with the middle of the image in its middle ought to show.
+
+    Args:
+        path: the file.
+        level: whose pixels are shown, each as a sharp rectangle.
+        like: a picture of the map's size.
+        zoom: device pixels to a pixel of the full resolution, across.
+        background: what is seen beside the image, where its mask hides it, and where no tile is stored.
+    """
+    with open_quietly(path) as full:
+        across, down = full.width, full.height * _stretch(full.transform)
+    with open_quietly(path, level) as dataset:
+        pixels = dataset.read([1, 2, 3] if dataset.count >= 3 else [1, 1, 1]).astype(np.float64)
+        mask = (dataset.dataset_mask() > 0) & _stored(path, level, *dataset.shape, *dataset.block_shapes[0])
+    rows = _indices(like.shape[1], zoom, down, pixels.shape[1])
+    cols = _indices(like.shape[2], zoom, across, pixels.shape[2])
+    is_inside = ((rows >= 0) & (rows < pixels.shape[1]))[:, None] & ((cols >= 0) & (cols < pixels.shape[2]))
+    rows, cols = np.clip(rows, 0, pixels.shape[1] - 1)[:, None], np.clip(cols, 0, pixels.shape[2] - 1)
+    shown = is_inside & mask[rows, cols]
+    return np.where(shown, pixels[:, rows, cols], background[:, None, None])
+
+
+def _stored(path: Path, level: int, height: int, width: int, tile_height: int, tile_width: int) -> NDArray[np.bool_]:
+    """Where there are tiles."""
+    found = np.zeros((height, width), bool)
+    for col, row in stored_tiles(path, level):
+        found[row * tile_height : (row + 1) * tile_height, col * tile_width : (col + 1) * tile_width] = True
+    return found
+
+
+def _stretch(transform: tuple[float, ...]) -> float:
+    """Height of a pixel over its width; a rotated image is shown in its pixels, which are square."""
+    is_rotated = transform[1] or transform[3]
+    return 1.0 if is_rotated else abs(transform[4] / transform[0])
+
+
+def _indices(size: int, zoom: float, extent: float, count: int) -> NDArray[np.intp]:
+    """Of the level's pixels under each pixel of the screen."""
+    places = (np.arange(size) + 0.5 - size / 2) / zoom + extent / 2
+    return np.floor(places / extent * count).astype(np.intp)
+
+
+def best_shift(found: Picture, wanted: Picture, most: int = 3) -> tuple[tuple[int, int], float, float]:
+    """How far one picture lies beside the other.
+
+    Returns:
+        (x, y) in pixels, the mean absolute difference there, and the least of those at shifts two or more pixels away.
+    """
+    shifts = [(x, y) for x in range(-most, most + 1) for y in range(-most, most + 1)]
+    means = {shift: _difference(found, wanted, *shift, most) for shift in shifts}
+    best = min(shifts, key=lambda shift: means[shift])
+    others = [means[shift] for shift in shifts if max(abs(shift[0] - best[0]), abs(shift[1] - best[1])) > 1]
+    return best, means[best], min(others)
+
+
+def _difference(found: Picture, wanted: Picture, x: int, y: int, most: int) -> float:
+    height, width = found.shape[1:]
+    inner = wanted[:, most : height - most, most : width - most]
+    return float(np.abs(found[:, most + y : height - most + y, most + x : width - most + x] - inner).mean())
