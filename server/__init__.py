@@ -18,6 +18,7 @@ from server.in_force import settings as settings_in_force
 from server.log import RequestLog, set_up
 from server.open_layers import OpenLayers
 from server.tiles import Tiles
+from server.wmts.tiles import WmtsTiles
 
 HEADERS_SHARE = 4
 """The part of a worker's memory for parsed headers is one of so many; the others are for bytes of the files."""
@@ -62,5 +63,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    app.wsgi_app = HotRoute(app.wsgi_app, tiles, log, settings.roots)  # type: ignore[method-assign]
+    app.wsgi_app = HotRoute(app.wsgi_app, tiles, WmtsTiles(catalog, tiles), log, settings.roots)  # type: ignore[method-assign]
     return app

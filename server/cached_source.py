@@ -94,6 +94,14 @@ class CachedSource:
         with self.waiting(deadline_s) as until_s:
             return self._current.get(until_s)
 
+    def version_at_hand(self) -> Version | None:
+        """The version, where it can be told without waiting for the origin or another tier; None: ask `version`.
+
+        Raises:
+            SourceError: a local file is not there any more.
+        """
+        return self._source.version(None) if self.is_local else self._current.known()
+
     def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
         """Read header bytes, in cached blocks; see `Source.read`."""
         version = self.version(deadline_s) if expect is None else expect

@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 from server.errors import reply_to, status_of
 from server.http import STATUS_LINES, Reply
-from server.log import RequestLog
+from server.log import RequestLog, escaped
 from server.open_layer import IMAGE, MASK
 from server.root import Roots
 from server.tiles import TileRequest, Tiles
 from server.trace import trace
+from server.wmts.exceptions import report
+from server.wmts.names import QUERIES, RESOURCES
+from server.wmts.tiles import WmtsTiles
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -32,12 +35,15 @@ _TILE: Final = re.compile(
 _NOUN: Final = {IMAGE: "tile", MASK: "mask"}
 """Kinds of tiles, as the log names them."""
 
+_EQUALS: Final = escaped("=")
+"""Between quotes it cannot pretend to end a name."""
+
 
 class HotRoute:
     """WSGI middleware that answers GET and HEAD of tiles."""
 
-    def __init__(self, app: "WSGIApplication", tiles: Tiles, log: RequestLog, roots: Roots) -> None:
-        self._app, self._tiles, self._log, self._roots = app, tiles, log, roots
+    def __init__(self, app: "WSGIApplication", tiles: Tiles, wmts: WmtsTiles, log: RequestLog, roots: Roots) -> None:
+        self._app, self._tiles, self._wmts, self._log, self._roots = app, tiles, wmts, log, roots
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer, or hand on."""
@@ -53,19 +59,32 @@ class HotRoute:
             cause = f"{type(error).__name__}: {error}"
             if status_of(error) == 500:
                 logger.exception("tile request failed")
-            reply = reply_to(error)
+            reply = report(error) if path == QUERIES else reply_to(error)
         if reply is None:
             return self._app(environ, start_response)
-        self._log.write(method, path, reply.status, len(reply.body), began_s, cause, _target)
+        target = f"{path}?{environ.get('QUERY_STRING', '')}" if path == QUERIES else path
+        self._log.write(method, target, reply.status, len(reply.body), began_s, cause, _spelled)
         start_response(STATUS_LINES[reply.status], reply.headers[:])  # a copy: it is the server's from here on
         return [reply.body] if method == "GET" and reply.body else []
 
     def _serve(self, path: str, is_head: bool, environ: "WSGIEnvironment") -> Reply | None:
-        """Answer; None if the path is not that of a tile."""
+        """Answer; None if the URL is not that of a tile."""
         if_none_match = environ.get("HTTP_IF_NONE_MATCH")
         reply = self._tiles.serve_known(path, if_none_match, is_head)
         if reply is not None:
             return reply
+        if path == QUERIES:
+            return self._wmts.serve_query(environ.get("QUERY_STRING", ""), if_none_match, is_head)
+        reply = (
+            self._wmts.serve_path(path, if_none_match, is_head)
+            if path.startswith(RESOURCES)
+            else self._serve_path(path, if_none_match, is_head, environ)
+        )
+        return reply.below(self._roots.relative(environ)) if reply and reply.status == 302 else reply
+
+    def _serve_path(
+        self, path: str, if_none_match: str | None, is_head: bool, environ: "WSGIEnvironment"
+    ) -> Reply | None:
         match = _TILE.fullmatch(path)
         if match is None:
             return None
@@ -84,11 +103,15 @@ class HotRoute:
             if_none_match=if_none_match,
             is_head=is_head,
         )
-        reply = self._tiles.serve(path, request)
-        return reply.below(self._roots.relative(environ)) if reply.status == 302 else reply
+        return self._tiles.serve(path, request)
 
 
-def _target(path: str) -> str:
-    """The path of a tile in the words of the log."""
-    _, _, layer, kind, place = path.split("/", 4)
-    return f"layer={layer} {_NOUN[kind]}={place}"
+def _spelled(target: str) -> str:
+    """The path of a tile, or a query for one, in the words of the log."""
+    path, _, query = target.partition("?")
+    if path == QUERIES:
+        return f'path={path} query="{escaped(query, most=400).replace(_EQUALS, "=")}"'
+    _, first, second, third, place = path.split("/", 4)
+    if first == "layers":
+        return f"layer={second} {_NOUN[third]}={place}"
+    return f"layer={third} {first}={place}"

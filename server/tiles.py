@@ -133,7 +133,7 @@ class Tiles:
     def _serve(self, path: str, layer: Layer, request: TileRequest, deadline_s: float) -> Reply:
         opened = layer.open(deadline_s)
         if request.version is not None and request.version != opened.version_key:
-            return redirect(_plain_path(layer, request))
+            return redirect(_plain(path, request))
         found = _find(layer, opened, request, deadline_s)
         if isinstance(found, Reply):
             return found
@@ -197,9 +197,10 @@ def _policy(layer: Layer, request: TileRequest) -> tuple[tuple[str, str], ...]:
     return layer.headers if request.version is None else layer.immutable_headers
 
 
-def _plain_path(layer: Layer, request: TileRequest) -> str:
-    path = f"{layer.path}/{request.kind}/{request.grid}/{request.z}/{request.x}/{request.y}.{request.extension}"
-    return f"{path}?{quote(request.query, safe=_IN_QUERIES)}" if request.query else path
+def _plain(path: str, request: TileRequest) -> str:
+    """The same URL without its version."""
+    plain = path.replace(f"@{request.version}", "", 1)
+    return f"{plain}?{quote(request.query, safe=_IN_QUERIES)}" if request.query else plain
 
 
 def _representation(

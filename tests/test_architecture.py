@@ -34,6 +34,7 @@ LAYERS = {
         wsgi config.gunicorn
         server
         api hot greeting
+        wmts
         tiles description preview lines openapi
         ogc
         catalog
@@ -51,7 +52,7 @@ LAYERS = {
         log_writer
         cache origin_config
         config_file
-        http trace joining_pool worker
+        http trace joining_pool xml_text worker
     """,
 }
 """Each line may import the lines below it. A folder (api, cache, sources, wrap) is one name; within it only cycles are
@@ -69,6 +70,7 @@ LATE_IMPORTS = {
     ("server.description", "cogread.crs"),
     ("server.api.ogc", "server.ogc.collections"),
     ("server.api.ogc", "server.ogc.sets"),
+    ("server.wmts.capabilities", "server.wmts.layer"),
 }
 """(module, import in a function): PROJ takes 0.1 s to load, and only documents need it."""
 

@@ -2,12 +2,13 @@
 
 from flask import Blueprint
 
-from server.api import api_description, health, layers, ogc, ogc_tiles, static, tiles
+from server.api import api_description, health, layers, ogc, ogc_tiles, static, tiles, wmts
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     layers.blueprint,
     static.blueprint,
     tiles.blueprint,
+    wmts.blueprint,
     ogc.blueprint,
     ogc_tiles.blueprint,
     api_description.blueprint,

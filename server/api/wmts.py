@@ -1,0 +1,90 @@
+"""`/wmts` and `/wmts/1.0.0/WMTSCapabilities.xml`: the capabilities. Tiles are answered before the app sees them."""
+
+import gzip
+import logging
+from functools import lru_cache
+from typing import Final, cast
+
+from flask import Blueprint, Flask, Response, current_app, g, request
+from flask.blueprints import BlueprintSetupState
+
+from server.api.context import context, document, response
+from server.errors import NotAcceptable, UnknownUrl, status_of
+from server.http import accepts_coding
+from server.wmts.capabilities import Capabilities, written
+from server.wmts.exceptions import MEDIA_TYPE, OwsError, report
+from server.wmts.kvp import capabilities_request, operation, pairs_of
+from server.wmts.names import CAPABILITIES, QUERIES, RESOURCES
+from server.wmts.update_sequence import is_later
+
+logger = logging.getLogger(__name__)
+
+blueprint = Blueprint("wmts", __name__)
+
+_ACCEPTABLE: Final = (MEDIA_TYPE, "text/xml")
+
+
+@blueprint.record
+def _attach(state: BlueprintSetupState) -> None:
+    app = cast(Flask, state.app)
+    ctx = app.extensions["rawcog"]
+    app.extensions["rawcog.wmts"] = Capabilities(ctx.catalog, ctx.settings.server.title)
+
+
+@blueprint.get(QUERIES)
+def queries() -> Response:
+    """Requests by key-value pairs; those for tiles do not come here."""
+    try:
+        return _queried(request.query_string.decode("latin-1"))
+    except Exception as error:  # whatever it is, the client gets a report and the log the cause
+        g.cause = f"{type(error).__name__}: {error}"
+        if status_of(error) == 500:
+            logger.exception("request failed")
+        return response(report(error))
+
+
+@blueprint.get(CAPABILITIES)
+def capabilities() -> Response:
+    """The whole document, as a resource."""
+    if request.accept_mimetypes and not request.accept_mimetypes.best_match(_ACCEPTABLE):
+        raise NotAcceptable(f"wanted a client that accepts {MEDIA_TYPE}")
+    return _reply(written(_capabilities().contents(), None, context().absolute_root))
+
+
+@blueprint.get(f"{RESOURCES}/<path:rest>")
+def resource(rest: str) -> Response:
+    """Say what a tile's URL looks like."""
+    wanted = "{layer}/{Style}/{TileMatrixSet}/{TileMatrix}/{TileRow}/{TileCol}.{extension}"
+    raise UnknownUrl(f"{rest[:100]!r}: wanted WMTSCapabilities.xml or {wanted}")
+
+
+def _queried(query: str) -> Response:
+    pairs = pairs_of(query)
+    _ = operation(pairs)
+    asked, contents = capabilities_request(pairs), _capabilities().contents()
+    sections = asked.sections or None
+    if asked.update_sequence == contents.update_sequence:
+        sections = ()
+    elif is_later(asked.update_sequence, contents.update_sequence):
+        message = f"UpdateSequence={asked.update_sequence[:50]!r}: the document's is {contents.update_sequence}"
+        raise OwsError("InvalidUpdateSequence", message)
+    return _reply(written(contents, sections, context().absolute_root))
+
+
+def _reply(body: bytes) -> Response:
+    is_packed = accepts_coding(request.headers.get("Accept-Encoding"), "gzip")
+    made = document(_packed(body) if is_packed else body, MEDIA_TYPE, context().absolute_policy)
+    made.headers["Vary"] = "Accept-Encoding"
+    if is_packed:
+        made.headers["Content-Encoding"] = "gzip"
+    return made
+
+
+@lru_cache(maxsize=2)
+def _packed(body: bytes) -> bytes:
+    """Kept by what is packed, which holds the client's own root."""
+    return gzip.compress(body, mtime=0)
+
+
+def _capabilities() -> Capabilities:
+    return cast(Capabilities, current_app.extensions["rawcog.wmts"])

@@ -1,0 +1,86 @@
+"""A layer's part of the capabilities. It needs PROJ, so it is only imported when a document is written."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from flask import render_template
+from markupsafe import Markup
+
+from cogread.geo import Bounds
+from server.catalog import Layer
+from server.open_layer import IMAGE, OpenLayer
+from server.tile_matrix_set import TileMatrixSet, corners, native_set, web_mercator_set
+from server.wmts.names import MEDIA_TYPES, RESOURCES, SHARED_SIDE, STYLE, native_set_name, shares_web_mercator
+from server.xml_text import xml_text
+
+ROOT: Final = "\x1a"
+"""Stands for the server's root, which is another for each client: no XML text can hold it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPart:
+    """What the capabilities say of a version of a layer."""
+
+    layer: Markup
+    """Its `Layer` element, with ROOT in place of the server's root."""
+    tile_matrix_set: Markup
+    """The `TileMatrixSet` of its own grid."""
+    web_mercator_z: int | None
+    """The highest z of the shared set at which it has tiles; None: it is not on that."""
+
+
+def layer_part(layer: Layer, opened: OpenLayer) -> LayerPart | str:
+    """Write a layer's part, or say why WMTS cannot describe it."""
+    cog, grids = opened.cog, opened.grids
+    native = native_set(cog, grids)
+    if isinstance(native, str) or cog.geo.bounds is None:
+        return native if isinstance(native, str) else "it has no bounds"
+    formats = _formats(opened)
+    if not formats:
+        return "there is no format that all its levels have"
+    shared = grids.web_mercator if shares_web_mercator(grids) else None
+    config = layer.config
+    text = render_template(
+        "wmts_layer.xml",
+        name=config.name,
+        title=xml_text(config.title),
+        abstract=xml_text(config.attribution or ""),
+        wgs84=_wgs84(native, cog.geo.bounds),
+        crs=native.crs.supported_crs,
+        corners=corners(native.crs, cog.geo.bounds),
+        style=STYLE,
+        formats=formats,
+        native=native_set_name(config.name),
+        shared=shared,
+        tiles=f"{ROOT}{RESOURCES}/{layer.path_of(opened).rpartition('/')[2]}",
+    )
+    own = tile_matrix_set_part(native_set_name(config.name), native)
+    return LayerPart(Markup(text), own, shared.matrices[-1].z if shared else None)  # noqa: S704 - of a template
+
+
+def tile_matrix_set_part(name: str, described: TileMatrixSet) -> Markup:
+    """Write a `TileMatrixSet` element."""
+    return Markup(render_template("wmts_tile_matrix_set.xml", name=name, set=described))  # noqa: S704 - of a template
+
+
+def shared_set_part(name: str, max_z: int) -> Markup:
+    """Write the one that layers share, as far as they need it."""
+    return tile_matrix_set_part(name, web_mercator_set(max_z, SHARED_SIDE))
+
+
+def _formats(opened: OpenLayer) -> dict[str, str]:
+    """Extension -> media type of what all levels are offered as."""
+    offered = [opened.offered(IMAGE, number) for number in range(len(opened.cog.levels))]
+    return {
+        extension: media_type
+        for extension, media_type in MEDIA_TYPES.items()
+        if all(extension in extensions for extensions in offered)
+    }
+
+
+def _wgs84(described: TileMatrixSet, bounds: Bounds) -> Bounds | None:
+    """Of a layer across the antimeridian the whole turn: clients take a box whose west is its east's east for empty."""
+    found = described.crs.wgs84_bounds(bounds)
+    if found is None or found[0] <= found[2]:
+        return found
+    return -180.0, found[1], 180.0, found[3]

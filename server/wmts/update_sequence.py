@@ -1,0 +1,55 @@
+"""The number that tells one state of the capabilities from another (OGC 06-121r3 §7.3.4), the same on all machines.
+
+Its first ten digits are the instant at which the newest of the layers' files was written, so that it grows with them;
+the other nine are a digest of all that the document names, so that it changes with anything. Two numbers with the same
+instant differ without one being the later.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from hashlib import blake2b
+from typing import Final
+
+from cogread.byterange import Version
+
+_INSTANT_DIGITS: Final = 10
+_DIGEST_DIGITS: Final = 9
+
+
+def update_sequence(versions: Iterable[tuple[str, Version]], text: str) -> str:
+    """The number of a document.
+
+    Args:
+        versions: names of layers, with their versions.
+        text: what else the document depends on.
+    """
+    digest, newest = blake2b(text.encode(), digest_size=8), 0
+    for name, version in versions:
+        digest.update(f"\0{name}\0{version.key}".encode())
+        newest = max(newest, _written_at_s(version.modified))
+    rest = int.from_bytes(digest.digest(), "big") % 10**_DIGEST_DIGITS
+    return f"{newest:0{_INSTANT_DIGITS}d}{rest:0{_DIGEST_DIGITS}d}"
+
+
+def is_later(asked: str, current: str) -> bool:
+    """Whether a client names a state after the current one; both differ."""
+    if asked.isascii() and asked.isdigit() and len(asked) <= 100:
+        unit = 10**_DIGEST_DIGITS
+        return int(asked) // unit > int(current) // unit
+    return asked[:_INSTANT_DIGITS] > current[:_INSTANT_DIGITS]
+
+
+def _written_at_s(modified: str | None) -> int:
+    """Seconds since the epoch, of what a `Version` says; 0 where it says nothing."""
+    if modified is None:
+        return 0
+    nanoseconds = modified.partition("-")[0]
+    if nanoseconds.isascii() and nanoseconds.isdigit():
+        seconds = int(nanoseconds[:30]) // 10**9
+    else:
+        try:
+            seconds = int(parsedate_to_datetime(modified).replace(tzinfo=UTC).timestamp())
+        except (ValueError, OverflowError):
+            return 0
+    return min(max(seconds, 0), 10**_INSTANT_DIGITS - 1)

@@ -1,0 +1,165 @@
+"""GDAL finds in the WMTS layer of a file what the file holds: rasterio's GDAL, and the distribution's where it is."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.io import DatasetReader, MemoryFile
+from rasterio.windows import Window
+
+from tests.support.app import layer
+from tests.support.gunicorn import Gunicorn
+from tests.support.placed import Placed, placed_tiff
+from tests.support.tiffs import levels_of, open_level
+from tests.support.webmercator import web_mercator_tiff
+
+HALVES: Final = ((2301, 1403), (1150, 701), (575, 350))
+"""Sizes as GDAL's COG driver makes them: rounded down."""
+SMALL: Final = ((451, 303), (225, 151), (112, 75))
+UP: Final = ((701, 1003), (351, 502), (176, 251))
+"""As gdaladdo does: rounded up."""
+ODD: Final = ((1000, 700), (400, 280))
+"""A factor of 2.5."""
+LAEA: Final = "+proj=laea +lat_0=12.5 +lon_0=-71.25 +x_0=100 +datum=WGS84 +units=m +no_defs"
+
+FILES: Final = {
+    "degrees": Placed("EPSG:4326", (-3.9, 40.6, 0.0005), HALVES, 256, "deflate"),
+    "mercator": Placed("EPSG:3857", (-440000.3, 4930000.7, 9.7), UP, 128, "deflate"),
+    "nztm": Placed("EPSG:2193", (1576000.5, 5429000.25, 2.5), HALVES, 512, "jpeg"),
+    "utm": Placed("EPSG:32630", (430000.1, 4480000.9, 0.3), ODD, 128, "webp"),
+    "antarctic": Placed("EPSG:3031", (-2700000, 2600000, 333.3), UP, 128, "jpeg"),
+    "swiss": Placed("EPSG:2056", (2600000.5, 1200000.5, 0.1), ODD, 256, "deflate"),
+    "feet": Placed("EPSG:2227", (6000000.25, 2100000.5, 1.5), UP, 128, "deflate"),
+    "esri": Placed("ESRI:102003", (-500000.5, 300000.25, 30), ODD, 128, "deflate"),
+    "mollweide": Placed("ESRI:54009", (1000000.5, 3000000.25, 1000), UP, 128, "deflate"),
+    "laea": Placed(LAEA, (-20000.5, 30000.25, 12.5), SMALL, 128, "webp"),
+}
+ALIGNED: Final = "aligned"
+NAMES: Final = [*FILES, ALIGNED]
+PLACED: Final = [name for name in NAMES if name != "feet"]
+"""GDAL's WMTS driver takes all units for metres."""
+
+
+def data_of(name: str) -> bytes:
+    return web_mercator_tiff() if name == ALIGNED else placed_tiff(FILES[name])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("layers")
+    for name in NAMES:
+        (folder / f"{name}.tif").write_bytes(data_of(name))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Gunicorn]:
+    config = "".join(layer(name, folder / f"{name}.tif") for name in NAMES)
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _no_cache() -> Iterator[None]:
+    with rasterio.Env(GDAL_ENABLE_WMS_CACHE="NO"):
+        yield
+
+
+def wmts(server: Gunicorn, name: str, more: str = "") -> str:
+    return f"WMTS:{server.url}/wmts/1.0.0/WMTSCapabilities.xml,layer={name}{more}"
+
+
+def own(name: str) -> str:
+    return f",tilematrixset=native.{name}"
+
+
+@pytest.mark.parametrize("name", PLACED)
+def test_it_lies_where_the_file_does(name: str, server: Gunicorn, folder: Path) -> None:
+    with rasterio.open(folder / f"{name}.tif") as wanted, rasterio.open(wmts(server, name, own(name))) as found:
+        assert_same_place(found, wanted)
+
+
+def assert_same_place(found: DatasetReader, wanted: DatasetReader) -> None:
+    """To a millionth of a pixel, in both corners."""
+    assert (found.width, found.height) == (wanted.width, wanted.height)
+    for corner in ((0, 0), (wanted.width, wanted.height)):
+        assert ~wanted.transform * (found.transform * corner) == pytest.approx(corner, abs=1e-6)
+    assert found.crs == wanted.crs
+
+
+@pytest.mark.parametrize("how", ["", "kvp"])
+@pytest.mark.parametrize("name", NAMES)
+def test_all_levels_have_the_pixels_of_the_file(name: str, how: str, server: Gunicorn) -> None:
+    """By way of both kinds of capabilities, which lead to the same tiles."""
+    source = wmts(server, name, own(name)) if not how else by_queries(server, name)
+    with MemoryFile(data_of(name)) as memory:
+        for level in range(levels_of(memory)):
+            options = {} if level == 0 else {"OVERVIEW_LEVEL": level - 1}
+            with open_level(memory, level) as wanted, rasterio.open(source, **options) as found:
+                assert_same_pixels(found, wanted, is_in_feet=name == "feet")
+
+
+def by_queries(server: Gunicorn, name: str) -> str:
+    """GDAL finds the capabilities by key-value pairs."""
+    return f"WMTS:{server.url}/wmts?SERVICE=WMTS&REQUEST=GetCapabilities,layer={name}{own(name)}"
+
+
+def assert_same_pixels(found: DatasetReader, wanted: DatasetReader, *, is_in_feet: bool) -> None:
+    """GDAL rounds the sizes of overviews in its own way, and takes feet for metres, which makes the image larger."""
+    if not is_in_feet:
+        assert abs(found.width - wanted.width) <= 1
+        assert abs(found.height - wanted.height) <= 1
+    width, height = min(found.width, wanted.width), min(found.height, wanted.height)
+    window = ((0, height), (0, width))
+    np.testing.assert_array_equal(found.read((1, 2, 3), window=window), wanted.read(window=window))
+
+
+def test_the_grid_of_web_maps_has_the_same_pixels(server: Gunicorn) -> None:
+    source = wmts(server, ALIGNED, ",tilematrixset=WebMercatorQuad")
+    with MemoryFile(data_of(ALIGNED)) as memory, memory.open() as wanted, rasterio.open(source) as found:
+        assert found.res == pytest.approx(wanted.res, rel=1e-12)
+        left, top = ~found.transform * (wanted.transform * (0, 0))
+        assert (left, top) == pytest.approx((round(left), round(top)), abs=1e-3)
+        window = Window(round(left), round(top), wanted.width, wanted.height)
+        np.testing.assert_array_equal(found.read((1, 2, 3), window=window), wanted.read())
+
+
+@pytest.mark.parametrize("media_type", ["image/png", "image/tiff;application=geotiff"])
+def test_any_format_has_the_same_pixels(media_type: str, server: Gunicorn) -> None:
+    """Sizes are odd: GeoTIFFs end where the image does."""
+    source = wmts(server, "degrees", f"{own('degrees')},tileformat={media_type}")
+    with MemoryFile(data_of("degrees")) as memory, memory.open() as wanted, rasterio.open(source) as found:
+        assert_same_pixels(found, wanted, is_in_feet=False)
+
+
+def test_every_layer_is_listed(server: Gunicorn) -> None:
+    with rasterio.open(wmts(server, "").removesuffix(",layer=")) as found:
+        layers = {option.removeprefix("layer=") for each in found.subdatasets for option in each.split(",")}
+    assert set(NAMES) <= layers
+
+
+def run(program: str, *arguments: str, folder: Path) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "GDAL_ENABLE_WMS_CACHE": "NO"}
+    command = [f"/usr/bin/{program}", *arguments]
+    subprocess.run(command, env=environment, cwd=folder, check=True, capture_output=True, timeout=120)
+
+
+@pytest.mark.skipif(shutil.which("gdal_translate", path="/usr/bin") is None, reason="no GDAL of the distribution's")
+@pytest.mark.parametrize("name", NAMES)
+def test_the_distributions_gdal_reads_the_same(name: str, server: Gunicorn, tmp_path: Path) -> None:
+    """Another release, with another PROJ and another libjpeg."""
+    with MemoryFile(data_of(name)) as memory:
+        for level in range(levels_of(memory)):
+            overview = "NONE" if level == 0 else str(level - 1)
+            target = tmp_path / f"{level}.tif"
+            bands = ("-b", "1", "-b", "2", "-b", "3", "-ovr", overview)
+            run("gdal_translate", *bands, wmts(server, name, own(name)), str(target), folder=tmp_path)
+            with open_level(memory, level) as wanted, rasterio.open(target) as found:
+                if level == 0 and name in PLACED:
+                    assert_same_place(found, wanted)
+                assert_same_pixels(found, wanted, is_in_feet=name == "feet")
