@@ -51,11 +51,7 @@ class LogWriter(Generic[T]):
     def flush(self) -> None:
         """Write all that was put so far."""
         with self._mutex:
-            try:
-                for chunk in _chunks(self._take()):
-                    _write(self._fd, chunk)
-            except OSError:
-                return  # nobody reads the log any more: serving goes on
+            self._write_all()
 
     def _start(self) -> None:
         try:
@@ -68,8 +64,16 @@ class LogWriter(Generic[T]):
         self._write_now()
 
     def _write_now(self) -> None:
-        self._is_awaited = False  # first: what is put from now on is awaited anew, or written now
-        self.flush()
+        with self._mutex:  # so that while one thread is stuck in writing no more than one other is started
+            self._is_awaited = False  # first: what is put from now on is awaited anew, or written now
+            self._write_all()
+
+    def _write_all(self) -> None:
+        try:
+            for chunk in _chunks(self._take()):
+                _write(self._fd, chunk)
+        except OSError:
+            return  # nobody reads the log any more: serving goes on
 
     def _take(self) -> Iterator[bytes]:
         for _ in range(len(self._waiting)):

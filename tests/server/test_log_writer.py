@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -13,7 +14,7 @@ from threading import Thread
 import pytest
 import requests
 
-from server.log_writer import MOST_WAITING, LogWriter
+from server.log_writer import MOST_WAITING, THREAD_NAME, LogWriter
 from tests.support.counting_source import run_threads
 from tests.support.gunicorn import Gunicorn
 from tests.support.log import wait_for_writers
@@ -88,6 +89,7 @@ def test_a_slow_reader_slows_down_those_who_log(pipe: tuple[int, int]) -> None:
     logger.start()
     wait_until(lambda: len(put) >= MOST_WAITING)
     assert len(put) < 5 * MOST_WAITING, "a pipe holds 64 KiB"
+    assert sum(thread.name == THREAD_NAME for thread in threading.enumerate()) <= 2
     received = 0
     while received < 10 * MOST_WAITING * 101:
         received += len(os.read(pipe[0], 1 << 16))
