@@ -7,7 +7,7 @@ from cogread.byterange import ByteRange
 from cogread.errors import FormatNotOffered
 from cogread.image import Cog, Level
 from cogread.parse import drive
-from cogread.wrap import WRAPPERS, Options, Wrapper, Wrapping, offered, refusals
+from cogread.wrap import UNLISTED, WRAPPERS, Options, Wrapper, Wrapping, offered, refusals
 from server.grid import grids_of
 
 IMAGE: Final = "tiles"
@@ -100,7 +100,7 @@ class OpenLayer:
         return known
 
     def _choose(self, kind: str, number: int, extension: str) -> tuple[Level, Wrapper]:
-        level, wrapper = self._levels[kind][number], WRAPPERS.get(extension)
+        level, wrapper = self._levels[kind][number], WRAPPERS.get(extension) or UNLISTED.get(extension)
         if level is None:
             raise FormatNotOffered("this level has no mask")
         reason = wrapper.why_not(level) if wrapper is not None else "no such format"

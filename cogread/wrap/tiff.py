@@ -4,10 +4,13 @@ The directory says of the tile what the source's says of the image: how to decod
 it lies. ImageWidth and ImageLength are those of the part within the image, so that readers show no padding. The mask's
 tile follows in a directory of its own. Byte order is the source's, for samples, predictors and copied values depend on
 it; the file is always a classic TIFF, which has room for any tile.
+
+GDAL's WMS driver wants other files: padded ones, since it rounds the sizes of overviews in its own way and refuses a
+tile that is a pixel narrower than it thinks; and without masks, which it does not know.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,10 +73,16 @@ class _Part:
     """Of the level; None for masks and what is not georeferenced."""
     point_shift: float
     """0.5 where the file's coordinates are those of pixel centres."""
+    size: Callable[[Image, int, int], tuple[int, int]] = valid_size
+    """Width and height that the tile at (column, row) is given."""
 
 
 def why_not(level: Level) -> str | None:
     """See `Wrapper.why_not`."""
+    return _why_no_image(level) or mask_mismatch(level)
+
+
+def _why_no_image(level: Level) -> str | None:
     image = level.image
     if image.compression not in set(Compression):
         return f"compression {image.compression} is not known"
@@ -81,28 +90,42 @@ def why_not(level: Level) -> str | None:
         return f"GIS clients do not read {image.compression_name} in TIFF"
     if image.planes > MAX_PLANES:
         return f"the {image.planes} bands are stored apart, and a file is made of at most {MAX_PLANES}"
-    return mask_mismatch(level)
+    return None
 
 
 def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
     """See `Wrapper.prepare`."""
+    parts = [(yield from _image_part(cog, level.image, valid_size))]
+    if level.mask is not None:
+        subfile = longs(level.image.directory.order, Tag.NEW_SUBFILE_TYPE, [Subfile.MASK])
+        parts.append(_Part(level.mask, (subfile, *(yield from _copied(level.mask.directory, _COPIED))), None, 0.0))
+    return _wrapping(level.image, parts)
+
+
+def _prepare_padded(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
+    return _wrapping(level.image, [(yield from _image_part(cog, level.image, _whole_size))])
+
+
+def _image_part(cog: Cog, image: Image, size: Callable[[Image, int, int], tuple[int, int]]) -> Steps[_Part]:
     first = cog.full.directory
-    image = level.image
     own = [*(yield from _copied(image.directory, _COPIED)), *(yield from _copied(first, _OF_THE_FILE))]
     metadata = yield from _metadata(first)
-    parts = [
-        _Part(
-            image=image,
-            fields=(*own, *metadata),
-            transform=level_transform(cog, image),
-            point_shift=0.5 if cog.geo.is_point else 0.0,
-        )
-    ]
-    if level.mask is not None:
-        subfile = longs(image.directory.order, Tag.NEW_SUBFILE_TYPE, [Subfile.MASK])
-        parts.append(_Part(level.mask, (subfile, *(yield from _copied(level.mask.directory, _COPIED))), None, 0.0))
+    return _Part(
+        image=image,
+        fields=(*own, *metadata),
+        transform=level_transform(cog, image),
+        point_shift=0.5 if cog.geo.is_point else 0.0,
+        size=size,
+    )
+
+
+def _whole_size(image: Image, col: int, row: int) -> tuple[int, int]:
+    return image.tile_width, image.tile_height
+
+
+def _wrapping(image: Image, parts: Sequence[_Part]) -> Wrapping:
     file = _OneTileTiff(parts)
-    return Wrapping(file.wrap, file.added_bytes, tuple(range(image.planes)), wants_mask=level.mask is not None)
+    return Wrapping(file.wrap, file.added_bytes, tuple(range(image.planes)), wants_mask=len(parts) > 1)
 
 
 class _OneTileTiff:
@@ -149,7 +172,7 @@ def level_transform(cog: Cog, image: Image) -> Geotransform | None:
 def _fields(part: _Part, col: int, row: int, offsets: list[int], counts: list[int]) -> list[Field]:
     """All entries of the directory of a tile."""
     order, image = part.image.directory.order, part.image
-    width, height = valid_size(image, col, row)
+    width, height = part.size(image, col, row)
     fields = [
         *part.fields,
         longs(order, Tag.IMAGE_WIDTH, [width]),
@@ -211,3 +234,6 @@ def _metadata(directory: Directory) -> Steps[list[Field]]:
 
 
 TIFF: Final = Wrapper("tif", "image/tiff;application=geotiff", revision=1, why_not=why_not, prepare=prepare)
+
+PADDED_TIFF: Final = Wrapper("gdaltif", TIFF.media_type, revision=1, why_not=_why_no_image, prepare=_prepare_padded)
+"""For GDAL's WMS driver alone."""
