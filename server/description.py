@@ -1,17 +1,21 @@
 """What documents say of a layer: plain data, from the header alone."""
 
 from math import hypot
-from typing import Any
+from typing import Any, Final
 
 from cogread.image import Cog, Level
 from cogread.tags import Planar
 from cogread.wrap import WRAPPERS
 from cogread.wrap.samples import describe as describe_samples
 from server.catalog import Layer
-from server.grid import NATIVE
+from server.grid import NATIVE, WEB_MERCATOR, Matrix
 from server.open_layer import IMAGE, MASK, OpenLayer
+from server.web_maps import facts
 
 Json = dict[str, Any]
+
+_UNITS: Final = {"degree": "degrees", "metre": "m", "foot": "ft", "US survey foot": "us-ft"}
+"""What map libraries call the units that PROJ names; others keep their names."""
 
 
 def summary(layer: Layer, root: str) -> Json:
@@ -46,14 +50,16 @@ def describe(layer: Layer, opened: OpenLayer, root: str) -> Json:
         "photometric": image.photometric_name,
         "interleave": "band" if image.planar == Planar.SEPARATE else "pixel",
         **_georeference(cog),
-        "grids": [NATIVE],
+        "origin": opened.grids.native.origin,
+        "grids": [NATIVE] if opened.grids.web_mercator is None else [NATIVE, WEB_MERCATOR],
         "minzoom": 0,
         "maxzoom": len(cog.levels) - 1,
-        "levels": [_level(cog, number, opened) for number in reversed(range(len(cog.levels)))],
+        "levels": [_level(cog, matrix, opened) for matrix in opened.grids.native.matrices],
+        "web_mercator": facts(layer, opened, root),
         **_formats("formats", opened.refusals(IMAGE)),
         **_formats("mask_formats", opened.refusals(MASK)),
         "samples": _samples(opened),
-        "links": _links(layer, opened, root),
+        "links": [*_links(layer, opened, root), *_client_links(layer, opened, root)],
     }
 
 
@@ -65,18 +71,20 @@ def _georeference(cog: Cog) -> Json:
     named = {"code": None, "name": geo.name, "projjson": None} if geo.name is not None else None
     return {
         "crs": {"code": crs.code, "name": crs.name, "projjson": crs.projjson()} if crs else named,
+        "units": _UNITS.get(crs.unit_name, crs.unit_name) if crs else None,
         "geotransform": geo.transform,
         "bounds": geo.bounds,
         "bounds_wgs84": crs.wgs84_bounds(geo.bounds) if crs and geo.bounds else None,
     }
 
 
-def _level(cog: Cog, number: int, opened: OpenLayer) -> Json:
+def _level(cog: Cog, matrix: Matrix, opened: OpenLayer) -> Json:
     """One level; z counts from the coarsest, as in URLs, level from the full resolution, as in the file."""
+    number = matrix.level
     level = cog.levels[number]
     image = level.image
     return {
-        "z": len(cog.levels) - 1 - number,
+        "z": matrix.z,
         "level": number,
         "width": image.width,
         "height": image.height,
@@ -84,6 +92,7 @@ def _level(cog: Cog, number: int, opened: OpenLayer) -> Json:
         "tile_height": image.tile_height,
         "tiles_across": image.tiles_across,
         "tiles_down": image.tiles_down,
+        "resolution": matrix.cell_size,
         "pixel_size": _pixel_size(cog, level),
         "compression": image.compression_name,
         "mask": level.mask is not None,
@@ -129,3 +138,9 @@ def _links(layer: Layer, opened: OpenLayer, root: str) -> list[Json]:
         if reason is None
     ]
     return links
+
+
+def _client_links(layer: Layer, opened: OpenLayer, root: str) -> list[Json]:
+    from server.client_links import client_links  # noqa: PLC0415 - PROJ takes 0.1 s to load
+
+    return client_links(layer, opened, root)

@@ -35,7 +35,11 @@ LAYERS = {
         server
         api hot greeting
         wmts
-        tiles description preview lines openapi
+        description
+        client_links tilejson
+        gdal_wms tms
+        tiles lines openapi web_maps
+        preview alignment
         ogc
         catalog
         open_layers
@@ -68,6 +72,8 @@ TABLES = {"cogread.sources", "server.cache", "cogread.wrap.png", "cogread.wrap.s
 LATE_IMPORTS = {
     ("cogread.facts", "cogread.crs"),
     ("server.description", "cogread.crs"),
+    ("server.description", "server.client_links"),
+    ("server.api.clients", "server.gdal_wms"),
     ("server.api.ogc", "server.ogc.collections"),
     ("server.api.ogc", "server.ogc.sets"),
     ("server.wmts.capabilities", "server.wmts.layer"),

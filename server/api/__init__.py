@@ -2,13 +2,15 @@
 
 from flask import Blueprint
 
-from server.api import api_description, health, layers, ogc, ogc_tiles, static, tiles, wmts
+from server.api import api_description, clients, health, layers, ogc, ogc_tiles, static, tiles, tms, wmts
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     layers.blueprint,
     static.blueprint,
+    clients.blueprint,
     tiles.blueprint,
     wmts.blueprint,
+    tms.blueprint,
     ogc.blueprint,
     ogc_tiles.blueprint,
     api_description.blueprint,

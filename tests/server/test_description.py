@@ -14,7 +14,9 @@ from server.api import layers
 from tests.support.app import ROOT, client, layer
 from tests.support.geotiffs import in_crs, with_keys
 from tests.support.origin import Connection, Origin, Reply, send
+from tests.support.placed import Placed, placed_tiff
 from tests.support.tiffs import KINDS, gdal_tiff, levels_of, open_level
+from tests.support.webmercator import web_mercator_tiff
 
 REAL = sorted([*ROOT.glob("data/*.tif"), *ROOT.glob("tests/data/*.tif")])
 
@@ -104,11 +106,12 @@ def test_links_lead_to_what_they_say(root: str, tmp_path: Path) -> None:
     app = client(tmp_path, config + layer("a", "a.tif"))
     about = app.get("/layers/a").get_json()
     for link in about["links"]:
-        assert link["href"].startswith(f"{root}/layers/a")
+        assert link["href"].startswith(f"{root}/")
         url = link["href"].removeprefix(root).format(z=about["maxzoom"], x=1, y=1)
         reply = app.get(url)
         assert (reply.status_code, reply.content_type) == (200, link["type"])
-    assert {link["rel"] for link in about["links"]} == {"self", "tiles"}
+    tilesets = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map"
+    assert {link["rel"] for link in about["links"]} == {"self", "tiles", "gdal", "wmts", tilesets}
     listed = app.get("/layers").get_json()["layers"]
     assert [row["href"] for row in listed] == [f"{root}/layers/a"]
 
@@ -188,3 +191,38 @@ def test_documents_are_revalidated(path: str, accept: str, tmp_path: Path) -> No
     assert (head.status_code, head.data, head.content_length) == (200, b"", len(full.data))
     (tmp_path / "a.tif").write_bytes(gdal_tiff("webp-lossy"))
     assert app.get(path, headers={"If-None-Match": etag}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "units"), [("jpeg-ycbcr", "m"), ("jpeg-mask", "degrees"), ("odd-factors", "m"), ("oblong-tiles", "m")]
+)
+def test_clients_can_build_the_grid_by_themselves(kind: str, units: str, tmp_path: Path) -> None:
+    """Of the origin, the resolutions and the sizes follow the bounds of each tile, as GDAL has them."""
+    about = described(gdal_tiff(kind), tmp_path)
+    assert about["units"] == units
+    with MemoryFile(gdal_tiff(kind)) as memory, memory.open() as dataset:
+        x, y = dataset.transform * (0, 0)
+        assert about["origin"] == [x, y]
+        resolutions = [level["resolution"] for level in about["levels"]]
+        if kind == "odd-factors":
+            assert resolutions == [None] * len(resolutions)
+        else:
+            factors = [1, *dataset.overviews(1)]
+            assert resolutions == pytest.approx([dataset.transform.a * factor for factor in reversed(factors)])
+    assert about["grids"] == ["native"]
+
+
+def test_units_of_feet_are_told_apart(tmp_path: Path) -> None:
+    data = placed_tiff(Placed("EPSG:2227", (6000000.25, 2100000.5, 1.5), ((300, 200),), 128))
+    assert described(data, tmp_path)["units"] == "us-ft"
+
+
+def test_a_layer_on_the_grid_of_web_maps_links_to_its_documents(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(web_mercator_tiff())
+    app = client(tmp_path, layer("a", "a.tif"))
+    about = app.get("/layers/a").get_json()
+    assert about["grids"] == ["native", "WebMercatorQuad"]
+    links = {link["rel"]: link for link in about["links"]}
+    for rel in ("tilejson", "tms", "gdal", "wmts"):
+        reply = app.get(links[rel]["href"])
+        assert (reply.status_code, reply.content_type) == (200, links[rel]["type"])

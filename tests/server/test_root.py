@@ -91,7 +91,7 @@ def app(tmp_path: Path) -> FlaskClient:
 def test_links_and_redirections_stay_below_the_proxys_path(app: FlaskClient) -> None:
     headers = {"X-Forwarded-Prefix": "/maps"}
     about = app.get("/layers/a", headers=headers).get_json()
-    assert all(link["href"].startswith("/maps/layers/a") for link in about["links"])
+    assert all(link["href"].startswith("/maps/") for link in about["links"])
     for path in ("/layers/a@0", "/layers/a@0/tiles/native/0/0/0.jpg"):
         assert app.get(path, headers=headers).headers["Location"] == f"/maps{path.replace('@0', '')}"
 

@@ -1,0 +1,82 @@
+"""Whether a layer's tiles are tiles of web maps too, what is in the way where they are not, and how to make them so.
+
+The one place for the answer: the layer's JSON, the TileJSON and the pages all give it.
+"""
+
+from dataclasses import dataclass
+from math import ceil, log2
+from typing import Final
+
+from cogread.geokeys import GeoKey
+from cogread.image import Cog
+from server.grid import WEB_MERCATOR_EPSG, WEB_TILE_SIDES, Grids
+
+_MOST_LEVELS: Final = 10
+"""GDAL aligns no more of them (frmts/gtiff/cogdriver.cpp)."""
+_SIDE: Final = 256
+"""Pixels of the tiles that GDAL makes for web maps."""
+
+_WRITTEN: Final = frozenset({"NONE", "LZW", "JPEG", "DEFLATE", "LZMA", "ZSTD", "WEBP", "LERC", "JXL"})
+"""Codecs that GDAL's COG driver writes, by the names that it shares with `Compression`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Why some of a layer's levels, or all, are not on the grid of web maps."""
+
+    off_levels: tuple[int, ...]
+    """Their z in the layer's own grid, coarse to fine."""
+    reason: str
+    """Fit to be shown."""
+    command: str | None
+    """The line that makes a file of which every level is; None where GDAL cannot know where the image lies."""
+
+
+def misfit(cog: Cog, grids: Grids) -> Misfit | None:
+    """What keeps a layer off the grid of web maps; None if nothing does."""
+    on_grid = () if grids.web_mercator is None else grids.web_mercator.matrices
+    fitting = {matrix.level for matrix in on_grid}
+    off = tuple(matrix.z for matrix in grids.native.matrices if matrix.level not in fitting)
+    if not off:
+        return None
+    return Misfit(off, _reason(cog, grids, off), None if _is_nowhere(cog) else _command(cog))
+
+
+def _reason(cog: Cog, grids: Grids, off: tuple[int, ...]) -> str:
+    full = cog.full
+    if cog.geo.transform is None:
+        return "it lies nowhere: the file has no transform"
+    if cog.geo.epsg != WEB_MERCATOR_EPSG:
+        if _is_nowhere(cog):
+            return "the file has no CRS"
+        crs = f"EPSG:{cog.geo.epsg}" if cog.geo.epsg is not None else f"{cog.geo.name!r}"
+        return f"its CRS is {crs}, that of web maps EPSG:{WEB_MERCATOR_EPSG}: it has to be warped"
+    if grids.why_not_square is not None:
+        return grids.why_not_square
+    if full.tile_width not in WEB_TILE_SIDES or full.tile_height != full.tile_width:
+        return f"its tiles are of {full.tile_width} x {full.tile_height} px, those of web maps of 256 or 512"
+    if len(off) == len(cog.levels):
+        return "its origin or its resolution is not that of the grid of web maps"
+    levels = f"levels z {', '.join(str(z) for z in off)} of its own grid" if len(off) > 1 else f"level z {off[0]}"
+    return f"the tiles of {levels} do not begin where those of web maps do, or not in that size"
+
+
+def _is_nowhere(cog: Cog) -> bool:
+    keys = cog.geo.keys
+    has_crs = any(keys.short(key) is not None for key in (GeoKey.PROJECTED_CRS, GeoKey.GEODETIC_CRS))
+    return cog.geo.transform is None or not has_crs
+
+
+def _command(cog: Cog) -> str:
+    """Without a count of overviews GDAL goes on to smaller ones, which are not aligned."""
+    full = cog.full
+    overviews = ceil(log2(max(full.width, full.height) / _SIDE)) if max(full.width, full.height) > _SIDE else 0
+    levels = min(_MOST_LEVELS, max(2, overviews + 1))  # it wants an overview at least
+    options = {
+        "TILING_SCHEME": "GoogleMapsCompatible",
+        "ALIGNED_LEVELS": levels,
+        "OVERVIEW_COUNT": levels - 1,
+        "COMPRESS": full.compression_name if full.compression_name in _WRITTEN else "DEFLATE",
+    }
+    given = " ".join(f"-co {key}={value}" for key, value in options.items())
+    return f"gdal_translate -of COG {given} in.tif out.tif"

@@ -1,0 +1,67 @@
+"""`/tms`, `/tms/1.0.0`, `/tms/1.0.0/{layer}`: Tile Map Service; tiles that were asked for before do not come here."""
+
+from typing import Final
+
+from flask import Blueprint, Response, render_template, request
+
+from server.api.context import context, document, response
+from server.api.versioned import versioned
+from server.catalog import Layer
+from server.errors import UnknownUrl
+from server.open_layer import OpenLayer
+from server.tiles import BUDGET_S
+from server.tms import PROFILE, SERVICE, serve_tile, tile_map
+from server.web_maps import has_pictures
+from server.xml_text import xml_text
+
+blueprint = Blueprint("tms", __name__)
+blueprint.add_app_template_filter(xml_text)
+
+OPEN_ALL_S: Final = 5.0
+"""How long the list waits for files that are not known yet; those that take longer are in the next one."""
+
+_XML: Final = "application/xml"
+
+
+@blueprint.get("/tms")
+def services() -> Response:
+    """The versions of the service."""
+    return _listed("tms_services.xml", [])
+
+
+@blueprint.get(SERVICE)
+def service() -> Response:
+    """All maps."""
+    found = context().catalog.open_all(OPEN_ALL_S, BUDGET_S)
+    opened = {name: layer for name, layer in found.items() if isinstance(layer, OpenLayer)}
+    return _listed("tms_service.xml", [context().catalog[name] for name in opened if has_pictures(opened[name])])
+
+
+@blueprint.get(f"{SERVICE}/<name>")
+def tile_map_document(name: str) -> Response:
+    """One map."""
+    return versioned(name, f"{SERVICE}/{{}}", _tile_map, _XML)
+
+
+@blueprint.get(f"{SERVICE}/<name>/<path:rest>")
+def tile(name: str, rest: str) -> Response:
+    """A tile, y counted from the bottom."""
+    ctx = context()
+    _ = ctx.catalog[name.partition("@")[0]]
+    is_head = request.method == "HEAD"
+    reply = serve_tile(request.path, ctx.catalog, ctx.tiles, request.headers.get("If-None-Match"), is_head=is_head)
+    if reply is None:
+        raise UnknownUrl(f"tile {rest[:100]!r}: wanted {{z}}/{{x}}/{{y}}.{{format}} with decimal numbers")
+    return response(reply.below(ctx.root) if reply.status == 302 else reply)
+
+
+def _listed(template: str, layers: list[Layer]) -> Response:
+    ctx = context()
+    root, title = ctx.absolute_root, ctx.settings.server.title
+    body = render_template(template, layers=layers, title=title, root=root, service=root + SERVICE, profile=PROFILE)
+    return document(body.encode(), _XML, ctx.absolute_policy)
+
+
+def _tile_map(layer: Layer, opened: OpenLayer, root: str) -> bytes:
+    about = tile_map(layer, opened)
+    return render_template("tms_map.xml", about=about, root=root, service=root + SERVICE, profile=PROFILE).encode()

@@ -1,0 +1,39 @@
+"""TileJSON 3.0.0 (github.com/mapbox/tilejson-spec) of layers whose tiles are tiles of web maps."""
+
+from typing import Any, Final
+
+from server.catalog import Layer
+from server.open_layer import OpenLayer
+from server.web_maps import lonlat_bounds, picture_format, tiles_template, web_mercator
+
+Json = dict[str, Any]
+
+VERSION: Final = "1.0.0"
+"""Of the tile set, in the words of semver: tiles are told apart by their URLs."""
+
+
+def tilejson(layer: Layer, opened: OpenLayer, root: str) -> Json:
+    """The document of a version of a layer; its URLs begin with `root`.
+
+    Raises:
+        UnknownGrid: no level lies on the grid of web maps.
+        FormatNotOffered: none of its formats is shown in browsers.
+    """
+    grid = web_mercator(opened)
+    extension = picture_format(opened, grid)
+    bounds = lonlat_bounds(opened)
+    least, most = grid.matrices[0].z, grid.matrices[-1].z
+    about = {
+        "tilejson": "3.0.0",
+        "name": layer.config.title,
+        "version": VERSION,
+        "scheme": "xyz",
+        "tiles": [root + tiles_template(layer, opened, extension)],
+        "minzoom": least,
+        "maxzoom": most,
+        "tileSize": grid.matrices[0].tile_width,
+        "bounds": bounds,
+        "center": [(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, least],
+        "vector_layers": [],
+    }
+    return {**about, "attribution": layer.config.attribution} if layer.config.attribution else about

@@ -1,0 +1,89 @@
+"""Layers as web maps want them: their levels on the grid WebMercatorQuad, in formats that browsers show, in degrees."""
+
+from math import atan, degrees, pi, sinh
+from typing import Any, Final
+
+from cogread.errors import FormatNotOffered
+from cogread.geo import Bounds
+from server.alignment import misfit
+from server.catalog import Layer
+from server.errors import UnknownGrid
+from server.grid import WEB_MERCATOR, Grid
+from server.open_layer import IMAGE, OpenLayer
+from server.preview import PICTURES
+
+_RADIUS_M: Final = 6378137.0
+_MOST_LATITUDE: Final = degrees(atan(sinh(pi)))
+"""Where the square of web maps ends."""
+
+
+def facts(layer: Layer, opened: OpenLayer, root: str) -> dict[str, Any]:
+    """What the layer's JSON says of it: what is there, and what is in the way of the rest."""
+    grid, found = opened.grids.web_mercator, misfit(opened.cog, opened.grids)
+    extension = None if grid is None else _picture_format(opened, grid)
+    return {
+        "minzoom": None if grid is None else grid.matrices[0].z,
+        "maxzoom": None if grid is None else grid.matrices[-1].z,
+        "tile_size": None if grid is None else grid.matrices[0].tile_width,
+        "tiles": None if extension is None else root + tiles_template(layer, opened, extension),
+        "off_levels": [] if found is None else found.off_levels,
+        "reason": None if found is None else found.reason,
+        "command": None if found is None else found.command,
+    }
+
+
+def web_mercator(opened: OpenLayer) -> Grid:
+    """A layer's grid of web maps.
+
+    Raises:
+        UnknownGrid: it has none; the message says why and what to do.
+    """
+    grid, found = opened.grids.web_mercator, misfit(opened.cog, opened.grids)
+    if grid is not None:
+        return grid
+    reason = "" if found is None else f": {found.reason}"
+    advice = "" if found is None or found.command is None else f"; this makes a file that is: {found.command}"
+    raise UnknownGrid(f"the layer is not aligned to the grid of web maps{reason}{advice}")
+
+
+def picture_format(opened: OpenLayer, grid: Grid) -> str:
+    """The format in which browsers show all levels of a grid, the one that costs least.
+
+    Raises:
+        FormatNotOffered: there is none.
+    """
+    extension = _picture_format(opened, grid)
+    if extension is None:
+        these = ", ".join(opened.offered(IMAGE, grid.matrices[-1].level)) or "none"
+        raise FormatNotOffered(f"the layer's tiles are in no format that browsers show; they are offered as: {these}")
+    return extension
+
+
+def has_pictures(opened: OpenLayer) -> bool:
+    """Whether a layer is a web map, at some levels at least."""
+    grid = opened.grids.web_mercator
+    return grid is not None and _picture_format(opened, grid) is not None
+
+
+def tiles_template(layer: Layer, opened: OpenLayer, extension: str) -> str:
+    """Where the tiles of the grid are, below the server's root."""
+    return f"{layer.path_of(opened)}/{IMAGE}/{WEB_MERCATOR}/{{z}}/{{x}}/{{y}}.{extension}"
+
+
+def lonlat_bounds(opened: OpenLayer) -> Bounds:
+    """West, south, east, north of a layer in EPSG:3857, in degrees, within the square of web maps."""
+    left, bottom, right, top = opened.cog.geo.bounds or (0.0, 0.0, 0.0, 0.0)
+    return _longitude(left), _latitude(bottom), _longitude(right), _latitude(top)
+
+
+def _picture_format(opened: OpenLayer, grid: Grid) -> str | None:
+    offered = [opened.offered(IMAGE, matrix.level) for matrix in grid.matrices]
+    return next((extension for extension in PICTURES if all(extension in these for these in offered)), None)
+
+
+def _longitude(x_m: float) -> float:
+    return max(-180.0, min(180.0, degrees(x_m / _RADIUS_M)))
+
+
+def _latitude(y_m: float) -> float:
+    return max(-_MOST_LATITUDE, min(_MOST_LATITUDE, degrees(atan(sinh(max(-pi, min(pi, y_m / _RADIUS_M)))))))

@@ -1,0 +1,171 @@
+"""`tilejson.json`: what its specification wants, and where GDAL says that the layer is."""
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import requests
+from flask.testing import FlaskClient
+from rasterio.io import MemoryFile
+from rasterio.warp import transform_bounds
+
+from tests.support.app import client, layer, problem
+from tests.support.gunicorn import Gunicorn
+from tests.support.tiffs import gdal_tiff
+from tests.support.webmercator import web_mercator_tiff
+
+TYPES: Final[dict[str, type | tuple[type, ...]]] = {
+    "tilejson": str,
+    "name": str,
+    "version": str,
+    "scheme": str,
+    "attribution": str,
+    "tiles": list,
+    "vector_layers": list,
+    "bounds": list,
+    "center": list,
+    "minzoom": int,
+    "maxzoom": int,
+    "tileSize": int,
+}
+"""TileJSON 3.0.0 §3; tileSize is what clients added to it."""
+
+
+def assert_is_tilejson(about: dict[str, Any]) -> None:
+    """The specification's rules, §3."""
+    assert {"tilejson", "tiles", "vector_layers"} <= about.keys() <= TYPES.keys()
+    assert all(isinstance(value, TYPES[key]) for key, value in about.items())
+    assert about["tilejson"] == "3.0.0"
+    assert re.fullmatch(r"\d+\.\d+\.\d+", about["version"])
+    assert all(
+        re.match(r"https?://", url) and {"{z}", "{x}", "{y}"} <= set(re.findall("{.}", url)) for url in about["tiles"]
+    )
+    assert 0 <= about["minzoom"] <= about["maxzoom"] <= 30
+    west, south, east, north = about["bounds"]
+    assert -180 <= west < east <= 180
+    assert -85.0511287798066 <= south < north <= 85.0511287798066
+    longitude, latitude, zoom = about["center"]
+    assert west <= longitude <= east
+    assert south <= latitude <= north
+    assert about["minzoom"] <= zoom <= about["maxzoom"]
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> FlaskClient:
+    return client(tmp_path, config_of(tmp_path))
+
+
+def config_of(folder: Path) -> str:
+    files = {
+        "aligned": web_mercator_tiff(),
+        "large": web_mercator_tiff(side=512, aligned_levels=3),
+        "part": web_mercator_tiff(aligned_levels=None),
+        "unaligned": gdal_tiff("jpeg-ycbcr"),
+    }
+    for name, data in files.items():
+        (folder / f"{name}.tif").write_bytes(data)
+    more = {"aligned": "title = 'A <map> & more'\nattribution = 'Someone'"}
+    return "".join(layer(name, f"{name}.tif", more.get(name, "")) for name in files)
+
+
+@pytest.mark.parametrize(
+    ("name", "maxzoom", "levels", "side"), [("aligned", 14, 4, 256), ("large", 13, 3, 512), ("part", 14, 1, 256)]
+)
+def test_a_layer_on_the_grid_of_web_maps(
+    name: str, maxzoom: int, levels: int, side: int, app: FlaskClient, tmp_path: Path
+) -> None:
+    """With as many zooms as GDAL was told to align levels, at least."""
+    reply = app.get(f"/layers/{name}/tilejson.json")
+    about = reply.get_json()
+    assert reply.content_type == "application/json"
+    assert_is_tilejson(about)
+    assert (about["maxzoom"], about["tileSize"], about["scheme"]) == (maxzoom, side, "xyz")
+    assert about["maxzoom"] - about["minzoom"] >= levels - 1
+    with MemoryFile((tmp_path / f"{name}.tif").read_bytes()) as memory, memory.open() as dataset:
+        wanted = transform_bounds("EPSG:3857", "EPSG:4326", *dataset.bounds)
+    assert about["bounds"] == pytest.approx(list(wanted), abs=1e-9)
+
+
+def test_title_and_attribution_are_those_of_the_config(app: FlaskClient) -> None:
+    about = app.get("/layers/aligned/tilejson.json").get_json()
+    assert (about["name"], about["attribution"]) == ("A <map> & more", "Someone")
+    assert "attribution" not in app.get("/layers/part/tilejson.json").get_json()
+
+
+def test_the_tiles_are_there_at_all_zooms(tmp_path: Path) -> None:
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, config_of_absolute(tmp_path)) as server:
+        about = requests.get(f"{server.url}/layers/aligned/tilejson.json", timeout=10).json()
+        for z in range(about["minzoom"], about["maxzoom"] + 1):
+            x, y = tile_of(z, *about["center"][:2])
+            url = about["tiles"][0].format(z=z, x=x, y=y)
+            reply = requests.get(url, timeout=10)
+            assert url.startswith(f"{server.url}/layers/aligned@")
+            assert (reply.status_code, reply.headers["Content-Type"]) == (200, "image/webp")
+            assert "immutable" in reply.headers["Cache-Control"]
+
+
+def config_of_absolute(folder: Path) -> str:
+    return config_of(folder).replace("uri = '", f"uri = '{folder}/")
+
+
+def tile_of(z: int, longitude: float, latitude: float) -> tuple[int, int]:
+    """Column and row, by PROJ."""
+    x, y, _, _ = transform_bounds("EPSG:4326", "EPSG:3857", longitude, latitude, longitude, latitude)
+    half = 20037508.342789244
+    return int((x + half) / (2 * half) * 2**z), int((half - y) / (2 * half) * 2**z)
+
+
+def test_a_layer_that_is_not_aligned_says_how_to_align_it(app: FlaskClient) -> None:
+    said = problem(app.get("/layers/unaligned/tilejson.json"), 404)
+    assert "its tiles are of 128 x 128 px" in said
+    assert "gdal_translate -of COG -co TILING_SCHEME=GoogleMapsCompatible -co ALIGNED_LEVELS=" in said
+
+
+def test_tiles_that_no_browser_shows_make_no_map(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(floats())
+    app = client(tmp_path, layer("a", "a.tif"))
+    assert "no format that browsers show; they are offered as: tif, bin" in problem(
+        app.get("/layers/a/tilejson.json"), 404
+    )
+    about = app.get("/layers/a").get_json()
+    assert (about["web_mercator"]["tiles"], about["web_mercator"]["maxzoom"]) == (None, 14)
+    assert "tilejson" not in {link["rel"] for link in about["links"]}
+
+
+def floats() -> bytes:
+    with MemoryFile(web_mercator_tiff(compress="DEFLATE")) as memory, memory.open() as source, MemoryFile() as target:
+        profile = {**source.profile, "dtype": "float32", "count": 1, "compress": "deflate", "photometric": "minisblack"}
+        with target.open(**profile) as dataset:
+            dataset.write(source.read(1).astype("float32"), 1)
+        return bytes(target.read())
+
+
+def test_a_url_with_a_version_is_immutable_and_another_version_leads_to_the_plain_one(app: FlaskClient) -> None:
+    for path in ("/layers/{}/tilejson.json", "/layers/{}/gdal.xml", "/tms/1.0.0/{}"):
+        version = app.get("/layers/aligned").get_json()["version"]
+        reply = app.get(path.format(f"aligned@{version}"))
+        assert (reply.status_code, reply.headers["Cache-Control"]) == (200, "private, max-age=31536000, immutable")
+        reply = app.get(path.format("aligned@another"))
+        assert (reply.status_code, reply.headers["Location"]) == (302, path.format("aligned"))
+        assert reply.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    "path", ["/layers/aligned/tilejson.json", "/layers/aligned/gdal.xml", "/tms", "/tms/1.0.0", "/tms/1.0.0/aligned"]
+)
+def test_a_host_that_a_client_names_stays_out_of_shared_caches(path: str, tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    reply = client(tmp_path, config).get(path, headers={"Host": "forged.example"})
+    assert "http://forged.example/" in reply.text
+    assert reply.headers["Cache-Control"] == "private, no-cache"
+    fixed = client(tmp_path, f"[server]\npublic_url = 'https://maps.example/at/'\n{config}")
+    reply = fixed.get(path, headers={"Host": "forged.example"})
+    assert "forged" not in reply.text
+    assert "https://maps.example/at/" in reply.text
+    assert reply.headers["Cache-Control"] == "no-cache"
+    assert fixed.get(path, headers={"If-None-Match": reply.headers["ETag"]}).status_code == 304
+
+
+def test_a_host_that_cannot_be_one_is_refused(app: FlaskClient) -> None:
+    assert "wanted a name" in problem(app.get("/layers/aligned/gdal.xml", headers={"Host": "a<b>"}), 400)

@@ -1,0 +1,124 @@
+"""Tile Map Service 1.0.0: GDAL opens the list of maps, and a map, and finds the file's pixels in it."""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pytest
+import rasterio
+import requests
+from rasterio.windows import from_bounds
+
+from tests.support.app import client, layer, problem
+from tests.support.gunicorn import Gunicorn, wait_for
+from tests.support.tiffs import gdal_tiff
+from tests.support.webmercator import WORLD_M, web_mercator_tiff
+
+FILES: Final[dict[str, Callable[[], bytes]]] = {
+    "aligned": web_mercator_tiff,
+    "jpeg": lambda: web_mercator_tiff(compress="JPEG"),
+    "large": lambda: web_mercator_tiff(side=512, aligned_levels=3),
+    "unaligned": lambda: gdal_tiff("jpeg-ycbcr"),
+}
+MAPS: Final = ("aligned", "jpeg", "large")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("layers")
+    for name, make in FILES.items():
+        (folder / f"{name}.tif").write_bytes(make())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Gunicorn]:
+    names = "".join(layer(name, folder / f"{name}.tif") for name in FILES)
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, names + layer("gone", folder / "gone.tif")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_gdal_finds_the_pixels_of_the_file_in_the_map(name: str, server: Gunicorn, folder: Path) -> None:
+    with rasterio.open(f"{server.url}/tms/1.0.0/{name}") as found, rasterio.open(folder / f"{name}.tif") as wanted:
+        assert found.crs == wanted.crs
+        assert found.bounds == pytest.approx((-WORLD_M / 2, -WORLD_M / 2, WORLD_M / 2, WORLD_M / 2))
+        assert found.transform.a == pytest.approx(wanted.transform.a, rel=1e-12)
+        window = from_bounds(*wanted.bounds, found.transform).round_offsets().round_lengths()
+        assert (window.width, window.height) == (wanted.width, wanted.height)
+        np.testing.assert_array_equal(found.read((1, 2, 3), window=window), wanted.read())
+
+
+def test_gdal_sees_nothing_beside_the_layer_and_at_coarser_zooms(server: Gunicorn) -> None:
+    with rasterio.open(f"{server.url}/tms/1.0.0/aligned") as found:
+        assert not found.read(1, window=((0, 10), (0, 10))).any()
+        assert not found.read(1, out_shape=(64, 64)).any()
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_gdal_lists_the_maps(server: Gunicorn) -> None:
+    for path in ("/tms", "/tms/1.0.0"):
+        with rasterio.open(f"{server.url}{path}") as found:
+            assert sorted(found.subdatasets) == sorted(f"{server.url}/tms/1.0.0/{name}" for name in MAPS)
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_tile_sets_have_the_tiles_of_the_other_urls_upside_down(name: str, server: Gunicorn) -> None:
+    session = requests.Session()
+    tilejson = session.get(f"{server.url}/layers/{name}/tilejson.json").json()
+    document = ET.fromstring(session.get(f"{server.url}/tms/1.0.0/{name}").content)
+    extension = document.find("TileFormat").attrib["extension"]  # type: ignore[union-attr]
+    sets = {int(each.attrib["order"]): each.attrib for each in document.iter("TileSet")}
+    assert sorted(sets) == list(range(tilejson["maxzoom"] + 1))
+    for z in range(tilejson["minzoom"], tilejson["maxzoom"] + 1):
+        size = float(sets[z]["units-per-pixel"]) * tilejson["tileSize"]
+        assert size * 2**z == pytest.approx(WORLD_M, rel=1e-15)
+        x, y = int((601234.5 + 5000 + WORLD_M / 2) / size), int((5432109.8 - 5000 + WORLD_M / 2) / size)
+        found = session.get(f"{sets[z]['href']}/{x}/{y}.{extension}")
+        wanted = session.get(tilejson["tiles"][0].format(z=z, x=x, y=2**z - 1 - y))
+        assert found.status_code == 200
+        assert found.content == wanted.content
+        assert {key: found.headers[key] for key in ("Content-Type", "Cache-Control", "ETag")} == {
+            key: wanted.headers[key] for key in ("Content-Type", "Cache-Control", "ETag")
+        }
+        again = session.get(found.url, headers={"If-None-Match": found.headers["ETag"]})
+        assert again.status_code == 304
+
+
+def test_the_log_names_layer_and_tile(server: Gunicorn) -> None:
+    z = requests.get(f"{server.url}/layers/jpeg/tilejson.json", timeout=10).json()["maxzoom"]
+    size = WORLD_M / 2**z
+    x, y = int((606234.5 + WORLD_M / 2) / size), int((5427109.8 + WORLD_M / 2) / size)
+    for _ in range(2):
+        assert requests.get(f"{server.url}/tms/1.0.0/jpeg/{z}/{x}/{y}.jpg", timeout=10).status_code == 200
+    wait_for(lambda: f" layer=jpeg tms={z}/{x}/{y}.jpg " in server.log(), "the tile's second request in the log")
+
+
+def test_what_is_no_tile_is_not_found(tmp_path: Path, folder: Path) -> None:
+    app = client(tmp_path, "".join(layer(name, folder / f"{name}.tif") for name in FILES))
+    assert "wanted one of: native" in problem(app.get("/tms/1.0.0/unaligned/3/1/1.jpg"), 404)
+    assert "is not aligned" in problem(app.get("/tms/1.0.0/unaligned"), 404)
+    assert "z 15: wanted" in problem(app.get("/tms/1.0.0/aligned/15/1/1.webp"), 404)
+    assert problem(app.get("/tms/1.0.0/aligned/3/8/1.webp"), 404)
+    assert problem(app.get("/tms/1.0.0/aligned/3/1/8.webp"), 404)
+    assert "wanted {z}/{x}/{y}.{format}" in problem(app.get("/tms/1.0.0/aligned/3/-1/1.webp"), 404)
+    assert "no layer" in problem(app.get("/tms/1.0.0/nobody/3/1/1.webp"), 404)
+    assert app.get("/tms/1.0.0/aligned@old/3/1/1.webp").headers["Location"] == "/tms/1.0.0/aligned/3/1/1.webp"
+
+
+def test_where_the_layer_is_not_its_tiles_are_as_empty_as_configured(tmp_path: Path, folder: Path) -> None:
+    config = layer("a", folder / "aligned.tif") + layer("b", folder / "aligned.tif", "empty = '404'")
+    app = client(tmp_path, config)
+    assert app.get("/tms/1.0.0/a/3/0/0.webp").status_code == 204
+    assert app.get("/tms/1.0.0/b/3/0/0.webp").status_code == 404
+
+
+def test_titles_are_escaped_and_hold_nothing_that_xml_forbids(tmp_path: Path, folder: Path) -> None:
+    title = 'title = "<b> & \\u0001 \\" end"\nattribution = "a \\u0000 <c>"'
+    app = client(tmp_path, layer("a", folder / "aligned.tif", title))
+    for path in ("/tms/1.0.0", "/tms/1.0.0/a"):
+        document = ET.fromstring(app.get(path).data)
+        texts = {*document.itertext(), *(each.attrib.get("title", "") for each in document.iter())}
+        assert '<b> & \ufffd " end' in texts
