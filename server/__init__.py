@@ -10,7 +10,7 @@ from server.cache import open_cache
 from server.cache.flight import Flight
 from server.cache.memory import MemoryCache
 from server.cached_source import CachedSource
-from server.catalog import Catalog, Layer, source_key
+from server.catalog import Catalog, Layer
 from server.config import LayerConfig, Settings
 from server.gate import Gate, Places
 from server.hot import HotRoute
@@ -46,7 +46,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         source = CachedSource(
             origin,
             flight,
-            key=source_key(config),
+            key=config.identity,
             revalidate_s=settings.server.revalidate_s,
             cache_tiles=config.cache_tiles,
             first_read_bytes=settings.first_read_bytes,

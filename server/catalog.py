@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import wait
 from functools import partial
-from hashlib import blake2b
 from typing import Final
 
 from cogread.byterange import Version
@@ -169,10 +168,3 @@ def _try_open(layer: Layer, budget_s: float) -> OpenLayer | CogError:
         return layer.open(time.monotonic() + budget_s)
     except CogError as error:
         return error
-
-
-def source_key(config: LayerConfig) -> str:
-    """Identity of a layer's source in cache keys: the same for layers of the same file, without any secret."""
-    options = config.options
-    identity = "\0".join((config.uri.location, options.endpoint_url or "", options.region or "", options.profile or ""))
-    return blake2b(identity.encode(), digest_size=16).hexdigest()

@@ -17,7 +17,7 @@ from cogread.sources import SourceOptions, SourceUri, parse_uri
 from cogread.sources.gdal_env import first_read_bytes, flag, options_from_environment
 from server.cache import open_cache
 from server.config_file import ConfigFile, Empty, FileError, ServerConfig, decode
-from server.origin_config import check_url, source_options
+from server.origin_config import check_url, identity, source_options
 from server.root import Roots, TrustedProxies
 
 _DEFAULT_PATH = Path(__file__).resolve().parent.parent / "config" / "layers.toml"
@@ -42,6 +42,8 @@ class LayerConfig:
     attribution: str | None
     uri: SourceUri
     options: SourceOptions
+    identity: str
+    """Of its source; see `origin_config.identity`."""
     max_age_s: int
     empty: Empty
     cache_tiles: bool
@@ -156,13 +158,16 @@ def _layer(
         wanted = file.sources[fields.source].type
         if wanted != uri.scheme.replace("https", "http"):
             raise FileError(f"{where}.source: {fields.source!r} is of type {wanted!r}, the uri is {uri.scheme}")
+    source = None if fields.source is None else file.sources[fields.source]
+    reach = options[fields.source] if fields.source else options_from_environment(uri.scheme, env)
     cache_tiles = fields.cache_tiles if fields.cache_tiles is not None else defaults.cache_tiles
     return LayerConfig(
         name=name,
         title=fields.title or name,
         attribution=fields.attribution,
         uri=uri,
-        options=options[fields.source] if fields.source else options_from_environment(uri.scheme, env),
+        options=reach,
+        identity=identity(uri, source, reach, env),
         max_age_s=defaults.max_age_s if fields.max_age_s is None else fields.max_age_s,
         empty=fields.empty or defaults.empty,
         cache_tiles=uri.scheme != "file" if cache_tiles is None else cache_tiles,
