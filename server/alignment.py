@@ -49,7 +49,8 @@ def _reason(cog: Cog, grids: Grids, off: tuple[int, ...]) -> str:
     if cog.geo.epsg != WEB_MERCATOR_EPSG:
         if _is_nowhere(cog):
             return "the file has no CRS"
-        crs = f"EPSG:{cog.geo.epsg}" if cog.geo.epsg is not None else f"{cog.geo.name!r}"
+        own = repr(cog.geo.name) if cog.geo.name else "one of its own"
+        crs = own if cog.geo.epsg is None else f"EPSG:{cog.geo.epsg}"
         return f"its CRS is {crs}, that of web maps EPSG:{WEB_MERCATOR_EPSG}: it has to be warped"
     if grids.why_not_square is not None:
         return grids.why_not_square

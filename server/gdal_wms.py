@@ -19,6 +19,7 @@ from server.catalog import Layer
 from server.errors import UnknownUrl
 from server.grid import NATIVE, NOMINAL_PX
 from server.open_layer import IMAGE, OpenLayer
+from server.xml_text import xml_text
 
 _TYPES: Final = {
     SampleFormat.UINT: {8: "Byte", 16: "UInt16", 32: "UInt32", 64: "UInt64"},
@@ -78,7 +79,7 @@ def gdal_wms(layer: Layer, opened: OpenLayer) -> GdalWms:
         bands=image.samples,
         data_type=_data_type(image),
         nodata=cog.nodata if cog.nodata is not None and _NUMBER.fullmatch(cog.nodata) else None,
-        crs=None if crs is None or cog.geo.transform is None else crs.code or crs.wkt(),
+        crs=None if crs is None or cog.geo.transform is None else crs.code or xml_text(crs.wkt()),
     )
 
 
