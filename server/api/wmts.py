@@ -1,8 +1,6 @@
 """`/wmts` and `/wmts/1.0.0/WMTSCapabilities.xml`: the capabilities. Tiles are answered before the app sees them."""
 
-import gzip
 import logging
-from functools import lru_cache
 from typing import Final, cast
 
 from flask import Blueprint, Flask, Response, current_app, g, request
@@ -15,6 +13,7 @@ from server.wmts.capabilities import Capabilities, written
 from server.wmts.exceptions import MEDIA_TYPE, OwsError, report
 from server.wmts.kvp import capabilities_request, operation, pairs_of
 from server.wmts.names import CAPABILITIES, QUERIES, RESOURCES
+from server.wmts.packed import Packed
 from server.wmts.update_sequence import is_later
 
 logger = logging.getLogger(__name__)
@@ -22,6 +21,7 @@ logger = logging.getLogger(__name__)
 blueprint = Blueprint("wmts", __name__)
 
 _ACCEPTABLE: Final = (MEDIA_TYPE, "text/xml")
+_packed: Final = Packed()
 
 
 @blueprint.record
@@ -73,17 +73,11 @@ def _queried(query: str) -> Response:
 
 def _reply(body: bytes) -> Response:
     is_packed = accepts_coding(request.headers.get("Accept-Encoding"), "gzip")
-    made = document(_packed(body) if is_packed else body, MEDIA_TYPE, context().absolute_policy)
+    made = document(_packed.of(body) if is_packed else body, MEDIA_TYPE, context().absolute_policy)
     made.headers["Vary"] = "Accept-Encoding"
     if is_packed:
         made.headers["Content-Encoding"] = "gzip"
     return made
-
-
-@lru_cache(maxsize=2)
-def _packed(body: bytes) -> bytes:
-    """Kept by what is packed, which holds the client's own root."""
-    return gzip.compress(body, mtime=0)
 
 
 def _capabilities() -> Capabilities:

@@ -20,7 +20,7 @@ PLACED = Placed("EPSG:2193", (1576000.5, 5429000.25, 2.5), ((300, 500), (150, 25
 
 
 def aligned_tiff() -> bytes:
-    return web_mercator_tiff(width=600, height=500)
+    return web_mercator_tiff(compress="DEFLATE", width=600, height=500)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_it_says_where_a_layer_has_tiles_of_the_shared_set(service: WebMapTileSe
     for z, limit in limits.items():
         row, col = (limit.mintilerow + limit.maxtilerow) // 2, limit.mintilecol
         reply = service.gettile(
-            layer="aligned", tilematrixset="WebMercatorQuad", tilematrix=z, row=row, column=col, format="image/webp"
+            layer="aligned", tilematrixset="WebMercatorQuad", tilematrix=z, row=row, column=col, format="image/png"
         )
         assert decoded(reply.read()).shape[1:] == (256, 256)
 
