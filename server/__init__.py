@@ -6,6 +6,7 @@ from cogread.sources import make_source
 from server.api import BLUEPRINTS
 from server.api.context import Context, attach
 from server.api.replies import install
+from server.by_version import ByVersion
 from server.cache import open_cache
 from server.cache.flight import Flight
 from server.cache.memory import MemoryCache
@@ -13,6 +14,7 @@ from server.cached_source import CachedSource
 from server.catalog import Catalog, Layer
 from server.config import LayerConfig, Settings
 from server.gate import Gate, Places
+from server.glance import glance
 from server.hot import HotRoute
 from server.in_force import settings as settings_in_force
 from server.log import RequestLog, set_up
@@ -59,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)  # `api.static` has them
     app.url_map.merge_slashes = False
     tiles = Tiles(catalog)
-    attach(app, Context(settings, catalog, tiles, cache, log))
+    attach(app, Context(settings, catalog, ByVersion(catalog, glance), tiles, cache, log))
     install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

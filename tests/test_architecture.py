@@ -34,12 +34,14 @@ LAYERS = {
         wsgi config.gunicorn
         server
         api hot greeting
+        lines
         wmts
         description
         client_links tilejson
         gdal_wms tms
-        tiles lines openapi web_maps
-        preview alignment
+        tiles openapi web_maps
+        glance alignment
+        preview by_version
         ogc
         catalog
         open_layers

@@ -5,9 +5,11 @@ from typing import cast
 
 from flask import Flask, Response, current_app, request
 
+from server.by_version import ByVersion
 from server.cache import Cache
 from server.catalog import Catalog
 from server.config import Settings
+from server.glance import Glance
 from server.http import CORS, Reply, none_match
 from server.log import RequestLog
 from server.tiles import Tiles
@@ -19,6 +21,7 @@ class Context:
 
     settings: Settings
     catalog: Catalog
+    glances: ByVersion[Glance]
     tiles: Tiles
     cache: Cache | None
     log: RequestLog

@@ -11,10 +11,11 @@ from server.api.context import context, document, response
 from server.api.negotiation import asked_format
 from server.api.ogc import landing
 from server.api.pages import card, layer_page, layers_page, wants_page
+from server.by_version import Known
 from server.description import describe, summary
 from server.errors import public_reason
+from server.glance import Glance
 from server.http import IMMUTABLE, redirect
-from server.open_layer import IMAGE, OpenLayer
 from server.tiles import BUDGET_S
 
 blueprint = Blueprint("layers", __name__)
@@ -52,12 +53,10 @@ def index() -> Response:
 
 def _all(*, as_page: bool) -> Response:
     ctx = context()
-    opened = ctx.catalog.open_all(OPEN_ALL_S, BUDGET_S)
-    found = [(layer, opened[layer.config.name]) for layer in ctx.catalog]
-    rows = [_row(summary(layer, ctx.root), result) for layer, result in found]
-    if as_page:
-        return layers_page(card(*each, row) for each, row in zip(found, rows, strict=True))
-    return _json({"layers": rows})
+    known = ctx.glances.of_all(OPEN_ALL_S, BUDGET_S)
+    found = [known[layer.config.name] for layer in ctx.catalog]
+    rows = [_row(summary(layer, ctx.root), result) for layer, result in zip(ctx.catalog, found, strict=True)]
+    return layers_page(map(card, found, rows)) if as_page else _json({"layers": rows})
 
 
 def _json(about: dict[str, Any], cache_control: str = "no-cache") -> Response:
@@ -66,11 +65,10 @@ def _json(about: dict[str, Any], cache_control: str = "no-cache") -> Response:
     return made
 
 
-def _row(about: dict[str, Any], opened: OpenLayer | CogError | None) -> dict[str, Any]:
-    if opened is None:
+def _row(about: dict[str, Any], found: Known[Glance] | CogError | None) -> dict[str, Any]:
+    if found is None:
         return {**about, "status": "not opened yet"}
-    if isinstance(opened, CogError):
-        return {**about, "status": "error", "reason": public_reason(opened)}
-    formats = [extension for extension, reason in opened.refusals(IMAGE).items() if reason is None]
-    image = opened.cog.full
-    return {**about, "status": "ok", "width": image.width, "height": image.height, "formats": formats}
+    if isinstance(found, CogError):
+        return {**about, "status": "error", "reason": public_reason(found)}
+    _, width, height, formats, _ = found.what
+    return {**about, "status": "ok", "width": width, "height": height, "formats": formats}

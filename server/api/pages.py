@@ -12,10 +12,10 @@ from flask import Response, render_template, request
 from cogread.errors import CogError
 from server.api.context import context, document
 from server.api.static import static_files
-from server.catalog import Layer
+from server.by_version import Known
+from server.glance import Glance
 from server.lines import lines_of
-from server.open_layer import OpenLayer
-from server.preview import PICTURES, Preview, preview_of
+from server.preview import PICTURES, Preview
 
 Json = dict[str, Any]
 
@@ -42,11 +42,11 @@ def wants_page() -> bool:
     return accepted["text/html"] > accepted["application/json"]
 
 
-def card(layer: Layer, opened: OpenLayer | CogError | None, about: Json) -> Card:
+def card(found: Known[Glance] | CogError | None, about: Json) -> Card:
     """A layer on the page of all; `about` is its row."""
-    if not isinstance(opened, OpenLayer):
+    if not isinstance(found, Known):
         return Card(about, "", None)
-    return Card(about, context().root + layer.path_of(opened), preview_of(opened))
+    return Card(about, context().root + found.what.path, found.what.preview)
 
 
 def layers_page(cards: Iterable[Card]) -> Response:
