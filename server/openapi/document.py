@@ -7,7 +7,8 @@ from server.openapi.parts import MEDIA_TYPES, ORIGIN, PARAMETERS, PICTURES, RESP
 from server.openapi.schemas import SCHEMAS, STRING, Json, ref
 
 _BINARY: Final[Json] = {"type": "string", "format": "binary"}
-_XML: Final = "application/xml"
+_OF_XML: Final[Json] = {"application/xml": STRING}
+_DOCUMENT: Final = ("302", "304", "400", "404", *ORIGIN)
 _TILE: Final = ("204", "304", "400", "empty404", *ORIGIN)
 
 
@@ -100,7 +101,7 @@ PATHS: Final[Json] = {
         "All that is known of a layer; for browsers a page with a map",
         ("versionedLayer",),
         {JSON: ref("Layer"), "text/html": STRING},
-        ("302", "304", "400", "404", *ORIGIN),
+        _DOCUMENT,
     ),
     "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}.{format}": operation(
         "getTile",
@@ -116,6 +117,47 @@ PATHS: Final[Json] = {
         "The mask of a tile",
         (*_XYZ, "maskFormat", "predictor"),
         _pictures("png", "tif", "bin"),
+        ("302", *_TILE),
+    ),
+    "/layers/{layer}/tilejson.json": operation(
+        "getTileJson",
+        "Web maps",
+        "A layer that is aligned to the grid of web maps, in TileJSON 3.0",
+        ("versionedLayer",),
+        _json("TileJSON"),
+        _DOCUMENT,
+    ),
+    "/layers/{layer}/gdal.xml": operation(
+        "getGdalXml", "GDAL", "A layer for GDAL to open, as it is in the file", ("versionedLayer",), _OF_XML, _DOCUMENT
+    ),
+    "/tms": operation("getTileMapServices", "TMS", "The versions of the service", (), _OF_XML, ("304", "400")),
+    "/tms/1.0.0": operation("getTileMapService", "TMS", "All maps", (), _OF_XML, ("304", "400")),
+    "/tms/1.0.0/{layer}": operation("getTileMap", "TMS", "A map", ("versionedLayer",), _OF_XML, _DOCUMENT),
+    "/tms/1.0.0/{layer}/{z}/{x}/{y}.{format}": operation(
+        "getTileMapTile",
+        "TMS",
+        "A tile, y counted from the bottom",
+        ("versionedLayer", "z", "x", "y", "pictureFormat"),
+        _pictures(*PICTURES),
+        ("302", *_TILE),
+    ),
+    "/wmts": operation(
+        "getWmts",
+        "WMTS",
+        "WMTS 1.0.0 by key-value pairs, keys in any case",
+        tuple(name for name in PARAMETERS if name.startswith("wmts-")),
+        {**_OF_XML, **_pictures(*PICTURES)},
+        ("204", "304", "ows400", "ows404", "ows501", "ows502", "ows503", "ows504"),
+    ),
+    "/wmts/1.0.0/WMTSCapabilities.xml": operation(
+        "getWmtsCapabilities", "WMTS", "The capabilities of all layers", (), _OF_XML, ("304", "400", "406")
+    ),
+    "/wmts/1.0.0/{layer}/{style}/{tileMatrixSetId}/{tileMatrix}/{row}/{col}.{format}": operation(
+        "getWmtsTile",
+        "WMTS",
+        "A tile",
+        ("versionedLayer", "style", "tileMatrixSetId", "tileMatrix", "row", "col", "pictureFormat"),
+        _pictures(*PICTURES),
         ("302", *_TILE),
     ),
     "/health/live": operation("getLive", "Operations", "The process answers", (), _json("Health"), ()),
@@ -140,7 +182,9 @@ def document(title: str, root: str) -> Json:
             "license": {"name": "MIT"},
         },
         "servers": [{"url": root}],
-        "tags": [{"name": name} for name in ("OGC API", "Layers", "Tiles", "WMTS", "Operations")],
+        "tags": [
+            {"name": name} for name in ("OGC API", "Layers", "Tiles", "Web maps", "GDAL", "TMS", "WMTS", "Operations")
+        ],
         "paths": PATHS,
         "components": {"schemas": SCHEMAS, "parameters": PARAMETERS, "responses": RESPONSES},
     }

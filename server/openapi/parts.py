@@ -38,7 +38,33 @@ def _format(place: str, names: tuple[str, ...], description: str) -> Json:
     return _parameter(name, place, description, {"type": "string", "enum": list(names)})
 
 
+def _key(name: str, description: str, schema: Json, *, is_required: bool = False) -> Json:
+    return {**_parameter(name, "query", description, schema), "required": is_required}
+
+
+_NAMES: Final[Json] = {"type": "string", "pattern": NAME}
+_OF_TILES: Final = "Of GetTile: "
+
+_WMTS: Final[dict[str, Json]] = {
+    "wmts-service": _key("service", "The service", {"type": "string", "enum": ["WMTS"]}, is_required=True),
+    "wmts-request": _key(
+        "request", "The operation", {"type": "string", "enum": ["GetCapabilities", "GetTile"]}, is_required=True
+    ),
+    "wmts-version": _key("version", f"{_OF_TILES}the version", {"type": "string", "enum": ["1.0.0"]}),
+    "wmts-layer": _key("layer", f"{_OF_TILES}name of a layer", _NAMES),
+    "wmts-style": _key("style", f"{_OF_TILES}the style", {"type": "string", "enum": ["default"]}),
+    "wmts-format": _key(
+        "format", f"{_OF_TILES}media type", {"type": "string", "enum": [MEDIA_TYPES[name] for name in PICTURES]}
+    ),
+    "wmts-set": _key("tilematrixset", f"{_OF_TILES}name of a tile matrix set", _NAMES),
+    "wmts-matrix": _key("tilematrix", f"{_OF_TILES}identifier of a tile matrix", {"type": "string"}),
+    "wmts-row": _key("tilerow", f"{_OF_TILES}row, 0 the uppermost", {"type": "integer", "minimum": 0}),
+    "wmts-col": _key("tilecol", f"{_OF_TILES}column, 0 the leftmost", {"type": "integer", "minimum": 0}),
+    "style": _parameter("style", "path", "The style", {"type": "string", "enum": ["default"]}),
+}
+
 PARAMETERS: Final[dict[str, Json]] = {
+    **_WMTS,
     "layer": _parameter("layer", "path", "Name of a layer", {"type": "string", "pattern": NAME}),
     "versionedLayer": _parameter(
         "layer",
@@ -99,6 +125,8 @@ _PROBLEMS: Final = {
     "504": "The origin took too long: try again",
 }
 
+_REPORT: Final[Json] = {"application/xml": {"schema": {"type": "string"}}}
+
 RESPONSES: Final[dict[str, Json]] = {
     status: {"description": text, "content": {"application/problem+json": {"schema": ref("Problem")}}}
     for status, text in _PROBLEMS.items()
@@ -109,6 +137,12 @@ RESPONSES: Final[dict[str, Json]] = {
         "headers": {"Location": {"required": True, "schema": {"type": "string"}}},
     },
     "304": {"description": "What the client has is current", "headers": {"ETag": {"schema": {"type": "string"}}}},
+    "ows400": {"description": "The request is not as it should be: an exception report", "content": _REPORT},
+    "ows404": {"description": "The file leaves this tile out, and the layer is to say it so", "content": _REPORT},
+    "ows501": {"description": "The operation is none that the server has: an exception report", "content": _REPORT},
+    "ows502": {"description": "The origin, the file or the tile is broken", "content": _REPORT},
+    "ows503": {"description": "The origin is busy: try again", "content": _REPORT},
+    "ows504": {"description": "The origin took too long: try again", "content": _REPORT},
     "empty404": {
         "description": "There is no such thing, or the file leaves this tile out, and the layer is to say it so",
         "content": {"application/problem+json": {"schema": ref("Problem")}},
@@ -134,7 +168,7 @@ def operation(
     """
     responses: Json = {"200": {"description": summary, "content": {key: {"schema": content[key]} for key in content}}}
     for status in statuses:
-        responses[status.removeprefix("empty")] = {"$ref": f"#/components/responses/{status}"}
+        responses[status[-3:]] = {"$ref": f"#/components/responses/{status}"}
     made: Json = {"operationId": operation_id, "tags": [tag], "summary": summary, "responses": responses}
     if parameters:
         made["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in parameters]
