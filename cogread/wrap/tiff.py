@@ -5,8 +5,8 @@ it lies. ImageWidth and ImageLength are those of the part within the image, so t
 tile follows in a directory of its own. Byte order is the source's, for samples, predictors and copied values depend on
 it; the file is always a classic TIFF, which has room for any tile.
 
-GDAL's WMS driver wants other files: padded ones, since it rounds the sizes of overviews in its own way and refuses a
-tile that is a pixel narrower than it thinks; and without masks, which it does not know.
+GDAL's WMS driver wants other files: it rounds the sizes of overviews in its own way and refuses a tile that is a pixel
+narrower than it thinks, so those are given some padding; and it knows no masks.
 """
 
 import re
@@ -28,6 +28,9 @@ from cogread.wrap.tile import Tile, mask_mismatch, valid_size
 MAX_PLANES: Final = 64
 """Each may cost a read of its own."""
 MAX_METADATA_BYTES: Final = 8 << 20
+
+_PADDING_PX: Final = 2
+"""By which an overview may be smaller than a whole fraction of the image, rounded."""
 
 _UNREADABLE: Final = frozenset({Compression.OLD_JPEG, Compression.JPEG2000})
 """Codecs that GDAL's TIFF driver does not read."""
@@ -103,7 +106,8 @@ def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
 
 
 def _prepare_padded(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
-    return _wrapping(level.image, [(yield from _image_part(cog, level.image, _whole_size))])
+    size = valid_size if level.image is cog.full else _padded_size
+    return _wrapping(level.image, [(yield from _image_part(cog, level.image, size))])
 
 
 def _image_part(cog: Cog, image: Image, size: Callable[[Image, int, int], tuple[int, int]]) -> Steps[_Part]:
@@ -119,8 +123,10 @@ def _image_part(cog: Cog, image: Image, size: Callable[[Image, int, int], tuple[
     )
 
 
-def _whole_size(image: Image, col: int, row: int) -> tuple[int, int]:
-    return image.tile_width, image.tile_height
+def _padded_size(image: Image, col: int, row: int) -> tuple[int, int]:
+    """Not whole tiles: there are writers that leave out most of the padding, which is an error to those who read it."""
+    width, height = valid_size(image, col, row)
+    return min(width + _PADDING_PX, image.tile_width), min(height + _PADDING_PX, image.tile_height)
 
 
 def _wrapping(image: Image, parts: Sequence[_Part]) -> Wrapping:

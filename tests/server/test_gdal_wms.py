@@ -73,6 +73,12 @@ def _with_place(place: Affine | None, nodata: float | None = None, *, sparse: bo
         return bytes(memory.read())
 
 
+def _short_tile() -> bytes:
+    """Of the tile only the rows within the image are stored."""
+    runs = b"\x81\x07" * 12  # of 128 bytes each
+    return hm.tiff(hm.image(64, 24, (64, 32), tiles=[runs]).having({hm.COMPRESSION: (hm.SHORT, [32773])}))
+
+
 COLORS: Final = {number: (number, 255 - number, 7, 255) for number in range(256)}
 TYPES: Final[dict[str, Callable[[], bytes]]] = {
     "int16-nodata": lambda: _with_place(Affine(10, 0, 430000, 0, -10, 4480000), -9999),
@@ -92,6 +98,7 @@ TYPES: Final[dict[str, Callable[[], bytes]]] = {
     "palette": lambda: raster(noise(1, "uint8"), options={"COMPRESS": "LZW"}, colors=COLORS),
     "four-bits": lambda: raster(noise(1, "uint8") % 16, options={"NBITS": "4", "COMPRESS": "DEFLATE"}),
     "aligned": web_mercator_tiff,
+    "short-tile": _short_tile,
 }
 """Name -> how the file is made."""
 
