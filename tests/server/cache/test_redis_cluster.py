@@ -108,6 +108,26 @@ def test_a_node_that_hangs_costs_its_own_keys_until_it_answers(
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
+def test_a_call_waits_for_one_of_several_nodes_that_hang(
+    redis_cluster: RedisCluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    hanging, well = redis_cluster.nodes[:2], redis_cluster.nodes[2]
+    left = [value if redis_cluster.node_of(key) is well else None for key, value in ITEMS.items()]
+    with starting_with(redis_cluster, timeout_s=0.5) as cache:
+        for node in hanging:
+            node.freeze()
+        try:
+            for calls in (1, 2):
+                cache.get(KEYS)
+                assert len(caplog.records) == calls
+            assert cache.get(KEYS) == left
+        finally:
+            for node in hanging:
+                node.thaw()
+            redis_cluster.wait_until_ready()
+        wait_until(lambda: _keeps_all(cache))
+
+
 @contextmanager
 def two_nodes_of_a_slot(cluster: RedisCluster, key: str) -> Iterator[tuple[ClusterNode, ClusterNode, int]]:
     """The node that has the key's slot, another one, and the slot, which is given back at the end."""
