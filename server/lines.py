@@ -1,9 +1,15 @@
 """Lines to copy into the clients of a layer."""
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin
 
+from server.wmts.names import native_set_name
+
 Json = dict[str, Any]
+
+_QGIS: Final = (
+    "Layer › Add Layer › Add WMS/WMTS Layer › New: paste it as URL, connect, and choose {name} under Tilesets"
+)
 
 
 class Line(NamedTuple):
@@ -12,20 +18,45 @@ class Line(NamedTuple):
     label: str
     text: str
     hint: str
-    """Where it goes."""
+    """Where it goes, and what comes of it."""
 
 
 def lines_of(about: Json, root: str) -> list[Line]:
-    """The lines for a layer.
+    """The lines for a layer, of what it has.
 
     Args:
         about: its JSON.
         root: what whole URLs begin with.
     """
-    links = {link["rel"]: urljoin(root, link["href"]) for link in about["links"]}
+    urls: dict[str, str] = {}
+    for link in about["links"]:
+        urls.setdefault(link["rel"], urljoin(root, link["href"]))
+    lines = _of_wmts(urls["wmts"], about["name"]) if "wmts" in urls else []
+    if "gdal" in urls:
+        lines.append(Line("GDAL", f"gdalinfo {urls['gdal']}", "with the file's own bands and data type"))
+    lines += _of_web_maps(about["web_mercator"], urls.get("tilejson"), root)
+    if "tiles" in urls:
+        lines.append(Line("Tiles", urls["tiles"], "z/x/y in the file's own grid, from the upper left"))
+    return [*lines, Line("JSON", urls["self"], "all that is known of the layer, as data")]
+
+
+def _of_wmts(url: str, name: str) -> list[Line]:
+    own = f"{url},layer={name},tilematrixset={native_set_name(name)}"
+    return [
+        Line("WMTS", url, f"the capabilities of all layers, for any WMTS client; the layer is {name}"),
+        Line("QGIS", url, _QGIS.format(name=name)),
+        Line("GDAL, by WMTS", f'gdalinfo "WMTS:{own}"', "as a picture: red, green, blue and alpha"),
+    ]
+
+
+def _of_web_maps(facts: Json, tilejson: str | None, root: str) -> list[Line]:
     lines = []
-    tile = next((link["href"] for link in about["links"] if link["rel"] == "tiles"), None)
-    if tile is not None:
-        lines.append(Line("Tiles", urljoin(root, tile), "z/x/y in the file's own grid, from the upper left"))
-    lines.append(Line("JSON", links["self"], "all of this as data"))
+    if facts["tiles"] is not None:
+        zooms = f"zoom {facts['minzoom']} to {facts['maxzoom']}, {facts['tile_size']} pixels"
+        hint = f"web mercator for Leaflet, OpenLayers and the like: {zooms}"
+        lines.append(Line("XYZ", urljoin(root, facts["tiles"]), hint))
+    if tilejson is not None:
+        lines.append(Line("TileJSON", tilejson, "for MapLibre and others that read it"))
+    if facts["command"] is not None:
+        lines.append(Line("Make it a web map", facts["command"], f"since {facts['reason']}"))
     return lines

@@ -15,10 +15,22 @@ from tests.support.app import ROOT, layer
 from tests.support.chromium import Chromium, Page
 from tests.support.gunicorn import Gunicorn
 from tests.support.layer_page import best_shift, choose, fact, gdals, map_picture, open_layer, press_button
+from tests.support.placed import Placed, placed_tiff
 from tests.support.tiffs import gdal_tiff
 
 REAL: Final = ("world", "netherlands", "valley")
 MADE: Final = ("jpeg-rgb", "jpeg-mask", "webp-lossy", "deflate-mask", "sparse", "oblong-tiles", "odd-factors")
+UP: Final = ((451, 303), (226, 152))
+PLACED: Final = {
+    "nztm": Placed("EPSG:2193", (1576000.5, 5429000.25, 2.5), UP),
+    "antarctic": Placed("EPSG:3031", (-2700000, 2600000, 333.3), UP),
+    "feet": Placed("EPSG:2227", (6000000.25, 2100000.5, 1.5), UP, codec="jpeg"),
+    "esri": Placed("ESRI:102003", (-500000.5, 300000.25, 30), UP),
+    "user-defined": Placed("+proj=laea +lat_0=12.5 +lon_0=-71.25 +datum=WGS84", (-20000.5, 30000.25, 12.5), UP),
+    "factor-2.5": Placed("EPSG:32630", (430000.1, 4480000.9, 0.3), ((500, 350), (200, 140)), codec="webp"),
+    "rounded-down": Placed("EPSG:4326", (-3.9, 40.6, 0.0005), ((451, 303), (225, 151))),
+}
+"""In CRSs of all kinds, most of which no map library knows."""
 MASKED: Final = ("netherlands", "jpeg-mask", "deflate-mask")
 """Their mask is in their PNGs alone."""
 CODEC: Final = 2.5
@@ -30,7 +42,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("maps")
     for kind in MADE:
         (folder / kind).write_bytes(gdal_tiff(kind))
-    return {name: ROOT / "data" / f"{name}.tif" for name in REAL} | {kind: folder / kind for kind in MADE}
+    for name, placed in PLACED.items():
+        (folder / name).write_bytes(placed_tiff(placed))
+    return {name: ROOT / "data" / f"{name}.tif" for name in REAL} | {name: folder / name for name in (*MADE, *PLACED)}
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +117,21 @@ def test_a_level_that_is_chosen_is_shown_where_it_lies(
     assert_is_gdals(
         desktop, files[name], level, limit=8
     )  # a screen pixel at the edge of a large one may be its neighbour
+
+
+@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("name", PLACED)
+def test_a_layer_of_any_crs_is_shown_in_its_own_grid(
+    name: str, level: int, files: dict[str, Path], desktop: Page, server: Gunicorn
+) -> None:
+    open_layer(desktop, f"{server.url}/layers/{name}")
+    choose(desktop, "level", str(level))
+    press_button(desktop, "full")
+    assert_is_gdals(desktop, files[name], level, limit=3)
+    with rasterio.open(files[name]) as dataset:
+        middle = dataset.transform * (dataset.width / 2, dataset.height / 2)
+        desktop.point(1, 1)
+        assert coordinates(desktop) == pytest.approx(middle, abs=dataset.res[0])
 
 
 def test_pixels_are_sharp_when_the_screen_has_more_of_them(

@@ -167,7 +167,7 @@ def test_a_button_copies_its_line(chromium: Chromium, server: Gunicorn) -> None:
         page.click(f"[data-copy=line-{number}]")
         page.wait(f"document.querySelector('[data-copy=line-{number}]').textContent === 'Copied'")
         assert page.run("return await navigator.clipboard.readText()") == line
-        assert line.startswith(("http://", "gdalinfo ", "curl "))
+        assert line.startswith(("http://", "gdalinfo ", "gdal_translate ", "gdalwarp "))
     assert page.run("return document.querySelector('[data-copied]').textContent") == "Copied"
 
 

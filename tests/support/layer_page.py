@@ -101,20 +101,21 @@ def _indices(size: int, zoom: float, extent: float, count: int) -> NDArray[np.in
     return np.floor(places / extent * count).astype(np.intp)
 
 
-def best_shift(found: Picture, wanted: Picture, most: int = 3) -> tuple[tuple[int, int], float, float]:
+def best_shift(found: Picture, wanted: Picture, most: int = 2) -> tuple[tuple[int, int], float, float]:
     """How far one picture lies beside the other.
 
     Returns:
         (x, y) in pixels, the mean absolute difference there, and the least of those at shifts two or more pixels away.
     """
     shifts = [(x, y) for x in range(-most, most + 1) for y in range(-most, most + 1)]
-    means = {shift: _difference(found, wanted, *shift, most) for shift in shifts}
+    here, there = found.astype(np.float32), wanted.astype(np.float32)
+    means = {shift: _difference(here, there, *shift, most) for shift in shifts}
     best = min(shifts, key=lambda shift: means[shift])
     others = [means[shift] for shift in shifts if max(abs(shift[0] - best[0]), abs(shift[1] - best[1])) > 1]
     return best, means[best], min(others)
 
 
-def _difference(found: Picture, wanted: Picture, x: int, y: int, most: int) -> float:
+def _difference(found: NDArray[np.float32], wanted: NDArray[np.float32], x: int, y: int, most: int) -> float:
     height, width = found.shape[1:]
     inner = wanted[:, most : height - most, most : width - most]
     return float(np.abs(found[:, most + y : height - most + y, most + x : width - most + x] - inner).mean())

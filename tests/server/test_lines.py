@@ -1,0 +1,87 @@
+"""The lines of a layer's page do what they promise: their clients open them as they are."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import rasterio
+import requests
+
+from tests.support.app import layer
+from tests.support.copied import copied
+from tests.support.gunicorn import Gunicorn
+from tests.support.tiffs import KINDS, gdal_tiff
+from tests.support.webmercator import web_mercator_tiff
+
+PLACED: Final = ("jpeg-rgb", "webp-lossy", "zstd-float", "odd-factors")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
+    folder = tmp_path_factory.mktemp("lines")
+    files = {kind: gdal_tiff(kind) for kind in PLACED} | {"aligned": web_mercator_tiff()}
+    for name, data in files.items():
+        Path(folder, name).write_bytes(data)
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, "".join(layer(name, folder / name) for name in files)) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _no_cache() -> Iterator[None]:
+    with rasterio.Env(GDAL_ENABLE_WMS_CACHE="NO"):
+        yield
+
+
+def lines(server: Gunicorn, name: str) -> dict[str, str]:
+    """The texts by their labels."""
+    return copied(requests.get(f"{server.url}/layers/{name}", headers={"Accept": "text/html"}, timeout=30).text)
+
+
+def json(url: str) -> dict[str, Any]:
+    found: dict[str, Any] = requests.get(url, timeout=30).json()
+    return found
+
+
+@pytest.mark.parametrize("name", ["jpeg-rgb", "webp-lossy", "zstd-float"])
+def test_gdal_opens_what_its_lines_name(name: str, server: Gunicorn) -> None:
+    found = lines(server, name)
+    opened = 0
+    for label in ("GDAL", "GDAL, by WMTS"):
+        command, *arguments = shlex.split(found[label])
+        assert (command, len(arguments)) == ("gdalinfo", 1)
+        with rasterio.open(arguments[0]) as dataset:
+            assert (dataset.width, dataset.height) == (KINDS[name].width, KINDS[name].height)
+            assert label != "GDAL" or dataset.dtypes[0] == KINDS[name].dtype
+            opened += 1
+    assert opened == 2
+
+
+@pytest.mark.parametrize("name", ["jpeg-rgb", "aligned"])
+def test_the_urls_are_there(name: str, server: Gunicorn) -> None:
+    found = lines(server, name)
+    assert f"<ows:Identifier>{name}</ows:Identifier>" in requests.get(found["WMTS"], timeout=30).text
+    assert found["QGIS"] == found["WMTS"]
+    assert json(found["JSON"])["name"] == name
+    tile = found["Tiles"].format(z=0, x=0, y=0)
+    assert requests.get(tile, timeout=30).headers["Content-Type"].startswith("image/")
+
+
+def test_a_web_map_has_its_own_lines(server: Gunicorn) -> None:
+    found = lines(server, "aligned")
+    document = json(found["TileJSON"])
+    assert document["tiles"] == [found["XYZ"]]
+    assert "Make it a web map" not in found or "gdal_translate" in found["Make it a web map"]
+
+
+def test_what_is_no_web_map_says_how_it_becomes_one(server: Gunicorn) -> None:
+    found = lines(server, "jpeg-rgb")
+    assert not {"TileJSON", "XYZ"} & found.keys()
+    assert found["Make it a web map"].startswith("gdal_translate ")
+
+
+def test_a_rotated_image_has_no_line_that_cannot_work(server: Gunicorn) -> None:
+    found = lines(server, "odd-factors")
+    assert not {"WMTS", "QGIS", "GDAL, by WMTS", "TileJSON"} & found.keys()
+    assert {"Tiles", "JSON"} <= found.keys()
