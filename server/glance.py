@@ -5,6 +5,7 @@ from typing import NamedTuple
 from server.catalog import Layer
 from server.open_layer import IMAGE, OpenLayer
 from server.preview import Preview, preview_of
+from server.web_maps import has_pictures
 
 
 class Glance(NamedTuple):
@@ -18,10 +19,12 @@ class Glance(NamedTuple):
     formats: list[str]
     """Extensions of what its tiles are offered as, at some level at least."""
     preview: Preview | None
+    is_web_map: bool
+    """Whether it is aligned to the grid of web maps, with tiles that browsers show."""
 
 
 def glance(layer: Layer, opened: OpenLayer) -> Glance:
     """Look at an open layer."""
     formats = [extension for extension, reason in opened.refusals(IMAGE).items() if reason is None]
     image = opened.cog.full
-    return Glance(layer.path_of(opened), image.width, image.height, formats, preview_of(opened))
+    return Glance(layer.path_of(opened), image.width, image.height, formats, preview_of(opened), has_pictures(opened))

@@ -39,8 +39,9 @@ LAYERS = {
         description
         client_links tilejson
         gdal_wms tms
+        glance
         tiles openapi web_maps
-        glance alignment
+        alignment
         preview by_version
         ogc
         catalog

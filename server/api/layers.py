@@ -70,5 +70,5 @@ def _row(about: dict[str, Any], found: Known[Glance] | CogError | None) -> dict[
         return {**about, "status": "not opened yet"}
     if isinstance(found, CogError):
         return {**about, "status": "error", "reason": public_reason(found)}
-    _, width, height, formats, _ = found.what
-    return {**about, "status": "ok", "width": width, "height": height, "formats": formats}
+    seen = found.what
+    return {**about, "status": "ok", "width": seen.width, "height": seen.height, "formats": seen.formats}

@@ -6,12 +6,12 @@ from flask import Blueprint, Response, render_template, request
 
 from server.api.context import context, document, response
 from server.api.versioned import versioned
+from server.by_version import Known
 from server.catalog import Layer
 from server.errors import UnknownUrl
 from server.open_layer import OpenLayer
 from server.tiles import BUDGET_S
 from server.tms import PROFILE, SERVICE, serve_tile, tile_map
-from server.web_maps import has_pictures
 from server.xml_text import xml_text
 
 blueprint = Blueprint("tms", __name__)
@@ -32,9 +32,10 @@ def services() -> Response:
 @blueprint.get(SERVICE)
 def service() -> Response:
     """All maps."""
-    found = context().catalog.open_all(OPEN_ALL_S, BUDGET_S)
-    opened = {name: layer for name, layer in found.items() if isinstance(layer, OpenLayer)}
-    return _listed("tms_service.xml", [context().catalog[name] for name in opened if has_pictures(opened[name])])
+    ctx = context()
+    found = ctx.glances.of_all(OPEN_ALL_S, BUDGET_S)
+    maps = [name for name, known in found.items() if isinstance(known, Known) and known.what.is_web_map]
+    return _listed("tms_service.xml", [ctx.catalog[name] for name in maps])
 
 
 @blueprint.get(f"{SERVICE}/<name>")
