@@ -38,6 +38,11 @@ class Place(NamedTuple):
     row: int
 
 
+def native_set_name(layer: str) -> str:
+    """The name of a layer's own grid among the tile matrix sets of all layers, of which each must have another."""
+    return f"{NATIVE}.{layer}"
+
+
 @dataclass(frozen=True, slots=True)
 class Matrix:
     """The tiles of one level, as a tile matrix."""

@@ -8,7 +8,7 @@ from cogread.crs import Crs
 from cogread.errors import CogError
 from server.catalog import Layer
 from server.errors import UnknownGrid
-from server.grid import MAX_Z, NATIVE, WEB_MERCATOR, WEB_TILE_SIDES, Grid
+from server.grid import MAX_Z, NATIVE, WEB_MERCATOR, WEB_TILE_SIDES, Grid, native_set_name
 from server.ogc.links import JSON, Json, link
 from server.open_layer import OpenLayer
 from server.tile_matrix_set import TileMatrix, TileMatrixSet, native_set, web_mercator_set
@@ -44,11 +44,6 @@ class Tileset:
     set: NamedSet
 
 
-def native_id(layer: str) -> str:
-    """The name of a layer's own grid among those of all layers."""
-    return f"{NATIVE}.{layer}"
-
-
 def layer_of(name: str) -> str | None:
     """The layer whose own grid has this name; None if it is none of a layer's."""
     prefix, _, layer = name.partition(".")
@@ -73,7 +68,9 @@ def tilesets(layer: Layer, opened: OpenLayer) -> list[Tileset] | str:
     if isinstance(own, str):
         return own
     config = layer.config
-    found = [Tileset(opened.grids.native, NamedSet(native_id(config.name), f"The grid of {config.title}", None, own))]
+    found = [
+        Tileset(opened.grids.native, NamedSet(native_set_name(config.name), f"The grid of {config.title}", None, own))
+    ]
     if opened.grids.web_mercator is not None:
         side = opened.grids.web_mercator.matrices[0].tile_width
         found.append(Tileset(opened.grids.web_mercator, web_mercator(side)))
