@@ -66,6 +66,10 @@ _VALUE_ROLE: Final = re.compile(rb'\srole="(?:scale|offset|unittype|colorinterp)
 """What an item has whose text says what a sample's number means."""
 
 
+Size = Callable[[Image, int, int], tuple[int, int]]
+"""Width and height of the tile of an image at (column, row)."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
     """An image, and what is the same in the directories of all its tiles."""
@@ -76,8 +80,8 @@ class _Part:
     """Of the level; None for masks and what is not georeferenced."""
     point_shift: float
     """0.5 where the file's coordinates are those of pixel centres."""
-    size: Callable[[Image, int, int], tuple[int, int]] = valid_size
-    """Width and height that the tile at (column, row) is given."""
+    size: Size = valid_size
+    """What its tiles are given."""
 
 
 def why_not(level: Level) -> str | None:
@@ -98,10 +102,19 @@ def _why_no_image(level: Level) -> str | None:
 
 def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
     """See `Wrapper.prepare`."""
-    parts = [(yield from _image_part(cog, level.image, valid_size))]
+    return (yield from _prepare_with_mask(cog, level, valid_size))
+
+
+def _prepare_whole(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
+    return (yield from _prepare_with_mask(cog, level, _whole_size))
+
+
+def _prepare_with_mask(cog: Cog, level: Level, size: Size) -> Steps[Wrapping]:
+    parts = [(yield from _image_part(cog, level.image, size))]
     if level.mask is not None:
         subfile = longs(level.image.directory.order, Tag.NEW_SUBFILE_TYPE, [Subfile.MASK])
-        parts.append(_Part(level.mask, (subfile, *(yield from _copied(level.mask.directory, _COPIED))), None, 0.0))
+        fields = (subfile, *(yield from _copied(level.mask.directory, _COPIED)))
+        parts.append(_Part(level.mask, fields, None, 0.0, size))
     return _wrapping(level.image, parts)
 
 
@@ -110,7 +123,7 @@ def _prepare_padded(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]
     return _wrapping(level.image, [(yield from _image_part(cog, level.image, size))])
 
 
-def _image_part(cog: Cog, image: Image, size: Callable[[Image, int, int], tuple[int, int]]) -> Steps[_Part]:
+def _image_part(cog: Cog, image: Image, size: Size) -> Steps[_Part]:
     first = cog.full.directory
     own = [*(yield from _copied(image.directory, _COPIED)), *(yield from _copied(first, _OF_THE_FILE))]
     metadata = yield from _metadata(first)
@@ -121,6 +134,10 @@ def _image_part(cog: Cog, image: Image, size: Callable[[Image, int, int], tuple[
         point_shift=0.5 if cog.geo.is_point else 0.0,
         size=size,
     )
+
+
+def _whole_size(image: Image, col: int, row: int) -> tuple[int, int]:
+    return image.tile_width, image.tile_height
 
 
 def _padded_size(image: Image, col: int, row: int) -> tuple[int, int]:
@@ -243,3 +260,6 @@ TIFF: Final = Wrapper("tif", "image/tiff;application=geotiff", revision=1, why_n
 
 PADDED_TIFF: Final = Wrapper("gdaltif", TIFF.media_type, revision=1, why_not=_why_no_image, prepare=_prepare_padded)
 """For GDAL's WMS driver alone."""
+
+WHOLE_TIFF: Final = Wrapper("wholetif", TIFF.media_type, revision=1, why_not=why_not, prepare=_prepare_whole)
+"""For WMTS, whose tiles are all of the size of their matrix: clients refuse what is smaller (OGC 07-057r7 §6.1)."""

@@ -3,6 +3,7 @@
 from typing import Final
 
 from cogread.wrap import WRAPPERS
+from cogread.wrap.tiff import TIFF, WHOLE_TIFF
 from server.errors import UnknownGrid
 from server.grid import NATIVE, WEB_MERCATOR, Grids
 
@@ -18,6 +19,9 @@ STYLE: Final = "default"
 MEDIA_TYPES: Final = {extension: WRAPPERS[extension].media_type for extension in ("jpg", "webp", "png", "tif")}
 """By extension; without blanks, which some clients cannot send."""
 EXTENSIONS: Final = {media_type: extension for extension, media_type in MEDIA_TYPES.items()}
+
+WHOLE: Final = {TIFF.extension: WHOLE_TIFF.extension}
+"""Extension of a format whose tiles end where the image does -> of the same with whole tiles, as WMTS wants them."""
 
 SHARED_SIDE: Final = 256
 """Pixels of the tiles of the tile matrix set that layers share."""

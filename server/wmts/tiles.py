@@ -13,7 +13,7 @@ from server.open_layer import IMAGE
 from server.tiles import BUDGET_S, TileRequest, Tiles
 from server.wmts.exceptions import OwsError
 from server.wmts.kvp import GET_TILE, TileQuery, operation, pairs_of, tile_query
-from server.wmts.names import MEDIA_TYPES, RESOURCES, STYLE, grid_of, shares_web_mercator, unknown_set
+from server.wmts.names import MEDIA_TYPES, RESOURCES, STYLE, WHOLE, grid_of, shares_web_mercator, unknown_set
 
 _PATH: Final = re.compile(
     re.escape(RESOURCES) + r"/([A-Za-z0-9_.-]{1,100})(?:@([A-Za-z0-9_.-]{1,64}))?/([A-Za-z0-9_.-]{1,50})"
@@ -88,7 +88,7 @@ class WmtsTiles:
             z=int(asked.tile_matrix),
             x=asked.col,
             y=asked.row,
-            extension=asked.extension,
+            extension=WHOLE.get(asked.extension, asked.extension),
             query="",
             accept_encoding=None,
             if_none_match=if_none_match,

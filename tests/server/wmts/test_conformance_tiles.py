@@ -60,10 +60,8 @@ def assert_are_of_their_format(app: FlaskClient, some: list[Tile], url: Callable
 
 
 def assert_are_of_their_size(app: FlaskClient, root: Element, url: Callable[[Tile], str]) -> None:
-    """But for GeoTIFFs, which end where the image does."""
     for tile in tiles(root):
-        if tile.media_type != "image/tiff;application=geotiff":
-            assert decoded(app.get(url(tile)).data).shape[1:] == (tile.height, tile.width)
+        assert decoded(app.get(url(tile)).data).shape[1:] == (tile.height, tile.width)
 
 
 def assert_shows_nothing_where_there_is_none(app: FlaskClient, root: Element, url: Callable[[Tile], str]) -> None:

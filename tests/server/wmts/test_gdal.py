@@ -1,5 +1,6 @@
 """GDAL finds in the WMTS layer of a file what the file holds: rasterio's GDAL, and the distribution's where it is."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 
 from tests.support.app import layer
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import Gunicorn, wait_for
 from tests.support.placed import Placed, placed_tiff
 from tests.support.tiffs import levels_of, open_level
 from tests.support.webmercator import web_mercator_tiff
@@ -129,12 +130,19 @@ def test_the_grid_of_web_maps_has_the_same_pixels(server: Gunicorn) -> None:
         np.testing.assert_array_equal(found.read((1, 2, 3), window=window), wanted.read())
 
 
-@pytest.mark.parametrize("media_type", ["image/png", "image/tiff;application=geotiff"])
-def test_any_format_has_the_same_pixels(media_type: str, server: Gunicorn) -> None:
+@pytest.mark.parametrize("extension", ["png", "tif"])
+def test_any_format_has_the_same_pixels(extension: str, server: Gunicorn, tmp_path: Path) -> None:
     """Sizes are odd: GeoTIFFs end where the image does."""
-    source = wmts(server, "degrees", f"{own('degrees')},tileformat={media_type}")
-    with MemoryFile(data_of("degrees")) as memory, memory.open() as wanted, rasterio.open(source) as found:
+    media_type = {"png": "image/png", "tif": "image/tiff;application=geotiff"}[extension]
+    description = tmp_path / "wmts.xml"
+    description.write_text(
+        f"<GDAL_WMTS><GetCapabilitiesUrl>{server.url}/wmts/1.0.0/WMTSCapabilities.xml</GetCapabilitiesUrl>"
+        f"<Layer>degrees</Layer><Format>{media_type}</Format></GDAL_WMTS>"
+    )
+    with MemoryFile(data_of("degrees")) as memory, memory.open() as wanted, rasterio.open(description) as found:
         assert_same_pixels(found, wanted, is_in_feet=False)
+    last = f"layer=degrees@[0-9a-f]+ wmts=default/native.degrees/2/5/8.{extension} status=200"
+    wait_for(lambda: re.search(last, server.log()), "the last tile in the log")
 
 
 def test_every_layer_is_listed(server: Gunicorn) -> None:

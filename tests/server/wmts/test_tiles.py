@@ -1,10 +1,13 @@
 """Tiles by way of WMTS are those of the other URLs, under the same rules."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
+from rasterio.io import MemoryFile
 
 from tests.support.app import client, layer, problem
 from tests.support.tiffs import gdal_tiff
@@ -16,8 +19,9 @@ from tests.support.wmts import capabilities, kvp, tiles
 def app(tmp_path: Path) -> FlaskClient:
     (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
     (tmp_path / "b.tif").write_bytes(web_mercator_tiff(compress="JPEG", width=600, height=500))
+    (tmp_path / "masked.tif").write_bytes(gdal_tiff("deflate-mask"))
     (tmp_path / "sparse.tif").write_bytes(gdal_tiff("sparse"))
-    config = layer("a", "a.tif") + layer("b", "b.tif") + layer("sparse", "sparse.tif")
+    config = layer("a", "a.tif") + layer("b", "b.tif") + layer("masked", "masked.tif") + layer("sparse", "sparse.tif")
     return client(tmp_path, config + layer("missing", "sparse.tif", "empty = '404'"))
 
 
@@ -26,6 +30,8 @@ def test_all_tiles_are_those_of_the_usual_urls(app: FlaskClient) -> None:
     assert {tile.tile_matrix_set for tile in found} >= {"native.a", "native.b", "WebMercatorQuad"}
     for tile in found:
         grid, extension = tile.tile_matrix_set.partition(".")[0], tile.path.rpartition(".")[2]
+        if extension == "tif":
+            continue  # whole here, and there as far as the image goes
         usual = app.get(f"/layers/{tile.layer}/tiles/{grid}/{tile.tile_matrix}/{tile.col}/{tile.row}.{extension}")
         for url in (tile.path, kvp(tile.pairs), kvp(tile.pairs)):
             reply = app.get(url)
@@ -33,6 +39,24 @@ def test_all_tiles_are_those_of_the_usual_urls(app: FlaskClient) -> None:
             assert reply.headers["ETag"] == usual.headers["ETag"]
             assert reply.content_type == usual.content_type
             assert reply.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_geotiffs_are_whole_and_hold_what_those_of_the_usual_urls_do(app: FlaskClient) -> None:
+    """With the mask, as far as there is an image."""
+    found = [tile for tile in tiles(capabilities(app)) if tile.layer == "masked" and tile.path.endswith(".tif")]
+    cropped = 0
+    for tile in found:
+        usual = app.get(f"/layers/masked/tiles/native/{tile.tile_matrix}/{tile.col}/{tile.row}.tif")
+        with ExitStack() as stack:
+            files = [stack.enter_context(MemoryFile(data)) for data in (app.get(tile.path).data, usual.data)]
+            whole, wanted = (stack.enter_context(memory.open()) for memory in files)
+            assert (whole.width, whole.height) == (tile.width, tile.height)
+            assert (whole.transform, whole.crs) == (wanted.transform, wanted.crs)
+            window = ((0, wanted.height), (0, wanted.width))
+            np.testing.assert_array_equal(whole.read(window=window), wanted.read())
+            np.testing.assert_array_equal(whole.dataset_mask(window=window), wanted.dataset_mask())
+            cropped += wanted.width < tile.width
+    assert cropped
 
 
 def test_resources_are_immutable_and_queries_are_not(app: FlaskClient) -> None:
