@@ -17,7 +17,7 @@ serve: ## serve the layers of config/layers.toml on http://127.0.0.1:8000
 
 test: ## check style and types, run all tests
 	@.ci/setup requirements-dev.txt "chromium|chromium-browser|google-chrome=chromium" \
-		"nginx|/usr/sbin/nginx=nginx-light"
+		"nginx|/usr/sbin/nginx=nginx-light" gdal_translate=gdal-bin
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
