@@ -6,6 +6,7 @@ root, which clients have a say in.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from markupsafe import escape
 
 from cogread.byterange import Version
 from cogread.errors import CogError
+from server.by_version import ByVersion, Known
 from server.catalog import Catalog, Layer
 from server.grid import WEB_MERCATOR
 from server.open_layer import OpenLayer
@@ -48,62 +50,34 @@ class Capabilities:
     """Writes the document. Safe to share between threads."""
 
     def __init__(self, catalog: Catalog, title: str) -> None:
-        self._catalog, self._title = catalog, xml_text(title)
-        self._parts: dict[str, tuple[Version, Any]] = {}
-        """By layer: the version, and its `LayerPart` or why it has none."""
+        self._parts = ByVersion(catalog, _part)
+        self._title = xml_text(title)
         self._left_out: dict[str, str] = {}
         self._contents: Contents | None = None
 
     def contents(self) -> Contents:
         """The document as of now."""
-        self._open_unknown()
+        known = self._parts.of_all(PATIENCE_S, BUDGET_S)
+        self._note_left_out(known)
         parts = {
-            name: known
-            for layer in self._catalog
-            if (name := layer.config.name) not in self._left_out
-            and (known := self._parts.get(name)) is not None
-            and not isinstance(known[1], str)
+            name: found for name, found in known.items() if isinstance(found, Known) and not isinstance(found.what, str)
         }
-        key = tuple((name, version) for name, (version, _) in parts.items())
+        key = tuple((name, found.version) for name, found in parts.items())
         if self._contents is None or self._contents.key != key:
-            self._contents = self._put_together(key, [part for _, part in parts.values()])
+            self._contents = self._put_together(key, [found.what for found in parts.values()])
         return self._contents
 
-    def _open_unknown(self) -> None:
-        """Write the parts of layers that have none of their current version, and note who cannot be opened."""
-        unknown = [layer for layer in self._catalog if not self._is_known(layer)]
-        for name, opened in self._catalog.open_all(PATIENCE_S, BUDGET_S, unknown).items():
-            self._take(self._catalog[name], opened)
-
-    def _is_known(self, layer: Layer) -> bool:
-        """Whether the part of its current version is at hand. Cheap: it is asked for each layer at each request."""
-        try:
-            version = layer.source.version_at_hand()
-        except CogError:
-            return False
-        known = self._parts.get(layer.config.name)
-        is_known = known is not None and version is not None and known[0] == version
-        if is_known:
-            self._left_out.pop(layer.config.name, None)
-        return is_known
-
-    def _take(self, layer: Layer, opened: OpenLayer | CogError | None) -> None:
-        from server.wmts.layer import layer_part  # noqa: PLC0415 - PROJ takes 0.1 s to load
-
-        name = layer.config.name
-        if isinstance(opened, OpenLayer):
-            version, known = opened.cog.version, self._parts.get(name)
-            if known is None or known[0] != version:
-                self._parts[name] = (version, layer_part(layer, opened))
-        elif isinstance(opened, CogError) or name not in self._parts:
-            self._leave_out(name, "it could not be opened in time" if opened is None else str(opened))
-            return
-        self._left_out.pop(name, None)
-
-    def _leave_out(self, name: str, reason: str) -> None:
-        if name not in self._left_out:
-            logger.warning("layer %r is left out of the WMTS capabilities: %s", name, reason)
-        self._left_out[name] = reason
+    def _note_left_out(self, known: Mapping[str, Known[Any] | CogError | None]) -> None:
+        """Log who cannot be opened, once until it can be again."""
+        left_out = {
+            name: "it could not be opened in time" if found is None else str(found)
+            for name, found in known.items()
+            if not isinstance(found, Known)
+        }
+        for name, reason in left_out.items():
+            if name not in self._left_out:
+                logger.warning("layer %r is left out of the WMTS capabilities: %s", name, reason)
+        self._left_out = left_out
 
     def _put_together(self, key: Key, parts: list[Any]) -> Contents:
         from server.wmts.layer import ROOT, shared_set_part  # noqa: PLC0415 - PROJ takes 0.1 s to load
@@ -121,6 +95,13 @@ class Capabilities:
             "shared_set": shared_set_part(WEB_MERCATOR, max(shared_z)) if shared_z else None,
         }
         return Contents(key, sequence, variables, _rendered(variables, SECTIONS, is_whole=True))
+
+
+def _part(layer: Layer, opened: OpenLayer) -> Any:
+    """The `LayerPart` of a layer, or why it has none."""
+    from server.wmts.layer import layer_part  # noqa: PLC0415 - PROJ takes 0.1 s to load
+
+    return layer_part(layer, opened)
 
 
 def written(contents: Contents, sections: tuple[str, ...] | None, root: str) -> bytes:
