@@ -1,5 +1,5 @@
 # The commands of this project; `make help` lists them. What they need is set up by .ci/setup.
-# PORT=… moves the server, PYTHON=… picks the interpreter, ARGS=… goes to pytest or to the benchmark.
+# PORT=… moves the server, PYTHON=… picks the interpreter, ARGS=… goes to pytest or to the benchmarks.
 
 PORT ?= 8000
 HOST = 127.0.0.1
@@ -25,8 +25,8 @@ test: ## check style and types, run all tests
 
 check: test ## the same: all that has to hold before a commit
 
-bench: ## measure the tile route against a bare WSGI callable
-	@.ci/setup requirements-dev.txt wrk=wrk
+bench: ## measure all that bench/README.md tells of, or ARGS="hot …"
+	@.ci/setup requirements-dev.txt wrk=wrk "nginx|/usr/sbin/nginx=nginx-light"
 	$(PY) -m bench $(ARGS)
 
 format: ## put the code into its form

@@ -1,138 +1,121 @@
 """The hot tile route: a local file, its header known, eight threads of one gunicorn worker on one CPU.
 
-All answer the same URLs with the same bytes, which is checked before anything is measured. They take turns of a few
-seconds, round after round, so that what else the machine does hits all of them; ratios are taken within a round.
+All answer the same tiles, and all but TiTiler, which encodes them anew, with the same bytes; that is checked before
+anything is measured.
 """
 
-import subprocess
-import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
-from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from bench.imagery import TILES_A_SIDE, make_cog
-from bench.load import put_load
-from bench.recording import check_same, mean_body_bytes, record, save, write_requests
-from bench.report import Report, Turn
-from bench.server import CPU, ROOT, THREADS, BenchError, Server, serving
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import MemoryFile
 
-PEERS: Final = ROOT / ".bench/peers"
-COGDUMPER: Final = "cogdumper==1.1.0"
+from bench import peers
+from bench.contest import Contestant, Effort, described, take_turns
+from bench.cpus import LOAD_CPU, SERVER_CPU
+from bench.imagery import TILE_PIXELS, TILES_A_SIDE, Z, make_cog
+from bench.recording import Recording, check_same, mean_body_bytes, record, save, write_requests
+from bench.report import Report, at_least
+from bench.server import PYTHON, THREADS, BenchError, Server, rawcog, serving
+
+COG_TILES: Final = "cog-tiles + Flask"
 RATIOS: Final = (
     ("rawcog", "bare WSGI"),
     ("Flask view", "bare WSGI"),
     ("COGDumper + Flask", "bare WSGI"),
+    (COG_TILES, "bare WSGI"),
     ("rawcog", "COGDumper + Flask"),
+    ("rawcog", COG_TILES),
+    ("rawcog", "TiTiler"),
     ("rawcog 304", "bare WSGI"),
     ("rawcog 304", "bare WSGI 304"),
 )
-PATHS: Final = [f"/layers/bench/tiles/native/4/{x}/{y}.jpg" for y in range(TILES_A_SIDE) for x in range(TILES_A_SIDE)]
-"""Of the full resolution: the file has four overviews."""
+PLACES: Final = [(x, y) for y in range(TILES_A_SIDE) for x in range(TILES_A_SIDE)]
+PATHS: Final = [f"/layers/bench/tiles/native/{Z}/{x}/{y}.jpg" for x, y in PLACES]
+"""Of the full resolution."""
+
+_MOST_DIFFERENCE: Final = 4.0
+"""Between pixels of TiTiler's tiles and ours, on average: what encoding JPEG anew costs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contestant:
-    """A server and what it is asked."""
-
-    server: Server
-    requests: Path
-    """What is asked; see wrk.lua."""
-    body_bytes: float
-    """Mean size of the bodies: where replies are shorter, they are not the right ones."""
-
-
-def run(rounds: int, seconds: int, connections: int) -> Report:
-    """Measure all contestants.
-
-    Args:
-        rounds: how often each has its turn.
-        seconds: length of a turn.
-        connections: that the load keeps open.
-
-    Raises:
-        BenchError: replies differ, or there were errors.
-    """
-    peers = _peers()
-    with TemporaryDirectory(prefix="rawcog-bench-") as scratch, _contestants(Path(scratch), peers) as contestants:
-        for name, contestant in contestants.items():
-            _turn(name, contestant, 1, connections)  # threads start, caches fill
-        turns = []
-        for number in range(rounds):
-            print(f"round {number + 1} of {rounds}", file=sys.stderr)
-            turns.append({name: _turn(name, one, seconds, connections) for name, one in contestants.items()})
-    return Report(turns, RATIOS, _notes(contestants["rawcog"], rounds, seconds, connections))
-
-
-def _notes(rawcog: Contestant, rounds: int, seconds: int, connections: int) -> dict[str, str]:
-    return {
-        "tiles": f"{len(PATHS)} JPEG tiles of a local file, {rawcog.body_bytes / 1000:.1f} kB on average",
-        "servers": f"one gunicorn gthread worker of {THREADS} threads on CPU {CPU}, each in its turn",
-        "load": f"wrk on CPU {CPU + 1}, {connections} kept-alive connections, {rounds} rounds of {seconds} s",
+def run(effort: Effort) -> Report:
+    """Measure all contestants."""
+    peers.set_up()
+    with TemporaryDirectory(prefix="rawcog-bench-") as scratch, _contestants(Path(scratch)) as contestants:
+        rounds = take_turns(contestants, effort)
+    size_kb = contestants["rawcog"].body_bytes / 1000
+    notes = {
+        "tiles": f"{len(PATHS)} JPEG tiles of a local file, {size_kb:.1f} kB on average; TiTiler's are encoded anew",
+        "servers": f"one worker of {THREADS} threads on CPU {SERVER_CPU}, each in its turn; all gunicorn gthread, but "
+        "TiTiler uvicorn as its README says",
+        "load": f"{described(effort)}, on CPU {LOAD_CPU}",
     }
-
-
-def _turn(name: str, contestant: Contestant, seconds: int, connections: int) -> Turn:
-    server = contestant.server
-    cpu_s = server.cpu_s()
-    load = put_load(server.port, contestant.requests, seconds, connections)
-    cpu_s = server.cpu_s() - cpu_s
-    if load.errors or load.size_bytes < load.requests * contestant.body_bytes * 0.99:
-        raise BenchError(f"{name}: {load.errors} errors, {load.size_bytes} bytes in {load.requests} replies")
-    return Turn(load.requests / load.seconds, cpu_s / load.requests * 1e6, load.p50_ms, load.p99_ms)
+    pairs = [pair for pair in RATIOS if set(pair) <= contestants.keys()]
+    targets = (
+        at_least("hot tile / bare WSGI", rounds.ratio("rawcog", "bare WSGI"), 0.85),
+        at_least("hot tile / COGDumper + Flask", rounds.ratio("rawcog", "COGDumper + Flask"), 2),
+        at_least("hot tile / TiTiler", rounds.ratio("rawcog", "TiTiler"), 50),
+        at_least("304 / bare WSGI with the tile", rounds.ratio("rawcog 304", "bare WSGI"), 0.95),
+        at_least("304 / bare WSGI with the 304", rounds.ratio("rawcog 304", "bare WSGI 304"), 0.95),
+    )
+    return Report("Hot local tile", notes, [rounds.medians(), rounds.ratios(pairs)], targets, raw=rounds.raw())
 
 
 @contextmanager
-def _contestants(scratch: Path, peers: Path) -> Iterator[dict[str, Contestant]]:
+def _contestants(scratch: Path) -> Iterator[dict[str, Contestant]]:
     """Start all; rawcog first, since the others replay its replies or have to give the same."""
-    cog, config = scratch / "tiles.tif", scratch / "layers.toml"
+    cog = scratch / "tiles.tif"
     make_cog(cog)
-    config.write_text(f'[layers.bench]\nuri = "{cog}"\n')
-    environment = {"RAWCOG_CONFIG": str(config), "REDIS_URL": "", "LOG_LEVEL": ""}
     with ExitStack() as stack:
 
-        def start(name: str, app: str, python: Path = Path(sys.executable)) -> Server:
-            return stack.enter_context(serving(app, scratch / f"{name}.log", python, environment))
+        def start(name: str, app: str, python: Path = PYTHON) -> Server:
+            return stack.enter_context(serving(app, scratch / f"{name}.log", python))
 
-        rawcog = start("rawcog", "wsgi:app")
+        own = stack.enter_context(rawcog("rawcog", f'[layers.bench]\nuri = "{cog}"\n', scratch))
         no_etags = dict.fromkeys(PATHS, "")
-        tiles = record(rawcog, no_etags, HTTPStatus.OK)
+        tiles = record(own, no_etags, HTTPStatus.OK)
         etags = {path: reply.header("ETag") for path, reply in tiles.items()}
-        unchanged = record(rawcog, etags, HTTPStatus.NOT_MODIFIED)
+        unchanged = record(own, etags, HTTPStatus.NOT_MODIFIED)
         plain, conditional = write_requests(no_etags, scratch / "plain"), write_requests(etags, scratch / "conditional")
         replies, replies_304 = save(tiles, scratch / "tiles"), save(unchanged, scratch / "unchanged")
         size = mean_body_bytes(tiles)
-        contestants = {
-            "bare WSGI": Contestant(start("bare", f"bench.apps.bare:create('{replies}')"), plain, size),
-            "rawcog": Contestant(rawcog, plain, size),
-            "Flask view": Contestant(start("flask", f"bench.apps.flask_view:create('{replies}')"), plain, size),
-            "COGDumper + Flask": Contestant(
-                start("cogdumper", f"bench.apps.cogdumper_view:create('{cog}')", peers / "bin/python"), plain, size
-            ),
-            "bare WSGI 304": Contestant(start("bare304", f"bench.apps.bare:create('{replies_304}')"), conditional, 0),
-            "rawcog 304": Contestant(rawcog, conditional, 0),
+        same_bytes = {
+            "bare WSGI": start("bare", f"bench.apps.bare:create('{replies}')"),
+            "rawcog": own,
+            "Flask view": start("flask", f"bench.apps.flask_view:create('{replies}')"),
+            "COGDumper + Flask": start("cogdumper", f"bench.apps.cogdumper_view:create('{cog}')", peers.PYTHON),
         }
-        for name, contestant in contestants.items():
-            if contestant.requests is plain:
-                check_same(name, record(contestant.server, no_etags, HTTPStatus.OK), tiles)
-            else:
-                check_same(name, record(contestant.server, etags, HTTPStatus.NOT_MODIFIED), unchanged)
-        yield contestants
+        if peers.has_cog_tiles():
+            same_bytes[COG_TILES] = start("cog_tiles", f"bench.apps.cog_tiles_view:create('{cog}')", peers.PYTHON)
+        same_304 = {"bare WSGI 304": start("bare304", f"bench.apps.bare:create('{replies_304}')"), "rawcog 304": own}
+        for name, server in same_bytes.items():
+            check_same(name, record(server, no_etags, HTTPStatus.OK), tiles)
+        for name, server in same_304.items():
+            check_same(name, record(server, etags, HTTPStatus.NOT_MODIFIED), unchanged)
+        yield {
+            **{name: Contestant(server, plain, size) for name, server in same_bytes.items()},
+            "TiTiler": _titiler(stack.enter_context(peers.titiler(scratch)), cog, tiles, scratch),
+            **{name: Contestant(server, conditional, 0) for name, server in same_304.items()},
+        }
 
 
-def _peers() -> Path:
-    """Set up the peers in an environment of their own, with our versions of what they share with us."""
-    wanted = [COGDUMPER, *(f"{name}=={version(name)}" for name in ("flask", "gunicorn"))]
-    made = PEERS / "made"
-    if not made.exists() or made.read_text() != "\n".join(wanted):
-        print(f"setting up {PEERS}, once", file=sys.stderr)
-        python = PEERS / "bin/python"
-        subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(PEERS)], check=True)
-        pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "-qq", "--no-input"]
-        subprocess.run([*pip, "--disable-pip-version-check", *wanted], check=True)
-        made.write_text("\n".join(wanted))
-    return PEERS
+def _titiler(server: Server, cog: Path, tiles: Recording, scratch: Path) -> Contestant:
+    paths = {peers.titiler_path(cog, Z, x, y, TILE_PIXELS): "" for x, y in PLACES}
+    found = record(server, paths, HTTPStatus.OK)
+    for (path, reply), own in zip(found.items(), tiles.values(), strict=True):
+        if np.abs(_pixels(reply.body) - _pixels(own.body)).mean() > _MOST_DIFFERENCE:
+            raise BenchError(f"TiTiler: {path}: another picture than rawcog's")
+    return Contestant(server, write_requests(paths, scratch / "titiler"), mean_body_bytes(found))
+
+
+def _pixels(body: bytes) -> NDArray[np.int16]:
+    quiet = warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning)
+    with quiet, MemoryFile(body) as memory, memory.open() as dataset:
+        return np.asarray(dataset.read(), np.int16)

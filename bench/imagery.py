@@ -1,10 +1,18 @@
-"""The file that is served: made of real imagery, since synthetic tiles compress like nothing on earth."""
+"""The files that are served. All lie on the grid of web maps, so that every peer can serve them by the same z, x, y."""
 
+import math
+import warnings
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import rasterio
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import MemoryFile
+from rasterio.transform import from_origin
+
+from tests.support import handmade as hm
 
 PICTURE: Final = Path(__file__).parent.parent / "data/valley.tif"
 TILES_A_SIDE: Final = 16
@@ -12,17 +20,85 @@ TILES_A_SIDE: Final = 16
 would return other tiles than the rest."""
 
 TILE_PIXELS: Final = 512
+Z: Final = 4
+"""Of the full resolution: the file covers the world, in its own grid as in that of web maps."""
+
 QUALITY: Final = 80
-"""Makes tiles of about 44 kB."""
+"""Makes tiles of about 44 kB, or 13 kB of 256 pixels."""
+
+GRID_TILE_PIXELS: Final = 256
+_HALF_WORLD_M: Final = math.pi * 6378137
 
 
-def make_cog(path: Path) -> None:
-    """Write a COG of JPEG tiles (YCbCr) that all differ: an aerial photograph, repeated out of step with the tiles."""
-    side = TILES_A_SIDE * TILE_PIXELS
+def make_cog(path: Path, tile_pixels: int = TILE_PIXELS) -> None:
+    """Write a COG of JPEG tiles (YCbCr) that all differ: an aerial photograph, repeated out of step with the tiles.
+
+    It is made of real imagery, since synthetic tiles compress like nothing on earth.
+    """
+    path.write_bytes(_cog(tile_pixels))
+
+
+@cache
+def _cog(tile_pixels: int) -> bytes:
+    side = TILES_A_SIDE * tile_pixels
     with rasterio.open(PICTURE) as dataset:
-        picture, transform = dataset.read()[:, :701, :997], dataset.transform
+        picture = dataset.read()[:, :701, :997]
     repeats = [-(-side // length) for length in picture.shape[1:]]
+    pixel_m = 2 * _HALF_WORLD_M / side
+    transform = from_origin(-_HALF_WORLD_M, _HALF_WORLD_M, pixel_m, pixel_m)
     profile = {"width": side, "height": side, "count": 3, "dtype": "uint8", "crs": "EPSG:3857", "transform": transform}
-    codec = {"compress": "JPEG", "quality": QUALITY, "blocksize": TILE_PIXELS}
-    with rasterio.open(path, "w", driver="COG", **profile, **codec) as dataset:
-        dataset.write(np.tile(picture, (1, *repeats))[:, :side, :side])
+    codec = {"compress": "JPEG", "quality": QUALITY, "blocksize": tile_pixels}
+    with MemoryFile() as memory:
+        with memory.open(driver="COG", **profile, **codec) as dataset:
+            dataset.write(np.tile(picture, (1, *repeats))[:, :side, :side])
+        return bytes(memory.read())
+
+
+def grid_z(side: int) -> int:
+    """The z, in the grid of web maps, of a file of `make_grid`."""
+    return math.ceil(math.log2(side))
+
+
+def make_grid(path: Path, side: int, *, copies: bool = False) -> None:
+    """Write a TIFF of a single level with any number of tiles, which are all the same grey JPEG.
+
+    Args:
+        path: of the file.
+        side: tiles across and down.
+        copies: whether each tile has bytes of its own; else they share them, and the file is not much more than its
+            index.
+    """
+    tile = _grey_jpeg()
+    count, pixels = side * side, side * GRID_TILE_PIXELS
+    index_at = 4096
+    tiles_at = index_at + 8 * count
+    pixel_m = 2 * _HALF_WORLD_M / (GRID_TILE_PIXELS << grid_z(side))
+    ifd = hm.image(16, 16, (16, 16)).but(tiles=())
+    ifd = ifd.having(
+        {
+            **{tag: (hm.LONG, [pixels]) for tag in (hm.WIDTH, hm.LENGTH)},
+            **{tag: (hm.SHORT, [GRID_TILE_PIXELS]) for tag in (hm.TILE_WIDTH, hm.TILE_LENGTH)},
+            hm.COMPRESSION: (hm.SHORT, [7]),
+            hm.OFFSETS: hm.Claim(hm.LONG, count, index_at),
+            hm.COUNTS: hm.Claim(hm.LONG, count, index_at + 4 * count),
+            hm.SCALE: (hm.DOUBLE, [pixel_m, pixel_m, 0]),
+            hm.TIEPOINT: (hm.DOUBLE, [0, 0, 0, -_HALF_WORLD_M, _HALF_WORLD_M, 0]),
+            hm.GEO_KEYS: (hm.SHORT, [1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 3857]),
+        }
+    )
+    offsets = tiles_at + np.arange(count, dtype="<u4") * np.uint32(len(tile) if copies else 0)
+    with path.open("wb") as file:
+        file.write(hm.tiff(ifd).ljust(index_at, b"\0"))
+        file.write(offsets.astype("<u4").tobytes())
+        file.write(np.full(count, len(tile), "<u4").tobytes())
+        file.write(tile * (count if copies else 1))
+
+
+def _grey_jpeg() -> bytes:
+    with rasterio.open(PICTURE) as dataset:
+        pixels = dataset.read(1)[:GRID_TILE_PIXELS, :GRID_TILE_PIXELS]
+    with warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning), MemoryFile() as memory:
+        profile = {"count": 1, "dtype": "uint8", "width": GRID_TILE_PIXELS, "height": GRID_TILE_PIXELS}
+        with memory.open(driver="JPEG", quality=QUALITY, **profile) as dataset:
+            dataset.write(pixels, 1)
+        return bytes(memory.read())

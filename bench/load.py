@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.server import CPU, BenchError
+from bench.cpus import LOAD_CPU
+from bench.server import BenchError
 
 SCRIPT: Final = Path(__file__).parent / "wrk.lua"
 
@@ -32,7 +33,7 @@ def put_load(port: int, requests: Path, seconds: int, connections: int) -> Load:
         BenchError: wrk failed.
     """
     wrk = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s", f"--script={SCRIPT}"]
-    command = ["taskset", "-c", str(CPU + 1), *wrk, f"http://127.0.0.1:{port}", "--", str(requests)]
+    command = ["taskset", "-c", str(LOAD_CPU), *wrk, f"http://127.0.0.1:{port}", "--", str(requests)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BenchError(f"wrk: {done.stderr.strip() or done.stdout.strip()}")

@@ -1,86 +1,109 @@
-"""From turns to a table."""
+"""What a benchmark has to say: tables, and how near it came to what was wanted. For people and for programs."""
 
 import os
 import platform
-import statistics
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
+
+Cell = str | float
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """What a contestant did in a round."""
+class Table:
+    """A table with a row for each name."""
 
-    requests_a_second: float
-    cpu_us: float
-    """Of the worker, for a request."""
-    p50_ms: float
-    p99_ms: float
+    columns: Sequence[str]
+    """The first one is that of the names."""
+    rows: Mapping[str, Sequence[Cell]]
+
+    def text(self) -> str:
+        """In Markdown, its columns aligned for those who read it as it is."""
+        cells = [list(self.columns), *([name, *map(_spelled, row)] for name, row in self.rows.items())]
+        widths = [max(len(line[number]) for line in cells) for number in range(len(self.columns))]
+        rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+        lines = [
+            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
+            for line in cells
+        ]
+        return "\n".join("| " + " | ".join(line) + " |" for line in [lines[0], rule, *lines[1:]])
 
 
-Round = Mapping[str, Turn]
-"""Contestant -> turn."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A figure that was wanted, and the one that was found."""
 
-_Figures = Sequence[tuple[str, Callable[[Turn], float]]]
-"""Title and how to get it."""
+    what: str
+    found: float
+    limit: float
+    is_least: bool
+    """Whether the limit is the least figure that will do; else it is the largest."""
+    bound_by: str = ""
+    """What keeps it from being better; said where the target is missed."""
 
-_FIGURES: Final[_Figures] = (
-    ("req/s", lambda turn: turn.requests_a_second),
-    ("CPU µs", lambda turn: turn.cpu_us),
-    ("p50 ms", lambda turn: turn.p50_ms),
-    ("p99 ms", lambda turn: turn.p99_ms),
-)
-_RATIOS: Final[_Figures] = (
-    ("req/s", lambda turn: turn.requests_a_second),
-    ("1 / CPU", lambda turn: 1 / turn.cpu_us),
-)
-"""The second is what the first would be if nothing else ran on the machine."""
+    @property
+    def is_met(self) -> bool:
+        """As it stands, unrounded."""
+        return self.found >= self.limit if self.is_least else self.found <= self.limit
+
+    @property
+    def row(self) -> Sequence[Cell]:
+        """Of a table."""
+        return self.found, ("≥ " if self.is_least else "≤ ") + _spelled(self.limit), "yes" if self.is_met else "no"
+
+
+def at_least(what: str, found: float, limit: float, bound_by: str = "") -> Target:
+    """A target where more is better."""
+    return Target(what, found, limit, True, bound_by)
+
+
+def at_most(what: str, found: float, limit: float, bound_by: str = "") -> Target:
+    """A target where less is better."""
+    return Target(what, found, limit, False, bound_by)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All rounds, and which ratios are of interest."""
+    """The outcome of one benchmark."""
 
-    rounds: Sequence[Round]
-    ratios: Sequence[tuple[str, str]]
-    """Contestant and whom it is compared with."""
+    title: str
     notes: Mapping[str, str]
     """What was measured, and how."""
+    tables: Sequence[Table]
+    targets: Sequence[Target] = ()
+    picture: str = ""
+    """File name of a plot, below this folder."""
+    raw: Any = field(default=None, repr=False)
+    """All that was measured, for programs."""
 
     def text(self) -> str:
-        """The tables, for people."""
-        lines = [f"{name}: {note}" for name, note in (machine() | dict(self.notes)).items()]
-        lines += ["", f"{'median of rounds':26}" + "".join(f"{title:>10}" for title, _ in _FIGURES)]
-        for name in self.rounds[0]:
-            figures = (statistics.median(figure(turns[name]) for turns in self.rounds) for _, figure in _FIGURES)
-            lines.append(f"{name:26}" + "".join(f"{figure:10.1f}" for figure in figures))
-        lines += ["", f"{'ratios within a round':34}" + "".join(f"{title + ', min–max':>22}" for title, _ in _RATIOS)]
-        for pair in self.ratios:
-            ratios = (self._ratios(*pair, figure) for _, figure in _RATIOS)
-            cells = (f"{statistics.median(found):9.2f}  {min(found):.2f}–{max(found):.2f}" for found in ratios)
-            lines.append(f"{' / '.join(pair):34}" + "".join(f"{cell:>22}" for cell in cells))
-        return "\n".join(lines)
+        """In Markdown."""
+        parts = [f"## {self.title}", "\n".join(f"- {name}: {note}" for name, note in self.notes.items())]
+        parts += [table.text() for table in self.tables]
+        if self.targets:
+            rows = {target.what: target.row for target in self.targets}
+            parts.append(Table(("target", "reached", "wanted", "met"), rows).text())
+        parts += [f"{one.what}: {one.bound_by}" for one in self.targets if one.bound_by and not one.is_met]
+        parts += [f"![{self.title}]({self.picture})"] if self.picture else []
+        return "\n\n".join(parts)
 
     def as_json(self) -> dict[str, Any]:
-        """All figures, for programs."""
+        """For programs."""
         return {
-            "machine": machine(),
+            "title": self.title,
             "notes": dict(self.notes),
-            "rounds": [
-                {name: {title: figure(turn) for title, figure in _FIGURES} for name, turn in turns.items()}
-                for turns in self.rounds
+            "tables": [
+                {name: dict(zip(table.columns[1:], row, strict=True)) for name, row in table.rows.items()}
+                for table in self.tables
             ],
-            "ratios": {
-                " / ".join(pair): {title: statistics.median(self._ratios(*pair, figure)) for title, figure in _RATIOS}
-                for pair in self.ratios
-            },
+            "targets": [
+                {"what": one.what, "found": one.found, "wanted": one.row[1], "is_met": one.is_met}
+                for one in self.targets
+            ],
+            "raw": self.raw,
         }
-
-    def _ratios(self, name: str, other: str, figure: Callable[[Turn], float]) -> list[float]:
-        return [figure(turns[name]) / figure(turns[other]) for turns in self.rounds]
 
 
 def machine() -> dict[str, str]:
@@ -90,8 +113,19 @@ def machine() -> dict[str, str]:
         for line in Path("/proc/cpuinfo").read_text().splitlines()
         if "model name" in line
     ]
-    packages = ", ".join(f"{name} {version(name)}" for name in ("gunicorn", "flask"))
+    packages = ", ".join(f"{name} {version(name)}" for name in ("gunicorn", "flask", "urllib3", "boto3"))
+    load = " ".join(f"{figure:.1f}" for figure in os.getloadavg())
     return {
         "machine": f"{os.cpu_count()} × {model[0] if model else platform.machine()}, Linux {platform.release()}",
         "software": f"Python {platform.python_version()}, {packages}",
+        "load before": f"{load} (1, 5, 15 minutes)",
     }
+
+
+def _spelled(cell: Cell) -> str:
+    """Three digits, or all that stand before the point."""
+    if isinstance(cell, str):
+        return cell
+    if cell == 0 or abs(cell) >= 100 or float(cell).is_integer():
+        return f"{cell:,.0f}"
+    return f"{cell:.{1 if abs(cell) >= 10 else 2 if abs(cell) >= 1 else 3}f}"

@@ -1,20 +1,26 @@
-"""A contestant: one gunicorn worker of eight threads on a CPU of its own, the same for all."""
+"""A contestant: one worker of eight threads on a CPU of its own, the same for all."""
 
+import http.client
 import os
 import socket
 import subprocess
+import sys
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).parent.parent
-CPU: Final = 0
-"""Where the servers run; the load runs on the next."""
+from bench.cpus import SERVER_CPU, pinned
+from bench.processes import children, cpu_s
 
+ROOT: Final = Path(__file__).parent.parent
 THREADS: Final = 8
-_GUNICORN: Final = [
+PYTHON: Final = Path(sys.executable)
+_PATIENCE_S: Final = 60.0
+_GUNICORN: Final = (
+    "gunicorn",
     "--worker-class=gthread",
     "--workers=1",
     f"--threads={THREADS}",
@@ -22,8 +28,8 @@ _GUNICORN: Final = [
     "--worker-tmp-dir=/dev/shm",
     "--no-control-socket",
     "--log-level=warning",
-]
-_TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
+    "--bind=fd://{fd}",
+)
 
 
 class BenchError(Exception):
@@ -36,39 +42,90 @@ class Server:
 
     port: int
     pid: int
-    """Of gunicorn's master."""
+    """Of the process that was started."""
+    log: Path
+    started_at: float
+    """Of `time.perf_counter()`."""
+
+    @property
+    def worker(self) -> int:
+        """The process that answers."""
+        return next(iter(children(self.pid)), self.pid)
 
     def cpu_s(self) -> float:
-        """CPU time that the worker has used so far."""
-        worker = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()[0]
-        after_name = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
-        user, system = after_name[11:13]
-        return (int(user) + int(system)) / _TICKS_A_SECOND
+        """CPU time that its processes have used so far."""
+        return sum(cpu_s(pid) for pid in (self.pid, *children(self.pid)))
+
+    def get(self, path: str) -> bytes:
+        """The body of a reply, on a connection of its own.
+
+        Raises:
+            BenchError: its status is not 200.
+        """
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE_S)
+        try:
+            connection.request("GET", path)
+            reply = connection.getresponse()
+            body = reply.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise BenchError(f"{path}: {error!r}; the log ends {self.log.read_text()[-500:]!r}") from error
+        finally:
+            connection.close()
+        if reply.status != 200:
+            raise BenchError(f"{path}: status {reply.status}, {body[:200]!r}")
+        return body
+
+
+def environment_of_users() -> dict[str, str]:
+    """Ours, but compiled modules are kept on disk as they are by default: start-up would be another without."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @contextmanager
-def serving(app: str, log: Path, python: Path, environment: Mapping[str, str]) -> Iterator[Server]:
-    """Run a WSGI app until the context ends.
+def serving(
+    app: str,
+    log: Path,
+    python: Path = PYTHON,
+    environment: Mapping[str, str] | None = None,
+    command: tuple[str, ...] = _GUNICORN,
+) -> Iterator[Server]:
+    """Run an app until the context ends. Requests may be sent at once: the socket listens already.
 
     Args:
         app: as gunicorn wants it: `module:name` or `module:factory(arguments)`.
         log: where its output goes; a real file, since writing a log is a part of serving.
         python: the interpreter.
         environment: variables beside our own.
+        command: the module that serves, and its arguments; `{fd}` stands for the listening socket.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener, log.open("wb") as output:
         fd = listener.fileno()
-        command = ["taskset", "-c", str(CPU), str(python), "-m", "gunicorn", *_GUNICORN]
-        process = subprocess.Popen(
-            [*command, f"--bind=fd://{fd}", app],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            pass_fds=[fd],
-            stdout=output,
-            stderr=output,
-        )
+        words = [word.replace("{fd}", str(fd)) for word in command]
+        with pinned(SERVER_CPU):
+            started_at = time.perf_counter()
+            process = subprocess.Popen(
+                [str(python), "-m", *words, app],
+                cwd=ROOT,
+                env={**environment_of_users(), **(environment or {})},
+                pass_fds=[fd],
+                stdout=output,
+                stderr=output,
+            )
         try:
-            yield Server(listener.getsockname()[1], process.pid)
+            yield Server(listener.getsockname()[1], process.pid, log, started_at)
         finally:
             process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE_S)
+            process.kill()
             process.wait()
+
+
+@contextmanager
+def rawcog(name: str, config: str, folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Run rawcog with this config file and no other settings than these, with its request log."""
+    path = folder / f"{name}.toml"
+    path.write_text(config)
+    settings = {"RAWCOG_CONFIG": str(path), "REDIS_URL": "", "LOG_LEVEL": "", **(environment or {})}
+    with serving("wsgi:app", folder / f"{name}.log", environment=settings) as server:
+        yield server

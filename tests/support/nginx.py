@@ -20,7 +20,14 @@ from tests.support.gunicorn import ROOT, wait_for
 class Nginx:
     """A running nginx for the length of a `with`."""
 
-    def __init__(self, upstream_port: int) -> None:
+    def __init__(self, upstream_port: int, locations: str = "") -> None:
+        """Nothing is started yet.
+
+        Args:
+            upstream_port: of the server behind it.
+            locations: what it is to serve besides, as its config file says it.
+        """
+        self._locations = locations
         self._folder = tempfile.TemporaryDirectory(prefix="nginx-", ignore_cleanup_errors=True)
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port: int = probe.getsockname()[1]
@@ -31,6 +38,12 @@ class Nginx:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The master's."""
+        assert self._process is not None
+        return self._process.pid
 
     def log(self) -> str:
         return Path(self._folder.name, "log").read_text()
@@ -47,6 +60,7 @@ class Nginx:
         ):
             text, found = re.subn(pattern, value, text)
             assert found == 1, pattern
+        text = text.replace("location / {", f"{self._locations}\nlocation / {{", 1)
         own = [f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
         text = text.replace("http {", "http {\n" + "\n".join(own), 1)
         return "daemon off;\n" + (f"user {os.environ.get('USER', 'root')};\n" if os.geteuid() == 0 else "") + text

@@ -1,0 +1,40 @@
+"""Draws figures over the number of tiles of a file: `python -m bench.apps.plot FILE.png < FIGURES`.
+
+FIGURES is JSON: reader -> number of tiles -> [ms, MB].
+"""
+
+import json
+import sys
+
+import matplotlib.pyplot as plt  # type: ignore[import-not-found]
+from matplotlib.ticker import FuncFormatter  # type: ignore[import-not-found]
+
+COLOURS = {"rawcog": "#0b6e4f", "COGDumper": "#c8553d", "GDAL": "#6b7280"}
+PANELS = (("time to the first tile, ms", 0), ("memory at its height, MB", 1))
+LEAST = 0.1
+"""Of what is drawn: there is no nothing on a logarithmic scale."""
+
+
+def main(path: str) -> None:
+    """Draw."""
+    figures = json.load(sys.stdin)
+    plt.rcParams.update({"font.size": 11, "axes.spines.top": False, "axes.spines.right": False})
+    _, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    for axis, (title, number) in zip(axes, PANELS, strict=True):
+        axis.set(xscale="log", yscale="log", xlabel="tiles in the file")
+        axis.set_title(title, loc="left", fontsize=12)
+        for reader, by_count in figures.items():
+            counts = [int(count) for count in by_count]
+            values = [max(found[number], LEAST) for found in by_count.values()]
+            axis.plot(counts, values, "o-", color=COLOURS.get(reader), linewidth=2, markersize=5, label=reader)
+        axis.set_xticks(counts, [f"{count:,}" for count in counts], minor=False)
+        axis.tick_params(which="minor", bottom=False)
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        axis.grid(axis="y", color="#e5e7eb")
+        axis.set_axisbelow(True)
+        axis.legend(frameon=False, loc="upper left")
+    plt.savefig(path, dpi=130)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

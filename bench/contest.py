@@ -1,0 +1,145 @@
+"""Servers that take turns of a few seconds under the same load, round after round.
+
+What else the machine does so hits all of them, and ratios are taken within a round.
+"""
+
+import statistics
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from bench.load import put_load
+from bench.report import Cell, Table
+from bench.server import BenchError, Server
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured."""
+
+    rounds: int = 5
+    seconds: int = 2
+    """Of load on each contestant in a round."""
+    connections: int = 16
+    """Of the load, kept alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A server and what it is asked."""
+
+    server: Server
+    requests: Path
+    """What is asked; see wrk.lua."""
+    body_bytes: float
+    """Mean size of the bodies: where replies are shorter, they are not the right ones."""
+    tier: str = ""
+    """Where the log has to say that tiles come from; "": not looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a contestant did in a round."""
+
+    requests_a_second: float
+    cpu_us: float
+    """Of the server, for a request."""
+    p50_ms: float
+    p99_ms: float
+
+
+Pair = tuple[str, str]
+"""Contestant and whom it is compared with."""
+
+_FIGURES: Final[Sequence[tuple[str, Callable[[Turn], float]]]] = (
+    ("req/s", lambda turn: turn.requests_a_second),
+    ("CPU µs", lambda turn: turn.cpu_us),
+    ("p50 ms", lambda turn: turn.p50_ms),
+    ("p99 ms", lambda turn: turn.p99_ms),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """All that was measured; each round is contestant -> turn."""
+
+    turns: Sequence[Mapping[str, Turn]]
+
+    def medians(self) -> Table:
+        """A row for each contestant."""
+        names = self.turns[0]
+        rows = {name: [self.median(name, figure) for _, figure in _FIGURES] for name in names}
+        return Table(("median of rounds", *(title for title, _ in _FIGURES)), rows)
+
+    def ratios(self, pairs: Sequence[Pair]) -> Table:
+        """A row for each comparison.
+
+        `1 / CPU` is what the ratio of requests would be if nothing else ran on the machine.
+        """
+        rows = {" / ".join(pair): self._ratio_row(*pair) for pair in pairs}
+        return Table(("ratio within a round", "req/s", "min – max", "1 / CPU"), rows)
+
+    def ratio(self, name: str, other: str) -> float:
+        """Median of the ratios of requests a second."""
+        return statistics.median(self._ratios(name, other))
+
+    def median(self, name: str, figure: Callable[[Turn], float]) -> float:
+        """Of a figure of a contestant."""
+        return statistics.median(figure(turns[name]) for turns in self.turns)
+
+    def raw(self) -> list[dict[str, Any]]:
+        """For programs."""
+        return [{name: asdict(turn) for name, turn in turns.items()} for turns in self.turns]
+
+    def _ratios(self, name: str, other: str) -> list[float]:
+        return [turns[name].requests_a_second / turns[other].requests_a_second for turns in self.turns]
+
+    def _ratio_row(self, name: str, other: str) -> Sequence[Cell]:
+        ratios = self._ratios(name, other)
+        by_cpu = statistics.median(turns[other].cpu_us / turns[name].cpu_us for turns in self.turns)
+        return statistics.median(ratios), f"{min(ratios):.2f} – {max(ratios):.2f}", by_cpu
+
+
+def take_turns(contestants: Mapping[str, Contestant], effort: Effort) -> Rounds:
+    """Measure all contestants.
+
+    Raises:
+        BenchError: there were errors, replies too short or tiles from elsewhere than they should be from.
+    """
+    for name, contestant in contestants.items():
+        _turn(name, replace(contestant, tier=""), 1, effort.connections)  # threads start, caches fill
+    turns = []
+    for number in range(effort.rounds):
+        print(f"  round {number + 1} of {effort.rounds}", file=sys.stderr)
+        turns.append({name: _turn(name, one, effort.seconds, effort.connections) for name, one in contestants.items()})
+    return Rounds(turns)
+
+
+def described(effort: Effort) -> str:
+    """The load, for notes."""
+    return f"wrk, {effort.connections} kept-alive connections, {effort.rounds} rounds of {effort.seconds} s for each"
+
+
+def _turn(name: str, contestant: Contestant, seconds: int, connections: int) -> Turn:
+    server = contestant.server
+    log_bytes = server.log.stat().st_size
+    cpu_s = server.cpu_s()
+    load = put_load(server.port, contestant.requests, seconds, connections)
+    cpu_s = server.cpu_s() - cpu_s
+    if load.errors or load.size_bytes < load.requests * contestant.body_bytes * 0.99:
+        raise BenchError(f"{name}: {load.errors} errors, {load.size_bytes} bytes in {load.requests} replies")
+    if contestant.tier:
+        _check_tier(name, contestant, log_bytes)
+    return Turn(load.requests / load.seconds, cpu_s / load.requests * 1e6, load.p50_ms, load.p99_ms)
+
+
+def _check_tier(name: str, contestant: Contestant, log_bytes: int) -> None:
+    """All but a few, which are those of the beginning."""
+    with contestant.server.log.open("rb") as log:
+        log.seek(log_bytes)
+        lines = [line for line in log.read().splitlines() if b" tier=" in line]
+    found = sum(line.partition(b" tier=")[2].split()[0].decode() == contestant.tier for line in lines)
+    if found < 0.98 * len(lines) or not lines:
+        raise BenchError(f"{name}: {found} of {len(lines)} tiles from {contestant.tier}; the last: {lines[-1:]}")

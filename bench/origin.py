@@ -1,0 +1,145 @@
+"""An HTTP and S3 origin in a process of its own that costs little, keeps count, and is as slow as its URLs say.
+
+`/50ms/any/thing/tiles.tif` is the file `tiles.tif`, 50 ms later; what stands between makes it another file for those
+who ask. For S3, `50ms` is the bucket; signatures are not looked at. `/requests` tells, and forgets, what was asked so
+far.
+
+    python -m bench.origin FOLDER        # serves the files of a folder until its standard input ends
+"""
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Final
+
+from bench.cpus import LOAD_CPU, pinned
+from bench.server import ROOT
+
+_REQUEST: Final = re.compile(rb"(GET|HEAD) (\S+) HTTP/1\.1\r\n")
+_RANGE: Final = re.compile(rb"\r\nrange: *bytes=(\d+)-(\d+)\r\n", re.IGNORECASE)
+_PLACE: Final = re.compile(r"/(\d+)ms/(?:.*/)?([^/]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A running origin."""
+
+    port: int
+
+    @property
+    def endpoint(self) -> str:
+        """Of S3; also what URLs begin with."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def url(self, name: str, delay_ms: int = 0, alias: str = "") -> str:
+        """The URL of a file."""
+        return f"{self.endpoint}/{delay_ms}ms/{alias}{'/' if alias else ''}{name}"
+
+    def take_requests(self) -> list[str]:
+        """The paths asked for since the last time."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", "/requests")
+        paths: list[str] = json.loads(connection.getresponse().read())
+        connection.close()
+        return paths
+
+
+@contextmanager
+def serving_files(folder: Path) -> Iterator[Origin]:
+    """Run an origin of a folder's files."""
+    with pinned(LOAD_CPU):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.origin", str(folder)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield Origin(int(process.stdout.readline()))
+        finally:
+            process.stdin.close()
+
+
+class _Connection(asyncio.Protocol):
+    """A client's connection. Requests are not pipelined: no client here does."""
+
+    def __init__(self, files: dict[str, bytes], asked: list[str]) -> None:
+        self._files, self._asked = files, asked
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if not self._received.endswith(b"\r\n\r\n"):
+            return
+        head, self._received = self._received, b""
+        delay_s, reply = self._answer(head)
+        if delay_s:
+            asyncio.get_running_loop().call_later(delay_s, self._transport.write, reply)
+        else:
+            self._transport.write(reply)
+
+    def _answer(self, head: bytes) -> tuple[float, bytes]:
+        match = _REQUEST.match(head)
+        path = match[2].decode() if match else ""
+        if path == "/requests":
+            body = json.dumps(self._asked).encode()
+            self._asked.clear()
+            return 0, b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        self._asked.append(path)
+        place = _PLACE.fullmatch(path)
+        data = self._files.get(place[2]) if place else None
+        if match is None or place is None or data is None:
+            return 0, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+        return int(place[1]) / 1000, _reply(head, data, match[1] == b"HEAD")
+
+
+def _reply(head: bytes, data: bytes, is_head: bool) -> bytes:
+    found = _RANGE.search(head)
+    start, stop = (int(found[1]), min(int(found[2]) + 1, len(data))) if found else (0, len(data))
+    if start >= stop:
+        return b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */%d\r\nContent-Length: 0\r\n\r\n" % len(
+            data
+        )
+    status = b"206 Partial Content" if found else b"200 OK"
+    lines = [
+        b"HTTP/1.1 " + status,
+        b'ETag: "1"',
+        b"Last-Modified: Tue, 14 Nov 2023 22:13:20 GMT",
+        b"Accept-Ranges: bytes",
+        b"Content-Type: image/tiff",
+        b"Content-Length: %d" % (stop - start),
+    ]
+    if found:
+        lines.append(b"Content-Range: bytes %d-%d/%d" % (start, stop - 1, len(data)))
+    return b"\r\n".join([*lines, b"", b"" if is_head else data[start:stop]])
+
+
+async def _serve(folder: Path) -> None:
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix == ".tif"}
+    asked: list[str] = []
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Connection(files, asked), "127.0.0.1", 0, backlog=1024)
+    ended = asyncio.Event()
+    threading.Thread(target=lambda: (sys.stdin.read(), loop.call_soon_threadsafe(ended.set)), daemon=True).start()
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await ended.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(Path(sys.argv[1])))

@@ -1,0 +1,26 @@
+"""What processes use."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+_TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one started and that still run."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def cpu_s(pid: int) -> float:
+    """CPU time that a process has used so far."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    user, system = after_name[11:13]
+    return (int(user) + int(system)) / _TICKS_A_SECOND
+
+
+def memory_mb(pid: int) -> tuple[float, float]:
+    """Resident memory of a process, and its share of it where pages are shared with others (PSS)."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    kib = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
+    return kib["Rss"] / 1024, kib["Pss"] / 1024
