@@ -23,7 +23,9 @@ from server.tiles import Tiles
 from server.wmts.tiles import WmtsTiles
 
 HEADERS_SHARE = 4
-"""The part of a worker's memory for parsed headers is one of so many; the others are for bytes of the files."""
+"""The part of a worker's memory for parsed headers is one of so many."""
+REPLIES_SHARE = 8
+"""The part for whole replies is one of so many; what is left is for bytes of the files."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -39,7 +41,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     set_up(settings.log_level)
     cache = open_cache(settings.redis_url, settings.redis_tls_verify)
     headers_bytes = settings.server.memory_bytes // HEADERS_SHARE
-    flight = Flight(MemoryCache(settings.server.memory_bytes - headers_bytes), cache)
+    replies_bytes = settings.server.memory_bytes // REPLIES_SHARE
+    flight = Flight(MemoryCache(settings.server.memory_bytes - headers_bytes - replies_bytes), cache)
     kept = OpenLayers(headers_bytes)
     places = Places(settings.threads)
 
@@ -60,7 +63,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     log = RequestLog(settings.log_level)
     app = Flask(__name__, static_folder=None)  # `api.static` has them
     app.url_map.merge_slashes = False
-    tiles = Tiles(catalog)
+    tiles = Tiles(catalog, replies_bytes)
     attach(app, Context(settings, catalog, ByVersion(catalog, glance), tiles, cache, log))
     install(app)
     for blueprint in BLUEPRINTS:

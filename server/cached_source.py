@@ -78,6 +78,8 @@ class CachedSource:
         self._cache_tiles = cache_tiles
         self.checks_each_tile = source.is_local and not cache_tiles
         """Whether reading a tile costs a look at the source, which tells its version."""
+        self.may_keep_tiles = source.is_local or cache_tiles
+        """Whether others may keep tiles: the tiers do, or the version is asked at every request, as of local files."""
         self._gate = gate
         self._block_bytes = block_bytes
         self._first_bytes = max(1, -(-first_read_bytes // block_bytes)) * block_bytes

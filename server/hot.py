@@ -15,7 +15,8 @@ from server.http import STATUS_LINES, Reply
 from server.log import RequestLog, escaped
 from server.open_layer import IMAGE, MASK
 from server.root import Roots
-from server.tiles import TileRequest, Tiles
+from server.tile_request import TileRequest
+from server.tiles import Tiles
 from server.trace import trace
 from server.wmts.exceptions import report
 from server.wmts.names import QUERIES, RESOURCES

@@ -15,7 +15,8 @@ from server.catalog import Catalog, Layer
 from server.grid import HALF_WORLD_M, WEB_MERCATOR
 from server.http import Reply
 from server.open_layer import IMAGE, OpenLayer
-from server.tiles import TileRequest, Tiles
+from server.tile_request import TileRequest
+from server.tiles import Tiles
 from server.web_maps import picture_format, web_mercator
 
 SERVICE: Final = "/tms/1.0.0"

@@ -41,6 +41,8 @@ LAYERS = {
         gdal_wms tms
         glance
         tiles openapi web_maps
+        known_tiles
+        found
         alignment
         preview by_version
         ogc
@@ -59,7 +61,7 @@ LAYERS = {
         log_writer
         cache origin_config
         config_file
-        http trace joining_pool xml_text worker
+        tile_request http trace joining_pool xml_text worker
     """,
 }
 """Each line may import the lines below it. A folder (api, cache, sources, wrap) is one name; within it only cycles are

@@ -13,7 +13,8 @@ from server.errors import UnknownUrl
 from server.http import Reply
 from server.ogc.formats import TILE_FORMATS
 from server.open_layer import IMAGE
-from server.tiles import BUDGET_S, TileRequest
+from server.tile_request import TileRequest
+from server.tiles import BUDGET_S
 
 blueprint = Blueprint("ogc_tiles", __name__)
 

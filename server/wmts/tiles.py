@@ -10,7 +10,8 @@ from server.errors import UnknownGrid, UnknownLayer, UnknownUrl
 from server.grid import WEB_MERCATOR
 from server.http import Reply
 from server.open_layer import IMAGE
-from server.tiles import BUDGET_S, TileRequest, Tiles
+from server.tile_request import TileRequest
+from server.tiles import BUDGET_S, Tiles
 from server.wmts.exceptions import OwsError
 from server.wmts.kvp import GET_TILE, TileQuery, operation, pairs_of, tile_query
 from server.wmts.names import MEDIA_TYPES, RESOURCES, STYLE, WHOLE, grid_of, shares_web_mercator, unknown_set
