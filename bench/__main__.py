@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=16, help="of the load, kept alive (16)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here too")
     parser.add_argument("--results", action="store_true", help=f"write {RESULTS.name} too")
+    parser.add_argument("--profile", action="store_true", help="show where the time goes, too (needs to be root)")
     options = parser.parse_args()
     unknown = set(options.names) - BENCHES.keys()
     if unknown:
@@ -49,7 +50,7 @@ def main() -> None:
     for command, package in TOOLS.items():
         if shutil.which(command, path=f"{os.environ['PATH']}:/usr/sbin") is None:
             sys.exit(f"bench: {command} is missing: sudo apt-get install {package}")
-    effort = Effort(options.rounds, options.seconds, options.connections)
+    effort = Effort(options.rounds, options.seconds, options.connections, options.profile)
     head = {**machine(), "command": f"python -m bench {shlex.join(sys.argv[1:])}".strip()}
     reports = _run(options.names or list(BENCHES), effort)
     if options.json:

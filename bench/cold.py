@@ -22,6 +22,7 @@ from bench.contest import Contestant, Effort, described, take_turns
 from bench.cpus import LOAD_CPU, SERVER_CPU, pinned
 from bench.imagery import TILES_A_SIDE, Z, make_cog
 from bench.origin import Origin, serving_files
+from bench.profile import profiles
 from bench.recording import write_requests
 from bench.remote import LEAST_MEMORY
 from bench.report import Report, Table, Target, at_most
@@ -64,6 +65,7 @@ def run(effort: Effort) -> Report:
             "cold, s3": Contestant(cold, requests["s3"], size, tier="origin"),
         }
         rounds = take_turns(contestants, effort)
+        watched = profiles(contestants, ("cold, http", "cold, s3"), effort)
         clients = _clients(origin, ranges, effort.rounds)
     notes = {
         "tiles": f"{len(_PLACES)} JPEG tiles, {size / 1000:.1f} kB on average",
@@ -76,7 +78,7 @@ def run(effort: Effort) -> Report:
         *_latency_targets(latencies),
         *_cpu_targets({name: rounds.median(name, lambda turn: turn.cpu_us) / 1000 for name in contestants}),
     ]
-    tables = [rounds.medians(), _latency_table(latencies), _client_table(clients)]
+    tables = [rounds.medians(), _latency_table(latencies), _client_table(clients), *watched]
     raw = {"rounds": rounds.raw(), "latencies_ms": latencies, "client_cpu_us": clients}
     return Report("Cold remote tile", notes, tables, targets, raw=raw)
 

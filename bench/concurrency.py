@@ -13,6 +13,7 @@ from bench.imagery import make_grid
 from bench.load import Load, put_load
 from bench.origin import serving_files
 from bench.processes import cpu_s, memory_mb
+from bench.profile import profiling
 from bench.recording import write_requests
 from bench.remote import LEAST_MEMORY
 from bench.report import Report, Table, at_least
@@ -44,13 +45,17 @@ def run(effort: Effort) -> Report:
         origin.take_requests()
         cpu_before_s = _cpu_s(server.pids())
         loads = [_load(server.port, requests, effort.seconds) for _ in range(effort.rounds)]
-        cpu_s_used = _cpu_s(server.pids()) - cpu_before_s
+        used_s = _cpu_s(server.pids()) - cpu_before_s
+        watched: list[Table] = []
         served, reads = server.log().count(" tier=origin ") - noted, len(origin.take_requests())
+        if effort.profile:
+            with profiling("one worker", min(server.pids()), watched) as seconds:
+                _load(server.port, requests, seconds)
         memory = {f"worker {number}": memory_mb(pid) for number, pid in enumerate(sorted(server.pids()), 1)}
     asked = sum(load.requests for load in loads)
     if served < 0.98 * asked or reads < 0.95 * served:
         raise BenchError(f"{reads} reads of the origin for {served} of {asked} tiles: they were not cold")
-    seconds = sum(load.seconds for load in loads)
+    loaded_s = sum(load.seconds for load in loads)
     limit = WORKERS * THREADS / (DELAY_MS / 1000)
     rate = statistics.median(load.requests / load.seconds for load in loads)
     rows: dict[str, Sequence[float]] = {
@@ -58,8 +63,8 @@ def run(effort: Effort) -> Report:
         "threads / latency": [limit],
         "p50 ms": [statistics.median(load.p50_ms for load in loads)],
         "p99 ms": [statistics.median(load.p99_ms for load in loads)],
-        "CPUs that the workers took": [cpu_s_used / seconds],
-        "CPU ms of a request": [cpu_s_used / served * 1000],
+        "CPUs that the workers took": [used_s / loaded_s],
+        "CPU ms of a request": [used_s / served * 1000],
         "reads of the origin for a tile": [reads / served],
     }
     notes = {
@@ -71,10 +76,10 @@ def run(effort: Effort) -> Report:
         f"origin on CPU {LOAD_CPU}",
     }
     bound_by = (
-        f"requests/s times the CPU of a request is {cpu_s_used / seconds:.1f} CPUs, which the workers share with the "
+        f"requests/s times the CPU of a request is {used_s / loaded_s:.1f} CPUs, which the workers share with the "
         "origin and the load."
     )
-    tables = [Table(("median of rounds", "all workers"), rows), Table(("memory", "RSS MB", "PSS MB"), memory)]
+    tables = [Table(("median of rounds", "all workers"), rows), Table(("memory", "RSS MB", "PSS MB"), memory), *watched]
     targets = [at_least("requests/s / (threads / latency)", rate / limit, 0.8, bound_by)]
     return Report("Concurrency", notes, tables, targets)
 
@@ -87,4 +92,4 @@ def _load(port: int, requests: Path, seconds: int) -> Load:
 
 
 def _cpu_s(pids: set[int]) -> float:
-    return sum(map(cpu_s, pids))
+    return sum(cpu_s(pid) for pid in pids)

@@ -24,6 +24,8 @@ class Effort:
     """Of load on each contestant in a round."""
     connections: int = 16
     """Of the load, kept alive."""
+    profile: bool = False
+    """Whether the reports are to have profiles."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from bench import peers
 from bench.contest import Contestant, Effort, described, take_turns
 from bench.cpus import LOAD_CPU, SERVER_CPU
 from bench.imagery import TILE_PIXELS, TILES_A_SIDE, Z, make_cog
+from bench.profile import profiles
 from bench.recording import Recording, check_same, mean_body_bytes, record, save, write_requests
 from bench.report import Report, at_least
 from bench.server import PYTHON, THREADS, BenchError, Server, rawcog, serving
@@ -50,6 +51,7 @@ def run(effort: Effort) -> Report:
     peers.set_up()
     with TemporaryDirectory(prefix="rawcog-bench-") as scratch, _contestants(Path(scratch)) as contestants:
         rounds = take_turns(contestants, effort)
+        watched = profiles(contestants, ("rawcog", "rawcog 304"), effort)
     size_kb = contestants["rawcog"].body_bytes / 1000
     notes = {
         "tiles": f"{len(PATHS)} JPEG tiles of a local file, {size_kb:.1f} kB on average; TiTiler's are encoded anew",
@@ -65,7 +67,8 @@ def run(effort: Effort) -> Report:
         at_least("304 / bare WSGI with the tile", rounds.ratio("rawcog 304", "bare WSGI"), 0.95),
         at_least("304 / bare WSGI with the 304", rounds.ratio("rawcog 304", "bare WSGI 304"), 0.95),
     )
-    return Report("Hot local tile", notes, [rounds.medians(), rounds.ratios(pairs)], targets, raw=rounds.raw())
+    tables = [rounds.medians(), rounds.ratios(pairs), *watched]
+    return Report("Hot local tile", notes, tables, targets, raw=rounds.raw())
 
 
 @contextmanager

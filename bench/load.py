@@ -32,7 +32,14 @@ def put_load(port: int, requests: Path, seconds: int, connections: int) -> Load:
     Raises:
         BenchError: wrk failed.
     """
-    wrk = ["wrk", "--threads=1", f"--connections={connections}", f"--duration={seconds}s", f"--script={SCRIPT}"]
+    wrk = [
+        "wrk",
+        "--threads=1",
+        f"--connections={connections}",
+        f"--duration={seconds}s",
+        "--timeout=10s",
+        f"--script={SCRIPT}",
+    ]
     command = ["taskset", "-c", str(LOAD_CPU), *wrk, f"http://127.0.0.1:{port}", "--", str(requests)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -12,6 +12,7 @@ from bench.cpus import LOAD_CPU, SERVER_CPU, pinned
 from bench.hot_tile import PATHS
 from bench.imagery import make_cog
 from bench.origin import serving_files
+from bench.profile import profiles
 from bench.recording import check_same, mean_body_bytes, record, save, write_requests
 from bench.report import Report, at_least, at_most
 from bench.server import THREADS, rawcog, serving
@@ -26,6 +27,7 @@ def run(effort: Effort) -> Report:
     with TemporaryDirectory(prefix="rawcog-bench-") as scratch, _contestants(Path(scratch)) as (contestants, asked):
         asked()
         rounds = take_turns(contestants, effort)
+        watched = profiles(contestants, ("rawcog, memory", "rawcog, Redis"), effort)
         reads = asked()
     size_kb = contestants["rawcog, memory"].body_bytes / 1000
     notes = {
@@ -46,7 +48,8 @@ def run(effort: Effort) -> Report:
         ),
         at_most("tiles read from the origin meanwhile", reads, 0),
     )
-    return Report("Hot remote tile", notes, [rounds.medians(), rounds.ratios(pairs)], targets, raw=rounds.raw())
+    tables = [rounds.medians(), rounds.ratios(pairs), *watched]
+    return Report("Hot remote tile", notes, tables, targets, raw=rounds.raw())
 
 
 @contextmanager

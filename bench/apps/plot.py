@@ -19,7 +19,7 @@ def main(path: str) -> None:
     """Draw."""
     figures = json.load(sys.stdin)
     plt.rcParams.update({"font.size": 11, "axes.spines.top": False, "axes.spines.right": False})
-    _, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     for axis, (title, number) in zip(axes, PANELS, strict=True):
         axis.set(xscale="log", yscale="log", xlabel="tiles in the file")
         axis.set_title(title, loc="left", fontsize=12)
@@ -27,13 +27,21 @@ def main(path: str) -> None:
             counts = [int(count) for count in by_count]
             values = [max(found[number], LEAST) for found in by_count.values()]
             axis.plot(counts, values, "o-", color=COLOURS.get(reader), linewidth=2, markersize=5, label=reader)
-        axis.set_xticks(counts, [f"{count:,}" for count in counts], minor=False)
-        axis.tick_params(which="minor", bottom=False)
-        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+        axis.set_xticks(counts, [_short(count) for count in counts])
+        axis.minorticks_off()
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _spelled(value)))
         axis.grid(axis="y", color="#e5e7eb")
         axis.set_axisbelow(True)
-        axis.legend(frameon=False, loc="upper left")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=len(figures), frameon=False)
     plt.savefig(path, dpi=130)
+
+
+def _short(count: int) -> str:
+    return f"{count // 10**6} M" if count >= 10**6 else f"{count:,}"
+
+
+def _spelled(value: float) -> str:
+    return f"≤ {value:g}" if value <= LEAST else f"{value:,g}"
 
 
 if __name__ == "__main__":
