@@ -86,6 +86,11 @@ def shown(page: Page, script: str, side: int, matrix: Matrix, url: str) -> NDArr
     return page.screenshot()
 
 
+def complaints(page: Page) -> list[str]:
+    """All but what the browser says of its own speed in drawing without a graphics card."""
+    return [line for line in page.complaints if "GL Driver Message (OpenGL, Performance" not in line]
+
+
 def gdals(side: int, matrix: Matrix) -> NDArray[Any]:
     """What GDAL reads in the window that the map shows, black beside the image."""
     cell = WORLD_M / side / 2**matrix.z
@@ -105,7 +110,7 @@ def test_leaflet_shows_what_gdal_reads(side: int, at: int, chromium: Chromium, s
     page.open(site.url)
     url = f"{server.url}/layers/w{side}/tiles/WebMercatorQuad/{{z}}/{{x}}/{{y}}.webp"
     np.testing.assert_array_equal(shown(page, LEAFLET, side, matrix, url), gdals(side, matrix))
-    assert page.complaints == []
+    assert complaints(page) == []
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -118,4 +123,4 @@ def test_maplibre_shows_what_gdal_reads(
     page.open(site.url)
     url = f"{server.url}/layers/w{side}/tilejson.json"
     np.testing.assert_array_equal(shown(page, MAPLIBRE, side, matrix, url), gdals(side, matrix))
-    assert page.complaints == []
+    assert complaints(page) == []

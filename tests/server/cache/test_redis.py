@@ -164,6 +164,7 @@ def test_a_broken_redis_is_a_miss_with_one_warning(kind: str, spelling: str, cap
 
         run_threads(8, work)
         assert set(cache.acquire(KEYS, 100)) == set(KEYS)
+        wait_until(lambda: any(record.name == LOGGER for record in caplog.records))  # who looks for a cluster's map
         cache.close()
     lines = [record.getMessage() for record in caplog.records if record.name == LOGGER]
     assert len(lines) == 1
