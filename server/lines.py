@@ -8,7 +8,7 @@ from server.wmts.names import native_set_name
 Json = dict[str, Any]
 
 _QGIS: Final = (
-    "Layer › Add Layer › Add WMS/WMTS Layer › New: paste it as URL, connect, and choose {name} under Tilesets"
+    "Layer › Add Layer › Add WMS/WMTS Layer › New: paste it as URL, connect, and choose “{name}” under Tilesets"
 )
 
 
@@ -37,13 +37,14 @@ def lines_of(about: Json, root: str) -> list[Line]:
     lines += _of_web_maps(about["web_mercator"], urls.get("tilejson"), root)
     if "tiles" in urls:
         lines.append(Line("Tiles", urls["tiles"], "z/x/y in the file's own grid, from the upper left"))
-    return [*lines, Line("JSON", urls["self"], "all that is known of the layer, as data")]
+    lines.append(Line("JSON", urls["self"], "all that is known of the layer, as data"))
+    return [*lines, *_to_align(about["web_mercator"])]
 
 
 def _of_wmts(url: str, name: str) -> list[Line]:
     own = f"{url},layer={name},tilematrixset={native_set_name(name)}"
     return [
-        Line("WMTS", url, f"the capabilities of all layers, for any WMTS client; the layer is {name}"),
+        Line("WMTS", url, f"the capabilities of all layers, for any WMTS client; the layer is “{name}”"),
         Line("QGIS", url, _QGIS.format(name=name)),
         Line("GDAL, by WMTS", f'gdalinfo "WMTS:{own}"', "as a picture: red, green, blue and alpha"),
     ]
@@ -57,6 +58,10 @@ def _of_web_maps(facts: Json, tilejson: str | None, root: str) -> list[Line]:
         lines.append(Line("XYZ", urljoin(root, facts["tiles"]), hint))
     if tilejson is not None:
         lines.append(Line("TileJSON", tilejson, "for MapLibre and others that read it"))
-    if facts["command"] is not None:
-        lines.append(Line("Make it a web map", facts["command"], f"since {facts['reason']}"))
     return lines
+
+
+def _to_align(facts: Json) -> list[Line]:
+    if facts["command"] is None:
+        return []
+    return [Line("Align it to web maps", facts["command"], f"which it is not now: {facts['reason']}")]

@@ -97,7 +97,8 @@ function offerChoices(levels) {
   for (const { number, width, height } of [...levels].reverse())
     part("level").add(new Option(`Level ${number}: ${width} × ${height}`, String(number)))
   const formats = [...new Set(levels.flatMap((level) => level.formats))]
-  for (const format of formats) part("format").add(new Option(format, format))
+  const hasMask = levels.some((level) => level.hasMask)
+  for (const format of formats) part("format").add(new Option(hasMask && format === "png" ? "png with mask" : format, format))
   part("format").closest("label").hidden = formats.length < 2
 }
 

@@ -60,6 +60,7 @@ function levelOf(layer, level, isPlaced) {
     tileSize: [level.tile_width, (level.tile_height * down) / across],
     tiles: [level.tiles_across, level.tiles_down],
     formats: picturesOf(level),
+    hasMask: level.mask,
     templates: templatesOf(layer),
   }
 }

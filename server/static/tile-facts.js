@@ -24,7 +24,7 @@ function bytesOf(reply) {
 
 /** Coordinates of the map as those of the CRS, to a tenth of a pixel. */
 export function coordinatesOf(grid, coordinate) {
-  const [x, y] = grid.toNative(coordinate).map((value) => value.toFixed(grid.digits))
+  const [x, y] = grid.toNative(coordinate).map((value) => value.toFixed(grid.digits).replace(/^-(?=[0.]+$)/, ""))
   return grid.crs === null ? `column ${x}, row ${y}` : `${x}, ${y} (${grid.crs})`
 }
 

@@ -72,13 +72,13 @@ def test_a_web_map_has_its_own_lines(server: Gunicorn) -> None:
     found = lines(server, "aligned")
     document = json(found["TileJSON"])
     assert document["tiles"] == [found["XYZ"]]
-    assert "Make it a web map" not in found or "gdal_translate" in found["Make it a web map"]
+    assert "Align it to web maps" not in found or "gdal_translate" in found["Align it to web maps"]
 
 
 def test_what_is_no_web_map_says_how_it_becomes_one(server: Gunicorn) -> None:
     found = lines(server, "jpeg-rgb")
     assert not {"TileJSON", "XYZ"} & found.keys()
-    assert found["Make it a web map"].startswith("gdal_translate ")
+    assert found["Align it to web maps"].startswith("gdal_translate ")
 
 
 def test_a_rotated_image_has_no_line_that_cannot_work(server: Gunicorn) -> None:

@@ -168,7 +168,9 @@ class Page:
         self.send("Emulation.setFocusEmulationEnabled", enabled=True)
 
     def open(self, url: str) -> None:
-        """Go to a URL and wait until the page is loaded."""
+        """Go to a URL and wait until the page is loaded; what was noted of the page before is forgotten."""
+        self.complaints.clear()
+        self.urls.clear()
         found = self.send("Page.navigate", url=url)
         assert "errorText" not in found, found
         self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")

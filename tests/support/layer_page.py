@@ -1,4 +1,4 @@
-"""The page of a layer in a browser: its map, and what the map ought to show by GDAL's reading of the file."""
+"""The pages in a browser, the map of a layer's, and what it ought to show by GDAL's reading of the file."""
 
 from pathlib import Path
 from typing import Final
@@ -11,6 +11,16 @@ from tests.support.pictures import open_quietly, stored_tiles
 
 Picture = NDArray[np.float64]
 
+REAL: Final = ("world", "netherlands", "valley")
+MADE: Final = ("jpeg-ycbcr", "zstd-float")
+"""The layers of the tests' server: the demo's, and kinds of `tiffs`."""
+DEVICES: Final = {
+    "desk": {},
+    "night": {"is_dark": True},
+    "phone": {"width": 360, "height": 740, "scale": 2, "is_phone": True},
+}
+"""What windows there are, as `Chromium.page` makes them."""
+
 BORDER_PX: Final = 1
 """Of the map, CSS pixels."""
 IS_READY: Final = "document.querySelector('[data-map=map]').getAttribute('aria-busy') === 'false'"
@@ -18,8 +28,21 @@ IS_READY: Final = "document.querySelector('[data-map=map]').getAttribute('aria-b
 
 def settle(page: Page) -> None:
     """Wait until the map shows all that it was told to."""
-    page.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    next_frame(page)
     page.wait(IS_READY)
+
+
+def next_frame(page: Page) -> None:
+    """Wait until what was done can be seen."""
+    page.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def show(page: Page, url: str) -> None:
+    """Open a page and wait for its map and pictures."""
+    page.open(url)
+    if page.run("return document.querySelector('[data-map=map]') !== null"):
+        settle(page)
+    page.wait("[...document.images].every((image) => image.complete || image.loading === 'lazy')")
 
 
 def open_layer(page: Page, url: str) -> None:

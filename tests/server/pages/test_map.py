@@ -54,14 +54,8 @@ def server(files: dict[str, Path]) -> Iterator[Gunicorn]:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with Chromium() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def desktop(chromium: Chromium) -> Page:
-    return chromium.page()
+def desktop(pages: dict[str, Page]) -> Page:
+    return pages["desk"]
 
 
 def coordinates(page: Page) -> tuple[float, float]:
@@ -186,6 +180,20 @@ def test_the_tile_under_the_pointer_is_told_as_the_file_has_it(
             assert tile.headers["Content-Type"] == f"image/{fact(desktop, 'format-text').replace('jpg', 'jpeg')}"
             assert fact(desktop, "bytes") == f"{len(tile.content):,}"
             assert tile.url.endswith(f"{fact(desktop, 'zxy')}.jpg")
+
+
+def test_coordinates_of_a_rotated_image_are_those_of_its_crs(
+    files: dict[str, Path], desktop: Page, server: Gunicorn
+) -> None:
+    open_layer(desktop, f"{server.url}/layers/odd-factors")
+    press_button(desktop, "full")
+    left, top, width, height = desktop.box("[data-map=map]")
+    with rasterio.open(files["odd-factors"]) as dataset:
+        assert dataset.transform.b != 0
+        desktop.point(left + width / 2 + 100, top + height / 2 - 50)
+        wanted = dataset.transform * (dataset.width / 2 + 100, dataset.height / 2 - 50)
+    assert coordinates(desktop) == pytest.approx(wanted, abs=30)  # a pixel
+    assert fact(desktop, "coordinates").endswith("(EPSG:3035)")
 
 
 def test_a_tile_that_is_not_stored_is_told_as_such(desktop: Page, server: Gunicorn) -> None:
