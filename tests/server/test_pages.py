@@ -155,6 +155,16 @@ def test_all_urls_begin_with_the_public_url(folder: Path) -> None:
         assert reply.headers["Cache-Control"] == "no-cache"
 
 
+def test_all_urls_stay_below_the_proxys_path(folder: Path) -> None:
+    app = client(folder, f"[server]\ntrusted_proxies = 1\n{layer('a', 'jpeg-ycbcr.tif')}")
+    for path in ("/", "/layers/a"):
+        reply = reply_of(app, path, **{"X-Forwarded-Prefix": "/maps"})
+        page = Page(reply.text)
+        assert all(url.startswith("/maps/") for url in (*page.links, *page.pictures, *page.loaded))
+        lines = re.findall(r"https?://[^\s\"]+", " ".join(copied(reply.text).values()))
+        assert all(re.match(r"http://localhost/maps/(?!maps/)", line) for line in lines)
+
+
 def test_the_lines_to_copy_begin_with_the_host_that_was_asked_and_only_for_who_asked(app: FlaskClient) -> None:
     reply = reply_of(app, "/layers/jpeg-ycbcr", Host="maps.example:8000")
     assert reply.headers["Cache-Control"] == "private, no-cache"
