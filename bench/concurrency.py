@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -81,7 +82,7 @@ def run(effort: Effort) -> Report:
     )
     tables = [Table(("median of rounds", "all workers"), rows), Table(("memory", "RSS MB", "PSS MB"), memory), *watched]
     targets = [at_least("requests/s / (threads / latency)", rate / limit, 0.8, bound_by)]
-    return Report("Concurrency", notes, tables, targets)
+    return Report("Concurrency", notes, tables, targets, raw=[asdict(load) for load in loads])
 
 
 def _load(port: int, requests: Path, seconds: int) -> Load:

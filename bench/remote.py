@@ -44,7 +44,7 @@ def run(effort: Effort) -> Report:
             "remote tile from Redis / bare WSGI",
             rounds.ratio("rawcog, Redis", "bare WSGI"),
             0.5,
-            "a round trip to Redis by redis-py, a wake-up of the thread after it, and a digest over the tile.",
+            "redis-py's round trip and the digest over the tile, which take longer than half a bare request does.",
         ),
         at_most("tiles read from the origin meanwhile", reads, 0),
     )
