@@ -6,6 +6,7 @@ from typing import Final
 from flask import render_template
 from markupsafe import Markup
 
+from cogread.crs import Crs
 from cogread.geo import Bounds
 from server.catalog import Layer
 from server.open_layer import IMAGE, OpenLayer
@@ -47,7 +48,7 @@ def layer_part(layer: Layer, opened: OpenLayer) -> LayerPart | str:
         abstract=xml_text(config.attribution or ""),
         wgs84=_wgs84(native, cog.geo.bounds),
         crs=native.crs.supported_crs,
-        corners=corners(native.crs, cog.geo.bounds),
+        corners=corners(native.crs, cog.geo.bounds) if _is_in_reach(native.crs, cog.geo.bounds) else None,
         style=STYLE,
         formats=formats,
         native=native_set_name(config.name),
@@ -76,6 +77,15 @@ def _formats(opened: OpenLayer) -> dict[str, str]:
         for extension, media_type in MEDIA_TYPES.items()
         if all(extension in extensions for extensions in offered)
     }
+
+
+def _is_in_reach(crs: Crs, bounds: Bounds) -> bool:
+    """Whether a box of the layer is understood: GDAL takes latitudes beyond 90 for longitudes, and swaps them.
+
+    Those are of grids whose first and last pixels have their centres at the poles. Without the box, GDAL goes by that
+    in degrees, which of such layers is the same.
+    """
+    return not (crs.is_geographic and crs.swaps_axes) or -90 <= bounds[1] <= bounds[3] <= 90
 
 
 def _wgs84(described: TileMatrixSet, bounds: Bounds) -> Bounds | None:

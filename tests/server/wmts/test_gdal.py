@@ -26,10 +26,13 @@ UP: Final = ((701, 1003), (351, 502), (176, 251))
 """As gdaladdo does: rounded up."""
 ODD: Final = ((1000, 700), (400, 280))
 """A factor of 2.5."""
+TO_POLES: Final = ((480, 241),)
+"""Pixels of 0.75 degrees with their centres from pole to pole: halves of the first and the last lie beyond."""
 LAEA: Final = "+proj=laea +lat_0=12.5 +lon_0=-71.25 +x_0=100 +datum=WGS84 +units=m +no_defs"
 
 FILES: Final = {
     "degrees": Placed("EPSG:4326", (-3.9, 40.6, 0.0005), HALVES, 256, "deflate"),
+    "poles": Placed("EPSG:4326", (-180.375, 90.375, 0.75), TO_POLES, 128, "deflate"),
     "mercator": Placed("EPSG:3857", (-440000.3, 4930000.7, 9.7), UP, 128, "deflate"),
     "nztm": Placed("EPSG:2193", (1576000.5, 5429000.25, 2.5), HALVES, 512, "jpeg"),
     "utm": Placed("EPSG:32630", (430000.1, 4480000.9, 0.3), ODD, 128, "webp"),
