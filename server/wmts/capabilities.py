@@ -68,12 +68,8 @@ class Capabilities:
         return self._contents
 
     def _note_left_out(self, known: Mapping[str, Known[Any] | CogError | None]) -> None:
-        """Log who cannot be opened, once until it can be again."""
-        left_out = {
-            name: "it could not be opened in time" if found is None else str(found)
-            for name, found in known.items()
-            if not isinstance(found, Known)
-        }
+        """Log who cannot be opened or described, once until it can be again."""
+        left_out = {name: why for name, found in known.items() if (why := _why_not(found)) is not None}
         for name, reason in left_out.items():
             if name not in self._left_out:
                 logger.warning("layer %r is left out of the WMTS capabilities: %s", name, reason)
@@ -83,7 +79,7 @@ class Capabilities:
         from server.wmts.layer import ROOT, shared_set_part  # noqa: PLC0415 - PROJ takes 0.1 s to load
 
         shared_z = [part.web_mercator_z for part in parts if part.web_mercator_z is not None]
-        sequence = update_sequence(key, self._title)
+        sequence = update_sequence(key, "".join([self._title, *(part.layer + part.tile_matrix_set for part in parts)]))
         variables = {
             "update_sequence": sequence,
             "title": self._title,
@@ -95,6 +91,13 @@ class Capabilities:
             "shared_set": shared_set_part(WEB_MERCATOR, max(shared_z)) if shared_z else None,
         }
         return Contents(key, sequence, variables, _rendered(variables, SECTIONS, is_whole=True))
+
+
+def _why_not(found: Known[Any] | CogError | None) -> str | None:
+    """Why a layer is not in the document; None if it is."""
+    if isinstance(found, Known):
+        return found.what if isinstance(found.what, str) else None
+    return "it could not be opened in time" if found is None else str(found)
 
 
 def _part(layer: Layer, opened: OpenLayer) -> Any:

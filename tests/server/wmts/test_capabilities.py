@@ -34,23 +34,30 @@ def names(root: Element) -> list[str]:
     return texts(root, "//wmts:Layer/ows:Identifier")
 
 
-def served(folder: Path, files: dict[str, bytes], more: str = "") -> Any:
+def served(folder: Path, files: dict[str, bytes], more: str = "", log_level: str = "critical") -> Any:
     for name, data in files.items():
         (folder / f"{name}.tif").write_bytes(data)
-    return client(folder, more + "".join(layer(name, f"{name}.tif") for name in files))
+    config = more + "".join(layer(name, f"{name}.tif") for name in files)
+    return client(folder, config, {"LOG_LEVEL": log_level})
 
 
-def test_layers_that_no_tile_matrix_set_describes_are_left_out(tmp_path: Path) -> None:
+def test_layers_that_no_tile_matrix_set_describes_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The log says why, once."""
     files = {
         "utm": SMALL,
         "oblong-pixels": in_crs("EPSG:32630", Affine(10, 0, 430000, 0, -20, 4480000)),
         "rotated": gdal_tiff("odd-factors"),
         "nowhere": in_crs("", NORTH_UP),
     }
-    app = served(tmp_path, files)
-    assert names(capabilities(app)) == ["utm"]
+    app = served(tmp_path, files, log_level="warning")
+    for _ in range(2):
+        assert names(capabilities(app)) == ["utm"]
+    log = capsys.readouterr().err
     for name in files.keys() - {"utm"}:
         assert app.get(f"/layers/{name}").status_code == 200
+        assert log.count(f"layer '{name}' is left out of the WMTS capabilities: it") == 1
 
 
 def test_formats_are_what_all_levels_have(tmp_path: Path) -> None:
@@ -192,6 +199,16 @@ def test_other_contents_of_the_same_instant_are_not_taken_for_the_same(tmp_path:
     assert sequences[0] != sequences[1]
     for app, sequence, name in ((one, sequences[1], "a"), (other, sequences[0], "b")):
         assert names(capabilities(app, kvp({**GET_CAPABILITIES, "updateSequence": sequence}))) == [name]
+
+
+def test_another_title_is_another_document(tmp_path: Path) -> None:
+    """Who has the sequence from before the config was changed gets it."""
+    (tmp_path / "a.tif").write_bytes(SMALL)
+    before = capabilities(client(tmp_path, layer("a", "a.tif", "title = 'Old'"))).get("updateSequence")
+    app = client(tmp_path, layer("a", "a.tif", "title = 'New'"))
+    after = capabilities(app, kvp({**GET_CAPABILITIES, "updateSequence": before}))
+    assert texts(after, "//wmts:Layer/ows:Title") == ["New"]
+    assert after.get("updateSequence") != before
 
 
 def test_workers_agree_on_the_update_sequence_and_the_document(tmp_path: Path) -> None:
