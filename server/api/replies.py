@@ -31,7 +31,8 @@ def _begin() -> None:
     g.began_s = time.perf_counter()
     g.cause = ""
     trace.reset()
-    if isinstance(request.routing_exception, RequestRedirect):  # of an empty path, to the host that the client names
+    is_redirect = isinstance(request.routing_exception, RequestRedirect)  # to the host that the client names
+    if is_redirect or request.environ["PATH_INFO"].startswith("//"):  # Flask takes many slashes for one, tiles do not
         raise UnknownUrl(_DETAILS[404])
 
 

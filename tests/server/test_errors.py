@@ -119,6 +119,13 @@ def test_no_path_redirects(app: FlaskClient, path: str) -> None:
     assert "evil" not in reply.text
 
 
+@pytest.mark.parametrize("path", ["//wmts", "//layers", f"/{TILE}/0/0/0.jpg"])
+def test_a_slash_too_many_leads_nowhere(app: FlaskClient, path: str) -> None:
+    """Rather than to documents alone: a WMTS client that asks for tiles there was sent the capabilities."""
+    query = "service=WMTS&request=GetTile&version=1.0.0"
+    problem(app.get(environ_overrides={"PATH_INFO": path, "QUERY_STRING": query}), 404)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.text(max_size=40), known=st.sampled_from(["/", "/layers/", "/layers/a/tiles/", f"{TILE}/", f"{TILE}/0/0/"])
