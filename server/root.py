@@ -33,6 +33,11 @@ class Roots:
         """Whether nothing of a request gets into it."""
         return self.public_url is not None
 
+    @property
+    def is_prefix_fixed(self) -> bool:
+        """Whether nothing of a request gets into what links begin with: proxies may hand on a client's own prefix."""
+        return self.is_fixed or not self.trusted
+
     def relative(self, environ: Environ) -> str:
         """For links: `public_url` without its last slash, or the path below which the server is."""
         if self.public_url is not None:

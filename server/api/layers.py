@@ -11,6 +11,7 @@ from server.api.context import context, document, response
 from server.api.negotiation import asked_format
 from server.api.ogc import landing
 from server.api.pages import card, layer_page, layers_page, wants_page
+from server.api.versioned import PRIVATE_IMMUTABLE
 from server.by_version import Known
 from server.description import describe, summary
 from server.errors import public_reason
@@ -41,7 +42,8 @@ def layer(name: str) -> Response:
     about = describe(found, opened, context().root)
     if wants_page():
         return layer_page(about)
-    return _json(about, IMMUTABLE if at else "no-cache")
+    immutable = IMMUTABLE if context().settings.roots.is_prefix_fixed else PRIVATE_IMMUTABLE
+    return _json(about, immutable if at else "no-cache")
 
 
 @blueprint.get("/")

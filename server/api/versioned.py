@@ -12,7 +12,8 @@ from server.http import IMMUTABLE, redirect
 from server.open_layer import OpenLayer
 from server.tiles import BUDGET_S
 
-_PRIVATE_IMMUTABLE: Final = IMMUTABLE.replace("public", "private")
+PRIVATE_IMMUTABLE: Final = IMMUTABLE.replace("public", "private")
+"""The same for one client alone: something of its request is in the document."""
 
 
 def versioned(name: str, path: str, write: Callable[[Layer, OpenLayer, str], bytes], media_type: str) -> Response:
@@ -30,6 +31,6 @@ def versioned(name: str, path: str, write: Callable[[Layer, OpenLayer, str], byt
     opened = layer.open(time.monotonic() + BUDGET_S)
     if at and version != opened.version_key:
         return response(redirect(ctx.root + path.format(layer.config.name)))
-    immutable = IMMUTABLE if ctx.settings.roots.is_fixed else _PRIVATE_IMMUTABLE
+    immutable = IMMUTABLE if ctx.settings.roots.is_fixed else PRIVATE_IMMUTABLE
     body = write(layer, opened, ctx.absolute_root)
     return document(body, media_type, immutable if at else ctx.absolute_policy)

@@ -96,6 +96,13 @@ def test_links_and_redirections_stay_below_the_proxys_path(app: FlaskClient) -> 
         assert app.get(path, headers=headers).headers["Location"] == f"/maps{path.replace('@0', '')}"
 
 
+def test_a_prefix_that_a_client_wrote_is_in_no_document_that_caches_share_for_a_year(app: FlaskClient) -> None:
+    """There are proxies that hand it on."""
+    version = app.get("/layers/a").get_json()["version"]
+    policy = app.get(f"/layers/a@{version}", headers={"X-Forwarded-Prefix": "/evil"}).headers["Cache-Control"]
+    assert policy == "private, max-age=31536000, immutable"
+
+
 def test_a_forged_host_gets_into_no_document(app: FlaskClient) -> None:
     for path in ("/?f=html", "/layers", "/layers/a", "/layers/a@0"):
         reply = app.get(path, headers={"Host": "evil.example"})
