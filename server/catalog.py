@@ -3,12 +3,12 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from functools import partial
 from typing import Final
 
 from cogread.byterange import Version
-from cogread.errors import CogError, SourceChanged
+from cogread.errors import CogError, SourceChanged, SourceTimeout
 from cogread.reader import read_cog
 from server.cache.failures import another
 from server.cache.fleet import OutOfTime
@@ -25,6 +25,9 @@ RETRY_FAILED_S: Final = 3.0
 
 OPENERS: Final = 8
 """Threads of a worker that open layers for lists; the rest of its time is for tiles."""
+
+LATE_PATIENCE_S: Final = 0.2
+"""How long lists wait for layers that the last one waited for in vain: an origin that hangs slows down one list."""
 
 
 class Layer:
@@ -121,6 +124,8 @@ class Catalog:
     def __init__(self, layers: Mapping[str, Layer]) -> None:
         self._layers = dict(layers)
         self._openers = JoiningPool[OpenLayer | CogError](OPENERS, "open")
+        self._late: set[str] = set()
+        """Layers that were begun and not open in time, until they are."""
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self._layers.values())
@@ -142,7 +147,8 @@ class Catalog:
         """Open layers, a few at a time for all lists that are asked for at the same moment.
 
         Args:
-            patience_s: seconds after which what was not begun is left, and what was is waited for no longer.
+            patience_s: seconds after which what was not begun is left, and what was is waited for no longer; layers
+                that were late before are given `LATE_PATIENCE_S`.
             budget_s: longest time that opening one may take; with less, a slow origin would be taken for a dead one.
             layers: which ones; None: all.
 
@@ -154,13 +160,22 @@ class Catalog:
             layer.config.name: self._openers.submit(layer.config.name, partial(_try_open, layer, budget_s))
             for layer in (self if layers is None else layers)
         }
-        done, rest = wait(futures.values(), timeout=patience_s)
-        for future in rest:
-            future.cancel()
-        return {
-            name: future.result() if future in done and not future.cancelled() else self._layers[name].known()
-            for name, future in futures.items()
-        }
+        wait([future for name, future in futures.items() if name not in self._late], timeout=patience_s)
+        wait(futures.values(), timeout=min(patience_s, LATE_PATIENCE_S))
+        return {name: self._outcome(name, future) for name, future in futures.items()}
+
+    def _outcome(self, name: str, future: Future[OpenLayer | CogError]) -> OpenLayer | CogError | None:
+        """What became of a layer by now."""
+        if future.done() and not future.cancelled():
+            result = future.result()
+            if isinstance(result, OpenLayer):
+                self._late.discard(name)
+            elif isinstance(result, SourceTimeout):
+                self._late.add(name)
+            return result
+        if not future.cancel():  # it was begun
+            self._late.add(name)
+        return self._layers[name].known()
 
 
 def _try_open(layer: Layer, budget_s: float) -> OpenLayer | CogError:

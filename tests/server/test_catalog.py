@@ -116,3 +116,21 @@ def test_a_layer_that_is_slow_to_answer_again_is_listed_as_it_was(origin: Origin
     origin.fail("/a.tif", hang, times=10)
     assert layers.open_all(0.01, 2) == {"l0": before}
     assert isinstance(before, OpenLayer)
+
+
+def test_lists_wait_once_for_an_origin_that_hangs(origin: Origin, tmp_path: Path) -> None:
+    """Later ones go without its layer until it is open: had they waited, it would be open here, or known to fail."""
+    released = threading.Event()
+
+    def hold(connection: Connection, reply: Reply) -> None:
+        released.wait(30)
+        send(connection, reply)
+
+    origin.put("/a.tif", DATA)
+    origin.fail("/a.tif", hold, times=100)
+    layers = catalog(tmp_path, [f"{origin.url}/a.tif"])
+    assert layers.open_all(0.05, 12) == {"l0": None}
+    assert layers.open_all(60, 12) == {"l0": None}
+    released.set()
+    while not isinstance(found := layers.open_all(60, 12)["l0"], OpenLayer):
+        assert found is None
