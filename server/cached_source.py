@@ -14,6 +14,7 @@ from typing import TypeVar
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.errors import SourceChanged, SourceProtocolError
 from cogread.sources.base import Source
+from cogread.sources.file import is_at_rest
 from server.cache.flight import Flight
 from server.current_version import CurrentVersion
 from server.gate import Gate
@@ -78,8 +79,6 @@ class CachedSource:
         self._cache_tiles = cache_tiles
         self.checks_each_tile = source.is_local and not cache_tiles
         """Whether reading a tile costs a look at the source, which tells its version."""
-        self.may_keep_tiles = source.is_local or cache_tiles
-        """Whether others may keep tiles: the tiers do, or the version is asked at every request, as of local files."""
         self._gate = gate
         self._block_bytes = block_bytes
         self._first_bytes = max(1, -(-first_read_bytes // block_bytes)) * block_bytes
@@ -136,11 +135,18 @@ class CachedSource:
         key = f"{self._keys_of(version).tile}{wanted.start}-{wanted.stop}"
         tile = self._flight.near.lookup(key)
         if tile is None:
+            if not self.may_keep_tiles(version):
+                return self._ask(wanted, version, deadline_s)
             with self.waiting(deadline_s) as until_s:
                 return SourceBytes(self._fetch_tile(key, wanted, version, until_s), version)
         if trace.tier == "-":
             trace.tier = "memory"
         return SourceBytes(tile, version)
+
+    def may_keep_tiles(self, version: Version) -> bool:
+        """Whether tiles may be kept: where the tiers do, or the version is asked at every request, as of local files;
+        but not while a file is being rewritten in place, whose version is the new one before its bytes are."""
+        return is_at_rest(version) if self.is_local else self._cache_tiles
 
     def forget(self, version: Version) -> None:
         """Have the origin asked for the version next time, after it turned out to be another than this."""

@@ -95,5 +95,5 @@ class Tiles:
         """Take note of a known tile that was sent."""
         if found.sent is None:
             self._known.put(path, found._replace(sent=reply.headers))
-        elif found.layer.source.may_keep_tiles:
+        elif found.layer.source.may_keep_tiles(found.version):
             self._known.keep(path, found, reply)

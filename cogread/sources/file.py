@@ -7,7 +7,9 @@ version is expected, the file's own before the read is.
 
 import logging
 import os
+import time
 from stat import S_ISDIR, S_ISREG
+from typing import Final
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.errors import SourceChanged, SourceError, SourceForbidden, SourceNotFound, SourceProtocolError
@@ -18,6 +20,16 @@ log = logging.getLogger("cogread")
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
 """O_NONBLOCK: without it the open of a FIFO waits for a writer, for ever."""
+
+AT_REST_S: Final = 10.0
+"""How long ago a file was modified that nobody is writing: longer than a single write takes."""
+
+
+def is_at_rest(version: Version) -> bool:
+    """Whether the bytes of this version of a file are what they will be: a write changes the modification time first,
+    and once, however long it goes on."""
+    modified_ns = int((version.modified or "0").partition("-")[0])
+    return time.time() - modified_ns / 1e9 >= AT_REST_S
 
 
 class FileSource:

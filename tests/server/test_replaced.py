@@ -47,6 +47,25 @@ def test_the_next_request_after_a_replacement_gets_the_new_tile(cache_tiles: str
     assert app.get("/layers/a").get_json()["version"] != version
 
 
+@pytest.mark.parametrize("cache_tiles", ["false", "true"])
+def test_a_tile_is_not_kept_while_one_long_write_goes_through_its_file(cache_tiles: str, tmp_path: Path) -> None:
+    """Such a write changes the modification time before any byte, and then no more."""
+    path = tmp_path / "a.tif"
+    path.write_bytes(gdal_tiff("deflate"))
+    app = client(tmp_path, layer("a", path, f"cache_tiles = {cache_tiles}"))
+    tile = "/layers/a/tiles/native/0/0/0"
+    stored = app.get(f"{tile}.bin", headers={"Accept-Encoding": "deflate"}).data
+    for _ in range(4):
+        assert stored in app.get(f"{tile}.tif").data
+    fresh = stored[:2] + bytes(reversed(stored[2:]))  # the header of zlib is looked at
+    begun_ns = path.stat().st_mtime_ns
+    with path.open("r+b") as file:
+        file.seek(path.read_bytes().index(stored))
+        file.write(fresh)
+    os.utime(path, ns=(begun_ns, begun_ns))
+    assert fresh in app.get(f"{tile}.tif").data
+
+
 def test_a_file_that_goes_and_comes_back(tmp_path: Path) -> None:
     old, new = tile_of(OLD, tmp_path), tile_of(NEW, tmp_path)
     path = tmp_path / "a.tif"
