@@ -37,11 +37,17 @@ class Preview(NamedTuple):
 def preview_of(opened: OpenLayer) -> Preview | None:
     """A preview of a layer's coarsest level that browsers can show; None if there is no such level."""
     for number in reversed(range(len(opened.cog.levels))):
-        offered = opened.offered(IMAGE, number)
-        extension = next((extension for extension in PICTURES if extension in offered), None)
+        extension = _format(opened, number)
         if extension is not None:
             return _of_level(opened, number, extension)
     return None
+
+
+def _format(opened: OpenLayer, number: int) -> str | None:
+    """The one that leaves out what a mask hides, else the one that costs least."""
+    is_masked = opened.cog.levels[number].mask is not None
+    offered = opened.offered(IMAGE, number)
+    return next((extension for extension in (("png",) if is_masked else ()) + PICTURES if extension in offered), None)
 
 
 def _of_level(opened: OpenLayer, number: int, extension: str) -> Preview:

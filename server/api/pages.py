@@ -10,20 +10,19 @@ from urllib.parse import urlsplit
 from flask import Response, render_template, request
 
 from cogread.errors import CogError
-from server.api.context import context, document
+from server.api.context import context
+from server.api.packing import packed_document
 from server.api.static import static_files
 from server.by_version import Known
 from server.glance import Glance
+from server.http import STATUS_LINES
 from server.lines import lines_of
 from server.preview import PICTURES, Preview
 
 Json = dict[str, Any]
 
-_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Vary": "Accept",
-}
+_MEDIA_TYPE: Final = "text/html; charset=utf-8"
+_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 
 
 class Card(NamedTuple):
@@ -62,18 +61,35 @@ def layer_page(about: Json) -> Response:
     return _page("layer.html", ctx.absolute_policy, about=about, lines=lines, is_shown=is_shown)
 
 
+def problem_page(made: Response, detail: str) -> Response:
+    """The reply to a request that ended in an error, with a page in it instead of a problem document.
+
+    Args:
+        made: the reply.
+        detail: what happened.
+    """
+    status, is_brief = STATUS_LINES.get(made.status_code, made.status), "Retry-After" in made.headers
+    text = _written("problem.html", detail=detail, status=status, path=request.path, is_brief=is_brief)
+    made.set_data(text)
+    made.headers["Content-Type"] = _MEDIA_TYPE
+    return _guarded(made)
+
+
 def _page(template: str, cache_control: str, **values: Any) -> Response:
+    return _guarded(packed_document(_written(template, **values).encode(), _MEDIA_TYPE, cache_control))
+
+
+def _written(template: str, **values: Any) -> str:
     ctx = context()
-    text = render_template(
-        template,
-        site=ctx.settings.server.title,
-        root=ctx.root,
-        static=f"{ctx.root}/static/{static_files().digest}",
-        **values,
-    )
-    made = document(text.encode(), "text/html; charset=utf-8", cache_control)
+    static = f"{ctx.root}/static/{static_files().digest}"
+    return render_template(template, site=ctx.settings.server.title, root=ctx.root, static=static, **values)
+
+
+def _guarded(made: Response) -> Response:
+    """The same with what holds for all pages."""
     made.headers.update(_HEADERS)
-    made.headers["Content-Security-Policy"] = _policy(ctx.root)
+    made.headers["Content-Security-Policy"] = _policy(context().root)
+    made.vary.add("Accept")
     return made
 
 

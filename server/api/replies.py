@@ -9,8 +9,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from server.api.context import context, response
-from server.errors import UnknownUrl, problem, reply_to, status_of
-from server.http import CORS, EXPOSED, PREFLIGHT
+from server.api.pages import problem_page, wants_page
+from server.errors import UnknownUrl, problem, public_reason, reply_to, status_of
+from server.http import CORS, EXPOSED, PREFLIGHT, Reply
 from server.log import escaped
 from server.trace import trace
 
@@ -39,7 +40,8 @@ def _begin() -> None:
 def _http_error(error: HTTPException) -> Response:
     """An error that Flask found: no such path, method not allowed."""
     status = error.code or 500
-    made = response(problem(status, _DETAILS.get(status, error.description or "")))
+    detail = _DETAILS.get(status, error.description or "")
+    made = _told(problem(status, detail), detail)
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         made.headers["Allow"] = ", ".join(sorted(allowed))
@@ -51,7 +53,13 @@ def _error(error: Exception) -> Response:
     g.cause = f"{type(error).__name__}: {error}"
     if status_of(error) == 500:
         logger.exception("request failed")
-    return response(reply_to(error))
+    return _told(reply_to(error), public_reason(error))
+
+
+def _told(reply: Reply, detail: str) -> Response:
+    """A problem document, for people as a page."""
+    made = response(reply)
+    return problem_page(made, detail) if "f" not in request.args and wants_page() else made
 
 
 def _end(made: Response) -> Response:

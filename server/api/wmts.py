@@ -6,9 +6,9 @@ from typing import Final, cast
 from flask import Blueprint, Flask, Response, current_app, g, request
 from flask.blueprints import BlueprintSetupState
 
-from server.api.context import context, document, response
+from server.api.context import context, response
+from server.api.packing import packed_document
 from server.errors import NotAcceptable, UnknownUrl, status_of
-from server.http import accepts_coding
 from server.wmts.capabilities import Capabilities, written
 from server.wmts.exceptions import MEDIA_TYPE, OwsError, report
 from server.wmts.kvp import capabilities_request, operation, pairs_of
@@ -72,12 +72,7 @@ def _queried(query: str) -> Response:
 
 
 def _reply(body: bytes) -> Response:
-    is_packed = accepts_coding(request.headers.get("Accept-Encoding"), "gzip")
-    made = document(_packed.of(body) if is_packed else body, MEDIA_TYPE, context().absolute_policy)
-    made.headers["Vary"] = "Accept-Encoding"
-    if is_packed:
-        made.headers["Content-Encoding"] = "gzip"
-    return made
+    return packed_document(body, MEDIA_TYPE, context().absolute_policy, _packed.of)
 
 
 def _capabilities() -> Capabilities:

@@ -33,7 +33,7 @@ async function start() {
 const hasSize = (element) =>
   new Promise((resolve) => {
     const observer = new ResizeObserver(() => {
-      if (element.clientHeight === 0) return
+      if (element.clientWidth === 0 || element.clientHeight === 0) return
       observer.disconnect()
       resolve()
     })

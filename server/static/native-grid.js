@@ -8,8 +8,11 @@ const PICTURES = ["jpg", "webp", "png"]
 const UNITS = ["m", "ft", "us-ft", "degrees"]
 const PIXELS = [0, 1, 0, 0, 0, -1]
 
-/** The formats of a level that a browser shows, the ones that cost the server least first. */
-const picturesOf = (level) => PICTURES.filter((format) => level.formats.includes(format))
+/** The formats of a level that a browser shows: the one that leaves out what a mask hides, then those that cost least. */
+function picturesOf(level) {
+  const formats = PICTURES.filter((format) => level.formats.includes(format))
+  return level.mask ? formats.sort((one, other) => (other === "png") - (one === "png")) : formats
+}
 
 const isUpright = (transform) =>
   transform && transform[1] > 0 && transform[2] === 0 && transform[4] === 0 && transform[5] < 0

@@ -1,5 +1,6 @@
 """The pages for people, without a browser: who gets them, what is on them, and what they may load."""
 
+import gzip
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.support.app import client, layer
+from tests.support.app import client, layer, problem
 from tests.support.copied import copied
 from tests.support.tiffs import KINDS, gdal_tiff
 
@@ -171,6 +172,60 @@ def test_the_lines_to_copy_begin_with_the_host_that_was_asked_and_only_for_who_a
     roots = re.findall(r"https?://[^/]+/", " ".join(copied(reply.text).values()))
     assert roots
     assert set(roots) == {"http://maps.example:8000/"}
+
+
+@pytest.mark.parametrize("path", ["/", "/layers/jpeg-ycbcr"])
+def test_a_page_is_packed_for_who_takes_gzip(path: str, app: FlaskClient) -> None:
+    plain = reply_of(app, path)
+    assert "Content-Encoding" not in plain.headers
+    packed = reply_of(app, path, **{"Accept-Encoding": "gzip, br"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == plain.data
+    assert packed.content_length == len(packed.data) < len(plain.data)
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    assert {"Accept", "Accept-Encoding"} <= set(packed.vary) & set(plain.vary)
+    again = {"Accept-Encoding": "gzip", "If-None-Match": packed.headers["ETag"]}
+    assert app.get(path, headers=BROWSER | again).status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "detail"),
+    [
+        ("/layers/no", "404 Not Found", "no layer 'no'"),
+        ("/layers/lost", "404 Not Found", "the layer's file is not there"),
+        ("/layers/down", "502 Bad Gateway", "the layer's origin cannot be reached"),
+        ("/layers/text", "502 Bad Gateway", "not a TIFF"),
+        ("/<b>no</b>", "404 Not Found", "nothing is served at this path"),
+        ("/collections/no", "404 Not Found", "no layer 'no'"),
+    ],
+)
+def test_browsers_are_told_of_an_error_by_a_page_and_all_others_in_json(
+    path: str, status: str, detail: str, tmp_path: Path
+) -> None:
+    (tmp_path / "text.tif").write_text("This is no image.")
+    places = {"lost": "lost.tif", "down": "http://127.0.0.1:9/secret.tif", "text": "text.tif"}
+    app = client(tmp_path, "".join(layer(*place) for place in places.items()))
+    reply, told = app.get(path, headers=BROWSER), app.get(path)
+    page = Page(reply.text)
+    assert (reply.status, reply.content_type) == (told.status, "text/html; charset=utf-8")
+    for text in (status, detail, path):
+        assert text in page.text
+    assert "/" in page.links
+    assert not {"b", "script"} & page.tags
+    assert "secret" not in reply.text
+    assert ("try again" in page.text) == ("Retry-After" in reply.headers) == (path == "/layers/down")
+    assert reply.headers["Cache-Control"] == "no-store"
+    assert "Accept" in reply.vary
+    assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
+    assert reply.content_length == len(reply.data)
+    assert detail in problem(told, told.status_code)
+    assert problem(app.get(f"{path}?f=json", headers=BROWSER), told.status_code)
+
+
+def test_an_old_version_of_a_layer_leads_browsers_to_the_layer(app: FlaskClient) -> None:
+    reply = app.get("/layers/jpeg-ycbcr@0123456789abcdef", headers=BROWSER)
+    assert (reply.status_code, reply.headers["Cache-Control"]) == (302, "no-store")
+    assert "About jpeg-ycbcr" in page_of(app, reply.headers["Location"]).text
 
 
 def test_without_layers_the_page_says_so(tmp_path: Path) -> None:

@@ -13,29 +13,6 @@ LAYERS: Final = (*(f"/layers/{name}" for name in (*REAL, *MADE)),)
 each_device = pytest.mark.parametrize("device", DEVICES)
 each_path = pytest.mark.parametrize("path", ["/", *LAYERS])
 
-
-@each_device
-@each_path
-def test_a_page_loads_without_a_complaint_and_fits_the_window(
-    path: str, device: str, pages: dict[str, Page], server: Gunicorn
-) -> None:
-    page = pages[device]
-    show(page, server.url + path)
-    assert page.complaints == []
-    script = "const e = document.documentElement; return [e.scrollWidth, e.clientWidth, visualViewport.scale]"
-    wide, window, scale = page.run(script)
-    assert wide <= window
-    assert scale == 1
-
-
-def test_what_the_policy_forbids_is_complained_of(chromium: Chromium, server: Gunicorn) -> None:
-    page = chromium.page()
-    page.open(f"{server.url}/")
-    page.run("document.body.setAttribute('style', 'color: red')")
-    page.wait("true")
-    assert "Content Security Policy" in "".join(page.complaints)
-
-
 CONTRAST: Final = """
 const channels = (color) => color.match(/[0-9.]+/g).map(Number)
 const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
@@ -58,6 +35,73 @@ for (const element of document.querySelectorAll("body *")) {
 }
 return poor
 """
+
+
+@each_device
+@each_path
+def test_a_page_loads_without_a_complaint_and_fits_the_window(
+    path: str, device: str, pages: dict[str, Page], server: Gunicorn
+) -> None:
+    page = pages[device]
+    show(page, server.url + path)
+    assert page.complaints == []
+    script = "const e = document.documentElement; return [e.scrollWidth, e.clientWidth, visualViewport.scale]"
+    wide, window, scale = page.run(script)
+    assert wide <= window
+    assert scale == 1
+
+
+@pytest.mark.parametrize("device", ["desk", "phone"])
+@each_path
+def test_text_of_twice_the_size_fits_the_window(
+    path: str, device: str, pages: dict[str, Page], server: Gunicorn
+) -> None:
+    page = pages[device]
+    show(page, server.url + path)
+    page.run("document.documentElement.style.fontSize = '200%'")
+    script = """const wide = document.documentElement.clientWidth + 1
+      return [...document.querySelectorAll("body *")]
+        .filter((element) => !element.closest(".wide, .for-readers, .map > *, svg"))
+        .filter((element) => element.getBoundingClientRect().right > wide).map((element) => element.outerHTML)"""
+    assert page.run(script) == []
+    script = """return [...document.querySelectorAll("dd, code")]
+      .filter((element) => element.checkVisibility() && element.offsetParent && element.offsetWidth)
+      .filter((element) => getComputedStyle(element).display !== "inline" && element.clientWidth < 60)
+      .map((element) => element.outerHTML)"""
+    assert page.run(script) == []  # they would have a letter on each line
+
+
+def test_a_window_without_height_has_its_map_and_no_complaint(chromium: Chromium, server: Gunicorn) -> None:
+    page = chromium.page(height=1)
+    open_layer(page, f"{server.url}/layers/world")
+    assert page.box("[data-map=map]")[3] > 100
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("/layers/gone", "the layer's file is not there"), ("/layers/other", "no layer 'other'")]
+)
+@each_device
+def test_what_is_not_there_is_told_by_a_page(
+    path: str, said: str, device: str, pages: dict[str, Page], server: Gunicorn
+) -> None:
+    page = pages[device]
+    page.open(server.url + path)
+    text = page.run("return document.body.innerText")
+    assert "404 Not Found" in text
+    assert said in text
+    assert [complaint for complaint in page.complaints if "status of 404" not in complaint] == []
+    assert page.run(CONTRAST) == []
+    page.press("Tab", 2)
+    assert page.run("return document.activeElement.textContent") == "See all layers"
+
+
+def test_what_the_policy_forbids_is_complained_of(chromium: Chromium, server: Gunicorn) -> None:
+    page = chromium.page()
+    page.open(f"{server.url}/")
+    page.run("document.body.setAttribute('style', 'color: red')")
+    page.wait("true")
+    assert "Content Security Policy" in "".join(page.complaints)
 
 
 @pytest.mark.parametrize("device", ["desk", "night"])

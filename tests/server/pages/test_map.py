@@ -128,6 +128,16 @@ def test_a_layer_of_any_crs_is_shown_in_its_own_grid(
         assert coordinates(desktop) == pytest.approx(middle, abs=dataset.res[0])
 
 
+@pytest.mark.parametrize("name", MASKED)
+def test_what_a_mask_hides_is_hidden_unless_told_otherwise(
+    name: str, files: dict[str, Path], desktop: Page, server: Gunicorn
+) -> None:
+    open_layer(desktop, f"{server.url}/layers/{name}")
+    press_button(desktop, "full")
+    assert fact(desktop, "format-text") == "png"
+    assert_is_gdals(desktop, files[name], 0)
+
+
 def test_pixels_are_sharp_when_the_screen_has_more_of_them(
     files: dict[str, Path], desktop: Page, server: Gunicorn
 ) -> None:
