@@ -4,6 +4,7 @@ It outlives the open headers, of which a worker keeps only so many.
 """
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Generic, NamedTuple, TypeVar
 
 from cogread.byterange import Version
@@ -33,6 +34,7 @@ class ByVersion(Generic[T]):
         """
         self._catalog, self._work_out = catalog, work_out
         self._known: dict[str, Known[T]] = {}
+        self._working_out = Lock()
 
     def of_all(self, patience_s: float, budget_s: float) -> dict[str, Known[T] | CogError | None]:
         """Ask all layers; those whose current version is known cost next to nothing.
@@ -66,5 +68,13 @@ class ByVersion(Generic[T]):
         if isinstance(opened, CogError):
             return opened
         if known is None or known.version != opened.cog.version:
-            known = self._known[name] = Known(opened.cog.version, self._work_out(layer, opened))
+            known = self._worked_out(layer, opened)
         return known
+
+    def _worked_out(self, layer: Layer, opened: OpenLayer) -> Known[T]:
+        """What is new of a layer: by one thread for all that ask for lists at the same moment."""
+        with self._working_out:
+            known = self._known.get(layer.config.name)
+            if known is None or known.version != opened.cog.version:
+                known = self._known[layer.config.name] = Known(opened.cog.version, self._work_out(layer, opened))
+            return known

@@ -8,6 +8,7 @@ root, which clients have a say in.
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Final
 
 from flask import render_template
@@ -54,6 +55,7 @@ class Capabilities:
         self._title = xml_text(title)
         self._left_out: dict[str, str] = {}
         self._contents: Contents | None = None
+        self._putting_together = Lock()
 
     def contents(self) -> Contents:
         """The document as of now."""
@@ -63,9 +65,10 @@ class Capabilities:
             name: found for name, found in known.items() if isinstance(found, Known) and not isinstance(found.what, str)
         }
         key = tuple((name, found.version) for name, found in parts.items())
-        if self._contents is None or self._contents.key != key:
-            self._contents = self._put_together(key, [found.what for found in parts.values()])
-        return self._contents
+        with self._putting_together:  # once for all that ask at the same moment
+            if self._contents is None or self._contents.key != key:
+                self._contents = self._put_together(key, [found.what for found in parts.values()])
+            return self._contents
 
     def _note_left_out(self, known: Mapping[str, Known[Any] | CogError | None]) -> None:
         """Log who cannot be opened or described, once until it can be again."""

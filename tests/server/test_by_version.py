@@ -1,12 +1,19 @@
 """Lists of more layers than a worker keeps the headers of."""
 
 import os
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
+from threading import BrokenBarrierError as Alone
 
 import pytest
 from flask.testing import FlaskClient
 
 from server.api import layers
+from server.by_version import ByVersion
+from server.catalog import Layer
+from server.open_layer import OpenLayer
 from tests.support.app import client, layer
 from tests.support.tiffs import KINDS, gdal_tiff
 
@@ -44,3 +51,24 @@ def test_a_list_knows_a_replaced_file_by_its_new_version(
     assert rows["l7"]["height"] == KINDS["jpeg-mask"].height != KINDS["jpeg-grey"].height
     assert rows["l8"]["status"] == "error"
     assert rows["l9"]["status"] == "ok"
+
+
+def test_what_many_ask_for_at_once_is_worked_out_once(app: FlaskClient) -> None:
+    """A hundred CRSs, of which PROJ takes its time for each, in each of 32 threads would be minutes."""
+    calls: Counter[str] = Counter()
+    together = Barrier(2)
+
+    def work_out(layer: Layer, opened: OpenLayer) -> int:
+        calls[layer.config.name] += 1
+        if layer.config.name == "l0":
+            try:
+                together.wait(0.3)  # for another that works out the same
+            except Alone:
+                return 1
+        return 0
+
+    known = ByVersion(app.application.extensions["rawcog"].catalog, work_out)
+    with ThreadPoolExecutor(8) as pool:
+        for found in pool.map(lambda _: known.of_all(60, 60), range(8)):
+            assert len(found) == COUNT
+    assert calls == {f"l{number}": 1 for number in range(COUNT)}
