@@ -3,6 +3,7 @@
 from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin
 
+from server.preview import PICTURES
 from server.wmts.names import native_set_name
 
 Json = dict[str, Any]
@@ -10,6 +11,7 @@ Json = dict[str, Any]
 _QGIS: Final = (
     "Layer › Add Layer › Add WMS/WMTS Layer › New: paste it as URL, connect, and choose “{name}” under Tilesets"
 )
+_QGIS_BY_GDAL: Final = "Layer › Add Layer › Add Raster Layer: paste it as the dataset; values are the file's own"
 
 
 class Line(NamedTuple):
@@ -31,8 +33,10 @@ def lines_of(about: Json, root: str) -> list[Line]:
     urls: dict[str, str] = {}
     for link in about["links"]:
         urls.setdefault(link["rel"], urljoin(root, link["href"]))
-    lines = _of_wmts(urls["wmts"], about["name"]) if "wmts" in urls else []
+    lines = _of_wmts(urls["wmts"], about) if "wmts" in urls else []
     if "gdal" in urls:
+        if not _is_picture(about):
+            lines.append(Line("QGIS", urls["gdal"], _QGIS_BY_GDAL))
         lines.append(Line("GDAL", f"gdalinfo {urls['gdal']}", "with the file's own bands and data type"))
     lines += _of_web_maps(about["web_mercator"], urls.get("tilejson"), root)
     if "tiles" in urls:
@@ -41,10 +45,19 @@ def lines_of(about: Json, root: str) -> list[Line]:
     return [*lines, *_to_align(about["web_mercator"])]
 
 
-def _of_wmts(url: str, name: str) -> list[Line]:
+def _is_picture(about: Json) -> bool:
+    """Whether clients of WMTS, which look for pictures of 8 bit, show the layer as it is."""
+    return about["dtype"] == "uint8" and any(extension in about["formats"] for extension in PICTURES)
+
+
+def _of_wmts(url: str, about: Json) -> list[Line]:
+    name = about["name"]
+    lines = [Line("WMTS", url, f"the capabilities of all layers, for any WMTS client; the layer is “{name}”")]
+    if not _is_picture(about):
+        return lines
     own = f"{url},layer={name},tilematrixset={native_set_name(name)}"
     return [
-        Line("WMTS", url, f"the capabilities of all layers, for any WMTS client; the layer is “{name}”"),
+        *lines,
         Line("QGIS", url, _QGIS.format(name=name)),
         Line("GDAL, by WMTS", f'gdalinfo "WMTS:{own}"', "as a picture: red, green, blue and alpha"),
     ]

@@ -44,7 +44,7 @@ def json(url: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", ["jpeg-rgb", "webp-lossy", "zstd-float"])
+@pytest.mark.parametrize("name", ["jpeg-rgb", "webp-lossy"])
 def test_gdal_opens_what_its_lines_name(name: str, server: Gunicorn) -> None:
     found = lines(server, name)
     opened = 0
@@ -56,6 +56,16 @@ def test_gdal_opens_what_its_lines_name(name: str, server: Gunicorn) -> None:
             assert label != "GDAL" or dataset.dtypes[0] == KINDS[name].dtype
             opened += 1
     assert opened == 2
+
+
+def test_values_that_are_no_picture_are_opened_as_values(server: Gunicorn) -> None:
+    found = lines(server, "zstd-float")
+    assert "GDAL, by WMTS" not in found  # which makes bytes of them
+    assert found["GDAL"] == f"gdalinfo {found['QGIS']}"
+    for name in (found["QGIS"], f"/vsicurl/{found['QGIS']}"):  # pasted as a file's name, or as a URL
+        with rasterio.open(name) as dataset:
+            assert dataset.dtypes[0] == KINDS["zstd-float"].dtype
+            assert dataset.shape == (KINDS["zstd-float"].height, KINDS["zstd-float"].width)
 
 
 @pytest.mark.parametrize("name", ["jpeg-rgb", "aligned"])
