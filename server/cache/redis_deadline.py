@@ -7,7 +7,7 @@ in; its pools have one for another class of connections.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Final, TypeVar
@@ -72,18 +72,25 @@ class _Socket:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connected, name)
 
-    def recv(self, size: int) -> bytes:
+    def recv(self, size: int, flags: int = 0) -> bytes:
         """See `socket.recv`."""
+        data: bytes = self._in_time(self._connected.recv, size, flags)
+        return data
+
+    def recv_into(self, buffer: bytearray) -> int:
+        """See `socket.recv_into`, by which redis-py reads where `hiredis` is installed."""
+        count: int = self._in_time(self._connected.recv_into, buffer)
+        return count
+
+    def _in_time(self, receive: Callable[..., Any], *arguments: object) -> Any:
         timeout_s, left_s = self._connected.gettimeout(), _here.until_s - time.monotonic()
         if not timeout_s or left_s >= timeout_s * CLOSE:
-            data: bytes = self._connected.recv(size)
-            return data
+            return receive(*arguments)
         self._connected.settimeout(_left_s())
         try:
-            data = self._connected.recv(size)
+            return receive(*arguments)
         finally:
             self._connected.settimeout(timeout_s)
-        return data
 
 
 def _left_s() -> float:
