@@ -17,7 +17,10 @@ const part = (name) => document.querySelector(`[data-map="${name}"]`)
 const target = part("map")
 const say = (text) => (part("status").textContent = text)
 
-start().catch((error) => say(`The map cannot be shown: ${error.message}`))
+start().catch((error) => {
+  target.removeAttribute("aria-busy")
+  say(`The map cannot be shown: ${error.message}`)
+})
 
 async function start() {
   const reply = await fetch(target.dataset.layer, { headers: { Accept: "application/json" } })

@@ -1,6 +1,6 @@
-// Borders and names of the tiles on the screen, drawn over them. Lines are light on dark, to be seen on any picture.
+// Borders and names of the tiles on the screen, drawn over them. They are light on dark, to be seen on any picture.
 
-const SMALLEST_LABELLED = 56 // CSS pixels
+const SMALLEST_LABELLED = [56, 26] // width and height of what is seen of a tile, CSS pixels
 
 /**
  * @param {object} event OpenLayers' postrender of the layer
@@ -20,8 +20,11 @@ export function drawBorders({ context, frameState }, source) {
     const x = Math.round((left - extent[0]) / viewState.resolution) + 0.5 // a line of one pixel, not of two halves
     const y = Math.round((extent[3] - top) / viewState.resolution) + 0.5
     const width = (right - left) / viewState.resolution
-    drawFrame(context, x, y, width, (top - bottom) / viewState.resolution)
-    if (width >= SMALLEST_LABELLED) drawName(context, `${urlZ}/${col}/${row}`, x + 6, y + 6)
+    const height = (top - bottom) / viewState.resolution
+    drawFrame(context, x, y, width, height)
+    const [seenX, seenY] = [Math.max(x, 0), Math.max(y, 0)]
+    if (x + width - seenX < SMALLEST_LABELLED[0] || y + height - seenY < SMALLEST_LABELLED[1]) return
+    drawName(context, `${urlZ}/${col}/${row}`, seenX + 4, seenY + 4)
   })
   context.restore()
 }
@@ -34,7 +37,8 @@ function drawFrame(context, ...box) {
 }
 
 function drawName(context, name, x, y) {
-  Object.assign(context, { lineWidth: 4, strokeStyle: "#000c", fillStyle: "#fff" })
-  context.strokeText(name, x, y)
-  context.fillText(name, x, y)
+  context.fillStyle = "#000c"
+  context.fillRect(x, y, context.measureText(name).width + 8, 18)
+  context.fillStyle = "#fff"
+  context.fillText(name, x + 4, y + 4)
 }

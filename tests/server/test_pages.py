@@ -252,6 +252,12 @@ def test_a_layer_that_a_browser_cannot_show_says_why_and_has_no_map(kind: str, a
     assert {"GDAL", "Tiles", "JSON"} <= copied(reply.text).keys()
 
 
+def test_a_layer_of_16_bits_says_why_it_may_be_dark(app: FlaskClient) -> None:
+    said = "Of 16 bits a browser shows the upper 8"
+    assert said in page_of(app, "/layers/deflate").text
+    assert said not in page_of(app, "/layers/jpeg-ycbcr").text
+
+
 def test_the_page_of_a_layer_tells_what_its_json_says(app: FlaskClient) -> None:
     about = app.get("/layers/jpeg-ycbcr").get_json()
     text = page_of(app, "/layers/jpeg-ycbcr").text

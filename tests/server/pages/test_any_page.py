@@ -169,6 +169,8 @@ def test_without_scripts_all_but_the_map_is_there(chromium: Chromium, server: Gu
     assert "EPSG:4326" in text
     assert "Copy" not in text
     assert "Whole image" not in text
+    nodes = page.send("Accessibility.getFullAXTree")["nodes"]
+    assert not [node for node in nodes if not node["ignored"] and node["role"]["value"] == "application"]
 
 
 def text_of(page: Page, awaited: str) -> str:

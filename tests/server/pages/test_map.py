@@ -171,6 +171,28 @@ def test_borders_are_drawn_where_gdal_has_them(files: dict[str, Path], desktop: 
             assert changed[y + window.height // 2, x + 4 : x + window.width - 4].mean() < 0.2
 
 
+def test_a_tile_whose_corner_is_out_of_sight_has_its_name_on_the_map(desktop: Page, server: Gunicorn) -> None:
+    open_layer(desktop, f"{server.url}/layers/valley")
+    press_button(desktop, "full")
+    for _ in range(2):
+        press_button(desktop, "in")
+    plain = map_picture(desktop)
+    press_button(desktop, "borders")
+    changed = np.abs(map_picture(desktop) - plain).max(axis=0) > 40
+    assert changed[:24, :60].mean() > 0.3
+    assert changed[:24, 60:120].mean() < 0.1
+
+
+def test_slow_tiles_are_announced(chromium: Chromium, server: Gunicorn) -> None:
+    page = chromium.page()
+    page.send("Fetch.enable", patterns=[{"urlPattern": "*/tiles/*"}])  # which none of them passes
+    page.open(f"{server.url}/layers/valley")
+    shown = "getComputedStyle(document.querySelector('.map'), '::before')"
+    page.wait(f"{shown}.content.includes('Loading') && {shown}.visibility === 'visible'")
+    page.send("Fetch.disable")
+    page.wait(f"{shown}.content === 'none'")
+
+
 def test_the_tile_under_the_pointer_is_told_as_the_file_has_it(
     files: dict[str, Path], desktop: Page, server: Gunicorn
 ) -> None:
