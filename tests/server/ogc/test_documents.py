@@ -144,7 +144,8 @@ def test_the_landing_page_is_a_page_for_browsers_alone(
     accept: str | None, query: str, media_type: str, app: FlaskClient
 ) -> None:
     reply = app.get(f"/{query}", headers={} if accept is None else {"Accept": accept})
-    assert (reply.status_code, reply.content_type, reply.headers["Vary"]) == (200, media_type, "Accept")
+    assert (reply.status_code, reply.content_type) == (200, media_type)
+    assert "Accept" in reply.vary
 
 
 @pytest.mark.parametrize(
