@@ -96,4 +96,7 @@ def _chunks(lines: Iterator[bytes]) -> Iterator[bytes]:
 
 def _write(descriptor: int, data: bytes) -> None:
     while data:
-        data = data[os.write(descriptor, data) :]
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BlockingIOError:  # whoever started the server made it so; what does not fit now is not to be lost
+            select.select([], [descriptor], [])

@@ -97,6 +97,20 @@ def test_a_slow_reader_slows_down_those_who_log(pipe: tuple[int, int]) -> None:
     wait_for_writers()
 
 
+def test_no_line_is_lost_where_writes_do_not_block(pipe: tuple[int, int]) -> None:
+    """A descriptor is inherited as the parent has it; a pipe that is full then refuses instead of waiting."""
+    os.set_blocking(pipe[1], False)
+    writer, lines = LogWriter(pipe[1], str), [f"{number:0100}" for number in range(MOST_WAITING)]
+    for line in lines:
+        writer.put(line)
+    wait_until(lambda: not select.select([], [pipe[1]], [], 0)[1])
+    received = b""
+    while len(received) < 101 * len(lines) and select.select([pipe[0]], [], [], 10)[0]:
+        received += os.read(pipe[0], 1 << 16)
+    assert received.decode().splitlines() == lines
+    wait_for_writers()
+
+
 def test_serving_goes_on_when_nobody_reads_the_log(pipe: tuple[int, int]) -> None:
     ends = os.pipe()
     os.close(ends[0])
