@@ -13,8 +13,8 @@ from server.cache.memory import MemoryCache
 from server.cached_source import CachedSource
 from server.catalog import Catalog, Layer
 from server.config import LayerConfig, Settings
+from server.documents.glance import glance
 from server.gate import Gate, Places
-from server.glance import glance
 from server.hot import HotRoute
 from server.in_force import settings as settings_in_force
 from server.log import RequestLog, set_up

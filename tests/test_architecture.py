@@ -34,17 +34,12 @@ LAYERS = {
         wsgi config.gunicorn
         server
         api hot greeting
-        lines
+        documents
         wmts
-        description
-        client_links tilejson
-        gdal_wms tms
-        glance
-        tiles openapi web_maps
+        tiles openapi
         known_tiles
         found
-        alignment
-        preview by_version
+        by_version
         ogc
         catalog
         open_layers
@@ -64,7 +59,7 @@ LAYERS = {
         tile_request http trace joining_pool xml_text worker
     """,
 }
-"""Each line may import the lines below it. A folder (api, cache, sources, wrap) is one name; within it only cycles are
+"""Each line may import the lines below it. A folder (api, cache, documents …) is one name; within it only cycles are
 forbidden. `cogread` and `server` are the packages' own `__init__.py`."""
 
 FOREIGN_TO_COGREAD = {"server", "flask", "werkzeug", "redis", "gunicorn", "wsgi"}
@@ -76,9 +71,9 @@ TABLES = {"cogread.sources", "server.cache", "cogread.wrap.png", "cogread.wrap.s
 """Modules that import what their table names, or what decodes, when it is first used."""
 LATE_IMPORTS = {
     ("cogread.facts", "cogread.crs"),
-    ("server.description", "cogread.crs"),
-    ("server.description", "server.client_links"),
-    ("server.api.clients", "server.gdal_wms"),
+    ("server.documents.description", "cogread.crs"),
+    ("server.documents.description", "server.documents.client_links"),
+    ("server.api.clients", "server.documents.gdal_wms"),
     ("server.api.ogc", "server.ogc.collections"),
     ("server.api.ogc", "server.ogc.sets"),
     ("server.wmts.capabilities", "server.wmts.layer"),

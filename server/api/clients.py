@@ -5,8 +5,8 @@ from flask import Blueprint, Response, render_template
 
 from server.api.versioned import versioned
 from server.catalog import Layer
+from server.documents.tilejson import tilejson
 from server.open_layer import OpenLayer
-from server.tilejson import tilejson
 
 blueprint = Blueprint("clients", __name__)
 
@@ -28,6 +28,6 @@ def _tilejson(layer: Layer, opened: OpenLayer, root: str) -> bytes:
 
 
 def _gdal(layer: Layer, opened: OpenLayer, root: str) -> bytes:
-    from server.gdal_wms import gdal_wms  # noqa: PLC0415 - PROJ takes 0.1 s to load
+    from server.documents.gdal_wms import gdal_wms  # noqa: PLC0415 - PROJ takes 0.1 s to load
 
     return render_template("gdal_wms.xml", about=gdal_wms(layer, opened), root=root).encode()

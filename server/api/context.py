@@ -9,7 +9,7 @@ from server.by_version import ByVersion
 from server.cache import Cache
 from server.catalog import Catalog
 from server.config import Settings
-from server.glance import Glance
+from server.documents.glance import Glance
 from server.http import CORS, Reply, none_match
 from server.log import RequestLog
 from server.tiles import Tiles

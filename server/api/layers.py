@@ -13,9 +13,9 @@ from server.api.ogc import landing
 from server.api.pages import card, layer_page, layers_page, wants_page
 from server.api.versioned import PRIVATE_IMMUTABLE
 from server.by_version import Known
-from server.description import describe, summary
+from server.documents.description import describe, summary
+from server.documents.glance import Glance
 from server.errors import public_reason
-from server.glance import Glance
 from server.http import IMMUTABLE, redirect
 from server.tiles import BUDGET_S
 

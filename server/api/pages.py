@@ -14,10 +14,10 @@ from server.api.context import context
 from server.api.packing import packed_document
 from server.api.static import static_files
 from server.by_version import Known
-from server.glance import Glance
+from server.documents.glance import Glance
+from server.documents.lines import lines_of
+from server.documents.preview import PICTURES, Preview
 from server.http import STATUS_LINES
-from server.lines import lines_of
-from server.preview import PICTURES, Preview
 
 Json = dict[str, Any]
 

@@ -8,10 +8,10 @@ from server.api.context import context, document, response
 from server.api.versioned import versioned
 from server.by_version import Known
 from server.catalog import Layer
+from server.documents.tms import PROFILE, SERVICE, serve_tile, tile_map
 from server.errors import UnknownUrl
 from server.open_layer import OpenLayer
 from server.tiles import BUDGET_S
-from server.tms import PROFILE, SERVICE, serve_tile, tile_map
 from server.xml_text import xml_text
 
 blueprint = Blueprint("tms", __name__)

@@ -8,9 +8,9 @@ from cogread.tags import Planar
 from cogread.wrap import WRAPPERS
 from cogread.wrap.samples import describe as describe_samples
 from server.catalog import Layer
+from server.documents.web_maps import facts
 from server.grid import NATIVE, WEB_MERCATOR, Matrix
 from server.open_layer import IMAGE, MASK, OpenLayer
-from server.web_maps import facts
 
 Json = dict[str, Any]
 
@@ -141,6 +141,6 @@ def _links(layer: Layer, opened: OpenLayer, root: str) -> list[Json]:
 
 
 def _client_links(layer: Layer, opened: OpenLayer, root: str) -> list[Json]:
-    from server.client_links import client_links  # noqa: PLC0415 - PROJ takes 0.1 s to load
+    from server.documents.client_links import client_links  # noqa: PLC0415 - PROJ takes 0.1 s to load
 
     return client_links(layer, opened, root)

@@ -4,12 +4,12 @@ from typing import Any, Final
 
 from cogread.errors import FormatNotOffered
 from server.catalog import Layer
+from server.documents.gdal_wms import gdal_wms
+from server.documents.tms import SERVICE
+from server.documents.web_maps import has_pictures
 from server.errors import UnknownUrl
-from server.gdal_wms import gdal_wms
 from server.open_layer import OpenLayer
 from server.tile_matrix_set import native_set
-from server.tms import SERVICE
-from server.web_maps import has_pictures
 
 Json = dict[str, Any]
 

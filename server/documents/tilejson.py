@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from server.catalog import Layer
+from server.documents.web_maps import lonlat_bounds, picture_format, tiles_template, web_mercator
 from server.open_layer import OpenLayer
-from server.web_maps import lonlat_bounds, picture_format, tiles_template, web_mercator
 
 Json = dict[str, Any]
 

@@ -5,12 +5,12 @@ from typing import Any, Final
 
 from cogread.errors import FormatNotOffered
 from cogread.geo import Bounds
-from server.alignment import misfit
 from server.catalog import Layer
+from server.documents.alignment import misfit
+from server.documents.preview import PICTURES
 from server.errors import UnknownGrid
 from server.grid import WEB_MERCATOR, Grid
 from server.open_layer import IMAGE, OpenLayer
-from server.preview import PICTURES
 
 _RADIUS_M: Final = 6378137.0
 _MOST_LATITUDE: Final = degrees(atan(sinh(pi)))

@@ -12,12 +12,12 @@ from typing import Final
 from cogread.errors import TileOutOfRange
 from cogread.wrap import WRAPPERS
 from server.catalog import Catalog, Layer
+from server.documents.web_maps import picture_format, web_mercator
 from server.grid import HALF_WORLD_M, WEB_MERCATOR
 from server.http import Reply
 from server.open_layer import IMAGE, OpenLayer
 from server.tile_request import TileRequest
 from server.tiles import Tiles
-from server.web_maps import picture_format, web_mercator
 
 SERVICE: Final = "/tms/1.0.0"
 """Path of the list of maps, which those of maps and tiles begin with."""

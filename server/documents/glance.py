@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 from server.catalog import Layer
+from server.documents.preview import Preview, preview_of
+from server.documents.web_maps import has_pictures
 from server.open_layer import IMAGE, OpenLayer
-from server.preview import Preview, preview_of
-from server.web_maps import has_pictures
 
 
 class Glance(NamedTuple):
