@@ -4,7 +4,7 @@ A whole reply is kept from the second request on, since most tiles are asked for
 the version and nothing else, and a `png` need not be made again. The oldest go first where there is no more room.
 """
 
-from collections import deque
+from collections import OrderedDict
 from threading import Lock
 from typing import Final
 
@@ -29,7 +29,7 @@ class KnownTiles:
         self._bound_bytes = bound_bytes
         self._mutex = Lock()
         self._used_bytes = 0
-        self._kept: deque[tuple[str, int]] = deque()
+        self._kept: OrderedDict[str, int] = OrderedDict()
         self._tiles: dict[str, Found] = {}
         self.get: Final = self._tiles.get
         """What is known of a tile, None if nothing is."""
@@ -41,6 +41,7 @@ class KnownTiles:
                 self._tiles.clear()
                 self._kept.clear()
                 self._used_bytes = 0
+            self._let_go(path)
             self._tiles[path] = found
 
     def keep(self, path: str, found: Found, reply: Reply) -> None:
@@ -52,7 +53,7 @@ class KnownTiles:
             if self._tiles.get(path) is not found:
                 return  # another thread was faster, or the tile is another by now
             self._tiles[path] = found._replace(reply=reply)
-            self._kept.append((path, size_bytes))
+            self._kept[path] = size_bytes
             self._used_bytes += size_bytes
             while self._used_bytes > self._bound_bytes:
                 self._drop_oldest()
@@ -60,11 +61,13 @@ class KnownTiles:
     def forget(self, path: str) -> None:
         """Know a tile no longer."""
         with self._mutex:
+            self._let_go(path)
             self._tiles.pop(path, None)
 
+    def _let_go(self, path: str) -> None:
+        self._used_bytes -= self._kept.pop(path, 0)
+
     def _drop_oldest(self) -> None:
-        path, size_bytes = self._kept.popleft()
+        path, size_bytes = self._kept.popitem(last=False)
         self._used_bytes -= size_bytes
-        found = self._tiles.get(path)
-        if found is not None:
-            self._tiles[path] = found._replace(reply=None)
+        self._tiles[path] = self._tiles[path]._replace(reply=None)

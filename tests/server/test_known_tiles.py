@@ -91,6 +91,24 @@ def test_the_oldest_goes_when_there_is_no_more_room(tmp_path: Path) -> None:
     assert kept == [*range(2, 12)]
 
 
+def test_what_is_no_longer_kept_takes_no_room(tmp_path: Path) -> None:
+    """Else a file that is replaced often would push out the tiles of all others."""
+    (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
+    known = KnownTiles(1000)
+    found = _found(tmp_path)
+    reply = Reply(200, [], b"x" * 100)
+    known.put("/other", found)
+    known.keep("/other", found, reply)
+    for turn in range(20):
+        known.put("/replaced", found)
+        known.keep("/replaced", found, reply)
+        if turn % 2:
+            known.forget("/replaced")
+    other = known.get("/other")
+    assert other is not None
+    assert other.reply is reply
+
+
 def test_one_that_would_push_out_too_many_is_not_kept(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
     known = KnownTiles(1000)
