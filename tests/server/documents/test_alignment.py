@@ -1,7 +1,6 @@
 """What keeps a layer off the grid of web maps, and the line that GDAL is given to mend it, run for real."""
 
 import shlex
-import shutil
 import subprocess
 from functools import lru_cache
 from itertools import pairwise
@@ -20,10 +19,9 @@ from tests.support import handmade as hm
 from tests.support.app import client, layer
 from tests.support.cogs import cog_of
 from tests.support.rasters import noise
+from tests.support.system_gdal import gdal_program
 from tests.support.tiffs import gdal_tiff
 from tests.support.webmercator import web_mercator_tiff
-
-GDAL_TRANSLATE: Final = shutil.which("gdal_translate", path="/usr/bin")
 
 SOURCES: Final[dict[str, tuple[str, Affine, int, int, int, str, dict[str, str]]]] = {
     "mercator": ("EPSG:3857", Affine(9.7, 0, -440000.3, 0, -9.7, 4930000.7), 3, 1301, 703, "uint8", {}),
@@ -86,11 +84,10 @@ def test_the_line_aligns_all_levels(name: str, tmp_path: Path) -> None:
     assert_is_aligned((tmp_path / "out.tif").read_bytes())
 
 
-@pytest.mark.skipif(GDAL_TRANSLATE is None, reason="no gdal_translate of the system")
 @pytest.mark.parametrize("name", ["mercator", "jpeg", "degrees", "small"])
 def test_the_line_can_be_pasted_into_a_shell(name: str, tmp_path: Path) -> None:
     (tmp_path / "in.tif").write_bytes(unaligned(name))
-    path = {"PATH": str(Path(str(GDAL_TRANSLATE)).parent)}
+    path = {"PATH": str(Path(gdal_program("gdal_translate")).parent)}
     subprocess.run(line_of(unaligned(name)), check=True, shell=True, cwd=tmp_path, env=path, timeout=60)
     assert_is_aligned((tmp_path / "out.tif").read_bytes())
 

@@ -1,7 +1,6 @@
 """GDAL opens `gdal.xml` as it opens the file: the same pixels, place, type and bands, at all levels that it can."""
 
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from tests.support.app import client, layer, problem
 from tests.support.gunicorn import Gunicorn
 from tests.support.placed import Placed, placed_tiff
 from tests.support.rasters import noise, raster
+from tests.support.system_gdal import gdal_program
 from tests.support.tiffs import gdal_tiff, levels_of, open_level
 from tests.support.webmercator import web_mercator_tiff
 
@@ -103,7 +103,6 @@ TYPES: Final[dict[str, Callable[[], bytes]]] = {
 """Name -> how the file is made."""
 
 NAMES: Final = (*PLACES, *KINDS, *TYPES)
-GDALINFO: Final = shutil.which("gdalinfo", path="/usr/bin")
 
 
 def data_of(name: str) -> bytes:
@@ -184,7 +183,6 @@ def test_the_document_works_from_anywhere(server: Gunicorn, folder: Path, tmp_pa
         np.testing.assert_array_equal(found.read(), wanted.read())
 
 
-@pytest.mark.skipif(GDALINFO is None, reason="no gdalinfo of the system")
 @pytest.mark.parametrize("name", ["degrees", "mercator", "feet", "esri", "user-defined", "int16-nodata", "jpeg-mask"])
 def test_an_old_gdal_reads_it_too(name: str, server: Gunicorn, folder: Path) -> None:
     found, wanted = _told(url_of(server, name)), _told(str(folder / f"{name}.tif"))
@@ -193,7 +191,7 @@ def test_an_old_gdal_reads_it_too(name: str, server: Gunicorn, folder: Path) -> 
 
 def _told(source: str) -> dict[str, list[str]]:
     """Of each band type and checksum, and where the corners are, as gdalinfo prints it."""
-    command = [str(GDALINFO), "-checksum", source]
+    command = [gdal_program("gdalinfo"), "-checksum", source]
     text = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
     wanted = (r"Size is .*", r"Type=\w+", r"Checksum=\d+", r"NoData Value=\S+", r"(?:Upper|Lower) \w+ *\([^)]*\)")
     return {pattern: re.findall(pattern, text) for pattern in wanted}

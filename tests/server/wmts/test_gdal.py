@@ -1,7 +1,6 @@
 """GDAL finds in the WMTS layer of a file what the file holds: rasterio's GDAL, and the distribution's where it is."""
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from rasterio.windows import Window
 from tests.support.app import layer
 from tests.support.gunicorn import Gunicorn, wait_for
 from tests.support.placed import Placed, placed_tiff
+from tests.support.system_gdal import gdal_program
 from tests.support.tiffs import levels_of, open_level
 from tests.support.webmercator import web_mercator_tiff
 
@@ -156,11 +156,10 @@ def test_every_layer_is_listed(server: Gunicorn) -> None:
 
 def run(program: str, *arguments: str, folder: Path) -> None:
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "GDAL_ENABLE_WMS_CACHE": "NO"}
-    command = [f"/usr/bin/{program}", *arguments]
+    command = [gdal_program(program), *arguments]
     subprocess.run(command, env=environment, cwd=folder, check=True, capture_output=True, timeout=120)
 
 
-@pytest.mark.skipif(shutil.which("gdal_translate", path="/usr/bin") is None, reason="no GDAL of the distribution's")
 @pytest.mark.parametrize("name", NAMES)
 def test_the_distributions_gdal_reads_the_same(name: str, server: Gunicorn, tmp_path: Path) -> None:
     """Another release, with another PROJ and another libjpeg."""
