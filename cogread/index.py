@@ -64,6 +64,22 @@ def locate(image: Image, number: int, size_bytes: int) -> Steps[ByteRange | None
     return ByteRange(offset, offset + count)
 
 
+def index_places(image: Image, number: int, size_bytes: int) -> list[ByteRange]:
+    """All that `locate` may ask for, for callers who would rather bring it at once than wait twice.
+
+    Args:
+        image: the image.
+        number: see `tile_number`.
+        size_bytes: size of the file.
+
+    Returns:
+        The place of the tile's count and that of its offset: none of what came with the header, of what is not there,
+        or of what `locate` refuses to ask for.
+    """
+    places = [_place(entry, number) for entry in (image.counts, image.offsets)]
+    return [place for place in places if place is not None and place.stop <= size_bytes]
+
+
 def largest_tile(image: Image) -> int:
     """Bytes that a stored tile can have at most, so that a lying index does not read half of the file.
 
@@ -79,18 +95,27 @@ def _value(image: Image, entry: Entry, number: int, size_bytes: int) -> Steps[in
     if entry.type not in UNSIGNED:
         kind = f"{entry.tag.name} is of type {entry.type.name}"
         raise TileDamaged(f"{_where(image, number)}: {kind}, wanted SHORT, LONG or LONG8")
-    width = FIELD_BYTES[entry.type]
-    if entry.data is not None:
+    place = _place(entry, number)
+    if place is not None:
+        if place.stop > size_bytes:
+            found = f"{entry.tag.name} at byte {place.start}"
+            raise TileDamaged(f"{_where(image, number)}: its {found} is beyond the file's {size_bytes}")
+        data = yield place
+    elif entry.data is not None:
+        width = FIELD_BYTES[entry.type]
         data = entry.data[number * width : (number + 1) * width]
-    elif entry.place is None:
-        raise TileDamaged(f"{_where(image, number)}: {entry.tag.name} has no place")
     else:
-        start = entry.place.start + number * width
-        if start + width > size_bytes:
-            place = f"{entry.tag.name} at byte {start}"
-            raise TileDamaged(f"{_where(image, number)}: its {place} is beyond the file's {size_bytes}")
-        data = yield ByteRange(start, start + width)
+        raise TileDamaged(f"{_where(image, number)}: {entry.tag.name} has no place")
     return int.from_bytes(data, "little" if image.directory.order == "<" else "big")
+
+
+def _place(entry: Entry, number: int) -> ByteRange | None:
+    """Where a value is that has to be asked for; None if it was loaded, or is none that can be."""
+    if number >= entry.count or entry.type not in UNSIGNED or entry.data is not None or entry.place is None:
+        return None
+    width = FIELD_BYTES[entry.type]
+    start = entry.place.start + number * width
+    return ByteRange(start, start + width)
 
 
 def _where(image: Image, number: int) -> str:

@@ -13,6 +13,7 @@ from server.cache.memory import MemoryCache
 from server.cached_source import CachedSource
 from server.catalog import Catalog, Layer
 from server.config import LayerConfig, Settings
+from server.crew import Crew
 from server.documents.glance import glance
 from server.gate import Gate, Places
 from server.hot import HotRoute
@@ -45,6 +46,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     flight = Flight(MemoryCache(settings.server.memory_bytes - headers_bytes - replies_bytes), cache)
     kept = OpenLayers(headers_bytes)
     places = Places(settings.threads)
+    crew = Crew()
 
     def layer(config: LayerConfig) -> Layer:
         origin = make_source(config.uri, config.options)
@@ -56,6 +58,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             cache_tiles=config.cache_tiles,
             first_read_bytes=settings.first_read_bytes,
             gate=None if origin.is_local else Gate(f"layer {config.name!r}: {origin.name}", places),
+            crew=None if origin.is_local else crew,
         )
         return Layer(config, source, kept)
 

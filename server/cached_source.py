@@ -1,12 +1,12 @@
 """A source that is read through the caching tier.
 
-Everything cached is a byte range of a version of a source. Header bytes are read in aligned blocks, so that every
-reader of a header asks for the same keys; tiles are cached as the ranges they are. Keys name the version, so a
-replaced source is never mixed with what it was: its old ranges are just not asked for any more.
+Everything cached is a byte range of a version of a source: header bytes as aligned blocks, tiles as the ranges they
+are. Keys name the version, so a replaced source is never mixed with what it was: its old ranges are just not asked for
+any more.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,7 +15,9 @@ from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.errors import SourceChanged, SourceProtocolError
 from cogread.sources.base import Source
 from cogread.sources.file import is_at_rest
+from server.blocks import BLOCK_BYTES, BLOCK_TTL_S, Blocks
 from server.cache.flight import Flight
+from server.crew import Crew
 from server.current_version import CurrentVersion
 from server.gate import Gate
 from server.trace import trace
@@ -25,8 +27,6 @@ D = TypeVar("D", float, float | None)
 PREFIX = "rawcog:1:"
 """Of every key; the number changes with the meaning of the values."""
 
-BLOCK_BYTES = 32 * 1024
-BLOCK_TTL_S = 24 * 3600.0
 TILE_TTL_S = 3600.0
 
 LARGEST_SHARED_TILE_BYTES = 1024 * 1024
@@ -54,6 +54,7 @@ class CachedSource:
         revalidate_s: float,
         cache_tiles: bool,
         gate: Gate | None = None,
+        crew: Crew | None = None,
         first_read_bytes: int = 0,
         block_bytes: int = BLOCK_BYTES,
         clock: Callable[[], float] = time.time,
@@ -67,6 +68,7 @@ class CachedSource:
             revalidate_s: how long a known version is trusted. Of local sources it is asked at every call.
             cache_tiles: whether `read_tile` goes through the tiers.
             gate: what bounds the threads that wait for the source; None: nothing does.
+            crew: who helps to read header bytes that lie apart; None: nobody does.
             first_read_bytes: what is read of a source that is not known yet, in whole blocks and at least one.
             block_bytes: size of the blocks that `read` caches.
             clock: seconds since the epoch.
@@ -80,7 +82,7 @@ class CachedSource:
         self.checks_each_tile = source.is_local and not cache_tiles
         """Whether reading a tile costs a look at the source, which tells its version."""
         self._gate = gate
-        self._block_bytes = block_bytes
+        self._blocks = Blocks(flight, self._read_whole, block_bytes, crew)
         self._first_bytes = max(1, -(-first_read_bytes // block_bytes)) * block_bytes
         self._current = CurrentVersion(flight, f"{PREFIX}version:{key}", revalidate_s, self._ask_version, clock)
         self._keys = self._make_keys(Version(0))
@@ -106,21 +108,26 @@ class CachedSource:
     def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
         """Read header bytes, in cached blocks; see `Source.read`."""
         version = self.version(deadline_s) if expect is None else expect
-        number, start = divmod(wanted.start, self._block_bytes)
-        stop = start + wanted.stop - wanted.start
-        if stop <= self._block_bytes:
-            block = self._flight.near.lookup(f"{self._keys_of(version).block}{number}")
-            if block is not None and start < len(block):
-                if trace.tier == "-":
-                    trace.tier = "memory"
-                return SourceBytes(block[start:stop], version)
+        data = self._blocks.at_hand(wanted, self._keys_of(version).block)
+        if data is not None:
+            return SourceBytes(data, version)
         with self.waiting(deadline_s) as until_s:
             try:
-                return self._read_blocks(wanted, version, until_s)
+                return SourceBytes(self._read_blocks([wanted], version, until_s)[0], version)
             except SourceChanged:
                 if expect is not None:
                     raise
-                return self._read_blocks(wanted, self.version(until_s), until_s)
+                version = self.version(until_s)
+                return SourceBytes(self._read_blocks([wanted], version, until_s)[0], version)
+
+    def read_many(self, wanted: Sequence[ByteRange], expect: Version, deadline_s: float | None = None) -> list[bytes]:
+        """Read header bytes of several places, as `read` does: at the same time what is not at hand."""
+        prefix = self._keys_of(expect).block
+        at_hand = [data for place in wanted if (data := self._blocks.at_hand(place, prefix)) is not None]
+        if len(at_hand) == len(wanted):
+            return at_hand
+        with self.waiting(deadline_s) as until_s:
+            return self._read_blocks(wanted, expect, until_s)
 
     def read_tile(
         self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None
@@ -161,25 +168,11 @@ class CachedSource:
         """See `Source.close`."""
         self._source.close()
 
-    def _read_blocks(self, wanted: ByteRange, version: Version, deadline_s: float | None) -> SourceBytes:
-        """Read a range of any number of blocks."""
-        if wanted.start >= version.size_bytes:
-            raise SourceProtocolError(f"{self.name}: wanted the bytes {wanted} of {version.size_bytes}")
-        prefix, size = self._keys_of(version).block, self._block_bytes
-        first = wanted.start // size
-        numbers = range(first, (min(wanted.stop, version.size_bytes) - 1) // size + 1)
-        number_of = {f"{prefix}{number}": number for number in numbers}
-
-        def load(keys: Sequence[str]) -> Mapping[str, bytes]:
-            loaded: dict[str, bytes] = {}
-            for run in _runs([number_of[key] for key in keys]):
-                data = self._read_whole(ByteRange(run.start * size, run.stop * size), version, deadline_s)
-                loaded |= {f"{prefix}{n}": data[(n - run.start) * size : (n - run.start + 1) * size] for n in run}
-            return loaded
-
-        blocks = self._flight.fetch(list(number_of), load, BLOCK_TTL_S, deadline_s)
-        data = b"".join([blocks[key] for key in number_of])
-        return SourceBytes(data[wanted.start - first * size : wanted.stop - first * size], version)
+    def _read_blocks(self, wanted: Sequence[ByteRange], version: Version, deadline_s: float | None) -> list[bytes]:
+        for place in wanted:
+            if place.start >= version.size_bytes:
+                raise SourceProtocolError(f"{self.name}: wanted the bytes {place} of {version.size_bytes}")
+        return self._blocks.fetch(wanted, self._keys_of(version).block, version, deadline_s)
 
     def _fetch_tile(self, key: str, wanted: ByteRange, version: Version, deadline_s: float | None) -> bytes:
         def load(keys: Sequence[str]) -> Mapping[str, bytes]:
@@ -222,9 +215,7 @@ class CachedSource:
         data, prefix = got.data, self._keys_of(got.version).block
         if len(data) != min(self._first_bytes, got.version.size_bytes):
             raise SourceProtocolError(f"{self.name}: {len(data)} bytes at the start of {got.version.size_bytes}")
-        starts = range(0, len(data), self._block_bytes)
-        blocks = {f"{prefix}{number}": data[at : at + self._block_bytes] for number, at in enumerate(starts)}
-        self._flight.keep(blocks, BLOCK_TTL_S)
+        self._flight.keep(self._blocks.split(data, prefix), BLOCK_TTL_S)
         return got.version
 
     def _keys_of(self, version: Version) -> _Keys:
@@ -237,15 +228,6 @@ class CachedSource:
         # the block size is part of the key: processes of two releases may share the far tier
         return _Keys(
             version,
-            block=f"{PREFIX}block:{self._key}:{version.key}:{self._block_bytes}:",
+            block=f"{PREFIX}block:{self._key}:{version.key}:{self._blocks.size_bytes}:",
             tile=f"{PREFIX}tile:{self._key}:{version.key}:",
         )
-
-
-def _runs(numbers: Sequence[int]) -> Iterator[range]:
-    """Cut ascending numbers into ranges without gaps: [3, 4, 7] -> 3..4, 7..7."""
-    start = numbers[0]
-    for previous, number in zip(numbers, [*numbers[1:], -1], strict=True):
-        if number != previous + 1:
-            yield range(start, previous + 1)
-            start = number

@@ -1,12 +1,12 @@
 """Tiles in their files: finding one, and answering with what was found. Both read no more than is wanted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from cogread.byterange import ByteRange, Version
 from cogread.errors import TileDamaged
 from cogread.gather import gather
-from cogread.index import locate, tile_number
+from cogread.index import index_places, locate, tile_number
 from cogread.parse import drive
 from cogread.wrap import EMPTY_TILES, USUAL, Wrapping
 from cogread.wrap.tile import Tile
@@ -54,7 +54,7 @@ def find(layer: Layer, opened: OpenLayer, request: TileRequest, deadline_s: floa
 
     place = opened.grids.named(request.grid).place(request.z, request.x, request.y)
     how = _representation(opened, request, place.level, read_header)
-    stored = _locate(how, place, version.size_bytes, read_header)
+    stored = _locate(how, place, version.size_bytes, lambda wanted: source.read_many(wanted, version, deadline_s))
     present = [part for part in stored[: len(how.wrapping.planes)] if part is not None]
     if not present:
         return _sparse(layer, opened, request, how)
@@ -112,17 +112,16 @@ def _representation(
 
 
 def _locate(
-    how: Representation, place: Place, file_bytes: int, read: Callable[[ByteRange], bytes]
+    how: Representation, place: Place, file_bytes: int, read: Callable[[Sequence[ByteRange]], Sequence[bytes]]
 ) -> list[ByteRange | None]:
     """Where the planes that are wanted are, and the mask if it is wanted."""
     image, mask = how.level.image, how.level.mask
-    parts = [
-        drive(locate(image, tile_number(image, place.col, place.row, plane), file_bytes), read)
-        for plane in how.wrapping.planes
-    ]
+    tiles = [(image, tile_number(image, place.col, place.row, plane)) for plane in how.wrapping.planes]
     if how.wrapping.wants_mask and mask is not None:
-        parts.append(drive(locate(mask, tile_number(mask, place.col, place.row), file_bytes), read))
-    return parts
+        tiles.append((mask, tile_number(mask, place.col, place.row)))
+    wanted = [value for part, number in tiles for value in index_places(part, number, file_bytes)]
+    index = dict(zip(wanted, read(wanted), strict=True))
+    return [drive(locate(part, number, file_bytes), index.__getitem__) for part, number in tiles]
 
 
 def _wrap(found: Found, parts: list[bytes | None]) -> bytes:

@@ -47,14 +47,14 @@ LAYERS = {
         tile_matrix_set
         grid
         cached_source
-        current_version gate
+        current_version gate blocks
         outage
         in_force
         config
         root
         errors log
         log_writer
-        cache origin_config
+        cache origin_config crew
         config_file
         tile_request http trace joining_pool xml_text worker
     """,

@@ -22,7 +22,7 @@ class SourceOptions:
     retries: int = 1
     """How often a read is tried again after 429, 5xx, a reset or a short body."""
 
-    pool_size: int = 32
+    pool_size: int = 48
     """Connections kept open to the origin; the number of threads that read at the same time."""
 
     redirect_hosts: tuple[str, ...] = ()

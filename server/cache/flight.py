@@ -6,7 +6,7 @@ waits for a claim, and there is no circle. A claim ends with its thread's work, 
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event, Lock
 
 from server.cache.base import Cache
@@ -128,11 +128,17 @@ class Flight:
             raise  # of this thread alone: who waits for it may have more time, and claims the keys next
         except Exception as error:
             failure = another(error)
+            values |= self._kept(mine, job)
             self._failures.remember([key for key in mine if key not in values], failure)
             raise
         finally:
             self._end(mine, values, failure)
         found.update(values)
+
+    def _kept(self, keys: Iterable[str], job: Job) -> dict[str, bytes]:
+        """What a load that failed brought of others before, and kept."""
+        values = {key: self.near.lookup(key) for key in keys}
+        return {key: value for key, value in values.items() if value is not None and job.usable(value)}
 
     def _end(self, mine: Mapping[str, _Claim], values: Mapping[str, bytes], failure: Exception | None) -> None:
         with self._mutex:

@@ -11,7 +11,7 @@ import requests
 from flask.testing import FlaskClient
 from redis import Redis
 
-from server.cached_source import BLOCK_BYTES
+from server.blocks import BLOCK_BYTES
 from tests.support.app import client, layer
 from tests.support.gunicorn import ROOT, Gunicorn
 from tests.support.load import Answer, Load
