@@ -1,5 +1,6 @@
 """A small picture of a layer, put together from stored tiles by the browser: nothing is decoded or resampled here."""
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from server.grid import NATIVE
@@ -34,20 +35,26 @@ class Preview(NamedTuple):
     tiles: tuple[Tile, ...]
 
 
+def shown_as(opened: OpenLayer, levels: Iterable[int]) -> str | None:
+    """The format in which browsers show all of some levels of a layer; None if they have none in common.
+
+    It is the one that costs least; where any of the levels has a mask, PNG, which alone leaves out what masks hide.
+    JPEG without a mask is not to be had as PNG: where some levels have masks, all are shown as they are stored.
+    """
+    numbers = tuple(levels)
+    is_masked = any(opened.cog.levels[number].mask is not None for number in numbers)
+    offered = [opened.offered(IMAGE, number) for number in numbers]
+    wanted = ("png", *PICTURES) if is_masked else PICTURES
+    return next((extension for extension in wanted if all(extension in these for these in offered)), None)
+
+
 def preview_of(opened: OpenLayer) -> Preview | None:
     """A preview of a layer's coarsest level that browsers can show; None if there is no such level."""
     for number in reversed(range(len(opened.cog.levels))):
-        extension = _format(opened, number)
+        extension = shown_as(opened, [number])
         if extension is not None:
             return _of_level(opened, number, extension)
     return None
-
-
-def _format(opened: OpenLayer, number: int) -> str | None:
-    """The one that leaves out what a mask hides, else the one that costs least."""
-    is_masked = opened.cog.levels[number].mask is not None
-    offered = opened.offered(IMAGE, number)
-    return next((extension for extension in (("png",) if is_masked else ()) + PICTURES if extension in offered), None)
 
 
 def _of_level(opened: OpenLayer, number: int, extension: str) -> Preview:

@@ -7,7 +7,7 @@ from cogread.errors import FormatNotOffered
 from cogread.geo import Bounds
 from server.catalog import Layer
 from server.documents.alignment import misfit
-from server.documents.preview import PICTURES
+from server.documents.preview import shown_as
 from server.errors import UnknownGrid
 from server.grid import WEB_MERCATOR, Grid
 from server.open_layer import IMAGE, OpenLayer
@@ -47,7 +47,7 @@ def web_mercator(opened: OpenLayer) -> Grid:
 
 
 def picture_format(opened: OpenLayer, grid: Grid) -> str:
-    """The format in which browsers show all levels of a grid, the one that costs least.
+    """The format in which browsers show all levels of a grid: see `shown_as`.
 
     Raises:
         FormatNotOffered: there is none.
@@ -77,8 +77,7 @@ def lonlat_bounds(opened: OpenLayer) -> Bounds:
 
 
 def _picture_format(opened: OpenLayer, grid: Grid) -> str | None:
-    offered = [opened.offered(IMAGE, matrix.level) for matrix in grid.matrices]
-    return next((extension for extension in PICTURES if all(extension in these for these in offered)), None)
+    return shown_as(opened, (matrix.level for matrix in grid.matrices))
 
 
 def _longitude(x_m: float) -> float:

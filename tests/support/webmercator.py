@@ -14,7 +14,13 @@ WORLD_M = 2 * pi * 6378137
 
 @lru_cache(maxsize=8)
 def web_mercator_tiff(
-    side: int = 256, aligned_levels: int | None = 4, compress: str = "WEBP", width: int = 1500, height: int = 1100
+    side: int = 256,
+    aligned_levels: int | None = 4,
+    compress: str = "WEBP",
+    width: int = 1500,
+    height: int = 1100,
+    *,
+    has_mask: bool = False,
 ) -> bytes:
     """A COG with TILING_SCHEME=GoogleMapsCompatible, made from an image elsewhere in web mercator.
 
@@ -24,6 +30,7 @@ def web_mercator_tiff(
         compress: codec; WEBP and DEFLATE are lossless.
         width: of the image before it is fitted.
         height: the same.
+        has_mask: whether what is outside of that image is hidden: with JPEG by a mask, with others by an alpha band.
     """
     y, x = np.mgrid[:height, :width]
     pixels = np.stack([(x * 3 + band * y) % 251 + 2 for band in range(3)]).astype("uint8")
@@ -34,7 +41,7 @@ def web_mercator_tiff(
         "BLOCKSIZE": str(side),
         "RESAMPLING": "NEAREST",
         "TILING_SCHEME": "GoogleMapsCompatible",
-        "ADD_ALPHA": "NO",
+        "ADD_ALPHA": "YES" if has_mask else "NO",
     }
     if compress == "WEBP":
         options["QUALITY"] = "100"

@@ -10,7 +10,9 @@ from flask.testing import FlaskClient
 from rasterio.io import MemoryFile
 from rasterio.warp import transform_bounds
 
+from cogread.tags import Tag
 from tests.support.app import client, layer, problem
+from tests.support.cogs import parsed
 from tests.support.gunicorn import Gunicorn
 from tests.support.tiffs import gdal_tiff
 from tests.support.webmercator import web_mercator_tiff
@@ -30,6 +32,9 @@ TYPES: Final[dict[str, type | tuple[type, ...]]] = {
     "tileSize": int,
 }
 """TileJSON 3.0.0 §3; tileSize is what clients added to it."""
+
+MASK_BIT: Final = 4
+"""Of NewSubfileType."""
 
 
 def assert_is_tilejson(about: dict[str, Any]) -> None:
@@ -131,6 +136,24 @@ def test_tiles_that_no_browser_shows_make_no_map(tmp_path: Path) -> None:
     about = app.get("/layers/a").get_json()
     assert (about["web_mercator"]["tiles"], about["web_mercator"]["maxzoom"]) == (None, 14)
     assert "tilejson" not in {link["rel"] for link in about["links"]}
+
+
+def test_a_mask_that_some_levels_have_gives_one_format_that_all_have(tmp_path: Path) -> None:
+    """A web map has one address for all zooms; JPEG without a mask is not decoded for it."""
+    data = bytearray(web_mercator_tiff(compress="JPEG", has_mask=True))
+    directories = parsed(bytes(data))
+    cut = [each.offset for each in directories if each.integer(Tag.NEW_SUBFILE_TYPE, 0) & MASK_BIT][1]
+    end = cut + 2 + 12 * int.from_bytes(data[cut : cut + 2], "little")
+    data[end : end + 4] = bytes(4)  # the masks of the coarser levels are last in the file
+    (tmp_path / "a.tif").write_bytes(data)
+    app = client(tmp_path, layer("a", "a.tif"))
+    levels = app.get("/layers/a").get_json()["levels"]
+    assert {level["mask"] for level in levels} == {True, False}
+    about = app.get("/layers/a/tilejson.json").get_json()
+    for z in range(about["minzoom"], about["maxzoom"] + 1):
+        x, y = tile_of(z, *about["center"][:2])
+        reply = app.get(about["tiles"][0].format(z=z, x=x, y=y))
+        assert (reply.status_code, reply.content_type) == (200, "image/jpeg")
 
 
 def floats() -> bytes:

@@ -20,9 +20,10 @@ FILES: Final[dict[str, Callable[[], bytes]]] = {
     "aligned": web_mercator_tiff,
     "jpeg": lambda: web_mercator_tiff(compress="JPEG"),
     "large": lambda: web_mercator_tiff(side=512, aligned_levels=3),
+    "masked": lambda: web_mercator_tiff(compress="JPEG", has_mask=True),
     "unaligned": lambda: gdal_tiff("jpeg-ycbcr"),
 }
-MAPS: Final = ("aligned", "jpeg", "large")
+MAPS: Final = ("aligned", "jpeg", "large", "masked")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def server(folder: Path) -> Iterator[Gunicorn]:
         yield running
 
 
-@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("name", ["aligned", "jpeg", "large"])
 def test_gdal_finds_the_pixels_of_the_file_in_the_map(name: str, server: Gunicorn, folder: Path) -> None:
     with rasterio.open(f"{server.url}/tms/1.0.0/{name}") as found, rasterio.open(folder / f"{name}.tif") as wanted:
         assert found.crs == wanted.crs
@@ -49,6 +50,15 @@ def test_gdal_finds_the_pixels_of_the_file_in_the_map(name: str, server: Gunicor
         window = from_bounds(*wanted.bounds, found.transform).round_offsets().round_lengths()
         assert (window.width, window.height) == (wanted.width, wanted.height)
         np.testing.assert_array_equal(found.read((1, 2, 3), window=window), wanted.read())
+
+
+def test_gdal_finds_what_a_mask_leaves_in_the_map(server: Gunicorn, folder: Path) -> None:
+    """It takes all maps for three bands; colours of JPEG are smoothed as each library likes."""
+    with rasterio.open(f"{server.url}/tms/1.0.0/masked") as found, rasterio.open(folder / "masked.tif") as wanted:
+        window = from_bounds(*wanted.bounds, found.transform).round_offsets().round_lengths()
+        visible = wanted.dataset_mask() > 0
+        colours = found.read((1, 2, 3), window=window)[:, visible].astype(int)
+        assert np.abs(colours - wanted.read()[:, visible]).mean() < 4
 
 
 def test_gdal_sees_nothing_beside_the_layer_and_at_coarser_zooms(server: Gunicorn) -> None:

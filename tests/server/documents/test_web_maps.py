@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
+import requests
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 from rasterio.windows import from_bounds
@@ -24,6 +25,9 @@ RADIUS_M: Final = WORLD_M / 2 / pi
 WIDTH, HEIGHT = 400, 300
 """Of the map on the page, CSS pixels."""
 SIDES: Final = (256, 512)
+UPPER_LEFT: Final = (601234.5, 5432109.8)
+"""Of the picture that lies in the layers' files, metres."""
+MIDDLE: Final = (608434.5, 5426829.8)
 
 LEAFLET: Final = """
 const map = L.map("map", { zoomControl: false, attributionControl: false, zoomAnimation: false, fadeAnimation: false })
@@ -47,6 +51,12 @@ const map = new Map({
 await new Promise((done, fail) => { map.on("idle", done); map.on("error", (event) => fail(event.error)) })
 """
 
+ON_WHITE: Final = {
+    "leaflet": f'document.getElementById("map").style.background = "#fff"{LEAFLET}',
+    "maplibre": MAPLIBRE.replace("#000", "#fff"),
+}
+"""The same on a white map."""
+
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Chromium]:
@@ -65,20 +75,34 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     folder = tmp_path_factory.mktemp("web-maps")
     for side in SIDES:
         Path(folder, f"{side}.tif").write_bytes(web_mercator_tiff(side))
+    Path(folder, "masked.tif").write_bytes(masked())
     config = "".join(layer(f"w{side}", folder / f"{side}.tif") for side in SIDES)
+    config += layer("masked", folder / "masked.tif")
     with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as running:
         yield running
 
 
-def matrix_of(side: int, at: int) -> Matrix:
-    grid = grids_of(cog_of(web_mercator_tiff(side))).web_mercator
+def masked() -> bytes:
+    return web_mercator_tiff(compress="JPEG", has_mask=True)
+
+
+def matrix_of(side: int, at: int, data: bytes | None = None) -> Matrix:
+    grid = grids_of(cog_of(data or web_mercator_tiff(side))).web_mercator
     assert grid is not None
     return grid.matrices[at]
 
 
-def shown(page: Page, script: str, side: int, matrix: Matrix, url: str) -> NDArray[np.uint8]:
-    """The map with the corner of two by two of the layer's first tiles in its middle."""
-    x, y = (matrix.min_x + 1) * side, (matrix.min_y + 1) * side
+def corner(side: int, matrix: Matrix, place: tuple[float, float]) -> tuple[int, int]:
+    """The corner of four tiles that is nearest to a place, in pixels of the grid."""
+    size = WORLD_M / 2**matrix.z
+    return round((place[0] + WORLD_M / 2) / size) * side, round((WORLD_M / 2 - place[1]) / size) * side
+
+
+def shown(
+    page: Page, script: str, side: int, matrix: Matrix, url: str, place: tuple[float, float] = MIDDLE
+) -> NDArray[np.uint8]:
+    """The map with the corner of four tiles in its middle."""
+    x, y = corner(side, matrix, place)
     world = side * 2**matrix.z
     latitude = degrees(atan(sinh(pi * (1 - 2 * y / world))))
     zoom = matrix.z + (1 if side == 512 else 0)
@@ -93,13 +117,21 @@ def complaints(page: Page) -> list[str]:
 
 def gdals(side: int, matrix: Matrix) -> NDArray[Any]:
     """What GDAL reads in the window that the map shows, black beside the image."""
+    colours, _ = read(web_mercator_tiff(side), side, matrix, MIDDLE)
+    assert colours.any()
+    return colours
+
+
+def read(data: bytes, side: int, matrix: Matrix, place: tuple[float, float]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """What GDAL reads in the window that the map shows: colours, black beside the image, and the mask."""
     cell = WORLD_M / side / 2**matrix.z
-    left = -WORLD_M / 2 + ((matrix.min_x + 1) * side - WIDTH / 2) * cell
-    top = WORLD_M / 2 - ((matrix.min_y + 1) * side - HEIGHT / 2) * cell
-    with MemoryFile(web_mercator_tiff(side)) as memory, open_level(memory, matrix.level) as dataset:
+    x, y = corner(side, matrix, place)
+    left, top = -WORLD_M / 2 + (x - WIDTH / 2) * cell, WORLD_M / 2 - (y - HEIGHT / 2) * cell
+    with MemoryFile(data) as memory, open_level(memory, matrix.level) as dataset:
         bounds = (left, top - HEIGHT * cell, left + WIDTH * cell, top)
         window = from_bounds(*bounds, transform=dataset.transform).round_offsets().round_lengths()
-        return np.asarray(dataset.read(window=window, boundless=True, fill_value=0))
+        colours = dataset.read(window=window, boundless=True, fill_value=0)
+        return np.asarray(colours), np.asarray(dataset.dataset_mask(window=window, boundless=True))
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -123,4 +155,23 @@ def test_maplibre_shows_what_gdal_reads(
     page.open(site.url)
     url = f"{server.url}/layers/w{side}/tilejson.json"
     np.testing.assert_array_equal(shown(page, MAPLIBRE, side, matrix, url), gdals(side, matrix))
+    assert complaints(page) == []
+
+
+@pytest.mark.parametrize("library", ON_WHITE)
+def test_what_a_mask_hides_lets_what_is_below_through(
+    library: str, chromium: Chromium, site: MapSite, server: Gunicorn
+) -> None:
+    """JPEG is black there. Its colours are smoothed as each library likes."""
+    matrix = matrix_of(256, -1, masked())
+    about = requests.get(f"{server.url}/layers/masked", timeout=10).json()
+    links = {link["rel"]: link["href"] for link in about["links"]}
+    url = about["web_mercator"]["tiles"] if library == "leaflet" else links["tilejson"]
+    page = chromium.page(WIDTH, HEIGHT)
+    page.open(site.url)
+    seen = shown(page, ON_WHITE[library], 256, matrix, server.url + url, UPPER_LEFT)
+    colours, mask = read(masked(), 256, matrix, UPPER_LEFT)
+    assert 0 < np.count_nonzero(mask) < mask.size
+    assert (seen[:, mask == 0] == 255).all()
+    assert np.abs(seen[:, mask > 0].astype(int) - colours[:, mask > 0]).mean() < 4
     assert complaints(page) == []
