@@ -3,9 +3,10 @@
 Strategy: a thread passes the gate of its source before it may wait, be it for the origin or for another thread that
 reads it; who finds what he wants in memory never comes here. The threads behind a gate, and behind all gates, are
 bounded, so that some of a worker's are left for what needs no origin. Who comes when all places are taken waits for one
-as long as somebody leaves now and then, and is turned away when nobody does: a source that is merely busy answers all
-its clients, one that is stuck takes no more threads, and what queues in the server behind them is served. As who waits
-holds the last threads, how long that may last goes by the source's own pace: a fifth of a second for most.
+as long as now and then somebody leaves, or gets one of the things that he is there for, and is turned away when nobody
+does: a source that is merely busy answers all its clients, one that is stuck takes no more threads, and what queues in
+the server behind them is served. As who waits holds the last threads, how long that may last goes by the source's own
+pace: a fifth of a second for most, the longest for one that is not known yet.
 
 In an outage threads have no time to wait: they get what the tiers have, or the error that the outage began with.
 """
@@ -26,13 +27,13 @@ D = TypeVar("D", float, float | None)
 RETRY_AFTER_S: Final = 1.0
 
 SHORTEST_WAIT_S: Final = 0.1
-"""That nobody left for this long says nothing yet."""
+"""That nobody got on for this long says nothing yet."""
 
-USUAL_STAY_S: Final = 0.25
-"""Of a source that is not known yet."""
+LONGEST_WAIT_S: Final = 1.5
+"""Who got nothing for this long is stuck: a read of almost `STUCK_S`, and what it takes to hear of another worker's."""
 
 FORGET: Final = 0.95
-"""What is left of the longest stay after another one."""
+"""What is left of the longest read after another one."""
 
 
 @dataclass(slots=True)
@@ -41,21 +42,14 @@ class _Crowd:
 
     count: int = 0
     moved_at: float = 0.0
-    """When the last one left, or the first one came."""
-    stay_s: float = USUAL_STAY_S
-    """About the longest of the recent stays, those of stuck ones aside."""
+    """When the last one left or got on, or the first one came."""
+    read_s: float = LONGEST_WAIT_S / 2
+    """About the longest of the recent reads of the origin, stuck ones aside. At first it makes for the longest wait."""
 
     @property
     def stuck_at(self) -> float:
-        """When it is stuck, if nobody leaves before: all who are there may have come at the same moment."""
-        return self.moved_at + min(STUCK_S, max(SHORTEST_WAIT_S, 2 * self.stay_s))
-
-    def note_leave(self, came_at: float, now: float) -> None:
-        """Count one less."""
-        self.count -= 1
-        self.moved_at = now
-        if now - came_at < STUCK_S:
-            self.stay_s = max(now - came_at, self.stay_s * FORGET)
+        """When it is stuck, if nobody gets on before: all who are there may have come at the same moment."""
+        return self.moved_at + min(LONGEST_WAIT_S, max(SHORTEST_WAIT_S, 2 * self.read_s))
 
 
 class Places:
@@ -76,8 +70,8 @@ class Places:
         self._changed = threading.Condition()
         self._all = _Crowd()
 
-    def take(self, crowd: _Crowd, deadline_s: float | None) -> float | None:
-        """Take a place; when that was. None if there is none and nobody leaves, or not before the deadline."""
+    def take(self, crowd: _Crowd, deadline_s: float | None) -> bool:
+        """Take a place. False if there is none and nobody gets on, or nobody leaves before the deadline."""
         with self._changed:
             for joined in (crowd, self._all):
                 joined.moved_at = joined.moved_at if joined.count else self._clock()
@@ -85,18 +79,32 @@ class Places:
                 until = full.stuck_at if deadline_s is None else min(full.stuck_at, deadline_s)
                 left_s = until - self._clock()
                 if left_s <= 0:
-                    return None
+                    return False
                 self._changed.wait(left_s)
             for joined in (crowd, self._all):
                 joined.count += 1
-            return self._clock()
+            return True
 
-    def leave(self, crowd: _Crowd, came_at: float) -> None:
-        """Give back a place that was taken then."""
+    def leave(self, crowd: _Crowd) -> None:
+        """Give back a place."""
         with self._changed:
             for joined in (crowd, self._all):
-                joined.note_leave(came_at, self._clock())
+                joined.count -= 1
+                joined.moved_at = self._clock()
             self._changed.notify_all()  # few wait: no more than there are threads without a place
+
+    def get_on(self, crowd: _Crowd) -> None:
+        """Note that one who has a place got something that it waited for."""
+        with self._changed:
+            for joined in (crowd, self._all):
+                joined.moved_at = self._clock()
+
+    def note_read(self, crowd: _Crowd, lasted_s: float) -> None:
+        """Note a read of the origin."""
+        if lasted_s < STUCK_S:
+            with self._changed:
+                for joined in (crowd, self._all):
+                    joined.read_s = max(lasted_s, joined.read_s * FORGET)
 
     def _full(self, crowd: _Crowd) -> _Crowd | None:
         if crowd.count >= self.most_of_one:
@@ -146,6 +154,8 @@ class Gate:
         """
         if _here.gate is self:
             yield deadline_s
+            if deadline_s is None or self._clock() < deadline_s:  # else it may have no place, as in an outage
+                self._places.get_on(self._crowd)
             return
         with self._outage.admit() as outage, self._behind():
             if outage is None:
@@ -176,16 +186,16 @@ class Gate:
             self._outage.note(error, began_at)
             raise
         self._outage.note(None, began_at)
+        self._places.note_read(self._crowd, self._clock() - began_at)
 
     @contextmanager
     def _place(self, deadline_s: float | None) -> Iterator[None]:
-        came_at = self._places.take(self._crowd, deadline_s)
-        if came_at is None:
+        if not self._places.take(self._crowd, deadline_s):
             raise SourceBusy(f"{self._name}: too many requests wait for the origin already", RETRY_AFTER_S)
         try:
             yield
         finally:
-            self._places.leave(self._crowd, came_at)
+            self._places.leave(self._crowd)
 
     @contextmanager
     def _behind(self) -> Iterator[None]:

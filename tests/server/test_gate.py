@@ -12,7 +12,7 @@ from server.cache.fleet import OutOfTime
 from server.cache.flight import Flight
 from server.cache.memory import MemoryCache
 from server.cached_source import CachedSource
-from server.gate import SHORTEST_WAIT_S, Gate, Places
+from server.gate import LONGEST_WAIT_S, SHORTEST_WAIT_S, Gate, Places
 from server.outage import FAILURES, PAUSE_S, STUCK_S
 from tests.support.counting_source import CountingSource, run_threads
 
@@ -25,8 +25,11 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = time.monotonic()
+        self.asked_by: set[int] = set()
+        """Threads."""
 
     def __call__(self) -> float:
+        self.asked_by.add(threading.get_ident())
         return self.now
 
 
@@ -65,12 +68,12 @@ def test_a_stuck_source_leaves_threads_to_others_and_all_of_them_leave_some(cloc
     wait_for(fill(stuck, may_end), places.most_of_one)
     with other.passed(None):
         pass
-    clock.now += STUCK_S
+    clock.now += LONGEST_WAIT_S
     with pytest.raises(SourceBusy) as found, stuck.passed(None):
         pass
     assert found.value.retry_after_s == 1
     wait_for(fill(other, may_end), places.most - places.most_of_one)
-    clock.now += STUCK_S
+    clock.now += LONGEST_WAIT_S
     with pytest.raises(SourceBusy), Gate("c", places, clock).passed(None):
         pass
     may_end.set()
@@ -97,16 +100,18 @@ def test_a_source_that_moves_serves_more_than_there_are_places(clock: Clock) -> 
     assert most <= places.most_of_one
 
 
-@pytest.mark.parametrize(("stay_s", "patience_s"), [(0.01, SHORTEST_WAIT_S), (0.3, 0.6), (0.9, STUCK_S)])
+@pytest.mark.parametrize(("read_s", "patience_s"), [(0.01, SHORTEST_WAIT_S), (0.3, 0.6), (0.9, LONGEST_WAIT_S)])
 @pytest.mark.parametrize("is_late", [False, True])
 def test_the_last_threads_wait_about_as_long_as_the_source_usually_takes(
-    stay_s: float, patience_s: float, is_late: bool, clock: Clock
+    read_s: float, patience_s: float, is_late: bool, clock: Clock
 ) -> None:
     places, may_end = Places(THREADS, clock), threading.Event()
     gate = Gate("a", places, clock)
     for _ in range(100):
-        with gate.passed(None):
-            clock.now += stay_s
+        with gate.passed(None), gate.asking(None):
+            clock.now += read_s
+        with gate.passed(None):  # what another tier has says nothing of the source
+            clock.now += 0.001
     behind = fill(gate, may_end)
     wait_for(behind, places.most_of_one)
     clock.now += patience_s * (1.1 if is_late else 0.9)
@@ -153,11 +158,36 @@ class DeadSource(CountingSource):
         return got
 
 
-def cached(source: CountingSource, far: MemoryCache, clock: Clock) -> CachedSource:
+def cached(source: CountingSource, far: MemoryCache, clock: Clock, gate: Gate | None = None) -> CachedSource:
     """As a process of its own has it, of those that share `far`."""
     flight = Flight(MemoryCache(1_000_000), far)
-    gate = Gate("layer 'a'", Places(THREADS, clock), clock)
+    gate = gate or Gate("layer 'a'", Places(THREADS, clock), clock)
     return CachedSource(source, flight, key="a", revalidate_s=3600, cache_tiles=True, gate=gate, block_bytes=100)
+
+
+def test_nobody_is_turned_away_while_the_first_of_all_reads_one_block_of_a_slow_source_after_another(
+    clock: Clock,
+) -> None:
+    places, may_end, source = Places(THREADS, clock), threading.Event(), CountingSource(DATA)
+    gate, other = Gate("a", places, clock), Gate("b", places, clock)
+    tier, version = cached(source, MemoryCache(1_000_000), clock, gate), source.version()
+
+    def take_long(wanted: ByteRange) -> None:
+        clock.now += 0.9
+
+    source.on_read = take_long
+    with tier.waiting(None):
+        behind = fill(gate, may_end)
+        wait_for(behind, places.most_of_one - 1)
+        for start in range(0, 500, 100):
+            tier.read(ByteRange(start, start + 10), version)
+        clock.now += 0.9
+        clock.asked_by.clear()
+        with other.passed(None):  # whose leaving has all look who are without a place
+            pass
+        wait_for(lambda: len(clock.asked_by - {threading.get_ident()}), THREADS - behind())
+    may_end.set()
+    wait_for(behind, THREADS)
 
 
 def test_in_an_outage_the_tiers_are_served_and_the_origin_is_left_alone(clock: Clock) -> None:
