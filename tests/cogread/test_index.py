@@ -6,7 +6,7 @@ from tifffile import TiffFile
 from cogread.byterange import ByteRange
 from cogread.errors import TileDamaged, TileOutOfRange
 from cogread.image import Image
-from cogread.index import largest_tile, locate, tile_number
+from cogread.index import index_places, largest_tile, locate, tile_number
 from cogread.parse import drive
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of, stored
@@ -171,6 +171,12 @@ def test_a_huge_index_costs_the_bytes_of_one_tile() -> None:
         ByteRange(600 + 4 * (1900 * columns + 1000), 604 + 4 * (1900 * columns + 1000)),
         ByteRange(1000 + 8 * (1900 * columns + 1000), 1008 + 8 * (1900 * columns + 1000)),
     ]
+    assert index_places(image, number, 2**40) == asked, "to be brought at once"
+
+
+def test_nothing_is_brought_of_an_index_that_came_with_the_header() -> None:
+    data = hm.tiff(hm.image())
+    assert index_places(cog_of(data).full, 1, len(data)) == []
 
 
 def test_the_bound_of_a_tile_leaves_room_for_codecs_that_expand() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cogread.byterange import ByteRange, Version
 from cogread.errors import CogError
 from cogread.image import Cog, Level, build_cog
-from cogread.index import locate, tile_number
+from cogread.index import index_places, locate, tile_number
 from cogread.parse import MAX_HEADER_BYTES, drive, parse
 from cogread.reader import CogReader
 from cogread.sources.memory import MemorySource
@@ -89,7 +89,9 @@ def take(cog: Cog, level: Level, asked: Asked) -> None:
     far = (image.tiles_across - 1, image.tiles_down - 1)
     for col, row in {(0, 0), far, (far[0], 0), (far[0] // 2, far[1] // 2)}:
         try:
-            place = drive(locate(image, tile_number(image, col, row), len(asked.data)), asked.read)
+            number = tile_number(image, col, row)
+            index = {place: asked.read(place) for place in index_places(image, number, len(asked.data))}
+            place = drive(locate(image, number, len(asked.data)), index.__getitem__)
             if place is not None:
                 tile = asked.read(place)
                 for wrapper in offered(level):

@@ -1,14 +1,14 @@
 """A source through the tiers gives the bytes of the source, and asks the origin as seldom as it can."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cogread.byterange import ByteRange, SourceBytes, Version
-from cogread.errors import SourceChanged, SourceProtocolError
+from cogread.errors import SourceChanged, SourceNotFound, SourceProtocolError
 from cogread.sources.base import Source
 from cogread.sources.memory import MemorySource
 from server.cache import Cache
@@ -16,6 +16,7 @@ from server.cache.flight import Flight
 from server.cache.memory import MemoryCache
 from server.cache.redis import RedisCache
 from server.cached_source import CachedSource
+from server.crew import Crew
 from server.trace import trace
 from tests.support.counting_source import CountingSource, run_threads
 from tests.support.redis import RedisServer
@@ -58,6 +59,7 @@ def cached(
     cache_tiles: bool = True,
     near_bytes: int = 1_000_000,
     first_read_bytes: int = 0,
+    crew: Crew | None = None,
 ) -> CachedSource:
     """A source as a process of its own has it."""
     return CachedSource(
@@ -66,6 +68,7 @@ def cached(
         key="layer",
         revalidate_s=60,
         cache_tiles=cache_tiles,
+        crew=crew,
         first_read_bytes=first_read_bytes,
         block_bytes=BLOCK,
         clock=clock or Clock(),
@@ -117,6 +120,75 @@ def test_no_block_is_read_twice(ranges: list[tuple[int, int]]) -> None:
         tier.read(ByteRange(start, start + size))
     numbers = covered(source.reads)
     assert len(numbers) == len(set(numbers))
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 1023), st.integers(1, 250)), min_size=1, max_size=6), min_size=1, max_size=4
+    ),
+    st.sampled_from([None, 0, 2]),
+)
+@settings(deadline=None)
+def test_ranges_that_are_read_together_are_those_of_the_source(
+    rounds: list[list[tuple[int, int]]], helpers: int | None
+) -> None:
+    source = CountingSource(DATA)
+    tier = cached(source, crew=None if helpers is None else Crew(helpers))
+    for ranges in rounds:
+        wanted = [ByteRange(start, start + size) for start, size in ranges]
+        assert tier.read_many(wanted, source.version()) == [DATA[place.start : place.stop] for place in wanted]
+    numbers = covered(source.reads)
+    assert len(numbers) == len(set(numbers))
+
+
+def test_ranges_that_are_read_together_and_touch_come_in_one_read_and_the_others_at_the_same_time() -> None:
+    source = CountingSource(DATA)
+    together = threading.Barrier(3)
+    source.on_read = lambda wanted: _meet(together)
+    tier = cached(source, crew=Crew(2))
+    wanted = [ByteRange(at, at + 4) for at in (904, 4, 598, 404, 480)]
+    assert tier.read_many(wanted, source.version()) == [DATA[place.start : place.stop] for place in wanted]
+    assert sorted((read.start, read.stop) for read in source.reads) == [(0, 100), (400, 700), (900, 1000)]
+
+
+def test_another_process_gets_ranges_that_are_read_together_from_the_far_tier_at_once() -> None:
+    class Far(MemoryCache):
+        gets = 0
+
+        def get(self, keys: Sequence[str]) -> list[bytes | None]:
+            self.gets += 1
+            return super().get(keys)
+
+    far, version = Far(1_000_000), MemorySource(DATA).version()
+    wanted = [ByteRange(4, 8), ByteRange(504, 508)]
+    cached(CountingSource(DATA), far).read_many(wanted, version)
+    far.gets, source = 0, CountingSource(DATA)
+    assert cached(source, far).read_many(wanted, version) == [DATA[4:8], DATA[504:508]]
+    assert (source.reads, far.gets) == ([], 1)
+
+
+def test_what_came_before_a_read_failed_is_kept_and_what_failed_is_an_error() -> None:
+    source = CountingSource(DATA)
+    together = threading.Barrier(2)
+
+    def fail_far(wanted: ByteRange) -> None:
+        _meet(together)
+        if wanted.start == 500:
+            raise SourceNotFound("gone")
+
+    source.on_read = fail_far
+    tier, version = cached(source, crew=Crew(1)), source.version()
+    near, far = ByteRange(4, 8), ByteRange(504, 508)
+    with pytest.raises(SourceNotFound):
+        tier.read_many([near, far], version)
+    assert tier.read_many([near], version) == [DATA[4:8]]
+    with pytest.raises(SourceNotFound):
+        tier.read_many([near, far], version)
+    assert len(source.reads) == 2, "the failure is remembered"
+
+
+def _meet(together: threading.Barrier) -> None:
+    together.wait(20)
 
 
 def test_the_first_contact_brings_version_and_first_block_in_one_read() -> None:

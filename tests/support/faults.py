@@ -3,6 +3,7 @@
 import re
 import socket
 import struct
+import threading
 from dataclasses import dataclass, field, replace
 
 from tests.support.origin import Connection, Reply, send
@@ -138,3 +139,18 @@ def _break(connection: Connection, reset: bool) -> None:
         connection.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.connection.close()
     connection.hang_up()
+
+
+class Meet:
+    """The right reply once so many requests wait for theirs; none where the others do not come while a client waits."""
+
+    def __init__(self, count: int) -> None:
+        self._barrier = threading.Barrier(count)
+
+    def __call__(self, connection: Connection, reply: Reply) -> None:
+        try:
+            self._barrier.wait(10)
+        except threading.BrokenBarrierError:
+            connection.hang_up()
+        else:
+            send(connection, reply)

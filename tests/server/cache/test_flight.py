@@ -102,6 +102,28 @@ def test_values_too_large_to_be_kept_still_reach_all(load: Loader) -> None:
     run_threads(16, lambda number: _equal(flight.fetch(["a", "b"], load, 100), {"a": b"a", "b": b"b"}))
 
 
+def test_who_waits_for_what_a_failing_load_brought_gets_it(far: Cache | None, load: Loader) -> None:
+    near, begun = MeetingCache(3), threading.Event()
+    flight = Flight(near, far)
+
+    def fail(keys: Sequence[str]) -> Mapping[str, bytes]:
+        begun.set()
+        _must_come(near.all_looked)
+        flight.keep({"a": b"a"}, 100)
+        raise SourceNotFound("b")
+
+    def work(number: int) -> None:
+        if number == 0:
+            with pytest.raises(SourceNotFound):
+                flight.fetch(["a", "b"], fail, 100)
+        else:
+            _must_come(begun)
+            assert flight.fetch(["a"], load, 100) == {"a": b"a"}
+
+    run_threads(2, work)
+    assert load.calls == []
+
+
 def test_a_value_that_will_not_do_is_loaded_anew(far: Cache | None, load: Loader) -> None:
     flight = Flight(MemoryCache(1_000_000), far)
     flight.keep({"a": b"old"}, 100)
