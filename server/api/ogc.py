@@ -1,20 +1,22 @@
 """OGC API Common and Tiles in JSON: landing page, `/conformance`, `/collections/…`, `/tileMatrixSets/…`."""
 
 import time
-from typing import Final
+from typing import Final, cast
 
 import msgspec
-from flask import Blueprint, Response
+from flask import Blueprint, Flask, Response, current_app
+from flask.blueprints import BlueprintSetupState
 
 from cogread.errors import CogError
 from server.api.context import context, document
 from server.api.negotiation import asked_format
 from server.api.paging import Page, asked_page
+from server.by_version import ByVersion, Known
 from server.catalog import Layer
 from server.errors import UnknownUrl
 from server.ogc.landing import CONFORMS_TO
 from server.ogc.landing import landing as landing_document
-from server.ogc.links import JSON, Json, link
+from server.ogc.links import JSON, Json
 from server.open_layer import OpenLayer
 from server.tiles import BUDGET_S
 
@@ -22,6 +24,15 @@ blueprint = Blueprint("ogc", __name__)
 
 OPEN_PAGE_S: Final = 3.0
 """How long a page of a list waits for files that are not known yet."""
+
+_HAS_TILESETS: Final = "rawcog.has-tilesets"
+"""Among the app's extensions: of which layers collections can be made."""
+
+
+@blueprint.record
+def _attach(state: BlueprintSetupState) -> None:
+    app = cast(Flask, state.app)
+    app.extensions[_HAS_TILESETS] = ByVersion(app.extensions["rawcog"].catalog, _has_tilesets)
 
 
 def landing() -> Response:
@@ -47,9 +58,8 @@ def collections() -> Response:
     page, layers, opened = _page_of_layers()
     root, total = context().absolute_root, sum(1 for _ in context().catalog)
     found = described(layers, opened, root)
-    here = f"{root}/collections"
-    about = {"numberMatched": total, "numberReturned": len(found), "collections": found}
-    return _json({"links": [link("self", here), *page.links(here, total)], **about})
+    about = {"numberMatched": _matched(), "numberReturned": len(found), "collections": found}
+    return _json({"links": page.links(f"{root}/collections", total), **about})
 
 
 @blueprint.get("/collections/<name>")
@@ -83,8 +93,8 @@ def tile_matrix_sets() -> Response:
 
     page, layers, opened = _page_of_layers()
     root = context().absolute_root
-    here, total = f"{root}/tileMatrixSets", sum(1 for _ in context().catalog)
-    links = [link("self", here), *page.links(here, total)]
+    total = sum(1 for _ in context().catalog)
+    links = page.links(f"{root}/tileMatrixSets", total)
     return _json({"links": links, "tileMatrixSets": sets(layers, opened, root)})
 
 
@@ -107,6 +117,18 @@ def _page_of_layers() -> tuple[Page, list[Layer], dict[str, OpenLayer | CogError
     page, catalog = asked_page(), context().catalog
     layers = list(catalog)[page.part]
     return page, layers, catalog.open_all(OPEN_PAGE_S, BUDGET_S, layers)
+
+
+def _matched() -> int:
+    """How many layers the pages list together: none of those without tilesets, or that cannot be opened."""
+    known = cast(ByVersion[bool], current_app.extensions[_HAS_TILESETS]).of_all(OPEN_PAGE_S, BUDGET_S)
+    return sum(found is None or (isinstance(found, Known) and found.what) for found in known.values())
+
+
+def _has_tilesets(layer: Layer, opened: OpenLayer) -> bool:
+    from server.ogc.sets import tilesets as tilesets_of  # noqa: PLC0415
+
+    return not isinstance(tilesets_of(layer, opened), str)
 
 
 def _opened(name: str) -> tuple[Layer, OpenLayer]:

@@ -12,6 +12,7 @@ DEFAULT_LIMIT: Final = 100
 MOST: Final = 1000
 """Of a page; who asks for more gets so many."""
 
+_TITLES: Final = {"self": "This page", "next": "Next page", "prev": "Page before"}
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
 
 
@@ -27,21 +28,25 @@ class Page(NamedTuple):
         return slice(self.offset, self.offset + self.limit)
 
     def links(self, href: str, total: int) -> list[Json]:
-        """To the parts before and after, if there are any.
+        """To the part itself, and to those before and after if there are any.
 
         Args:
             href: of the list.
             total: how long it is.
         """
-        found = []
+        parts = {"self": self}
         if self.offset + self.limit < total:
-            found.append(
-                link("next", f"{href}?limit={self.limit}&offset={self.offset + self.limit}", JSON, "Next page")
-            )
+            parts["next"] = self._replace(offset=self.offset + self.limit)
         if self.offset > 0:
-            before = max(0, self.offset - self.limit)
-            found.append(link("prev", f"{href}?limit={self.limit}&offset={before}", JSON, "Page before"))
-        return found
+            parts["prev"] = self._replace(offset=max(0, self.offset - self.limit))
+        return [link(rel, part.of(href), JSON, _TITLES[rel]) for rel, part in parts.items()]
+
+    def of(self, href: str) -> str:
+        """The address of this part of the list at `href`: its own where this is what it gives unasked."""
+        return href if self == FIRST else f"{href}?limit={self.limit}&offset={self.offset}"
+
+
+FIRST: Final = Page(0, DEFAULT_LIMIT)
 
 
 def asked_page() -> Page:
@@ -50,7 +55,7 @@ def asked_page() -> Page:
     Raises:
         BadRequest: `limit` or `offset` is no number that it can be.
     """
-    return Page(_number("offset", 0, 0), min(_number("limit", DEFAULT_LIMIT, 1), MOST))
+    return Page(_number("offset", FIRST.offset, 0), min(_number("limit", FIRST.limit, 1), MOST))
 
 
 def _number(name: str, default: int, least: int) -> int:

@@ -105,13 +105,13 @@ PARAMETERS: Final[dict[str, Json]] = {
     "limit": _parameter(
         "limit",
         "query",
-        "How many layers to list; more than 1,000 are not",
+        "How many layers to look at; more than 1,000 are not. Those of which there is nothing to list are passed over",
         {"type": "integer", "minimum": 1, "maximum": 999_999_999, "default": 100},
     ),
     "offset": _parameter(
         "offset",
         "query",
-        "How many layers to pass over",
+        "How many layers to begin after, of all that are configured",
         {"type": "integer", "minimum": 0, "maximum": 999_999_999, "default": 0},
     ),
 }
