@@ -10,10 +10,10 @@ import http.client
 import io
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from queue import Empty
 from time import monotonic
 from typing import Any
 
@@ -92,13 +92,14 @@ class _BoundedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock), _BUFFER_BYTES)
 
 
-class _BoundedConnection(HTTPConnection):
+class BoundedConnection(HTTPConnection):
     """Mixed into whichever connection class the pool has: plain, TLS or SOCKS."""
 
     response_class = _BoundedResponse
     _has_answered = False
 
     def connect(self) -> None:
+        """See `HTTPConnection.connect`."""
         self._has_answered = False
         super().connect()
 
@@ -106,21 +107,38 @@ class _BoundedConnection(HTTPConnection):
         return dial(super()._new_conn, _current.budget.left_s())
 
     def getresponse(self) -> Any:
-        try:
+        """See `HTTPConnection.getresponse`."""
+        with self._noticing_staleness():
             reply = super().getresponse()
+        self._has_answered = True
+        return reply
+
+    def ask_again(self, target: str, headers: Mapping[str, str], budget: Budget) -> http.client.HTTPResponse:
+        """Send a GET over the connection as it stands, past urllib3; `begin` has to come before.
+
+        Raises:
+            OSError, HTTPException: no reply.
+        """
+        self.sock.settimeout(min(budget.left_s(), budget.read_timeout_s))
+        with self._noticing_staleness():
+            http.client.HTTPConnection.request(self, "GET", target, headers=headers)
+            return http.client.HTTPConnection.getresponse(self)
+
+    @contextmanager
+    def _noticing_staleness(self) -> Iterator[None]:
+        try:
+            yield
         except ConnectionError as error:
             if self._has_answered:
                 raise StaleConnection("a pooled connection was closed by the origin") from error
             raise
-        self._has_answered = True
-        return reply
 
 
 @cache
 def _bounded(connection_class: type) -> Any:
-    if issubclass(connection_class, _BoundedConnection):
+    if issubclass(connection_class, BoundedConnection):
         return connection_class
-    return type(connection_class.__name__, (_BoundedConnection, connection_class), {})
+    return type(connection_class.__name__, (BoundedConnection, connection_class), {})
 
 
 def bind(pool: HTTPConnectionPool) -> None:
@@ -131,12 +149,3 @@ def bind(pool: HTTPConnectionPool) -> None:
 def begin(budget: Budget) -> None:
     """Let the next request of this thread keep to the budget."""
     _current.budget = budget
-
-
-def close_idle(pool: HTTPConnectionPool) -> None:
-    """Close the connections that wait in the pool; it can be used on (`pool.close()` would end it for all sources)."""
-    with suppress(Empty):
-        while pool.pool is not None:
-            connection = pool.pool.get(block=False)
-            if connection:
-                connection.close()

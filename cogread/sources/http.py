@@ -7,14 +7,14 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from requests import PreparedRequest
 from requests.auth import HTTPBasicAuth
-from urllib3 import BaseHTTPResponse
 
 from cogread.errors import SourceError, SourceProtocolError
 from cogread.sources.base import SourceOptions
-from cogread.sources.connection import Budget, close_idle
+from cogread.sources.connection import Budget
+from cogread.sources.exchange import Reply, close_idle
 from cogread.sources.process import PerProcess
 from cogread.sources.rangeclient import RangeSource
-from cogread.sources.transport import Auth, Route, finish, get, no_auth, transport_of
+from cogread.sources.transport import Auth, Route, get, no_auth, transport_of
 from cogread.sources.uri import SourceUri
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -36,14 +36,14 @@ class HttpSource(RangeSource):
         if home:
             close_idle(home.pool)
 
-    def _ask(self, headers: Mapping[str, str], budget: Budget) -> BaseHTTPResponse:
+    def _ask(self, headers: Mapping[str, str], budget: Budget) -> Reply:
         route = self._home.get()
         for _ in range(_MOST_REDIRECTS + 1):
             reply = get(route, headers, budget)
-            location = reply.headers.get("Location") if reply.status in _REDIRECTS else None
+            location = reply.headers.get("location") if reply.status in _REDIRECTS else None
             if location is None:
                 return reply
-            finish(reply)
+            reply.finish()
             route = self._follow(route, location)
         raise SourceProtocolError(f"{self.name}: more than {_MOST_REDIRECTS} redirects")
 

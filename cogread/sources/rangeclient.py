@@ -10,14 +10,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
-from urllib3 import BaseHTTPResponse
-
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.errors import SourceError, SourceProtocolError
 from cogread.sources.base import SourceOptions
 from cogread.sources.connection import Budget
+from cogread.sources.exchange import Reply
 from cogread.sources.reply import TRY_AGAIN, Asked, check_partial, refusal, request_headers
-from cogread.sources.transport import FAILURES, Retryable, failure, finish
+from cogread.sources.transport import FAILURES, Retryable, failure
 
 log = logging.getLogger("cogread")
 
@@ -57,7 +56,7 @@ class RangeSource(ABC):
         """See `Source.close`."""
 
     @abstractmethod
-    def _ask(self, headers: Mapping[str, str], budget: Budget) -> BaseHTTPResponse:
+    def _ask(self, headers: Mapping[str, str], budget: Budget) -> Reply:
         """Send a GET with these headers, those of authentication added.
 
         Raises:
@@ -65,7 +64,7 @@ class RangeSource(ABC):
             SourceError: there is no way to ask.
         """
 
-    def _refusal(self, asked: Asked, reply: BaseHTTPResponse) -> SourceError:
+    def _refusal(self, asked: Asked, reply: Reply) -> SourceError:
         """The error for a reply other than 206."""
         return refusal(asked, reply.status, reply.headers)
 
@@ -81,11 +80,11 @@ class RangeSource(ABC):
             try:
                 return self._receive(asked, reply)
             finally:
-                finish(reply)
+                reply.finish()
         except FAILURES as error:
             raise failure(self.name, error) from error
 
-    def _receive(self, asked: Asked, reply: BaseHTTPResponse) -> SourceBytes:
+    def _receive(self, asked: Asked, reply: Reply) -> SourceBytes:
         if reply.status != 206:
             error = self._refusal(asked, reply)
             raise Retryable(error) if reply.status in TRY_AGAIN else error
@@ -96,11 +95,11 @@ class RangeSource(ABC):
             raise Retryable(error) from None
 
 
-def _body(asked: Asked, reply: BaseHTTPResponse, size_bytes: int) -> bytes:
+def _body(asked: Asked, reply: Reply, size_bytes: int) -> bytes:
     """The body, of exactly this size; of a longer one a single byte more is read."""
-    data = reply.read(size_bytes, decode_content=False)
-    if len(data) == size_bytes and not reply.closed:  # no Content-Length: the end has to be seen
-        data += reply.read(1, decode_content=False)
+    data = reply.read(size_bytes)
+    if len(data) == size_bytes and not reply.is_at_end:  # no Content-Length: the end has to be seen
+        data += reply.read(1)
     if len(data) != size_bytes:
         found = "more" if len(data) > size_bytes else len(data)
         raise SourceProtocolError(f"{asked.name}: a body of {found} bytes, wanted {size_bytes}")

@@ -53,14 +53,14 @@ def check_partial(asked: Asked, headers: Mapping[str, str]) -> tuple[Version, in
         SourceChanged: the version is another than the expected one.
         SourceProtocolError: the body is not the wanted bytes as they are.
     """
-    if headers.get("Content-Type", "").lower().startswith("multipart/byteranges"):
+    if headers.get("content-type", "").lower().startswith("multipart/byteranges"):
         raise SourceProtocolError(f"{asked.name}: a multipart reply to a single range")
-    found = headers.get("Content-Range", "")
+    found = headers.get("content-range", "")
     match = _CONTENT_RANGE.fullmatch(found)
     if not match:
         raise SourceProtocolError(f"{asked.name}: Content-Range {found!r}, wanted 'bytes a-b/size'")
     first, last, size_bytes = map(int, match.groups())
-    version = Version(size_bytes, headers.get("ETag"), headers.get("Last-Modified"))
+    version = Version(size_bytes, headers.get("etag"), headers.get("last-modified"))
     if asked.expect is not None and not version.same_as(asked.expect):
         raise SourceChanged(f"{asked.name}: replaced since its header was read")
     stop = min(asked.wanted.stop, size_bytes)
@@ -72,10 +72,10 @@ def check_partial(asked: Asked, headers: Mapping[str, str]) -> tuple[Version, in
 
 def _check_plain(asked: Asked, headers: Mapping[str, str], size_bytes: int) -> None:
     """Refuse bodies that are something else than the bytes themselves."""
-    coding = headers.get("Content-Encoding", "identity")
+    coding = headers.get("content-encoding", "identity")
     if coding.lower() != "identity":
         raise SourceProtocolError(f"{asked.name}: Content-Encoding {coding!r}, wanted none")
-    length = headers.get("Content-Length")
+    length = headers.get("content-length")
     if length is not None and length != str(size_bytes):
         raise SourceProtocolError(f"{asked.name}: Content-Length {length!r}, wanted {size_bytes}")
 
@@ -92,7 +92,7 @@ def refusal(asked: Asked, status: int, headers: Mapping[str, str]) -> SourceErro
     if status == 416:
         return _unsatisfied(asked, headers)
     if status in (429, 503):
-        return SourceBusy(f"{name}: the origin is busy (status {status})", retry_after_s(headers.get("Retry-After")))
+        return SourceBusy(f"{name}: the origin is busy (status {status})", retry_after_s(headers.get("retry-after")))
     if status == 200:
         return SourceProtocolError(f"{name}: the origin ignores ranges (status 200, wanted 206)")
     return SourceProtocolError(f"{name}: status {status}, wanted 206")
@@ -100,7 +100,7 @@ def refusal(asked: Asked, status: int, headers: Mapping[str, str]) -> SourceErro
 
 def _unsatisfied(asked: Asked, headers: Mapping[str, str]) -> SourceError:
     """416: a sign of change if the expected version had these bytes, or the origin tells another size than its."""
-    match = _UNSATISFIED_RANGE.fullmatch(headers.get("Content-Range", ""))
+    match = _UNSATISFIED_RANGE.fullmatch(headers.get("content-range", ""))
     size_bytes = int(match[1]) if match else None
     expected = asked.expect.size_bytes if asked.expect is not None else None
     if expected is not None and (asked.wanted.start < expected or size_bytes not in (None, expected)):

@@ -17,13 +17,13 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
-from urllib3 import BaseHTTPResponse
 
 from cogread.byterange import SourceBytes
 from cogread.errors import SourceError, SourceForbidden, SourceProtocolError
 from cogread.sources.aws import Account, NoCredentials, account_of
 from cogread.sources.base import SourceOptions
-from cogread.sources.connection import Budget, close_idle
+from cogread.sources.connection import Budget
+from cogread.sources.exchange import Reply, close_idle
 from cogread.sources.process import PerProcess
 from cogread.sources.rangeclient import RangeSource
 from cogread.sources.reply import Asked
@@ -87,7 +87,7 @@ class S3Source(RangeSource):
             self._place.forget()
             return super()._try(asked, budget)
 
-    def _ask(self, headers: Mapping[str, str], budget: Budget) -> BaseHTTPResponse:
+    def _ask(self, headers: Mapping[str, str], budget: Budget) -> Reply:
         wanted = dict(headers)
         if self._options.request_payer:
             wanted["x-amz-request-payer"] = "requester"
@@ -111,10 +111,10 @@ class S3Source(RangeSource):
         route = transport_of(self._options).route(url, no_auth, account.ca_bundle, verbatim=True)
         return _Place(account, route, url)
 
-    def _refusal(self, asked: Asked, reply: BaseHTTPResponse) -> SourceError:
+    def _refusal(self, asked: Asked, reply: Reply) -> SourceError:
         body = b""
         with suppress(*FAILURES):
-            body = reply.read(_ERROR_BYTES, decode_content=False)
+            body = reply.read(_ERROR_BYTES)
         region = _told_region(reply, body)
         place = self._place.made()
         if region and place and region != place.account.region:
@@ -126,7 +126,7 @@ class S3Source(RangeSource):
         return super()._refusal(asked, reply)
 
 
-def _told_region(reply: BaseHTTPResponse, body: bytes) -> str | None:
+def _told_region(reply: Reply, body: bytes) -> str | None:
     """The region that a 301, 307 or 400 says the bucket is in."""
     if reply.status not in (301, 307, 400):
         return None

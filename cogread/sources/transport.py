@@ -7,18 +7,20 @@ thousand layers of one store share its connections.
 
 import http.client
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool
+from urllib3 import HTTPConnectionPool
 from urllib3 import exceptions as urllib3_errors
 
 from cogread import __version__
 from cogread.errors import SourceError, SourceProtocolError, SourceTimeout, SourceUnreachable
 from cogread.sources.base import SourceOptions
-from cogread.sources.connection import Budget, StaleConnection, begin, bind, close_idle
+from cogread.sources.connection import Budget, StaleConnection, begin, bind
+from cogread.sources.exchange import FirstReply, Reply, ask_kept, close_idle
 from cogread.sources.process import PerProcess
 
 Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
@@ -99,8 +101,8 @@ class Transport:
         return Route(pool, adapter.request_url(prepared, proxies), dict(prepared.headers), place)
 
 
-def get(route: Route, headers: Mapping[str, str], budget: Budget) -> BaseHTTPResponse:
-    """Send a GET and receive the reply's header. The body is the caller's to read, and the reply to `finish`.
+def get(route: Route, headers: Mapping[str, str], budget: Budget) -> Reply:
+    """Send a GET and receive the reply's header. The body is the caller's to read, and the reply to finish.
 
     Raises:
         FAILURES: see `failure`.
@@ -108,33 +110,30 @@ def get(route: Route, headers: Mapping[str, str], budget: Budget) -> BaseHTTPRes
     begin(budget)
     sent = {**route.headers, **headers}
     for _ in range(_STALE_TRIES):
-        try:
-            return _get_once(route, sent, budget)
-        except urllib3_errors.ProtocolError as error:
-            if not isinstance(error.args[-1], StaleConnection):
-                raise
+        with suppress(StaleConnection):
+            return ask_kept(route.pool, route.target, sent, budget) or _ask_newly(route, sent, budget)
     close_idle(route.pool)
-    return _get_once(route, sent, budget)
+    return _ask_newly(route, sent, budget)
 
 
-def _get_once(route: Route, headers: dict[str, str], budget: Budget) -> BaseHTTPResponse:
-    return route.pool.urlopen(
-        "GET",
-        route.target,
-        headers=headers,
-        retries=False,
-        redirect=False,
-        assert_same_host=False,
-        timeout=budget.timeout(),
-        preload_content=False,
-        decode_content=False,
-    )
-
-
-def finish(reply: BaseHTTPResponse) -> None:
-    """Give the connection back; it is closed unless the body was read to its end."""
-    reply.close()
-    reply.release_conn()
+def _ask_newly(route: Route, headers: dict[str, str], budget: Budget) -> FirstReply:
+    try:
+        reply = route.pool.urlopen(
+            "GET",
+            route.target,
+            headers=headers,
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            timeout=budget.timeout(),
+            preload_content=False,
+            decode_content=False,
+        )
+    except urllib3_errors.ProtocolError as error:
+        if isinstance(error.args[-1], StaleConnection):
+            raise error.args[-1] from None
+        raise
+    return FirstReply(reply)
 
 
 def failure(name: str, error: Exception) -> SourceError | Retryable:

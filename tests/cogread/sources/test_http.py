@@ -64,9 +64,18 @@ def origin() -> Iterator[Origin]:
         yield running
 
 
-def read(origin: Origin, expect: Version | None = None, path: str = "/a.tif", **options: Any) -> SourceBytes:
+CONNECTIONS = pytest.mark.parametrize("kept", [False, True], ids=["new", "kept"])
+"""Whether the connection was asked before: such are asked in another way."""
+
+
+def read(
+    origin: Origin, expect: Version | None = None, path: str = "/a.tif", *, kept: bool = False, **options: Any
+) -> SourceBytes:
     source = open_source(f"{origin.url}{path}", SourceOptions(**options))
     try:
+        if kept:
+            origin.put("/other.tif", DATA)
+            open_source(f"{origin.url}/other.tif", SourceOptions(**options)).version()
         return source.read(WANTED, expect)
     finally:
         source.close()
@@ -177,6 +186,8 @@ class TestBadReplies:
             WithHeaders({"Content-Range": "bytes 100-19999/*"}),
             WithHeaders({"Content-Range": "items 100-19999/50000"}),
             WithHeaders({"Content-Range": "bytes 100-9999/50000"}),
+            WithHeaders({"content-range": "bytes 100-19999/60000"}),  # beside the right one
+            WithHeaders({"content-length": "19900"}),
             WithHeaders({"Content-Length": "100000000000"}),
             WithHeaders({"Content-Length": "5"}),
             Status(500),
@@ -184,14 +195,15 @@ class TestBadReplies:
         ],
         ids=_label,
     )
-    def test_are_tried_once_more(self, origin: Origin, fault: Fault) -> None:
+    @CONNECTIONS
+    def test_are_tried_once_more(self, origin: Origin, fault: Fault, kept: bool) -> None:
         origin.fail("/a.tif", fault)
-        assert read(origin).data == DATA[100:20_000]
-        assert len(origin.requests) == 2
+        assert read(origin, kept=kept).data == DATA[100:20_000]
+        assert len(origin.ranges("/a.tif")) == 2
         origin.fail("/a.tif", fault, times=2)
         with pytest.raises(SourceProtocolError, match=r"/a\.tif: "):
-            read(origin)
-        assert len(origin.requests) == 4
+            read(origin, kept=kept)
+        assert len(origin.ranges("/a.tif")) == 4
 
     @pytest.mark.parametrize(
         ("fault", "kind"),
@@ -212,17 +224,19 @@ class TestBadReplies:
         ],
         ids=_label,
     )
-    def test_are_final(self, origin: Origin, fault: Fault, kind: type[SourceError]) -> None:
+    @CONNECTIONS
+    def test_are_final(self, origin: Origin, fault: Fault, kind: type[SourceError], kept: bool) -> None:
         origin.fail("/a.tif", fault)
         with pytest.raises(kind, match=r"/a\.tif: "):
-            read(origin)
-        assert len(origin.requests) == 1
+            read(origin, kept=kept)
+        assert len(origin.ranges("/a.tif")) == 1
 
-    def test_of_a_200_nothing_is_read(self, origin: Origin) -> None:
+    @CONNECTIONS
+    def test_of_a_200_nothing_is_read(self, origin: Origin, kept: bool) -> None:
         origin.put("/a.tif", bytes(30_000_000))
         origin.fail("/a.tif", faults.ignore_range)
         with pytest.raises(SourceProtocolError, match="ignores ranges"):
-            read(origin)
+            read(origin, kept=kept)
         assert origin.sent_bytes < 30_000_000
 
     @pytest.mark.parametrize("status", [429, 503])
@@ -359,11 +373,12 @@ class TestTls:
 
 class TestSlowness:
     @pytest.mark.parametrize("fault", [Drip(), Drip(with_header=True), faults.hang], ids=_label)
-    def test_ends_at_the_budget(self, origin: Origin, fault: Fault) -> None:
+    @CONNECTIONS
+    def test_ends_at_the_budget(self, origin: Origin, fault: Fault, kept: bool) -> None:
         origin.fail("/a.tif", fault)
         with pytest.raises(SourceTimeout, match="in time"):
-            read(origin, total_timeout_s=0.3)
-        assert len(origin.requests) == 1
+            read(origin, kept=kept, total_timeout_s=0.3)
+        assert len(origin.ranges("/a.tif")) == 1
 
     def test_ends_at_the_callers_deadline(self, origin: Origin) -> None:
         origin.fail("/a.tif", Drip())
