@@ -1,10 +1,17 @@
 """Which of its representations a reply is: `f` in the query decides, else the Accept field (RFC 9110 §12.5.1)."""
 
+import re
 from collections.abc import Mapping
+from typing import Final
 
 from flask import request
+from werkzeug.datastructures import MIMEAccept
 
 from server.errors import BadRequest, NotAcceptable
+
+_NAME: Final = r"[A-Za-z0-9!#$&^_.+-]+"
+"""Of a type or a subtype (RFC 6838 §4.2)."""
+_MEDIA_RANGE: Final = re.compile(rf"(?:\*/\*|{_NAME}/(?:\*|{_NAME}))(?:\s*;.*)?")
 
 
 def asked_format(*known: str) -> str | None:
@@ -37,10 +44,19 @@ def chosen(offered: Mapping[str, str], asked: str | None) -> str:
     return best
 
 
+def accepted() -> MIMEAccept:
+    """What the client accepts; nothing where it does not say, or nothing that can be understood.
+
+    What is no media range is passed over: who spells one wrongly is better off with the usual reply than with a 406.
+    """
+    ranges = [(text, quality) for text, quality in request.accept_mimetypes if _MEDIA_RANGE.fullmatch(text)]
+    return MIMEAccept(ranges)
+
+
 def weight(media_type: str) -> float:
     """How much the client wants a media type, 0 to 1; one that says nothing takes all alike."""
-    accepted = request.accept_mimetypes
-    if not accepted:
+    ranges = accepted()
+    if not ranges:
         return 1.0
     bare = media_type.partition(";")[0]
-    return float(max(accepted.quality(media_type), accepted.quality(bare)))
+    return float(max(ranges.quality(media_type), ranges.quality(bare)))

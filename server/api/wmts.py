@@ -7,6 +7,7 @@ from flask import Blueprint, Flask, Response, current_app, g, request
 from flask.blueprints import BlueprintSetupState
 
 from server.api.context import context, response
+from server.api.negotiation import accepted
 from server.api.packing import packed_document
 from server.errors import NotAcceptable, UnknownUrl, status_of
 from server.wmts.capabilities import Capabilities, written
@@ -46,7 +47,8 @@ def queries() -> Response:
 @blueprint.get(CAPABILITIES)
 def capabilities() -> Response:
     """The whole document, as a resource."""
-    if request.accept_mimetypes and not request.accept_mimetypes.best_match(_ACCEPTABLE):
+    ranges = accepted()
+    if ranges and not ranges.best_match(_ACCEPTABLE):
         raise NotAcceptable(f"wanted a client that accepts {MEDIA_TYPE}")
     return _reply(written(_capabilities().contents(), None, context().absolute_root))
 

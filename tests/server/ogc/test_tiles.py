@@ -56,6 +56,21 @@ def test_the_client_gets_what_it_wants_most(name: str, accept: str | None, media
     assert (reply.status_code, reply.content_type, reply.headers["Vary"]) == (200, media_type, "Accept")
 
 
+@pytest.mark.parametrize(
+    "accept", ["nonsense", "image", "*", "/", "image/", "/png", "*/png", "a b/c", "image/png;q=high", ",;,", '"', "é/é"]
+)
+def test_a_field_that_makes_no_sense_is_as_good_as_none(accept: str, app: FlaskClient) -> None:
+    assert app.get(url("lerc"), headers={"Accept": accept}).content_type == TIF
+    assert app.get("/wmts/1.0.0/WMTSCapabilities.xml", headers={"Accept": accept}).content_type == "application/xml"
+    assert app.get("/", headers={"Accept": accept}).content_type == "application/json"
+
+
+def test_what_makes_sense_of_a_field_counts(app: FlaskClient) -> None:
+    """Java's own clients send the first."""
+    for accept in ("text/html, image/gif, image/png, *; q=.2, */*; q=.2", "image, image/png"):
+        assert app.get(url("jpeg-mask"), headers={"Accept": accept}).content_type == PNG
+
+
 @pytest.mark.parametrize(("f", "media_type"), [("jpg", JPG), ("png", PNG), ("tif", TIF)])
 def test_the_query_goes_before_what_the_client_accepts(f: str, media_type: str, app: FlaskClient) -> None:
     assert app.get(url("jpeg-mask") + f"?f={f}", headers={"Accept": "image/webp"}).content_type == media_type
@@ -70,7 +85,7 @@ def test_the_query_goes_before_what_the_client_accepts(f: str, media_type: str, 
         ("jpeg-grey", "?f=webp", "*/*"),
         ("deflate", "", "application/json"),
         ("deflate", "", "*/*;q=0"),
-        ("lerc", "", "nonsense"),
+        ("lerc", "", "nonsense, image/jpeg"),
     ],
 )
 def test_what_cannot_be_had_is_a_406_that_lists_what_can(name: str, query: str, accept: str, app: FlaskClient) -> None:
