@@ -1,4 +1,7 @@
-"""`/tms`, `/tms/1.0.0`, `/tms/1.0.0/{layer}`: Tile Map Service; tiles that were asked for before do not come here."""
+"""`/tms`, `/tms/1.0.0`, `/tms/1.0.0/{layer}`: Tile Map Service; tiles that were asked for before do not come here.
+
+The addresses of documents in the specification's examples end in a slash or do not: here they are the same.
+"""
 
 from typing import Final
 
@@ -23,13 +26,13 @@ OPEN_ALL_S: Final = 5.0
 _XML: Final = "application/xml"
 
 
-@blueprint.get("/tms")
+@blueprint.get("/tms", strict_slashes=False)
 def services() -> Response:
     """The versions of the service."""
     return _listed("tms_services.xml", [])
 
 
-@blueprint.get(SERVICE)
+@blueprint.get(SERVICE, strict_slashes=False)
 def service() -> Response:
     """All maps."""
     ctx = context()
@@ -38,7 +41,7 @@ def service() -> Response:
     return _listed("tms_service.xml", [ctx.catalog[name] for name in maps])
 
 
-@blueprint.get(f"{SERVICE}/<name>")
+@blueprint.get(f"{SERVICE}/<name>", strict_slashes=False)
 def tile_map_document(name: str) -> Response:
     """One map."""
     return versioned(name, f"{SERVICE}/{{}}", _tile_map, _XML)

@@ -1,5 +1,6 @@
 """Tile Map Service 1.0.0: GDAL opens the list of maps, and a map, and finds the file's pixels in it."""
 
+import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from rasterio.windows import from_bounds
 
 from tests.support.app import client, layer, problem
 from tests.support.gunicorn import Gunicorn, wait_for
+from tests.support.system_gdal import gdal_program
 from tests.support.tiffs import gdal_tiff
 from tests.support.webmercator import WORLD_M, web_mercator_tiff
 
@@ -72,6 +74,20 @@ def test_gdal_lists_the_maps(server: Gunicorn) -> None:
     for path in ("/tms", "/tms/1.0.0"):
         with rasterio.open(f"{server.url}{path}") as found:
             assert sorted(found.subdatasets) == sorted(f"{server.url}/tms/1.0.0/{name}" for name in MAPS)
+
+
+@pytest.mark.parametrize("path", ["/tms", "/tms/1.0.0", "/tms/1.0.0/aligned"])
+def test_gdal_opens_addresses_that_end_in_a_slash_too(path: str, server: Gunicorn) -> None:
+    """The distribution's: rasterio takes such an address for a folder, whoever serves it."""
+    said = [printed([gdal_program("gdalinfo"), f"{server.url}{path}{slash}"]) for slash in ("", "/")]
+    assert said[0] == said[1]
+    replies = [requests.get(f"{server.url}{path}{slash}", timeout=10) for slash in ("", "/")]
+    assert replies[0].content == replies[1].content
+    assert requests.get(f"{server.url}{path}//", timeout=10).status_code == 404
+
+
+def printed(command: list[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.mark.parametrize("name", MAPS)
