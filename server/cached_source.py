@@ -120,12 +120,12 @@ class CachedSource:
                 version = self.version(until_s)
                 return SourceBytes(self._read_blocks([wanted], version, until_s)[0], version)
 
+    def at_hand(self, wanted: ByteRange, expect: Version) -> bytes | None:
+        """Header bytes, where worker memory has them; None: ask `read` or `read_many`, which may wait."""
+        return self._blocks.at_hand(wanted, self._keys_of(expect).block)
+
     def read_many(self, wanted: Sequence[ByteRange], expect: Version, deadline_s: float | None = None) -> list[bytes]:
-        """Read header bytes of several places, as `read` does: at the same time what is not at hand."""
-        prefix = self._keys_of(expect).block
-        at_hand = [data for place in wanted if (data := self._blocks.at_hand(place, prefix)) is not None]
-        if len(at_hand) == len(wanted):
-            return at_hand
+        """Read header bytes of several places, as `read` does, those that lie apart at the same time."""
         with self.waiting(deadline_s) as until_s:
             return self._read_blocks(wanted, expect, until_s)
 

@@ -6,10 +6,12 @@ from typing import NamedTuple
 from cogread.byterange import ByteRange, Version
 from cogread.errors import TileDamaged
 from cogread.gather import gather
+from cogread.image import Image
 from cogread.index import index_places, locate, tile_number
 from cogread.parse import drive
 from cogread.wrap import EMPTY_TILES, USUAL, Wrapping
 from cogread.wrap.tile import Tile
+from server.cached_source import CachedSource
 from server.catalog import Layer
 from server.grid import Place
 from server.http import Reply, none_match
@@ -45,6 +47,10 @@ class Found(NamedTuple):
     """Of a tile that is asked for again and again, while there is room: its whole 200."""
 
 
+class _NotAtHand(Exception):
+    """A value of the index has to be waited for."""
+
+
 def find(layer: Layer, opened: OpenLayer, request: TileRequest, deadline_s: float) -> Found | Reply:
     """Find a tile, or answer that it is not stored."""
     source, version = layer.source, opened.cog.version
@@ -54,7 +60,7 @@ def find(layer: Layer, opened: OpenLayer, request: TileRequest, deadline_s: floa
 
     place = opened.grids.named(request.grid).place(request.z, request.x, request.y)
     how = _representation(opened, request, place.level, read_header)
-    stored = _locate(how, place, version.size_bytes, lambda wanted: source.read_many(wanted, version, deadline_s))
+    stored = _locate(how, place, source, version, deadline_s)
     present = [part for part in stored[: len(how.wrapping.planes)] if part is not None]
     if not present:
         return _sparse(layer, opened, request, how)
@@ -112,16 +118,32 @@ def _representation(
 
 
 def _locate(
-    how: Representation, place: Place, file_bytes: int, read: Callable[[Sequence[ByteRange]], Sequence[bytes]]
+    how: Representation, place: Place, source: CachedSource, version: Version, deadline_s: float
 ) -> list[ByteRange | None]:
-    """Where the planes that are wanted are, and the mask if it is wanted."""
+    """Where the planes that are wanted are, and the mask if it is wanted: found at hand, or with one wait for all."""
     image, mask = how.level.image, how.level.mask
     tiles = [(image, tile_number(image, place.col, place.row, plane)) for plane in how.wrapping.planes]
     if how.wrapping.wants_mask and mask is not None:
         tiles.append((mask, tile_number(mask, place.col, place.row)))
-    wanted = [value for part, number in tiles for value in index_places(part, number, file_bytes)]
-    index = dict(zip(wanted, read(wanted), strict=True))
-    return [drive(locate(part, number, file_bytes), index.__getitem__) for part, number in tiles]
+
+    def read_at_hand(wanted: ByteRange) -> bytes:
+        data = source.at_hand(wanted, version)
+        if data is None:
+            raise _NotAtHand
+        return data
+
+    try:
+        return _places(tiles, version, read_at_hand)
+    except _NotAtHand:
+        wanted = [value for part, number in tiles for value in index_places(part, number, version.size_bytes)]
+        index = dict(zip(wanted, source.read_many(wanted, version, deadline_s), strict=True))
+        return _places(tiles, version, index.__getitem__)
+
+
+def _places(
+    tiles: Sequence[tuple[Image, int]], version: Version, read: Callable[[ByteRange], bytes]
+) -> list[ByteRange | None]:
+    return [drive(locate(image, number, version.size_bytes), read) for image, number in tiles]
 
 
 def _wrap(found: Found, parts: list[bytes | None]) -> bytes:

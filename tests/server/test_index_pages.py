@@ -116,6 +116,12 @@ def test_a_tile_whose_index_came_in_many_pages_is_right(app: FlaskClient) -> Non
     assert trace.origin_reads == 0, "all in the pages that are known"
 
 
+def test_a_sparse_tile_whose_count_is_known_asks_for_no_offset(app: FlaskClient) -> None:
+    assert app.get(MASK).status_code == 200
+    assert app.get("/layers/a/mask/native/0/100/48.tif").status_code == 204  # its offset is in the page before
+    assert trace.origin_reads == 0
+
+
 @pytest.mark.parametrize(("fault", "status"), [(Status(404), 404), (faults.hang, 504)])
 def test_a_page_that_cannot_be_read_is_the_error_and_the_other_one_is_kept(
     fault: Fault, status: int, app: FlaskClient, origin: Origin
