@@ -24,7 +24,7 @@ from server.trace import trace
 
 D = TypeVar("D", float, float | None)
 
-PREFIX = "rawcog:1:"
+PREFIX = "rawcog:2:"
 """Of every key; the number changes with the meaning of the values."""
 
 TILE_TTL_S = 3600.0

@@ -114,9 +114,9 @@ def _value(reply: object) -> object:
 
 
 def _is_set(reply: object) -> bool:
-    if reply is not True and reply is not None:
+    if reply != b"OK" and reply is not None:
         raise TypeError(f"reply to SET: {type(reply).__name__}, wanted OK or nil")
-    return reply is True
+    return reply is not None
 
 
 def _count(reply: object) -> int:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import BoundedSemaphore
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import redis
 from redis.exceptions import ResponseError
 
 from server.cache.breaker import Breaker, Trouble, Use
 from server.cache.redis_deadline import ending_at, hurried
+from server.cache.redis_lines import Lines
 from server.cache.redis_url import CONNECTIONS, RedisUrl
 
 log = logging.getLogger("server.cache.redis")
@@ -89,6 +90,7 @@ class Node:
         self._patience = patience
         self._is_harmless = is_harmless
         self._breaker = Breaker(name, log, patience.pause_s)
+        self._lines = Lines()
         self._calls = BoundedSemaphore(CONNECTIONS)
 
     @property
@@ -121,7 +123,8 @@ class Node:
             return None
         started_at = self._breaker.clock()
         try:
-            answers = [self._answer(reply, read) for reply in _send(self._client(), commands)]
+            replies = self._lines.exchange(self._client().connection_pool, commands)
+            answers = [self._answer(reply, read) for reply in replies]
         except Exception as error:  # redis-py raises anything when it reads garbage
             self._note(error, use, started_at)
             return None
@@ -135,7 +138,7 @@ class Node:
             return
         self._breaker.failed(started_at, Trouble.DOWN, error)
         with suppress(Exception):  # the other connections may be lost as well, and would be tried one after the other
-            self._client().connection_pool.disconnect(inuse_connections=False)
+            self._lines.give_up()
 
     def _answer(self, reply: object, read: Callable[[object], T]) -> T | ResponseError:
         if isinstance(reply, ResponseError) and self._is_harmless(reply):
@@ -176,19 +179,3 @@ class OneServer:
 def one_server(url: RedisUrl, patience: Patience) -> OneServer:
     """The server that the URL itself names."""
     return OneServer(hurried(redis.Redis(**url.options)), patience)
-
-
-def _send(client: Any, commands: Sequence[Command]) -> list[object]:
-    """Send the commands in one round trip; the replies, errors among them.
-
-    Never lets redis-py raise them: it would put the command, with the value, into the message.
-    """
-    if len(commands) == 1:  # without what a pipeline costs
-        try:
-            return [client.execute_command(*commands[0])]
-        except ResponseError as error:
-            return [error]
-    with client.pipeline(transaction=False) as pipeline:
-        for command in commands:
-            pipeline.execute_command(*command)
-        return list(pipeline.execute(raise_on_error=False))

@@ -1,10 +1,11 @@
 """Values as they lie in a cache that others can write to: a digest over key and value, then the value.
 
 The digest finds what is flipped, cut, or lies under another key. It is no signature: who can write to the cache and
-knows this code can seal what he likes, and gains what a hostile file would (DESIGN §5).
+knows this code can seal what he likes, and gains what a hostile file would (DESIGN §5). So XXH3 will do, which takes
+2 µs for a tile of 45 kB; a cryptographic one takes as long as Redis does.
 """
 
-from hashlib import blake2b
+from xxhash import xxh3_128
 
 DIGEST_BYTES = 16
 
@@ -23,6 +24,6 @@ def unseal(key: str, stored: object) -> bytes | None:
 
 
 def _digest(key: str, value: bytes) -> bytes:
-    digest = blake2b(key.encode() + b"\0", digest_size=DIGEST_BYTES)  # no key holds a NUL: "ab"+"c" is not "a"+"bc"
+    digest = xxh3_128(key.encode() + b"\0")  # no key holds a NUL: "ab"+"c" is not "a"+"bc"
     digest.update(value)
     return digest.digest()
