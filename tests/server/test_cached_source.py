@@ -15,7 +15,7 @@ from server.cache import Cache
 from server.cache.flight import Flight
 from server.cache.memory import MemoryCache
 from server.cache.redis import RedisCache
-from server.cached_source import CachedSource
+from server.cached_source import PREFIX, CachedSource
 from server.crew import Crew
 from server.trace import trace
 from tests.support.counting_source import CountingSource, run_threads
@@ -236,7 +236,7 @@ def test_a_block_size_does_not_read_the_blocks_of_another(far: Cache) -> None:
 def test_a_damaged_block_in_redis_is_read_again(far: Cache, redis_server: RedisServer) -> None:
     cached(CountingSource(DATA), far).read(ByteRange(0, 1024))
     keys = redis_server.command("KEYS", "*").split(b"\r\n")[2::2]
-    assert all(key.startswith(b"rawcog:1:") for key in keys)
+    assert all(key.startswith(PREFIX.encode()) for key in keys)
     for key in keys:
         redis_server.command("SETRANGE", key, 20, b"damage")
     assert cached(CountingSource(DATA), far).read(ByteRange(0, 1024)).data == DATA
