@@ -10,7 +10,7 @@ from server.cache import Cache
 from server.cache.flight import Flight
 from server.cache.memory import MemoryCache
 from server.cache.redis import RedisCache
-from server.cached_source import CachedSource
+from server.cached_source import PREFIX, CachedSource
 from tests.support.counting_source import CountingSource, run_threads
 from tests.support.redis import RedisServer
 
@@ -117,9 +117,9 @@ def test_a_record_from_the_future_is_not_trusted(process: Process, source: Count
 
 def test_a_record_of_another_release_is_not_read(process: Process, far: Cache, source: CountingSource) -> None:
     for record in (b"", b"not JSON", b'{"when": 1}', b'{"asked_at": 1000000.0, "version": {"etag": 7}}'):
-        far.put({"rawcog:1:version:layer": record}, 100)
+        far.put({f"{PREFIX}version:layer": record}, 100)
         _is(process(), OLD)
-        far.put({"rawcog:1:version:layer": record}, 100)
+        far.put({f"{PREFIX}version:layer": record}, 100)
         process().forget(source.version())
 
 
