@@ -18,6 +18,7 @@ from server.documents.glance import glance
 from server.gate import Gate, Places
 from server.hot import HotRoute
 from server.in_force import settings as settings_in_force
+from server.list_places import ListPlaces
 from server.log import RequestLog, set_up
 from server.open_layers import OpenLayers
 from server.tiles import Tiles
@@ -62,7 +63,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         )
         return Layer(config, source, kept)
 
-    catalog = Catalog({name: layer(config) for name, config in settings.layers.items()})
+    list_places = ListPlaces(settings.threads)
+    catalog = Catalog({name: layer(config) for name, config in settings.layers.items()}, list_places)
     log = RequestLog(settings.log_level)
     app = Flask(__name__, static_folder=None)  # `api.static` has them
     app.url_map.merge_slashes = False

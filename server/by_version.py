@@ -45,11 +45,19 @@ class ByVersion(Generic[T]):
 
         Returns:
             By name: what is known, why the layer cannot be opened, or None where the time was not enough.
+
+        Raises:
+            ListBusy: some are not known, and too many threads wait for such already.
         """
-        at_hand = {layer.config.name: self._at_hand(layer) for layer in self._catalog}
+        at_hand: dict[str, Known[T] | CogError | None] = {
+            layer.config.name: self._at_hand(layer) for layer in self._catalog
+        }
         unknown = [layer for layer in self._catalog if at_hand[layer.config.name] is None]
-        opened = self._catalog.open_all(patience_s, budget_s, unknown)
-        return at_hand | {name: self._take(self._catalog[name], result) for name, result in opened.items()}
+        if not unknown:
+            return at_hand
+        with self._catalog.list_places.place():
+            opened = self._catalog.open_all(patience_s, budget_s, unknown)
+            return at_hand | {name: self._take(self._catalog[name], result) for name, result in opened.items()}
 
     def _at_hand(self, layer: Layer) -> Known[T] | None:
         """What is known of the current version, if that can be told without waiting."""

@@ -17,6 +17,7 @@ from server.config import LayerConfig
 from server.errors import UnknownLayer
 from server.http import CORS, EXPOSED, IMMUTABLE, cache_control
 from server.joining_pool import JoiningPool
+from server.list_places import ListPlaces
 from server.open_layer import OpenLayer
 from server.open_layers import OpenLayers
 
@@ -95,6 +96,15 @@ class Layer:
         """The last version that was opened, whether or not it is current; None if it is not kept."""
         return self._kept.get(self.config.name)
 
+    def at_hand(self) -> OpenLayer | None:
+        """The current version, where it is open and that can be told without waiting; None: ask `open`."""
+        known = self.known()
+        try:
+            is_current = known is not None and self.source.version_at_hand() == known.cog.version
+        except CogError:
+            return None
+        return known if is_current else None
+
     def _raise_known_failure(self) -> None:
         failure = self._failure
         if failure is not None and self._clock() < failure[0]:
@@ -121,8 +131,10 @@ class Layer:
 class Catalog:
     """All layers, by name."""
 
-    def __init__(self, layers: Mapping[str, Layer]) -> None:
+    def __init__(self, layers: Mapping[str, Layer], list_places: ListPlaces) -> None:
         self._layers = dict(layers)
+        self.list_places: Final = list_places
+        """Who waits for many layers has one of them."""
         self._openers = JoiningPool[OpenLayer | CogError](OPENERS, "open")
         self._late: set[str] = set()
         """Layers that were begun and not open in time, until they are."""

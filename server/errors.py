@@ -53,6 +53,10 @@ class NotSupported(ServerError):
     """An operation that a standard has, and the server has not."""
 
 
+class ListBusy(ServerError):
+    """As many wait for lists of all layers as may."""
+
+
 STATUS: Final[dict[type[Exception], int]] = {
     BadRequest: 400,
     UnknownLayer: 404,
@@ -63,6 +67,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     SourceNotFound: 404,
     NotAcceptable: 406,
     NotSupported: 501,
+    ListBusy: 503,
     SourceBusy: 503,
     SourceChanged: 503,
     SourceTimeout: 504,
@@ -70,7 +75,7 @@ STATUS: Final[dict[type[Exception], int]] = {
 }
 """The nearest class in an exception's order of resolution counts; what is in none is a fault of ours, 500."""
 
-RETRY_AFTER_S: Final[dict[type[BaseException], int]] = {SourceBusy: 1, SourceChanged: 1, SourceError: 3}
+RETRY_AFTER_S: Final[dict[type[BaseException], int]] = {ListBusy: 2, SourceBusy: 1, SourceChanged: 1, SourceError: 3}
 """Where another try may go well: after how long. Failures of sources are remembered for up to 3 s."""
 
 _SPEAKING: Final = (ServerError, FormatError, FormatNotOffered, TileOutOfRange, TileDamaged)

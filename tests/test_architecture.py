@@ -42,7 +42,7 @@ LAYERS = {
         by_version
         ogc
         catalog
-        open_layers
+        open_layers list_places
         open_layer options
         tile_matrix_set
         grid

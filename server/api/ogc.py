@@ -116,7 +116,12 @@ def tile_matrix_set(name: str) -> Response:
 def _page_of_layers() -> tuple[Page, list[Layer], dict[str, OpenLayer | CogError | None]]:
     page, catalog = asked_page(), context().catalog
     layers = list(catalog)[page.part]
-    return page, layers, catalog.open_all(OPEN_PAGE_S, BUDGET_S, layers)
+    opened: dict[str, OpenLayer | CogError | None] = {layer.config.name: layer.at_hand() for layer in layers}
+    missing = [layer for layer in layers if opened[layer.config.name] is None]
+    if missing:
+        with catalog.list_places.place():
+            opened |= catalog.open_all(OPEN_PAGE_S, BUDGET_S, missing)
+    return page, layers, opened
 
 
 def _matched() -> int:

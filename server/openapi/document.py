@@ -8,6 +8,7 @@ from server.openapi.schemas import SCHEMAS, STRING, Json, ref
 
 _BINARY: Final[Json] = {"type": "string", "format": "binary"}
 _OF_XML: Final[Json] = {"application/xml": STRING}
+_LIST: Final = ("304", "400", "503")
 _DOCUMENT: Final = ("302", "304", "400", "404", *ORIGIN)
 _TILE: Final = ("204", "304", "400", "empty404", *ORIGIN)
 
@@ -30,7 +31,7 @@ PATHS: Final[Json] = {
         "Where the API begins; for browsers a page with all layers",
         ("f-landing",),
         {JSON: ref("LandingPage"), "text/html": STRING},
-        ("304", "400"),
+        _LIST,
     ),
     "/api": operation("getApi", "OGC API", "This document", ("f-json",), {OPENAPI: {"type": "object"}}, ("304", "400")),
     "/conformance": operation(
@@ -42,7 +43,7 @@ PATHS: Final[Json] = {
         "A page of the layers, as collections",
         ("limit", "offset", "f-json"),
         _json("Collections"),
-        ("304", "400"),
+        _LIST,
     ),
     "/collections/{layer}": operation(
         "getCollection",
@@ -82,7 +83,7 @@ PATHS: Final[Json] = {
         "The tile matrix sets that layers share, and a page of those of the layers' own grids",
         ("limit", "offset", "f-json"),
         _json("TileMatrixSets"),
-        ("304", "400"),
+        _LIST,
     ),
     "/tileMatrixSets/{tileMatrixSetId}": operation(
         "getTileMatrixSet",
@@ -93,7 +94,7 @@ PATHS: Final[Json] = {
         ("304", "400", "404", *ORIGIN),
     ),
     "/layers": operation(
-        "getLayers", "Layers", "All layers, and whether each can be opened", (), _json("Layers"), ("304",)
+        "getLayers", "Layers", "All layers, and whether each can be opened", (), _json("Layers"), ("304", "503")
     ),
     "/layers/{layer}": operation(
         "getLayer",
@@ -131,7 +132,7 @@ PATHS: Final[Json] = {
         "getGdalXml", "GDAL", "A layer for GDAL to open, as it is in the file", ("versionedLayer",), _OF_XML, _DOCUMENT
     ),
     "/tms": operation("getTileMapServices", "TMS", "The versions of the service", (), _OF_XML, ("304", "400")),
-    "/tms/1.0.0": operation("getTileMapService", "TMS", "All maps", (), _OF_XML, ("304", "400")),
+    "/tms/1.0.0": operation("getTileMapService", "TMS", "All maps", (), _OF_XML, _LIST),
     "/tms/1.0.0/{layer}": operation("getTileMap", "TMS", "A map", ("versionedLayer",), _OF_XML, _DOCUMENT),
     "/tms/1.0.0/{layer}/{z}/{x}/{y}.{format}": operation(
         "getTileMapTile",
@@ -150,7 +151,7 @@ PATHS: Final[Json] = {
         ("204", "304", "ows400", "ows404", "ows501", "ows502", "ows503", "ows504"),
     ),
     "/wmts/1.0.0/WMTSCapabilities.xml": operation(
-        "getWmtsCapabilities", "WMTS", "The capabilities of all layers", (), _OF_XML, ("304", "400", "406")
+        "getWmtsCapabilities", "WMTS", "The capabilities of all layers", (), _OF_XML, (*_LIST, "406")
     ),
     "/wmts/1.0.0/{layer}/{style}/{tileMatrixSetId}/{tileMatrix}/{row}/{col}.{format}": operation(
         "getWmtsTile",

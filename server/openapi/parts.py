@@ -121,7 +121,7 @@ _PROBLEMS: Final = {
     "404": "There is no such thing; the message lists what there is",
     "406": "Nothing that is there is acceptable; the message lists what there is",
     "502": "The origin, the file or the tile is broken",
-    "503": "The origin is busy: try again",
+    "503": "The origin is busy, or the list of layers is being made: try again",
     "504": "The origin took too long: try again",
 }
 
@@ -141,7 +141,7 @@ RESPONSES: Final[dict[str, Json]] = {
     "ows404": {"description": "The file leaves this tile out, and the layer is to say it so", "content": _REPORT},
     "ows501": {"description": "The operation is none that the server has: an exception report", "content": _REPORT},
     "ows502": {"description": "The origin, the file or the tile is broken", "content": _REPORT},
-    "ows503": {"description": "The origin is busy: try again", "content": _REPORT},
+    "ows503": {"description": _PROBLEMS["503"], "content": _REPORT},
     "ows504": {"description": "The origin took too long: try again", "content": _REPORT},
     "empty404": {
         "description": "There is no such thing, or the file leaves this tile out, and the layer is to say it so",

@@ -12,6 +12,7 @@ from server.cache.flight import Flight
 from server.cache.memory import MemoryCache
 from server.cached_source import CachedSource
 from server.catalog import OPENERS, Catalog, Layer
+from server.list_places import ListPlaces
 from server.open_layer import OpenLayer
 from server.open_layers import OpenLayers
 from tests.support.app import ROOT, client, layer, problem, settings
@@ -40,7 +41,8 @@ def catalog(folder: Path, uris: list[str], revalidate_s: float = 60) -> Catalog:
                 kept,
             )
             for name, one in config.layers.items()
-        }
+        },
+        ListPlaces(config.threads),
     )
 
 

@@ -11,7 +11,7 @@ from server.gate import Places
 from tests.support import faults
 from tests.support.app import client, layer, problem
 from tests.support.gunicorn import Gunicorn
-from tests.support.origin import Connection, Origin, Reply, send
+from tests.support.origin import Origin
 from tests.support.tiffs import gdal_tiff
 from tests.support.wait import wait_until
 
@@ -19,17 +19,6 @@ CLIENTS = 2 * THREADS
 ASKED = 100
 FILE = gdal_tiff("jpeg-ycbcr")
 TILE = "tiles/native/0/0/0.jpg"
-
-
-class Hold:
-    """A fault: the right reply, but not before it is allowed."""
-
-    def __init__(self) -> None:
-        self.is_over = threading.Event()
-
-    def __call__(self, connection: Connection, reply: Reply) -> None:
-        self.is_over.wait(60)
-        send(connection, reply)
 
 
 class Crowd:
@@ -62,7 +51,7 @@ class Crowd:
 def test_local_and_cached_layers_are_served_while_another_layers_origin_hangs(tmp_path: Path) -> None:
     """One worker. What the layer's clients hold of its threads is less than all, and the others are turned away."""
     (tmp_path / "a.tif").write_bytes(FILE)
-    hold = Hold()
+    hold = faults.Hold()
     with Origin() as origin:
         for name in ("hanging", "cached"):
             origin.put(f"/{name}.tif", FILE)

@@ -50,6 +50,17 @@ class Cut:
         _break(connection, self.reset)
 
 
+class Hold:
+    """The right reply, but not before it is allowed."""
+
+    def __init__(self) -> None:
+        self.is_over = threading.Event()
+
+    def __call__(self, connection: Connection, reply: Reply) -> None:
+        self.is_over.wait(60)
+        send(connection, reply)
+
+
 @dataclass(frozen=True, slots=True)
 class HangUp:
     """No reply: the end of the connection, or a reset."""
