@@ -85,7 +85,7 @@ def test_a_tile_is_served_while_all_clients_want_a_list_that_takes_long(
 ) -> None:
     path, accept, refusal = LISTS[name]
     lists = [worker.get(path, accept) for _ in range(CLIENTS)]
-    assert worker.get(TILE).result(30).status_code == 200
+    assert worker.get(TILE).result(20).status_code == 200
     wait_until(lambda: sum(reply.done() for reply in lists) == CLIENTS - PLACES)
     refused = [reply.result() for reply in lists if reply.done()]
     assert {reply.status_code for reply in refused} == {503}
