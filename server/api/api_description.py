@@ -3,8 +3,9 @@
 import msgspec
 from flask import Blueprint, Response
 
-from server.api.context import context, document
+from server.api.context import context
 from server.api.negotiation import asked_format
+from server.api.packing import packed_document
 from server.ogc.links import OPENAPI
 from server.openapi import document as description
 
@@ -17,4 +18,4 @@ def api() -> Response:
     asked_format("json")
     ctx = context()
     body = msgspec.json.encode(description(ctx.settings.server.title, ctx.absolute_root))
-    return document(body, OPENAPI, ctx.absolute_policy)
+    return packed_document(body, OPENAPI, ctx.absolute_policy)

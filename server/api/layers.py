@@ -7,9 +7,10 @@ import msgspec
 from flask import Blueprint, Response
 
 from cogread.errors import CogError
-from server.api.context import context, document, response
+from server.api.context import context, response
 from server.api.negotiation import asked_format
 from server.api.ogc import landing
+from server.api.packing import packed_document
 from server.api.pages import card, layer_page, layers_page, wants_page
 from server.api.versioned import PRIVATE_IMMUTABLE
 from server.by_version import Known
@@ -62,8 +63,8 @@ def _all(*, as_page: bool) -> Response:
 
 
 def _json(about: dict[str, Any], cache_control: str = "no-cache") -> Response:
-    made = document(msgspec.json.encode(about), "application/json", cache_control)
-    made.headers["Vary"] = "Accept"
+    made = packed_document(msgspec.json.encode(about), "application/json", cache_control)
+    made.vary.add("Accept")
     return made
 
 

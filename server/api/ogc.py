@@ -8,8 +8,9 @@ from flask import Blueprint, Flask, Response, current_app
 from flask.blueprints import BlueprintSetupState
 
 from cogread.errors import CogError
-from server.api.context import context, document
+from server.api.context import context
 from server.api.negotiation import asked_format
+from server.api.packing import packed_document
 from server.api.paging import Page, asked_page
 from server.by_version import ByVersion, Known
 from server.catalog import Layer
@@ -39,7 +40,7 @@ def landing() -> Response:
     """`/`, for clients that would not rather have the page for people."""
     ctx = context()
     made = _json(landing_document(ctx.settings.server.title, ctx.absolute_root))
-    made.headers["Vary"] = "Accept"
+    made.vary.add("Accept")
     return made
 
 
@@ -47,7 +48,7 @@ def landing() -> Response:
 def conformance() -> Response:
     """What the API claims to conform to."""
     asked_format("json")
-    return document(msgspec.json.encode({"conformsTo": CONFORMS_TO}), JSON)
+    return packed_document(msgspec.json.encode({"conformsTo": CONFORMS_TO}), JSON)
 
 
 @blueprint.get("/collections")
@@ -144,4 +145,4 @@ def _opened(name: str) -> tuple[Layer, OpenLayer]:
 def _json(about: Json) -> Response:
     """A document with whole URLs in it."""
     asked_format("json")
-    return document(msgspec.json.encode(about), JSON, context().absolute_policy)
+    return packed_document(msgspec.json.encode(about), JSON, context().absolute_policy)

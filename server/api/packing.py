@@ -1,30 +1,27 @@
 """Documents that clients get as gzip where they take it."""
 
-import gzip
-from collections.abc import Callable
+from typing import Final
 
 from flask import Response, request
 
 from server.api.context import document
+from server.api.packed import Packed
 from server.http import accepts_coding
 
+LEAST_BYTES: Final = 1000
+"""Less goes in one packet of a network, packed or not."""
 
-def gzipped(body: bytes) -> bytes:
-    """The body, packed; the same for the same body."""
-    return gzip.compress(body, mtime=0)
+_packed: Final = Packed()
 
 
-def packed_document(
-    body: bytes, media_type: str, cache_control: str, pack: Callable[[bytes], bytes] = gzipped
-) -> Response:
+def packed_document(body: bytes, media_type: str, cache_control: str = "no-cache") -> Response:
     """A document, packed or not, as the client wants it; each form has an ETag of its own.
 
     Args:
         body, media_type, cache_control: as `document` has them.
-        pack: makes gzip of the body, the same of the same.
     """
-    is_packed = accepts_coding(request.headers.get("Accept-Encoding"), "gzip")
-    made = document(pack(body) if is_packed else body, media_type, cache_control)
+    is_packed = len(body) >= LEAST_BYTES and accepts_coding(request.headers.get("Accept-Encoding"), "gzip")
+    made = document(_packed.of(body) if is_packed else body, media_type, cache_control)
     made.vary.add("Accept-Encoding")
     if is_packed:
         made.headers["Content-Encoding"] = "gzip"

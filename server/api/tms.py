@@ -7,7 +7,8 @@ from typing import Final
 
 from flask import Blueprint, Response, render_template, request
 
-from server.api.context import context, document, response
+from server.api.context import context, response
+from server.api.packing import packed_document
 from server.api.versioned import versioned
 from server.by_version import Known
 from server.catalog import Layer
@@ -63,7 +64,7 @@ def _listed(template: str, layers: list[Layer]) -> Response:
     ctx = context()
     root, title = ctx.absolute_root, ctx.settings.server.title
     body = render_template(template, layers=layers, title=title, root=root, service=root + SERVICE, profile=PROFILE)
-    return document(body.encode(), _XML, ctx.absolute_policy)
+    return packed_document(body.encode(), _XML, ctx.absolute_policy)
 
 
 def _tile_map(layer: Layer, opened: OpenLayer, root: str) -> bytes:

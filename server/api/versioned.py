@@ -6,7 +6,8 @@ from typing import Final
 
 from flask import Response
 
-from server.api.context import context, document, response
+from server.api.context import context, response
+from server.api.packing import packed_document
 from server.catalog import Layer
 from server.http import IMMUTABLE, redirect
 from server.open_layer import OpenLayer
@@ -33,4 +34,4 @@ def versioned(name: str, path: str, write: Callable[[Layer, OpenLayer, str], byt
         return response(redirect(ctx.root + path.format(layer.config.name)))
     immutable = IMMUTABLE if ctx.settings.roots.is_fixed else PRIVATE_IMMUTABLE
     body = write(layer, opened, ctx.absolute_root)
-    return document(body, media_type, immutable if at else ctx.absolute_policy)
+    return packed_document(body, media_type, immutable if at else ctx.absolute_policy)

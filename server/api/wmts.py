@@ -14,7 +14,6 @@ from server.wmts.capabilities import Capabilities, written
 from server.wmts.exceptions import MEDIA_TYPE, OwsError, report
 from server.wmts.kvp import capabilities_request, operation, pairs_of
 from server.wmts.names import CAPABILITIES, QUERIES, RESOURCES
-from server.wmts.packed import Packed
 from server.wmts.update_sequence import is_later
 
 logger = logging.getLogger(__name__)
@@ -22,7 +21,6 @@ logger = logging.getLogger(__name__)
 blueprint = Blueprint("wmts", __name__)
 
 _ACCEPTABLE: Final = (MEDIA_TYPE, "text/xml")
-_packed: Final = Packed()
 
 
 @blueprint.record
@@ -74,7 +72,7 @@ def _queried(query: str) -> Response:
 
 
 def _reply(body: bytes) -> Response:
-    return packed_document(body, MEDIA_TYPE, context().absolute_policy, _packed.of)
+    return packed_document(body, MEDIA_TYPE, context().absolute_policy)
 
 
 def _capabilities() -> Capabilities:
