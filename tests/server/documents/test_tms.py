@@ -87,7 +87,7 @@ def test_gdal_opens_addresses_that_end_in_a_slash_too(path: str, server: Gunicor
 
 
 def printed(command: list[str]) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 @pytest.mark.parametrize("name", MAPS)
