@@ -75,7 +75,7 @@ def run(effort: Effort) -> Report:
         clients = _clients(origin, ranges, effort.rounds)
     notes = {
         "tiles": f"{len(_PLACES)} JPEG tiles, {size / 1000:.1f} kB on average",
-        "servers": f"one gunicorn gthread worker of {THREADS} threads on CPU {SERVER_CPU}",
+        "servers": f"one worker of {THREADS} threads on CPU {SERVER_CPU}",
         "load": f"{described(effort)}; it and the origin on CPU {LOAD_CPU}",
         "checks": "the log says of each tile that it came from the origin, or from memory",
     }

@@ -24,11 +24,15 @@ from bench.imagery import TILE_PIXELS, TILES_A_SIDE, Z, make_cog
 from bench.profile import profiles
 from bench.recording import Recording, check_same, mean_body_bytes, record, save, write_requests
 from bench.report import Report, at_least
-from bench.server import PYTHON, THREADS, BenchError, Server, rawcog, serving
+from bench.server import GTHREAD, OWN_WORKER, PYTHON, THREADS, BenchError, Server, rawcog, serving
 
 COG_TILES: Final = "cog-tiles + Flask"
+BARE_TOO: Final = "bare WSGI, worker of rawcog"
+"""Other than all others, which have gunicorn's own."""
 RATIOS: Final = (
     ("rawcog", "bare WSGI"),
+    ("rawcog", BARE_TOO),
+    (BARE_TOO, "bare WSGI"),
     ("Flask view", "bare WSGI"),
     ("COGDumper + Flask", "bare WSGI"),
     (COG_TILES, "bare WSGI"),
@@ -56,12 +60,13 @@ def run(effort: Effort) -> Report:
     notes = {
         "tiles": f"{len(PATHS)} JPEG tiles of a local file, {size_kb:.1f} kB on average; TiTiler's are encoded anew",
         "servers": f"one worker of {THREADS} threads on CPU {SERVER_CPU}, each in its turn; all gunicorn gthread, but "
-        "TiTiler uvicorn as its README says",
+        "rawcog its own worker, which its gunicorn.conf.py names, and TiTiler uvicorn, as its README says",
         "load": f"{described(effort)}, on CPU {LOAD_CPU}",
     }
     pairs = [pair for pair in RATIOS if set(pair) <= contestants.keys()]
     targets = (
         at_least("hot tile / bare WSGI", rounds.ratio("rawcog", "bare WSGI"), 0.85),
+        at_least("hot tile / bare WSGI in the same worker", rounds.ratio("rawcog", BARE_TOO), 0.85),
         *(
             at_least(f"hot tile / {name}", rounds.ratio("rawcog", name), wanted, _limit(rounds, name))
             for name, wanted in (("COGDumper + Flask", 2), ("TiTiler", 50))
@@ -84,8 +89,8 @@ def _contestants(scratch: Path) -> Iterator[dict[str, Contestant]]:
     make_cog(cog)
     with ExitStack() as stack:
 
-        def start(name: str, app: str, python: Path = PYTHON) -> Server:
-            return stack.enter_context(serving(app, scratch / f"{name}.log", python))
+        def start(name: str, app: str, python: Path = PYTHON, command: tuple[str, ...] = GTHREAD) -> Server:
+            return stack.enter_context(serving(app, scratch / f"{name}.log", python, command=command))
 
         own = stack.enter_context(rawcog("rawcog", f'[layers.bench]\nuri = "{cog}"\n', scratch))
         no_etags = dict.fromkeys(PATHS, "")
@@ -97,6 +102,7 @@ def _contestants(scratch: Path) -> Iterator[dict[str, Contestant]]:
         size = mean_body_bytes(tiles)
         same_bytes = {
             "bare WSGI": start("bare", f"bench.apps.bare:create('{replies}')"),
+            BARE_TOO: start("bare_own", f"bench.apps.bare:create('{replies}')", command=OWN_WORKER),
             "rawcog": own,
             "Flask view": start("flask", f"bench.apps.flask_view:create('{replies}')"),
             "COGDumper + Flask": start("cogdumper", f"bench.apps.cogdumper_view:create('{cog}')", peers.PYTHON),

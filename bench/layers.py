@@ -39,7 +39,7 @@ def run(effort: Effort) -> Report:
         rounds = take_turns(contestants, effort)
     notes = {
         "layers": "each of a file of its own, which is opened when it is first asked for",
-        "servers": f"one gunicorn gthread worker of {THREADS} threads on CPU {SERVER_CPU}; they start at the same time",
+        "servers": f"one worker of {THREADS} threads on CPU {SERVER_CPU}; they start at the same time",
         "load": f"{described(effort)}, on CPU {LOAD_CPU}",
     }
     rows = {f"{count:,}": [started_s[count], *memory[count]] for count in COUNTS}

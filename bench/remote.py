@@ -32,8 +32,7 @@ def run(effort: Effort) -> Report:
     size_kb = contestants["rawcog, memory"].body_bytes / 1000
     notes = {
         "tiles": f"{len(PATHS)} JPEG tiles of a file behind HTTP, {size_kb:.1f} kB on average",
-        "servers": f"one gunicorn gthread worker of {THREADS} threads on CPU {SERVER_CPU}, each in its turn; Redis on "
-        f"CPU {LOAD_CPU}",
+        "servers": f"one worker of {THREADS} threads on CPU {SERVER_CPU}, each in its turn; Redis on CPU {LOAD_CPU}",
         "checks": "the log says of each tile that it came from there",
         "load": f"{described(effort)}, on CPU {LOAD_CPU}",
     }

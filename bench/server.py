@@ -1,4 +1,4 @@
-"""A contestant: one worker of eight threads on a CPU of its own, the same for all."""
+"""A contestant: one worker of eight threads on a CPU of its own, gunicorn's gthread or what rawcog makes of it."""
 
 import http.client
 import os
@@ -19,17 +19,17 @@ ROOT: Final = Path(__file__).parent.parent
 THREADS: Final = 8
 PYTHON: Final = Path(sys.executable)
 _PATIENCE_S: Final = 60.0
-_GUNICORN: Final = (
-    "gunicorn",
-    "--worker-class=gthread",
-    "--workers=1",
-    f"--threads={THREADS}",
-    "--keep-alive=95",
-    "--worker-tmp-dir=/dev/shm",
-    "--no-control-socket",
-    "--log-level=warning",
-    "--bind=fd://{fd}",
-)
+
+
+def _gunicorn(worker_class: str) -> tuple[str, ...]:
+    options = ("--keep-alive=95", "--worker-tmp-dir=/dev/shm", "--no-control-socket", "--log-level=warning")
+    worker = (f"--worker-class={worker_class}", "--workers=1", f"--threads={THREADS}")
+    return "gunicorn", *worker, *options, "--bind=fd://{fd}"
+
+
+GTHREAD: Final = _gunicorn("gthread")
+OWN_WORKER: Final = _gunicorn("server.worker.Worker")
+"""The worker that rawcog's gunicorn.conf.py names."""
 
 
 class BenchError(Exception):
@@ -87,7 +87,7 @@ def serving(
     log: Path,
     python: Path = PYTHON,
     environment: Mapping[str, str] | None = None,
-    command: tuple[str, ...] = _GUNICORN,
+    command: tuple[str, ...] = GTHREAD,
 ) -> Iterator[Server]:
     """Run an app until the context ends. Requests may be sent at once: the socket listens already.
 
@@ -127,5 +127,5 @@ def rawcog(name: str, config: str, folder: Path, environment: Mapping[str, str] 
     path = folder / f"{name}.toml"
     path.write_text(config)
     settings = {"RAWCOG_CONFIG": str(path), "REDIS_URL": "", "LOG_LEVEL": "", **(environment or {})}
-    with serving("wsgi:app", folder / f"{name}.log", environment=settings) as server:
+    with serving("wsgi:app", folder / f"{name}.log", environment=settings, command=OWN_WORKER) as server:
         yield server
