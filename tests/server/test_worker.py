@@ -45,7 +45,12 @@ def test_a_thread_stays_a_while_with_a_client_if_nobody_waits(
     waiting: int, requests_in_a_row: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answered: list[object] = []
-    monkeypatch.setattr(ThreadWorker, "handle", lambda self, conn: answered.append(conn) or True)
+
+    def answer(self: ThreadWorker, conn: Connection) -> bool:
+        answered.append(conn)
+        return True
+
+    monkeypatch.setattr(ThreadWorker, "handle", answer)
     worker, may_end = Worker.__new__(Worker), Event()
     worker.alive, worker.tpool = True, ThreadPoolExecutor(1)
     with worker.tpool, closing(Connection()) as connection:
