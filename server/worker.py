@@ -5,7 +5,7 @@ keeps listening while it answers what it has, and so resets at last all who conn
 that they are connected. Here they are answered, or refused and go elsewhere.
 
 After a reply gunicorn's own hands the connection back to the event loop, which wakes a thread when the client asks on:
-as much work as a tile in memory. Here the thread stays for a moment with a client who is likely to ask on at once, unless
+as much work as a tile in memory. Here the thread stays a moment with a client who is likely to ask on at once, unless
 somebody waits for a thread, and for a few requests only: threads that never rest hold the GIL from each other.
 
 Of gunicorn's internals this leans on `set_accept_enabled`, `accept`, `nr_conns`, `handle` and `tpool`, which no hook
