@@ -1,13 +1,14 @@
 """Connections to Redis in steady use, kept out of redis-py's pools and past its clients.
 
-What those add to a round trip (locks, counters for observability, callbacks for each command) takes as long as the
-round trip itself. What is left here is a look at each connection before it is used, for the server may have closed it.
+What those add to a round trip (locks, a look at the connection, counters for observability, callbacks for each command)
+takes as long as the round trip itself. A connection that the server has closed is found out by using it, and another
+takes its place: each command may be sent twice. A reply to another command would not verify (`server.cache.seal`).
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from redis.exceptions import ResponseError
+from redis.exceptions import ConnectionError, ResponseError
 
 
 class Lines:
@@ -31,7 +32,20 @@ class Lines:
         Raises:
             Exception: there are none; redis-py raises anything when it reads garbage.
         """
-        connection = self._take(pool)
+        kept = self._take(pool)
+        if kept is not None:
+            try:
+                return self._ask(pool, kept, commands)
+            except ConnectionError:
+                self.give_up()  # the others are closed, too
+        return self._ask(pool, pool.get_connection(), commands)
+
+    def give_up(self) -> None:
+        """Close all that are kept and not in use."""
+        while (kept := self._pop()) is not None:
+            _give_up(*kept)
+
+    def _ask(self, pool: Any, connection: Any, commands: Sequence[tuple[object, ...]]) -> list[object]:
         try:
             connection.send_packed_command(connection.pack_commands(commands))
             replies = [_reply(connection) for _ in commands]
@@ -41,32 +55,20 @@ class Lines:
         self._kept.append((pool, connection))
         return replies
 
-    def give_up(self) -> None:
-        """Close all that are kept and not in use."""
-        while (kept := self._pop()) is not None:
-            _give_up(*kept)
-
     def _take(self, pool: Any) -> Any:
+        """A connection of this pool; a cluster's node may have got another."""
         while (kept := self._pop()) is not None:
             owner, connection = kept
-            if owner is pool and _stands(connection):
+            if owner is pool:
                 return connection
             _give_up(owner, connection)
-        return pool.get_connection()
+        return None
 
     def _pop(self) -> tuple[Any, Any] | None:
         try:
             return self._kept.pop()
         except IndexError:
             return None
-
-
-def _stands(connection: Any) -> bool:
-    """Whether it was not closed, and nothing came unasked."""
-    try:
-        return connection.is_connected and not connection.can_read()
-    except Exception:  # of sockets, or of redis-py
-        return False
 
 
 def _give_up(pool: Any, connection: Any) -> None:
