@@ -26,6 +26,8 @@ from cogread.sources.dial import dial
 _BUFFER_BYTES = 65536
 """A header and a tile of usual size in one `recv`."""
 
+_SWITCHING = http.client.SWITCHING_PROTOCOLS
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -90,6 +92,17 @@ class _BoundedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock), _BUFFER_BYTES)
+
+    def begin(self) -> None:
+        """See `HTTPResponse.begin`, which takes all 1xx but 100 for the reply, and leaves the reply to the next one.
+
+        Interim replies are passed over (RFC 9110 §15.2). After a 101, which nobody asked for, it is not HTTP any more.
+        """
+        super().begin()
+        while _SWITCHING < self.status < 200:
+            self.headers = self.msg = None  # type: ignore[assignment]  # not begun
+            super().begin()
+        self.will_close = self.will_close or self.status == _SWITCHING
 
 
 class BoundedConnection(HTTPConnection):

@@ -130,6 +130,13 @@ def chunked(connection: Connection, reply: Reply) -> None:
     send(connection, Reply(reply.status, {**headers, "Transfer-Encoding": "chunked"}, body))
 
 
+def announced(connection: Connection, reply: Reply) -> None:
+    """The right reply after two interim ones (RFC 9110 §15.2): no fault, but rarer."""
+    hints = Reply(103, {"Link": "</style.css>; rel=preload"}).header_bytes()
+    connection.send_bytes(Reply(102).header_bytes() + hints)
+    send(connection, reply)
+
+
 def shifted(connection: Connection, reply: Reply) -> None:
     """The range one byte further on."""
     match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", reply.headers["Content-Range"])

@@ -158,6 +158,12 @@ class TestRequest:
         assert origin.connections == 1
         source.close()
 
+    @CONNECTIONS
+    def test_interim_replies_are_passed_over(self, origin: Origin, kept: bool) -> None:
+        origin.fail("/a.tif", faults.announced)
+        assert read(origin, kept=kept).data == DATA[100:20_000]
+        assert len(origin.ranges("/a.tif")) == 1
+
     def test_a_child_process_has_connections_of_its_own(self, origin: Origin) -> None:
         source = open_source(f"{origin.url}/a.tif")
         source.read(WANTED)

@@ -246,6 +246,17 @@ class TestRefusals:
         assert len(origin.requests) == 1
         assert "hush" not in str(caught.value)
 
+    def test_a_connection_that_leaves_http_is_not_used_again(self, origin: Origin) -> None:
+        """What comes over it may be the reply to what was asked before, of another object."""
+        source = open_source("s3://imagery/a.tif", options_of(origin))
+        source.version()
+        origin.fail("/imagery/a.tif", Status(101))
+        with pytest.raises(SourceProtocolError, match="status 101"):
+            source.version()
+        source.version()
+        source.close()
+        assert origin.connections == 2
+
     def test_slow_down(self, origin: Origin) -> None:
         origin.fail("/imagery/a.tif", code(503, "SlowDown"), times=2)
         with pytest.raises(SourceBusy):
