@@ -10,6 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from cogread.byterange import Version
 from cogread.errors import CogError
 from server.catalog import Catalog, Layer
+from server.errors import ListBusy
 from server.open_layer import OpenLayer
 
 T = TypeVar("T")
@@ -44,10 +45,11 @@ class ByVersion(Generic[T]):
             budget_s: the same.
 
         Returns:
-            By name: what is known, why the layer cannot be opened, or None where the time was not enough.
+            By name: what is known, why the layer cannot be opened, or None where the time was not enough. Where too
+            many threads wait for such lists already: what was known before.
 
         Raises:
-            ListBusy: some are not known, and too many threads wait for such already.
+            ListBusy: they do, and of some layers nothing was known.
         """
         at_hand: dict[str, Known[T] | CogError | None] = {
             layer.config.name: self._at_hand(layer) for layer in self._catalog
@@ -55,9 +57,15 @@ class ByVersion(Generic[T]):
         unknown = [layer for layer in self._catalog if at_hand[layer.config.name] is None]
         if not unknown:
             return at_hand
-        with self._catalog.list_places.place():
-            opened = self._catalog.open_all(patience_s, budget_s, unknown)
-            return at_hand | {name: self._take(self._catalog[name], result) for name, result in opened.items()}
+        try:
+            with self._catalog.list_places.place():
+                opened = self._catalog.open_all(patience_s, budget_s, unknown)
+                return at_hand | {name: self._take(self._catalog[name], result) for name, result in opened.items()}
+        except ListBusy:
+            before = {layer.config.name: self._known.get(layer.config.name) for layer in unknown}
+            if None in before.values():
+                raise
+            return at_hand | before
 
     def _at_hand(self, layer: Layer) -> Known[T] | None:
         """What is known of the current version, if that can be told without waiting."""

@@ -1,6 +1,7 @@
 """OGC API Common and Tiles in JSON: landing page, `/conformance`, `/collections/…`, `/tileMatrixSets/…`."""
 
 import time
+from collections.abc import Mapping
 from typing import Final, cast
 
 import msgspec
@@ -13,8 +14,8 @@ from server.api.negotiation import asked_format
 from server.api.packing import packed_document
 from server.api.paging import Page, asked_page
 from server.by_version import ByVersion, Known
-from server.catalog import Layer
-from server.errors import UnknownUrl
+from server.catalog import Catalog, Layer
+from server.errors import ListBusy, UnknownUrl
 from server.ogc.landing import CONFORMS_TO
 from server.ogc.landing import landing as landing_document
 from server.ogc.links import JSON, Json
@@ -120,9 +121,20 @@ def _page_of_layers() -> tuple[Page, list[Layer], dict[str, OpenLayer | CogError
     opened: dict[str, OpenLayer | CogError | None] = {layer.config.name: layer.at_hand() for layer in layers}
     missing = [layer for layer in layers if opened[layer.config.name] is None]
     if missing:
-        with catalog.list_places.place():
-            opened |= catalog.open_all(OPEN_PAGE_S, BUDGET_S, missing)
+        opened |= _opened_in_turn(catalog, missing)
     return page, layers, opened
+
+
+def _opened_in_turn(catalog: Catalog, layers: list[Layer]) -> Mapping[str, OpenLayer | CogError | None]:
+    """The layers; where too many threads wait for such already, the versions that were open before, if all were."""
+    try:
+        with catalog.list_places.place():
+            return catalog.open_all(OPEN_PAGE_S, BUDGET_S, layers)
+    except ListBusy:
+        before = {layer.config.name: layer.known() for layer in layers}
+        if None in before.values():
+            raise
+        return before
 
 
 def _matched() -> int:

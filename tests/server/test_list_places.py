@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 import server.api.layers
 import server.api.ogc
 import server.api.tms
+import server.list_places
 import server.wmts.capabilities
 from server.config import THREADS
 from server.list_places import SHARE
@@ -109,3 +110,21 @@ def test_a_list_of_known_layers_needs_no_place(worker: Worker, hold: faults.Hold
             taken.enter_context(worker.app.extensions["rawcog"].catalog.list_places.place())
         for path, accept, _ in LISTS.values():
             assert worker.get(path, accept).result(30).status_code == 200
+
+
+def test_a_list_of_layers_that_were_open_before_waits_for_no_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether they have changed takes an answer of the origin, which may be slow."""
+    monkeypatch.setattr(server.list_places, "BRIEFLY_S", 0.0)
+    with Origin() as origin:
+        origin.put("/a.tif", FILE)
+        asking = client(tmp_path, "[server]\nrevalidate_s = 0\n" + layer("a", f"{origin.url}/a.tif"))
+        before = {path: asking.get(path, headers={"Accept": accept}) for path, accept, _ in LISTS.values()}
+        assert {reply.status_code for reply in before.values()} == {200}
+        with ExitStack() as taken:
+            for _ in range(PLACES):
+                taken.enter_context(asking.application.extensions["rawcog"].catalog.list_places.place())
+            for path, accept, _ in LISTS.values():
+                reply = asking.get(path, headers={"Accept": accept})
+                assert (reply.status_code, reply.data) == (200, before[path].data)
