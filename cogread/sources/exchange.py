@@ -5,7 +5,9 @@ much time as http.client takes for all of it, so a connection that is kept in th
 """
 
 import http.client
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from queue import Empty, Full
 from typing import Protocol
 
@@ -37,8 +39,12 @@ class Reply(Protocol):
         ...
 
     def finish(self) -> None:
-        """Give the connection back; it is closed unless the body was read to its end."""
+        """Give the connection back; it is closed unless the body was read to its end, or is small."""
         ...
+
+
+_SMALL_BODY = re.compile(r"[0-9]{1,3}")
+"""Length of a body that is read rather than have its connection closed, as that of a redirect or an error."""
 
 
 class FirstReply:
@@ -60,6 +66,7 @@ class FirstReply:
 
     def finish(self) -> None:
         """See `Reply.finish`."""
+        _read_small_rest(self)
         self._reply.close()
         self._reply.release_conn()
 
@@ -85,6 +92,7 @@ class NextReply:
 
     def finish(self) -> None:
         """See `Reply.finish`."""
+        _read_small_rest(self)
         if not self.is_at_end:
             self._reply.close()
             self._connection.close()
@@ -142,6 +150,16 @@ def _take_kept(pool: HTTPConnectionPool) -> BoundedConnection | None:
             return connection
         connection.close()
     return None
+
+
+def _read_small_rest(reply: Reply) -> None:
+    """Not of a 204 or 304: they have none, whatever their header says, and what comes nevertheless is not known to end."""
+    if reply.is_at_end or reply.status in (204, 304):
+        return
+    length = reply.headers.get("content-length", "")
+    if _SMALL_BODY.fullmatch(length):
+        with suppress(Exception):  # then the connection is closed after all
+            reply.read(int(length) or 1)
 
 
 def _joined(items: list[tuple[str, str]]) -> dict[str, str]:

@@ -164,6 +164,23 @@ class TestRequest:
         assert read(origin, kept=kept).data == DATA[100:20_000]
         assert len(origin.ranges("/a.tif")) == 1
 
+    @pytest.mark.parametrize("body", [b"", b"<html>elsewhere"])
+    def test_a_redirect_costs_no_connection(self, origin: Origin, body: bytes) -> None:
+        origin.fail("/b.tif", Status(302, {"Location": "/a.tif"}, body), times=3)
+        source = open_source(f"{origin.url}/b.tif")
+        assert [source.read(WANTED).data for _ in range(3)] == [DATA[100:20_000]] * 3
+        assert origin.connections == 1
+        source.close()
+
+    def test_an_error_costs_no_connection(self, origin: Origin) -> None:
+        origin.fail("/b.tif", Status(404, body=b"not here"), times=3)
+        source = open_source(f"{origin.url}/b.tif")
+        for _ in range(3):
+            with pytest.raises(SourceNotFound):
+                source.read(WANTED)
+        assert origin.connections == 1
+        source.close()
+
     def test_a_child_process_has_connections_of_its_own(self, origin: Origin) -> None:
         source = open_source(f"{origin.url}/a.tif")
         source.read(WANTED)
