@@ -8,8 +8,8 @@ After a reply gunicorn's own hands the connection back to the event loop, which 
 as much work as a tile in memory. Here the thread stays a moment with a client who is likely to ask on at once, unless
 somebody waits for a thread, and for a few requests only: threads that never rest hold the GIL from each other.
 
-Of gunicorn's internals this leans on `set_accept_enabled`, `accept`, `nr_conns`, `handle` and `tpool`, and on the queue of
-a ThreadPoolExecutor, which no hook gives a way around; a release without them fails the tests of signals and workers.
+Of gunicorn's internals this leans on `set_accept_enabled`, `accept`, `nr_conns`, `handle` and `tpool`, and on the queue
+of a ThreadPoolExecutor, which no hook gives a way around; a release without them fails the tests of either.
 """
 
 import select

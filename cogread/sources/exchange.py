@@ -39,12 +39,12 @@ class Reply(Protocol):
         ...
 
     def finish(self) -> None:
-        """Give the connection back; it is closed unless the body was read to its end, or is small."""
+        """Give the connection back; it is closed unless the body was read to its end."""
         ...
 
 
 _SMALL_BODY = re.compile(r"[0-9]{1,3}")
-"""Length of a body that is read rather than have its connection closed, as that of a redirect or an error."""
+"""Length of a body that is read rather than have its connection closed."""
 
 
 class FirstReply:
@@ -66,7 +66,6 @@ class FirstReply:
 
     def finish(self) -> None:
         """See `Reply.finish`."""
-        _read_small_rest(self)
         self._reply.close()
         self._reply.release_conn()
 
@@ -92,7 +91,6 @@ class NextReply:
 
     def finish(self) -> None:
         """See `Reply.finish`."""
-        _read_small_rest(self)
         if not self.is_at_end:
             self._reply.close()
             self._connection.close()
@@ -119,6 +117,15 @@ def ask_kept(pool: HTTPConnectionPool, target: str, headers: Mapping[str, str], 
     except BaseException:
         connection.close()
         raise
+
+
+def finish_redirect(reply: Reply) -> None:
+    """Finish a reply that is read no further, keeping the connection where the body is small: it is needed again."""
+    length = reply.headers.get("content-length", "")
+    if _SMALL_BODY.fullmatch(length):
+        with suppress(Exception):  # then the connection is closed after all
+            reply.read(int(length) or 1)
+    reply.finish()
 
 
 def close_idle(pool: HTTPConnectionPool) -> None:
@@ -150,16 +157,6 @@ def _take_kept(pool: HTTPConnectionPool) -> BoundedConnection | None:
             return connection
         connection.close()
     return None
-
-
-def _read_small_rest(reply: Reply) -> None:
-    """Not of a 204 or 304: they have none, whatever their header says, and what comes nevertheless is not known to end."""
-    if reply.is_at_end or reply.status in (204, 304):
-        return
-    length = reply.headers.get("content-length", "")
-    if _SMALL_BODY.fullmatch(length):
-        with suppress(Exception):  # then the connection is closed after all
-            reply.read(int(length) or 1)
 
 
 def _joined(items: list[tuple[str, str]]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from requests.auth import HTTPBasicAuth
 from cogread.errors import SourceError, SourceProtocolError
 from cogread.sources.base import SourceOptions
 from cogread.sources.connection import Budget
-from cogread.sources.exchange import Reply, close_idle
+from cogread.sources.exchange import Reply, close_idle, finish_redirect
 from cogread.sources.process import PerProcess
 from cogread.sources.rangeclient import RangeSource
 from cogread.sources.transport import Auth, Route, get, no_auth, transport_of
@@ -43,7 +43,7 @@ class HttpSource(RangeSource):
             location = reply.headers.get("location") if reply.status in _REDIRECTS else None
             if location is None:
                 return reply
-            reply.finish()
+            finish_redirect(reply)
             route = self._follow(route, location)
         raise SourceProtocolError(f"{self.name}: more than {_MOST_REDIRECTS} redirects")
 

@@ -40,6 +40,10 @@ secret_access_key_env = "STORE_SECRET"
 """
 
 
+KEPT = 3
+"""Kept connections that may be closed by the origin before one is made anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A fault and what comes of it."""
@@ -201,7 +205,7 @@ def test_a_fault_is_told_without_a_place_and_logged_with_its_cause(name: str, st
     assert len(outcome.lines) == 1
     assert f"status={row.status} " in outcome.lines[0]
     assert f'cause="{row.cause}: ' in outcome.lines[0]
-    assert outcome.asked == row.asked
+    assert row.asked <= outcome.asked <= row.asked + (KEPT if isinstance(row.fault, HangUp) else 0)
 
 
 @pytest.mark.parametrize("name", ONCE)

@@ -172,15 +172,6 @@ class TestRequest:
         assert origin.connections == 1
         source.close()
 
-    def test_an_error_costs_no_connection(self, origin: Origin) -> None:
-        origin.fail("/b.tif", Status(404, body=b"not here"), times=3)
-        source = open_source(f"{origin.url}/b.tif")
-        for _ in range(3):
-            with pytest.raises(SourceNotFound):
-                source.read(WANTED)
-        assert origin.connections == 1
-        source.close()
-
     def test_a_child_process_has_connections_of_its_own(self, origin: Origin) -> None:
         source = open_source(f"{origin.url}/a.tif")
         source.read(WANTED)
