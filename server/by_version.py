@@ -49,7 +49,7 @@ class ByVersion(Generic[T]):
             many threads wait for such lists already: what was known before.
 
         Raises:
-            ListBusy: they do, and of some layers nothing was known.
+            ListBusy: they do, and some layers were never tried.
         """
         at_hand: dict[str, Known[T] | CogError | None] = {
             layer.config.name: self._at_hand(layer) for layer in self._catalog
@@ -62,10 +62,10 @@ class ByVersion(Generic[T]):
                 opened = self._catalog.open_all(patience_s, budget_s, unknown)
                 return at_hand | {name: self._take(self._catalog[name], result) for name, result in opened.items()}
         except ListBusy:
-            before = {layer.config.name: self._known.get(layer.config.name) for layer in unknown}
-            if None in before.values():
+            names, unopened = {layer.config.name for layer in unknown}, self._catalog.unopened
+            if names - self._known.keys() - unopened.keys():
                 raise
-            return at_hand | before
+            return at_hand | {name: self._known.get(name) or unopened.get(name) for name in names}
 
     def _at_hand(self, layer: Layer) -> Known[T] | None:
         """What is known of the current version, if that can be told without waiting."""

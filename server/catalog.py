@@ -138,6 +138,8 @@ class Catalog:
         self._openers = JoiningPool[OpenLayer | CogError](OPENERS, "open")
         self._late: set[str] = set()
         """Layers that were begun and not open in time, until they are."""
+        self.unopened: Final[dict[str, CogError | None]] = {}
+        """By name, the layers that lists could not open when they last tried: why, or None where it took too long."""
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self._layers.values())
@@ -182,11 +184,15 @@ class Catalog:
             result = future.result()
             if isinstance(result, OpenLayer):
                 self._late.discard(name)
-            elif isinstance(result, SourceTimeout):
+                self.unopened.pop(name, None)
+                return result
+            if isinstance(result, SourceTimeout):
                 self._late.add(name)
+            self.unopened[name] = result
             return result
         if not future.cancel():  # it was begun
             self._late.add(name)
+            self.unopened[name] = None
         return self._layers[name].known()
 
 

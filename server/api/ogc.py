@@ -126,13 +126,13 @@ def _page_of_layers() -> tuple[Page, list[Layer], dict[str, OpenLayer | CogError
 
 
 def _opened_in_turn(catalog: Catalog, layers: list[Layer]) -> Mapping[str, OpenLayer | CogError | None]:
-    """The layers; where too many threads wait for such already, the versions that were open before, if all were."""
+    """The layers; where too many threads wait for such already, what was known of them before, if all were tried."""
     try:
         with catalog.list_places.place():
             return catalog.open_all(OPEN_PAGE_S, BUDGET_S, layers)
     except ListBusy:
-        before = {layer.config.name: layer.known() for layer in layers}
-        if None in before.values():
+        before = {layer.config.name: layer.known() or catalog.unopened.get(layer.config.name) for layer in layers}
+        if {name for name, opened in before.items() if opened is None} - catalog.unopened.keys():
             raise
         return before
 

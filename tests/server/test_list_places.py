@@ -128,3 +128,27 @@ def test_a_list_of_layers_that_were_open_before_waits_for_no_place(
             for path, accept, _ in LISTS.values():
                 reply = asking.get(path, headers={"Accept": accept})
                 assert (reply.status_code, reply.data) == (200, before[path].data)
+
+
+def test_a_list_waits_for_no_place_for_a_layer_that_the_last_one_waited_for_in_vain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.list_places, "BRIEFLY_S", 0.0)
+    for module, patience in PATIENCE.items():
+        monkeypatch.setattr(module, patience, 0.05)
+    (tmp_path / "a.tif").write_bytes(FILE)
+    with Origin() as origin:
+        origin.put("/hanging.tif", FILE)
+        origin.fail("/hanging.tif", faults.hang, times=1000)
+        config = layer("local", tmp_path / "a.tif") + layer("gone", f"{origin.url}/gone.tif")
+        asking = client(tmp_path, config + layer("hanging", f"{origin.url}/hanging.tif"))
+        for path, accept, _ in LISTS.values():
+            assert asking.get(path, headers={"Accept": accept}).status_code == 200
+        with ExitStack() as taken:
+            for _ in range(PLACES):
+                taken.enter_context(asking.application.extensions["rawcog"].catalog.list_places.place())
+            for path, accept, _ in LISTS.values():
+                assert asking.get(path, headers={"Accept": accept}).status_code == 200
+            told = {found["name"]: found["status"] for found in asking.get("/layers").get_json()["layers"]}
+    assert told.pop("hanging") in ("not opened yet", "error")  # once it has timed out
+    assert told == {"local": "ok", "gone": "error"}
