@@ -27,6 +27,11 @@ SERVERS: dict[str, Callable[[RedisUrl, Patience], Servers]] = {
 }
 """Kind of URL -> what asks the servers that it names."""
 
+ACQUIRE_SCRIPT = (
+    "if redis.call('set', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end "
+    "return redis.call('get', KEYS[1]) == ARGV[1] and 1 or 0"
+)
+"""A command whose reply was lost is sent again, and must not find the lock taken by itself."""
 RELEASE_SCRIPT = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 log = logging.getLogger(__name__)
@@ -83,8 +88,8 @@ class RedisCache:
     def acquire(self, keys: Sequence[str], ttl_s: float) -> dict[str, str]:
         """See `Cache.acquire`."""
         token = secrets.token_hex(8)
-        commands = {lock: ("SET", lock, token, "NX", "PX", _ms(ttl_s)) for lock in map(_lock, keys)}
-        had = self._servers().ask(Use.WRITE, commands, _is_set)
+        commands = {lock: ("EVAL", ACQUIRE_SCRIPT, 1, lock, token, _ms(ttl_s)) for lock in map(_lock, keys)}
+        had = self._servers().ask(Use.WRITE, commands, _count)
         return {key: token for key in keys if had.get(_lock(key), True)}
 
     def release(self, tokens: Mapping[str, str]) -> None:
@@ -121,7 +126,7 @@ def _is_set(reply: object) -> bool:
 
 def _count(reply: object) -> int:
     if not isinstance(reply, int):
-        raise TypeError(f"reply to DEL: {type(reply).__name__}, wanted a number")
+        raise TypeError(f"reply to DEL or EVAL: {type(reply).__name__}, wanted a number")
     return reply
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from server.cache.redis import RedisCache
 from tests.support.counting_source import run_threads
-from tests.support.fault_proxy import FaultProxy, slow
+from tests.support.fault_proxy import FaultProxy, Link, pass_on, reset, slow
 from tests.support.raw_server import answering, ending_tls, tcp_server
 from tests.support.redis import RedisServer
 from tests.support.wait import wait_until
@@ -229,6 +229,28 @@ def test_a_restart_between_two_calls_is_not_noticed(caplog: pytest.LogCaptureFix
         assert cache.get(KEYS) == list(ITEMS.values())
         cache.close()
     assert not caplog.records
+
+
+def test_a_lock_whose_reply_was_lost_is_had(redis_server: RedisServer) -> None:
+    lost: list[bytes] = []
+
+    def lose_one(link: Link, data: bytes) -> None:
+        if lost:
+            pass_on(link, data)
+        else:
+            lost.append(data)
+            reset(link, data)
+
+    with FaultProxy(redis_server.port) as proxy:
+        cache = RedisCache(f"redis://127.0.0.1:{proxy.port}", timeout_s=10)
+        cache.put(ITEMS, 100)
+        proxy.fail(lose_one)
+        tokens = cache.acquire(["a"], 100)
+        assert lost
+        assert cache.acquire(["a"], 100) == {}
+        cache.release(tokens)
+        assert set(cache.acquire(["a"], 100)) == {"a"}
+        cache.close()
 
 
 REFUSALS = {"full": ("CONFIG", "SET", "maxmemory", "1"), "read-only": ("REPLICAOF", "127.0.0.1", "1")}
