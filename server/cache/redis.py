@@ -29,9 +29,17 @@ SERVERS: dict[str, Callable[[RedisUrl, Patience], Servers]] = {
 
 ACQUIRE_SCRIPT = (
     "if redis.call('set', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end "
-    "return redis.call('get', KEYS[1]) == ARGV[1] and 1 or 0"
+    "if redis.pcall('get', KEYS[1]) == ARGV[1] then return 1 end "
+    "local left = redis.pcall('pttl', KEYS[1]) "
+    "if type(left) == 'number' and (left == -1 or left > tonumber(ARGV[2])) then "
+    "redis.pcall('pexpire', KEYS[1], ARGV[2]) end "
+    "return 0"
 )
-"""A command whose reply was lost is sent again, and must not find the lock taken by itself."""
+"""A command whose reply was lost is sent again, and must not find the lock taken by itself.
+
+A lock without an expiry, or with a longer one, is none of ours: it gets an expiry, so that it costs one wait. A user
+without the right to do that waits for such a lock each time, hence `pcall`.
+"""
 RELEASE_SCRIPT = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 log = logging.getLogger(__name__)
