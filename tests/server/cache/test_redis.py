@@ -320,7 +320,7 @@ def test_a_self_signed_certificate_is_taken_only_when_told(
 RIGHTS = ("+mget", "+set", "+del", "+eval", "+get")
 
 
-FOREIGN_LOCKS = {
+FOREIGN_LOCKS: dict[str, tuple[str | int, ...]] = {
     "no expiry": ("SET", "{key}:lock", "foreign"),
     "an hour": ("SET", "{key}:lock", "foreign", "PX", 3_600_000),
     "a list": ("LPUSH", "{key}:lock", "foreign"),
@@ -329,12 +329,12 @@ FOREIGN_LOCKS = {
 
 @pytest.mark.parametrize("command", FOREIGN_LOCKS.values(), ids=FOREIGN_LOCKS)
 def test_a_foreign_lock_is_waited_for_once(
-    command: tuple[object, ...], cache: RedisCache, redis_server: RedisServer
+    command: tuple[str | int, ...], cache: RedisCache, redis_server: RedisServer
 ) -> None:
     redis_server.command(*command)
     assert cache.acquire(["key"], 0.2) == {}
     assert 0 < int(redis_server.command("PTTL", "{key}:lock")[1:]) <= 200
-    wait_until(lambda: cache.acquire(["key"], 0.2))
+    wait_until(lambda: bool(cache.acquire(["key"], 0.2)))
 
 
 def test_a_user_with_few_rights_will_do(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
