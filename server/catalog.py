@@ -15,7 +15,7 @@ from server.cache.fleet import OutOfTime
 from server.cached_source import CachedSource
 from server.config import LayerConfig
 from server.errors import UnknownLayer
-from server.http import CORS, EXPOSED, IMMUTABLE, cache_control
+from server.http import EVERY_REPLY, IMMUTABLE, cache_control
 from server.joining_pool import JoiningPool
 from server.list_places import ListPlaces
 from server.open_layer import OpenLayer
@@ -52,9 +52,9 @@ class Layer:
         self.config, self.source = config, source
         self.path: Final = f"/layers/{config.name}"
         """Of the layer's document, below the server's root; its tiles are below it."""
-        self.headers: Final = (("Cache-Control", cache_control(config.max_age_s)), CORS, EXPOSED)
+        self.headers: Final = (("Cache-Control", cache_control(config.max_age_s)), *EVERY_REPLY)
         """Of every reply that has an ETag."""
-        self.immutable_headers: Final = (("Cache-Control", IMMUTABLE), CORS, EXPOSED)
+        self.immutable_headers: Final = (("Cache-Control", IMMUTABLE), *EVERY_REPLY)
         """The same, of URLs that name a version."""
         self._clock = clock
         self._kept = kept

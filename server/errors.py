@@ -22,7 +22,7 @@ from cogread.errors import (
     TileDamaged,
     TileOutOfRange,
 )
-from server.http import CORS, Reply
+from server.http import EVERY_REPLY, Reply
 
 
 class ServerError(Exception):
@@ -49,6 +49,18 @@ class NotAcceptable(ServerError):
     """There is no representation of a kind that the client takes."""
 
 
+class RangeNotSatisfiable(ServerError):
+    """A range that begins behind the end of what it is of.
+
+    Attributes:
+        size_bytes: of the whole.
+    """
+
+    def __init__(self, message: str, size_bytes: int) -> None:
+        super().__init__(message)
+        self.size_bytes = size_bytes
+
+
 class NotSupported(ServerError):
     """An operation that a standard has, and the server has not."""
 
@@ -66,6 +78,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     FormatNotOffered: 404,
     SourceNotFound: 404,
     NotAcceptable: 406,
+    RangeNotSatisfiable: 416,
     NotSupported: 501,
     ListBusy: 503,
     SourceBusy: 503,
@@ -88,6 +101,7 @@ _TITLES: Final = {
     406: "Not Acceptable",
     413: "Content Too Large",
     414: "URI Too Long",
+    416: "Range Not Satisfiable",
     500: "Internal Server Error",
     501: "Not Implemented",
     502: "Bad Gateway",
@@ -122,7 +136,10 @@ def public_reason(error: BaseException) -> str:
 def reply_to(error: BaseException) -> Reply:
     """The reply to a request that ended in `error`."""
     status = status_of(error)
-    return problem(status, public_reason(error), _retry_after_s(error) if status >= 500 else None)
+    reply = problem(status, public_reason(error), _retry_after_s(error) if status >= 500 else None)
+    if isinstance(error, RangeNotSatisfiable):
+        reply.headers.append(("Content-Range", f"bytes */{error.size_bytes}"))
+    return reply
 
 
 def _retry_after_s(error: BaseException) -> int | None:
@@ -145,7 +162,7 @@ def problem(status: int, detail: str, retry_after_s: int | None = None) -> Reply
         ("Content-Type", "application/problem+json"),
         ("Content-Length", str(len(body) + 1)),
         ("Cache-Control", "no-store"),
-        CORS,
+        *EVERY_REPLY,
     ]
     if retry_after_s is not None:
         headers.append(("Retry-After", str(retry_after_s)))

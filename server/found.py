@@ -14,7 +14,7 @@ from cogread.wrap.tile import Tile
 from server.cached_source import CachedSource
 from server.catalog import Layer
 from server.grid import Place
-from server.http import Reply, none_match
+from server.http import ACCEPT_RANGES, Reply, none_match
 from server.open_layer import OpenLayer, Representation
 from server.options import options_of
 from server.tile_request import TileRequest
@@ -92,15 +92,30 @@ def fulfil(found: Found, if_none_match: str | None, is_head: bool, deadline_s: f
             trace.tier = "memory"
         return found.reply
     if is_head:
-        added_bytes = found.wrapping.added_bytes
-        length = [] if added_bytes is None else [("Content-Length", str(found.size_bytes + added_bytes))]
-        return Reply(200, [*found.headers, found.content_type, *length], b"")
+        return _head(found, deadline_s)
+    return _whole(found, deadline_s)
+
+
+def _head(found: Found, deadline_s: float) -> Reply:
+    """The headers of the 200. A tile whose length is not known beforehand is made for it, unless it was sent before."""
+    if found.sent is not None:
+        return Reply(200, found.sent, b"")
+    if found.wrapping.added_bytes is None:
+        return _whole(found, deadline_s)._replace(body=b"")
+    return Reply(200, _headers(found, found.size_bytes + found.wrapping.added_bytes), b"")
+
+
+def _whole(found: Found, deadline_s: float) -> Reply:
     read_tile, version = found.layer.source.read_tile, found.version
     if found.sent is not None and found.wrapping.wrap_again is not None and found.stored[0] is not None:
         return Reply(200, found.sent, found.wrapping.wrap_again(read_tile(found.stored[0], version, deadline_s).data))
     parts = gather(found.stored, lambda wanted: read_tile(wanted, version, deadline_s).data)
     body = _wrap(found, parts)
-    return Reply(200, [*found.headers, found.content_type, ("Content-Length", str(len(body)))], body)
+    return Reply(200, _headers(found, len(body)), body)
+
+
+def _headers(found: Found, size_bytes: int) -> list[tuple[str, str]]:
+    return [*found.headers, found.content_type, ACCEPT_RANGES, ("Content-Length", str(size_bytes))]
 
 
 def _policy(layer: Layer, request: TileRequest) -> tuple[tuple[str, str], ...]:
@@ -167,6 +182,6 @@ def _sparse(layer: Layer, opened: OpenLayer, request: TileRequest, how: Represen
     if layer.config.empty == "transparent" and request.extension in EMPTY_TILES:
         image = how.level.image
         body = EMPTY_TILES[request.extension](image.tile_width, image.tile_height)
-        headers += [how.content_type, ("Content-Length", str(len(body)))]
+        headers += [how.content_type, ACCEPT_RANGES, ("Content-Length", str(len(body)))]
         return Reply(200, headers, b"" if request.is_head else body)
     return Reply(204, headers, b"")

@@ -14,8 +14,9 @@ from server.errors import reply_to, status_of
 from server.http import STATUS_LINES, Reply
 from server.log import RequestLog, escaped
 from server.open_layer import IMAGE, MASK
+from server.ranges import ranged
 from server.root import Roots
-from server.tile_request import TileRequest
+from server.tile_request import NUMBER, TileRequest
 from server.tiles import Tiles
 from server.trace import trace
 from server.wmts.exceptions import report
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 _TILE: Final = re.compile(
     r"/layers/([A-Za-z0-9_.-]{1,100})(?:@([A-Za-z0-9_.-]{1,64}))?/(tiles|mask)/([A-Za-z0-9_.-]{1,50})"
-    r"/([0-9]{1,10})/([0-9]{1,10})/([0-9]{1,10})\.([a-z]{1,8})"
+    rf"/({NUMBER})/({NUMBER})/({NUMBER})\.([a-z]{{1,8}})"
 )
 """Its parts may stand in the log as they are."""
 
@@ -56,6 +57,8 @@ class HotRoute:
         cause = ""
         try:
             reply = self._serve(path, method == "HEAD", environ)
+            if "HTTP_RANGE" in environ and reply is not None and method == "GET":
+                reply = ranged(reply, environ["HTTP_RANGE"], environ.get("HTTP_IF_RANGE"))
         except Exception as error:  # whatever it is, the client gets a reply and the log the cause
             cause = f"{type(error).__name__}: {error}"
             if status_of(error) == 500:

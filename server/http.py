@@ -8,10 +8,19 @@ from typing import Final, NamedTuple
 CORS: Final = ("Access-Control-Allow-Origin", "*")
 PREFLIGHT: Final = [
     ("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
-    ("Access-Control-Allow-Headers", "If-None-Match, Range"),
+    ("Access-Control-Allow-Headers", "If-None-Match, If-Range, Range"),
     ("Access-Control-Max-Age", "86400"),
 ]
-EXPOSED: Final = ("Access-Control-Expose-Headers", "ETag, Content-Length, Retry-After")
+EXPOSED: Final = (
+    "Access-Control-Expose-Headers",
+    "ETag, Content-Length, Content-Range, Accept-Ranges, Retry-After",
+)
+ACCEPT_RANGES: Final = ("Accept-Ranges", "bytes")
+"""Of a tile, whole or not: see `server.ranges`."""
+NOSNIFF: Final = ("X-Content-Type-Options", "nosniff")
+"""Browsers take a reply for what its media type says, never for a script or a page by its bytes."""
+EVERY_REPLY: Final = (CORS, EXPOSED, NOSNIFF)
+"""Headers of all replies, errors too."""
 
 STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
@@ -81,7 +90,7 @@ def cache_control(max_age_s: int) -> str:
 
 def redirect(location: str) -> Reply:
     """Where to go now; not to be kept, since it is not true for long."""
-    headers = [("Location", location), ("Cache-Control", "no-store"), CORS, ("Content-Length", "0")]
+    headers = [("Location", location), ("Cache-Control", "no-store"), *EVERY_REPLY, ("Content-Length", "0")]
     return Reply(302, headers, b"")
 
 

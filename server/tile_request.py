@@ -3,6 +3,12 @@
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+NUMBER: Final = r"(?:0|[1-9][0-9]{0,9})"
+"""Pattern of a tile's number in any URL. No leading zeros: a tile has one path, which caches may keep for ever."""
+
+PLAIN_NUMBERS: Final = "with decimal numbers, no leading zeros"
+"""The same in the message of an error."""
+
 _IN_QUERIES: Final = "%!$&'()*+,;=:@/?-._~"
 """What a query may hold as it is (RFC 3986 §3.4)."""
 

@@ -51,7 +51,7 @@ LAYERS = {
         outage
         in_force
         config
-        root
+        root ranges
         errors log
         log_writer
         cache origin_config crew

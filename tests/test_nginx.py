@@ -53,6 +53,17 @@ def test_a_client_that_has_the_tile_is_told_so_without_us(nginx: Nginx, server: 
     assert (reply.status_code, reply.content, reply.headers["X-Cache"]) == (304, b"", "HIT")
 
 
+def test_a_part_of_a_tile_is_cut_from_the_one_that_is_kept(nginx: Nginx, server: Gunicorn) -> None:
+    """Not kept as if it were the whole."""
+    whole = requests.get(server.url + TILE, timeout=30)
+    for _ in range(2):
+        part = requests.get(nginx.url + TILE, headers={"Range": "bytes=5-14"}, timeout=30)
+        assert (part.status_code, part.content) == (206, whole.content[5:15])
+        assert part.headers["Content-Range"] == f"bytes 5-14/{len(whole.content)}"
+    assert requests.get(nginx.url + TILE, timeout=30).content == whole.content
+    assert part.headers["X-Cache"] == "HIT"
+
+
 def test_urls_that_name_a_version_are_kept_and_redirections_are_not(nginx: Nginx) -> None:
     version = requests.get(f"{nginx.url}/layers/a", timeout=30).json()["version"]
     url = nginx.url + TILE.replace("/a/", f"/a@{version}/")

@@ -10,8 +10,9 @@ from server.cache import Cache
 from server.catalog import Catalog
 from server.config import Settings
 from server.documents.glance import Glance
-from server.http import CORS, Reply, none_match
+from server.http import Reply, none_match
 from server.log import RequestLog
+from server.ranges import ranged
 from server.tiles import Tiles
 
 
@@ -53,16 +54,24 @@ def context() -> Context:
 
 
 def response(reply: Reply) -> Response:
-    """A reply as Flask wants it, which gives replies without a media type one of its own."""
-    made = Response(reply.body, reply.status, reply.headers)
+    """The reply in Flask's class, which adds a media type of its own, and for bytes the length 0 of a HEAD's body."""
+    made = Response([reply.body], reply.status, reply.headers)
     if all(name != "Content-Type" for name, _ in reply.headers):
         del made.headers["Content-Type"]
     return made
 
 
+def tile_response(reply: Reply) -> Response:
+    """The reply with a tile, or the part of it that this request asks for."""
+    wanted = request.headers.get("Range")
+    if wanted is not None and request.method == "GET":
+        reply = ranged(reply, wanted, request.headers.get("If-Range"))
+    return response(reply)
+
+
 def document(body: bytes, media_type: str, cache_control: str = "no-cache") -> Response:
     """A document that is made anew for each request: unless told otherwise, caches keep it and ask again."""
-    made = Response(body, 200, [("Content-Type", media_type), ("Cache-Control", cache_control), CORS])
+    made = Response(body, 200, [("Content-Type", media_type), ("Cache-Control", cache_control)])
     made.add_etag()
     etag = made.headers["ETag"]
     if not none_match(request.headers.get("If-None-Match"), etag):

@@ -7,18 +7,18 @@ from typing import Final
 from flask import Blueprint, Response, request
 
 from cogread.wrap import WRAPPERS
-from server.api.context import context, response
+from server.api.context import context, tile_response
 from server.api.negotiation import asked_format, chosen
 from server.errors import UnknownUrl
 from server.http import Reply
 from server.ogc.formats import TILE_FORMATS
 from server.open_layer import IMAGE
-from server.tile_request import TileRequest
+from server.tile_request import NUMBER, PLAIN_NUMBERS, TileRequest
 from server.tiles import BUDGET_S
 
 blueprint = Blueprint("ogc_tiles", __name__)
 
-_NUMBER: Final = re.compile(r"[0-9]{1,10}")
+_NUMBER: Final = re.compile(NUMBER)
 
 
 @blueprint.get("/collections/<name>/map/tiles/<grid>/<z>/<row>/<col>")
@@ -26,7 +26,7 @@ def tile(name: str, grid: str, z: str, row: str, col: str) -> Response:
     """A tile, in the format that the client wants most of those that its level has."""
     if not all(_NUMBER.fullmatch(number) for number in (z, row, col)):
         raise UnknownUrl(
-            f"tile {'/'.join((z, row, col))[:100]!r}: wanted decimal numbers, {{tileMatrix}}/{{tileRow}}/{{tileCol}}"
+            f"tile {'/'.join((z, row, col))[:100]!r}: wanted {{tileMatrix}}/{{tileRow}}/{{tileCol}}, {PLAIN_NUMBERS}"
         )
     asked = asked_format(*TILE_FORMATS)
     layer = context().catalog[name]
@@ -34,8 +34,7 @@ def tile(name: str, grid: str, z: str, row: str, col: str) -> Response:
     place = opened.grids.named(grid).place(int(z), int(col), int(row))
     offered = opened.offered(IMAGE, place.level)
     media_types = {extension: WRAPPERS[extension].media_type for extension in TILE_FORMATS if extension in offered}
-    found = _serve(name, grid, int(z), int(col), int(row), chosen(media_types, asked))
-    made = response(found)
+    made = tile_response(_serve(name, grid, int(z), int(col), int(row), chosen(media_types, asked)))
     made.headers["Vary"] = "Accept"
     return made
 

@@ -22,7 +22,6 @@ from server.http import STATUS_LINES
 Json = dict[str, Any]
 
 _MEDIA_TYPE: Final = "text/html; charset=utf-8"
-_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 
 
 class Card(NamedTuple):
@@ -87,7 +86,7 @@ def _written(template: str, **values: Any) -> str:
 
 def _guarded(made: Response) -> Response:
     """The same with what holds for all pages."""
-    made.headers.update(_HEADERS)
+    made.headers["Referrer-Policy"] = "same-origin"
     made.headers["Content-Security-Policy"] = _policy(context().root)
     made.vary.add("Accept")
     return made

@@ -1,4 +1,4 @@
-"""What holds for every reply of the app: problem documents for errors, CORS, and a line in the log."""
+"""What holds for every reply of the app: problem documents for errors, the headers of all, and a line in the log."""
 
 import logging
 import time
@@ -11,7 +11,7 @@ from werkzeug.routing import RequestRedirect
 from server.api.context import context, response
 from server.api.pages import problem_page, wants_page
 from server.errors import UnknownUrl, problem, public_reason, reply_to, status_of
-from server.http import CORS, EXPOSED, PREFLIGHT, Reply
+from server.http import EVERY_REPLY, PREFLIGHT, Reply
 from server.log import escaped
 from server.trace import trace
 
@@ -63,8 +63,8 @@ def _told(reply: Reply, detail: str) -> Response:
 
 
 def _end(made: Response) -> Response:
-    made.headers.set(*CORS)
-    made.headers.set(*EXPOSED)
+    for field in EVERY_REPLY:
+        made.headers.set(*field)
     if request.method == "OPTIONS":
         made.headers.extend(PREFLIGHT)
     size_bytes = made.calculate_content_length() or 0

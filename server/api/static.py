@@ -56,7 +56,6 @@ def static_file(digest: str, name: str) -> Response:
     media_type = MEDIA_TYPES[Path(name).suffix]
     made = document(body, media_type, IMMUTABLE if digest == files.digest else "no-cache")
     made.headers["Vary"] = "Accept-Encoding"
-    made.headers["X-Content-Type-Options"] = "nosniff"
     if is_packed:
         made.headers["Content-Encoding"] = "gzip"
     return made

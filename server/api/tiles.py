@@ -4,6 +4,7 @@ from flask import Blueprint, Response
 
 from server.api.context import context
 from server.errors import UnknownUrl
+from server.tile_request import PLAIN_NUMBERS
 
 blueprint = Blueprint("tiles", __name__)
 
@@ -12,5 +13,5 @@ blueprint = Blueprint("tiles", __name__)
 @blueprint.get("/layers/<name>/mask/<path:rest>")
 def tile(name: str, rest: str) -> Response:
     """Say what a tile's URL looks like."""
-    _ = context().catalog[name]
-    raise UnknownUrl(f"tile {rest[:100]!r}: wanted {{grid}}/{{z}}/{{x}}/{{y}}.{{format}} with decimal numbers")
+    _ = context().catalog[name.partition("@")[0]]
+    raise UnknownUrl(f"tile {rest[:100]!r}: wanted {{grid}}/{{z}}/{{x}}/{{y}}.{{format}}, {PLAIN_NUMBERS}")

@@ -7,7 +7,7 @@ from typing import Final
 
 from flask import Blueprint, Response, render_template, request
 
-from server.api.context import context, response
+from server.api.context import context, tile_response
 from server.api.packing import packed_document
 from server.api.versioned import versioned
 from server.by_version import Known
@@ -15,6 +15,7 @@ from server.catalog import Layer
 from server.documents.tms import PROFILE, SERVICE, serve_tile, tile_map
 from server.errors import UnknownUrl
 from server.open_layer import OpenLayer
+from server.tile_request import PLAIN_NUMBERS
 from server.tiles import BUDGET_S
 from server.xml_text import xml_text
 
@@ -56,8 +57,8 @@ def tile(name: str, rest: str) -> Response:
     is_head = request.method == "HEAD"
     reply = serve_tile(request.path, ctx.catalog, ctx.tiles, request.headers.get("If-None-Match"), is_head=is_head)
     if reply is None:
-        raise UnknownUrl(f"tile {rest[:100]!r}: wanted {{z}}/{{x}}/{{y}}.{{format}} with decimal numbers")
-    return response(reply.below(ctx.root) if reply.status == 302 else reply)
+        raise UnknownUrl(f"tile {rest[:100]!r}: wanted {{z}}/{{x}}/{{y}}.{{format}}, {PLAIN_NUMBERS}")
+    return tile_response(reply.below(ctx.root) if reply.status == 302 else reply)
 
 
 def _listed(template: str, layers: list[Layer]) -> Response:

@@ -10,6 +10,7 @@ from server.api.context import context, response
 from server.api.negotiation import accepted
 from server.api.packing import packed_document
 from server.errors import NotAcceptable, UnknownUrl, status_of
+from server.tile_request import PLAIN_NUMBERS
 from server.wmts.capabilities import Capabilities, written
 from server.wmts.exceptions import MEDIA_TYPE, OwsError, report
 from server.wmts.kvp import capabilities_request, operation, pairs_of
@@ -55,7 +56,7 @@ def capabilities() -> Response:
 def resource(rest: str) -> Response:
     """Say what a tile's URL looks like."""
     wanted = "{layer}/{Style}/{TileMatrixSet}/{TileMatrix}/{TileRow}/{TileCol}.{extension}"
-    raise UnknownUrl(f"{rest[:100]!r}: wanted WMTSCapabilities.xml or {wanted}")
+    raise UnknownUrl(f"{rest[:100]!r}: wanted WMTSCapabilities.xml or {wanted}, {PLAIN_NUMBERS}")
 
 
 def _queried(query: str) -> Response:

@@ -16,7 +16,7 @@ from server.documents.web_maps import picture_format, web_mercator
 from server.grid import HALF_WORLD_M, WEB_MERCATOR
 from server.http import Reply
 from server.open_layer import IMAGE, OpenLayer
-from server.tile_request import TileRequest
+from server.tile_request import NUMBER, TileRequest
 from server.tiles import Tiles
 
 SERVICE: Final = "/tms/1.0.0"
@@ -25,8 +25,9 @@ PROFILE: Final = "global-mercator"
 
 _TILE: Final = re.compile(
     re.escape(SERVICE) + r"/([A-Za-z0-9_.-]{1,100})(?:@([A-Za-z0-9_.-]{1,64}))?"
-    r"/([0-9]{1,2})/([0-9]{1,10})/([0-9]{1,10})\.([a-z]{1,8})"
+    rf"/(0|[1-9][0-9]?)/({NUMBER})/({NUMBER})\.([a-z]{{1,8}})"
 )
+"""Layer, version, z, x, y, extension; z has two digits at most, since `2**z` is computed before the grid is known."""
 
 
 @dataclass(frozen=True, slots=True)

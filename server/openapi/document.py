@@ -10,7 +10,7 @@ _BINARY: Final[Json] = {"type": "string", "format": "binary"}
 _OF_XML: Final[Json] = {"application/xml": STRING}
 _LIST: Final = ("304", "400", "503")
 _DOCUMENT: Final = ("302", "304", "400", "404", *ORIGIN)
-_TILE: Final = ("204", "304", "400", "empty404", *ORIGIN)
+_TILE: Final = ("204", "206", "304", "400", "empty404", "416", *ORIGIN)
 
 
 def _pictures(*formats: str) -> Json:
@@ -148,7 +148,7 @@ PATHS: Final[Json] = {
         "WMTS 1.0.0 by key-value pairs, keys in any case",
         tuple(name for name in PARAMETERS if name.startswith("wmts-")),
         {**_OF_XML, **_pictures(*PICTURES)},
-        ("204", "304", "ows400", "ows404", "ows501", "ows502", "ows503", "ows504"),
+        ("204", "206", "304", "ows400", "ows404", "ows416", "ows501", "ows502", "ows503", "ows504"),
     ),
     "/wmts/1.0.0/WMTSCapabilities.xml": operation(
         "getWmtsCapabilities", "WMTS", "The capabilities of all layers", (), _OF_XML, (*_LIST, "406")

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from server.grid import NATIVE, WEB_MERCATOR
 from server.openapi.schemas import Json, ref
+from server.tile_request import NUMBER
 
 NAME: Final = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$"
 _VERSIONED: Final = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}(@[A-Za-z0-9_.-]{1,64})?$"
@@ -88,7 +89,7 @@ PARAMETERS: Final[dict[str, Json]] = {
         "tileMatrix",
         "path",
         "Identifier of a tile matrix: its level, 0 the coarsest of the set",
-        {"type": "string", "pattern": "^[0-9]{1,10}$"},
+        {"type": "string", "pattern": f"^{NUMBER}$"},
         "0",
     ),
     "tileRow": _number("tileRow", "Row index of the tile on the selected TileMatrix"),
@@ -120,6 +121,7 @@ _PROBLEMS: Final = {
     "400": "A value in the request is not one that can be",
     "404": "There is no such thing; the message lists what there is",
     "406": "Nothing that is there is acceptable; the message lists what there is",
+    "416": "The range begins behind the end of the tile",
     "502": "The origin, the file or the tile is broken",
     "503": "The origin is busy, or the list of layers is being made: try again",
     "504": "The origin took too long: try again",
@@ -132,6 +134,10 @@ RESPONSES: Final[dict[str, Json]] = {
     for status, text in _PROBLEMS.items()
 } | {
     "204": {"description": "The file leaves this tile out"},
+    "206": {
+        "description": "The part of the tile that the Range field asks for",
+        "headers": {"Content-Range": {"required": True, "schema": {"type": "string"}}},
+    },
     "302": {
         "description": "The version is no longer the layer's: where the layer is now",
         "headers": {"Location": {"required": True, "schema": {"type": "string"}}},
@@ -139,6 +145,7 @@ RESPONSES: Final[dict[str, Json]] = {
     "304": {"description": "What the client has is current", "headers": {"ETag": {"schema": {"type": "string"}}}},
     "ows400": {"description": "The request is not as it should be: an exception report", "content": _REPORT},
     "ows404": {"description": "The file leaves this tile out, and the layer is to say it so", "content": _REPORT},
+    "ows416": {"description": _PROBLEMS["416"], "content": _REPORT},
     "ows501": {"description": "The operation is none that the server has: an exception report", "content": _REPORT},
     "ows502": {"description": "The origin, the file or the tile is broken", "content": _REPORT},
     "ows503": {"description": _PROBLEMS["503"], "content": _REPORT},

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
+from server.tile_request import NUMBER
 from server.wmts.exceptions import OperationNotSupported, OwsError, invalid
 from server.wmts.names import EXTENSIONS, MEDIA_TYPES, STYLE
 
@@ -24,8 +25,8 @@ GET_FEATURE_INFO: Final = "GetFeatureInfo"
 _OPERATIONS: Final = {name.lower(): name for name in (GET_CAPABILITIES, GET_TILE, GET_FEATURE_INFO)}
 _SECTION_OF: Final = {name.lower(): name for name in SECTIONS}
 _MOST_PAIRS: Final = 100
-_NUMBER: Final = re.compile(r"[0-9]{1,10}")
-_INTEGER: Final = re.compile(r"-?[0-9]{1,100}")
+_NUMBER: Final = re.compile(NUMBER)
+_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,99})")
 _BLANKS: Final = re.compile(r"\s+")
 
 Pairs = Mapping[str, str]
@@ -140,4 +141,4 @@ def _index(pairs: Pairs, name: str) -> int:
         return int(text)
     if _INTEGER.fullmatch(text):
         raise OwsError("TileOutOfRange", f"{name}={text[:20]!r}: the layer has no such tile", name)
-    raise invalid(name, text, "a whole number in decimal digits")
+    raise invalid(name, text, "a whole number in decimal digits, without leading zeros")

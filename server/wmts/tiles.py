@@ -10,7 +10,7 @@ from server.errors import UnknownGrid, UnknownLayer, UnknownUrl
 from server.grid import WEB_MERCATOR
 from server.http import Reply
 from server.open_layer import IMAGE
-from server.tile_request import TileRequest
+from server.tile_request import NUMBER, TileRequest
 from server.tiles import BUDGET_S, Tiles
 from server.wmts.exceptions import OwsError
 from server.wmts.kvp import GET_TILE, TileQuery, operation, pairs_of, tile_query
@@ -18,10 +18,10 @@ from server.wmts.names import MEDIA_TYPES, RESOURCES, STYLE, WHOLE, grid_of, sha
 
 _PATH: Final = re.compile(
     re.escape(RESOURCES) + r"/([A-Za-z0-9_.-]{1,100})(?:@([A-Za-z0-9_.-]{1,64}))?/([A-Za-z0-9_.-]{1,50})"
-    r"/([A-Za-z0-9_.-]{1,120})/([0-9]{1,10})/([0-9]{1,10})/([0-9]{1,10})\.([a-z]{1,8})"
+    rf"/([A-Za-z0-9_.-]{{1,120}})/({NUMBER})/({NUMBER})/({NUMBER})\.([a-z]{{1,8}})"
 )
 """Layer, version, style, tile matrix set, tile matrix, row, column, extension: all may stand in the log as they are."""
-_IDENTIFIER: Final = re.compile(r"0|[1-9][0-9]{0,9}")
+_IDENTIFIER: Final = re.compile(NUMBER)
 
 
 class WmtsTiles:

@@ -133,11 +133,9 @@ def test_browsers_may_ask_from_everywhere(app: FlaskClient, path: str) -> None:
     assert app.get(path).headers.getlist("Access-Control-Allow-Origin") == ["*"]
 
 
-def test_query_and_leading_zeros_do_not_matter(app: FlaskClient) -> None:
-    plain = app.get(URL)
-    for url in (f"{URL}?v=1&x=%00", URL.replace("/1/1/0.", "/01/0001/000.")):
-        other = app.get(url)
-        assert (other.status_code, other.data, other.headers["ETag"]) == (200, plain.data, plain.headers["ETag"])
+def test_the_query_does_not_matter(app: FlaskClient) -> None:
+    plain, other = app.get(URL), app.get(f"{URL}?v=1&x=%00")
+    assert (other.status_code, other.data, other.headers["ETag"]) == (200, plain.data, plain.headers["ETag"])
 
 
 @pytest.mark.parametrize(("empty", "status"), [("", 204), ("empty = '204'", 204), ("empty = '404'", 404)])
