@@ -1,11 +1,12 @@
 """One directory of a TIFF: its fields, and how their values are read."""
 
 import struct
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cogread.byterange import ByteRange
 from cogread.errors import FormatError
-from cogread.tags import FLOATING, UNSIGNED, ByteOrder, FieldType, Layout, Tag
+from cogread.tags import FLOATING, INTEGERS, STRUCTURAL, UNSIGNED, ByteOrder, FieldType, Layout, Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,13 +14,19 @@ class Entry:
     """One field of a directory: its values, or the place where they are."""
 
     tag: Tag
-    type: FieldType
+    type: int
+    """A FieldType, or an unknown type of a structural field."""
     count: int
     """Number of values."""
     data: bytes | None
     """The values as they are stored; None if they were not loaded."""
     place: ByteRange | None
     """Where the values are, if they do not fit into the entry; None if there are no values."""
+
+    @property
+    def type_name(self) -> str:
+        """The type's name, or its number if it is unknown."""
+        return FieldType(self.type).name if self.type in set(FieldType) else str(self.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,8 @@ class Directory:
         Raises:
             FormatError: the field is of another type.
         """
-        return tuple(int(value) for value in self._values(tag, UNSIGNED, default))
+        codes = INTEGERS if tag in STRUCTURAL else UNSIGNED
+        return tuple(int(value) for value in self._values(tag, codes, default))
 
     def integer(self, tag: Tag, default: int | None = None) -> int:
         """The first value of such a field.
@@ -78,14 +86,18 @@ class Directory:
         data = self.raw(tag)
         return None if data is None else data.partition(b"\0")[0].decode("utf-8", "replace")
 
-    def _values(self, tag: Tag, codes: dict[FieldType, str], default: tuple[int, ...]) -> tuple[float, ...]:
+    def wrong_type(self, entry: Entry, wanted: Iterable[int]) -> FormatError:
+        """The error of a field whose type is none of those wanted."""
+        names = " or ".join(FieldType(kind).name for kind in wanted)
+        return FormatError(f"{self.where}: {entry.tag.name} is of type {entry.type_name}, wanted {names}")
+
+    def _values(self, tag: Tag, codes: Mapping[int, str], default: tuple[int, ...]) -> tuple[float, ...]:
         entry = self.entries.get(tag)
         if entry is None:
             return default
         code = codes.get(entry.type)
         if code is None:
-            wanted = " or ".join(kind.name for kind in codes)
-            raise FormatError(f"{self.where}: {tag.name} is of type {entry.type.name}, wanted {wanted}")
+            raise self.wrong_type(entry, codes)
         if entry.data is None:
             return default
         return struct.unpack(f"{self.order}{entry.count}{code}", entry.data)

@@ -15,6 +15,7 @@ from cogread.byterange import Version
 from cogread.directory import Directory, Entry
 from cogread.errors import FormatError, UnsupportedFormat
 from cogread.geo import Georeference, georeference
+from cogread.structure import check_structure
 from cogread.tags import Compression, Photometric, Planar, SampleFormat, Subfile, Tag
 
 MAX_SIDE: Final = 2**31 - 1
@@ -24,6 +25,9 @@ MAX_TILE_BYTES: Final = 256 << 20
 MAX_TILES: Final = 2**31 - 1
 """GDAL's blocks are counted in int32 too."""
 MAX_LEVELS: Final = 31
+
+_COREL_ALPHA: Final = {999: 2}
+"""Corel's number of unassociated alpha in ExtraSamples, and TIFF's (libtiff, tif_dir.c, `setExtraSamples`)."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,11 @@ def build_image(directory: Directory) -> Image:
         raise UnsupportedFormat(
             f"{where}: the image is in strips, wanted tiles; `gdal_translate -of COG in.tif out.tif` makes them"
         )
+    check_structure(directory)
+    for tag in (Tag.IMAGE_DEPTH, Tag.TILE_DEPTH):
+        depth = directory.integer(tag, 1)
+        if depth != 1:
+            raise UnsupportedFormat(f"{where}: {tag.name} {depth}, wanted 1: images of several slices are not read")
     width, height = _size(directory)
     image = Image(
         directory=directory,
@@ -185,9 +194,9 @@ def build_image(directory: Directory) -> Image:
         bits=_same(directory, Tag.BITS_PER_SAMPLE, 1),
         sample_format=_same(directory, Tag.SAMPLE_FORMAT, SampleFormat.UINT),
         photometric=directory.integer(Tag.PHOTOMETRIC, Photometric.MINISBLACK),
-        compression=directory.integer(Tag.COMPRESSION, Compression.NONE),
+        compression=_same(directory, Tag.COMPRESSION, Compression.NONE),
         planar=_bounded(directory, Tag.PLANAR_CONFIGURATION, 1, 2, Planar.CONTIGUOUS),
-        extra_samples=directory.integers(Tag.EXTRA_SAMPLES),
+        extra_samples=tuple(_COREL_ALPHA.get(kind, kind) for kind in directory.integers(Tag.EXTRA_SAMPLES)),
         jpeg_tables=directory.raw(Tag.JPEG_TABLES),
         offsets=_index(directory, Tag.TILE_OFFSETS, Tag.STRIP_OFFSETS),
         counts=_index(directory, Tag.TILE_BYTE_COUNTS, Tag.STRIP_BYTE_COUNTS),
@@ -217,7 +226,7 @@ def _bounded(directory: Directory, tag: Tag, least: int, most: int, default: int
 
 def _same(directory: Directory, tag: Tag, default: int) -> int:
     """A value that TIFF gives for each sample and that must be the same for all, as libtiff wants it."""
-    values = set(directory.integers(tag, (default,))) or {default}
+    values = set(directory.integers(tag, (default,))[: directory.integer(Tag.SAMPLES_PER_PIXEL, 1)])
     if len(values) > 1:
         raise UnsupportedFormat(f"{directory.where}: {tag.name} differs between the bands: {sorted(values)}")
     return values.pop()

@@ -12,7 +12,7 @@ from cogread.directory import Entry
 from cogread.errors import TileDamaged, TileOutOfRange
 from cogread.image import Image
 from cogread.parse import Steps
-from cogread.tags import FIELD_BYTES, UNSIGNED
+from cogread.tags import FIELD_BYTES, INDEX_TYPES
 
 _ALLOWANCE_BYTES: Final = 1 << 20
 """What any stored tile may have: small ones carry tables, and padding."""
@@ -92,8 +92,8 @@ def _value(image: Image, entry: Entry, number: int, size_bytes: int) -> Steps[in
     """One value of an array of the index, None beyond its end."""
     if number >= entry.count:
         return None
-    if entry.type not in UNSIGNED:
-        kind = f"{entry.tag.name} is of type {entry.type.name}"
+    if entry.type not in INDEX_TYPES:
+        kind = f"{entry.tag.name} is of type {entry.type_name}"
         raise TileDamaged(f"{_where(image, number)}: {kind}, wanted SHORT, LONG or LONG8")
     place = _place(entry, number)
     if place is not None:
@@ -111,7 +111,7 @@ def _value(image: Image, entry: Entry, number: int, size_bytes: int) -> Steps[in
 
 def _place(entry: Entry, number: int) -> ByteRange | None:
     """Where a value is that has to be asked for; None if it was loaded, or is none that can be."""
-    if number >= entry.count or entry.type not in UNSIGNED or entry.data is not None or entry.place is None:
+    if number >= entry.count or entry.type not in INDEX_TYPES or entry.data is not None or entry.place is None:
         return None
     width = FIELD_BYTES[entry.type]
     start = entry.place.start + number * width

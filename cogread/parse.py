@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 from cogread.byterange import ByteRange
 from cogread.directory import Directory, Entry
 from cogread.errors import FormatError
-from cogread.tags import BIG, CLASSIC, FIELD_BYTES, ByteOrder, FieldType, Layout, Tag
+from cogread.tags import BIG, CLASSIC, FIELD_BYTES, STRUCTURAL, ByteOrder, FieldType, Layout, Tag
 
 T = TypeVar("T")
 Steps = Generator[ByteRange, bytes, T]
@@ -133,10 +133,15 @@ class _Parser:
         entries: dict[int, Entry] = {}
         for at in range(0, count * layout.entry_bytes, layout.entry_bytes):
             tag, kind = struct.unpack_from(self.order + "HH", table, at)
-            # "Readers should skip over fields containing an unexpected field type" (TIFF 6.0 §2). Of two entries with
-            # the same tag the first counts, as in libtiff.
-            if tag in _KNOWN and kind in FIELD_BYTES and tag not in entries:
+            # "Readers should skip over fields containing an unexpected field type" (TIFF 6.0 §2); libtiff refuses
+            # structural ones, so they stay, and fail when they are read. Of two entries with the same tag the first
+            # counts, as in libtiff.
+            if tag in entries or tag not in _KNOWN:
+                continue
+            if kind in FIELD_BYTES:
                 entries[tag] = yield from self._entry(Tag(tag), FieldType(kind), table, at + 4, where)
+            elif tag in STRUCTURAL:
+                entries[tag] = Entry(Tag(tag), kind, 0, b"", None)
         self.found.append(Directory(len(self.found), offset, self.order, layout, entries))
         (following,) = struct.unpack_from(self.order + layout.offset, table, count * layout.entry_bytes)
         return int(following)

@@ -4,6 +4,7 @@ Sources: TIFF 6.0; the BigTIFF design (libtiff.gitlab.io/libtiff/specification/b
 (OGC 19-008r4); the registered private tags of libtiff and GDAL.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from typing import Final, Literal
@@ -40,6 +41,8 @@ class Tag(IntEnum):
     JPEG_TABLES = 347
     YCBCR_SUBSAMPLING = 530
     REFERENCE_BLACK_WHITE = 532
+    IMAGE_DEPTH = 32997
+    TILE_DEPTH = 32998
     MODEL_PIXEL_SCALE = 33550
     MODEL_TIEPOINT = 33922
     MODEL_TRANSFORMATION = 34264
@@ -72,7 +75,7 @@ class FieldType(IntEnum):
     IFD8 = 18
 
 
-FIELD_BYTES: Final = {
+FIELD_BYTES: Final[Mapping[int, int]] = {
     FieldType.BYTE: 1,
     FieldType.ASCII: 1,
     FieldType.SHORT: 2,
@@ -92,7 +95,7 @@ FIELD_BYTES: Final = {
 }
 """Bytes of one value."""
 
-UNSIGNED: Final = {
+UNSIGNED: Final[Mapping[int, str]] = {
     FieldType.BYTE: "B",
     FieldType.SHORT: "H",
     FieldType.LONG: "I",
@@ -102,8 +105,64 @@ UNSIGNED: Final = {
 }
 """`struct` codes of the types that a count, size or offset may have."""
 
-FLOATING: Final = {FieldType.FLOAT: "f", FieldType.DOUBLE: "d"}
+INTEGERS: Final[Mapping[int, str]] = {
+    FieldType.BYTE: "B",
+    FieldType.SHORT: "H",
+    FieldType.LONG: "I",
+    FieldType.SBYTE: "b",
+    FieldType.SSHORT: "h",
+    FieldType.SLONG: "i",
+    FieldType.LONG8: "Q",
+    FieldType.SLONG8: "q",
+}
+"""`struct` codes of the types that libtiff reads a structural field of (tif_dirread.c, `TIFFReadDirEntryShort`)."""
+
+INDEX_TYPES: Final[frozenset[int]] = frozenset({FieldType.SHORT, FieldType.LONG, FieldType.LONG8})
+"""Types that libtiff reads the tile index of (tif_dirread.c, `TIFFReadDirEntryLong8Array` and `_TIFFFillStriles`)."""
+
+BYTES: Final = (FieldType.BYTE, FieldType.ASCII, FieldType.SBYTE, FieldType.UNDEFINED)
+"""Types whose values are single bytes."""
+
+FLOATING: Final[Mapping[int, str]] = {FieldType.FLOAT: "f", FieldType.DOUBLE: "d"}
 """`struct` codes of the types that a coordinate may have."""
+
+
+class Values(IntEnum):
+    """Number of values of a structural field, as libtiff demands it."""
+
+    ONE = 1
+    TWO = 2
+    PER_SAMPLE = -1
+    """One for all samples, or at least one for each."""
+    ANY = -2
+    OCTETS = -3
+    """A stream of bytes."""
+
+
+STRUCTURAL: Final[Mapping[int, Values]] = {
+    Tag.NEW_SUBFILE_TYPE: Values.ONE,
+    Tag.IMAGE_WIDTH: Values.ONE,
+    Tag.IMAGE_LENGTH: Values.ONE,
+    Tag.IMAGE_DEPTH: Values.ONE,
+    Tag.TILE_WIDTH: Values.ONE,
+    Tag.TILE_LENGTH: Values.ONE,
+    Tag.TILE_DEPTH: Values.ONE,
+    Tag.SAMPLES_PER_PIXEL: Values.ONE,
+    Tag.PLANAR_CONFIGURATION: Values.ONE,
+    Tag.BITS_PER_SAMPLE: Values.PER_SAMPLE,
+    Tag.SAMPLE_FORMAT: Values.PER_SAMPLE,
+    Tag.COMPRESSION: Values.PER_SAMPLE,
+    Tag.PHOTOMETRIC: Values.ONE,
+    Tag.FILL_ORDER: Values.ONE,
+    Tag.EXTRA_SAMPLES: Values.ANY,
+    Tag.PREDICTOR: Values.ONE,
+    Tag.T4_OPTIONS: Values.ONE,
+    Tag.T6_OPTIONS: Values.ONE,
+    Tag.YCBCR_SUBSAMPLING: Values.TWO,
+    Tag.LERC_PARAMETERS: Values.ANY,
+    Tag.JPEG_TABLES: Values.OCTETS,
+}
+"""Fields that say where samples are and how they are read. A default in place of a damaged one gives wrong pixels."""
 
 
 class Compression(IntEnum):
@@ -127,6 +186,15 @@ class Compression(IntEnum):
     WEBP = 50001
     JXL = 50002
     JXL_DNG = 52546
+
+
+DEFLATES: Final = frozenset({Compression.DEFLATE, Compression.DEFLATE_OLD})
+"""Two numbers for one codec."""
+
+PREDICTED: Final = DEFLATES | {Compression.LZW, Compression.LZMA, Compression.ZSTD}
+"""Codecs that heed Predictor in libtiff; others ignore it."""
+
+CCITT: Final = frozenset({Compression.CCITTRLE, Compression.CCITTRLEW, Compression.CCITTFAX3, Compression.CCITTFAX4})
 
 
 class Photometric(IntEnum):

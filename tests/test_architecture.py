@@ -24,7 +24,7 @@ LAYERS = {
         geodetic methods identity
         image
         geo
-        parse geokeys
+        parse geokeys structure
         directory
         tags byterange
         errors

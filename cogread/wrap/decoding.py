@@ -6,16 +6,10 @@ Representations are asked for every layer whether they are to be had, so this mu
 from typing import Final
 
 from cogread.image import Image
-from cogread.tags import Compression, Photometric, SampleFormat, Subfile, Tag
+from cogread.tags import PREDICTED, Compression, Photometric, SampleFormat, Subfile, Tag
 
 MAX_DECODED_BYTES: Final = 64 << 20
 """Largest tile that is decoded, all its planes together."""
-
-DEFLATES: Final = frozenset({Compression.DEFLATE, Compression.DEFLATE_OLD})
-"""Two numbers for one codec."""
-
-PREDICTED: Final = DEFLATES | {Compression.LZW, Compression.LZMA, Compression.ZSTD}
-"""Codecs that heed Predictor in libtiff; for others it reads the tag and leaves it at that."""
 
 BYTE_CODECS: Final = PREDICTED | {Compression.NONE, Compression.PACKBITS}
 """Codecs of bytes, which know nothing of pixels."""

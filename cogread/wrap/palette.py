@@ -43,7 +43,7 @@ def load_palette(cog: Cog, level: Level) -> Steps[Palette]:
     count, rest = divmod(entry.count, _CHANNELS)
     if entry.type != FieldType.SHORT or rest or not 0 < count <= MAX_COLORS:
         raise FormatError(
-            f"{directory.where}: COLOR_MAP of {entry.count} {entry.type.name}, wanted 3 SHORT for each of 1 to 256"
+            f"{directory.where}: COLOR_MAP of {entry.count} {entry.type_name}, wanted 3 SHORT for each of 1 to 256"
         )
     data = entry.data
     if data is None and entry.place is not None:

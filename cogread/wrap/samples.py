@@ -11,10 +11,10 @@ from typing import Final
 from cogread.errors import TileDamaged
 from cogread.image import Cog, Image, Level
 from cogread.parse import Steps
-from cogread.tags import Compression, SampleFormat
+from cogread.tags import DEFLATES, Compression, SampleFormat
 from cogread.wrap.base import Options, Wrapper, Wrapping
 from cogread.wrap.check import check_stored
-from cogread.wrap.decoding import DEFLATES, is_lsb_first, plane_samples, predictor, why_not_decoded
+from cogread.wrap.decoding import is_lsb_first, plane_samples, predictor, why_not_decoded
 from cogread.wrap.tile import Tile, valid_size
 
 MAX_WINDOW_BYTES: Final = 8 << 20

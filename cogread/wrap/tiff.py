@@ -10,11 +10,12 @@ narrower than it thinks, so those are given some padding; and it knows no masks.
 """
 
 import re
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cogread.directory import Directory
+from cogread.directory import Directory, Entry
 from cogread.errors import FormatError
 from cogread.geo import Geotransform
 from cogread.image import Cog, Image, Level
@@ -56,6 +57,9 @@ _COPIED: Final = (
     Tag.LERC_PARAMETERS,
 )
 """What of an image's own directory a reader needs."""
+
+_LONG8: Final[Mapping[int, str]] = {FieldType.LONG8: "Q", FieldType.IFD8: "Q", FieldType.SLONG8: "q"}
+"""`struct` codes of the types that classic TIFF has not."""
 
 _OF_THE_FILE: Final = (Tag.GEO_KEY_DIRECTORY, Tag.GEO_DOUBLE_PARAMS, Tag.GEO_ASCII_PARAMS, Tag.GDAL_NODATA)
 """What stands in the first directory and holds for all."""
@@ -232,11 +236,19 @@ def _copied(directory: Directory, tags: Sequence[Tag]) -> Steps[list[Field]]:
             if entry.place is None or entry.place.size_bytes > MAX_VALUE_BYTES:
                 raise FormatError(f"{directory.where}: {tag.name} of {entry.count} values is too large")
             data = yield entry.place
-        if entry.type in (FieldType.LONG8, FieldType.IFD8):
-            fields.append(longs(directory.order, tag, directory.integers(tag)))
+        if entry.type in _LONG8:
+            fields.append(_shortened(directory, entry, data))
         else:
             fields.append(Field(tag, entry.type, entry.count, data))
     return fields
+
+
+def _shortened(directory: Directory, entry: Entry, data: bytes) -> Field:
+    """A field of BigTIFF's integers as LONG, for a classic TIFF."""
+    values = struct.unpack(f"{directory.order}{entry.count}{_LONG8[entry.type]}", data)
+    if not 0 <= min(values) <= max(values) < 1 << 32:
+        raise FormatError(f"{directory.where}: {entry.tag.name} has values of 64 bits, wanted 32")
+    return longs(directory.order, entry.tag, values)
 
 
 def _metadata(directory: Directory) -> Steps[list[Field]]:

@@ -15,7 +15,7 @@ class Field:
     """A directory entry to be written, its values in the file's byte order."""
 
     tag: int
-    type: FieldType
+    type: int
     count: int
     data: bytes
 

@@ -108,8 +108,8 @@ def test_reads_the_integers_that_tifffile_reads(kind: str) -> None:
 def test_integers_of_any_width_within_the_entry_or_elsewhere(
     kind: int, values: list[int], order: str, big: bool
 ) -> None:
-    [directory] = parsed(hm.tiff(hm.Ifd({hm.WIDTH: (kind, values)}), order=order, big=big))
-    assert directory.integers(Tag.IMAGE_WIDTH) == tuple(values)
+    [directory] = parsed(hm.tiff(hm.Ifd({hm.GEO_KEYS: (kind, values)}), order=order, big=big))
+    assert directory.integers(Tag.GEO_KEY_DIRECTORY) == tuple(values)
 
 
 @LAYOUTS
@@ -147,7 +147,7 @@ def test_names_the_field_that_is_missing() -> None:
 
 def test_skips_field_types_and_tags_that_are_not_known() -> None:
     fields: dict[int, hm.Field] = {
-        hm.WIDTH: hm.Claim(99, 2**32 - 1, 2**32 - 1),
+        hm.NODATA: hm.Claim(99, 2**32 - 1, 2**32 - 1),
         hm.LENGTH: (hm.LONG, [40]),
         60000: hm.Claim(hm.DOUBLE, 2**32 - 1, 2**32 - 1),
     }

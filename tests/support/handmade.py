@@ -28,7 +28,16 @@ class Claim:
     pointer: int
 
 
-Field = tuple[int, Sequence[float] | bytes] | Claim
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Values as they are stored, of whatever type."""
+
+    type: int
+    count: int
+    data: bytes
+
+
+Field = tuple[int, Sequence[float] | bytes] | Claim | Packed
 """Type and values, or a claim."""
 
 
@@ -162,9 +171,12 @@ class _Writer:
     def entry(self, tag: int, value: Field, at: int, behind: bytearray) -> bytes:
         if isinstance(value, Claim):
             return self.pack("HH" + self.offset * 2, tag, value.type, value.count, value.pointer)
-        kind, values = value
-        data = values if isinstance(values, bytes) else self.pack(_CODES[kind] * len(values), *values)
-        head = self.pack("HH" + self.offset, tag, kind, len(values))
+        if isinstance(value, Packed):
+            kind, count, data = value.type, value.count, value.data
+        else:
+            kind, count = value[0], len(value[1])
+            data = value[1] if isinstance(value[1], bytes) else self.pack(_CODES[kind] * count, *value[1])
+        head = self.pack("HH" + self.offset, tag, kind, count)
         if len(data) <= self.width:
             return head + data.ljust(self.width, b"\0")
         behind += data
