@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from hashlib import blake2b
-from urllib.parse import SplitResult, urlsplit
 
 from cogread.sources import SourceOptions, SourceUri
 from cogread.sources.gdal_env import options_from_environment
+from cogread.sources.web import HOST, split_url
 from server.config_file import FileError, SourceConfig
 
 _S3_ONLY = frozenset(
@@ -52,7 +52,7 @@ def source_options(where: str, source: SourceConfig, env: Mapping[str, str]) -> 
     return SourceOptions(
         connect_timeout_s=source.connect_timeout_s,
         read_timeout_s=source.read_timeout_s,
-        redirect_hosts=source.redirect_hosts,
+        redirect_hosts=tuple(host.lower().strip("[]") for host in source.redirect_hosts),
         username=secret("username"),
         password=secret("password"),
         bearer_token=secret("bearer_token"),
@@ -106,6 +106,12 @@ def _check_keys(where: str, source: SourceConfig) -> None:
         if (getattr(source, one) is None) != (getattr(source, other) is None):
             raise FileError(f"{where}: {one} and {other} go together")
     check_url(f"{where}.endpoint_url", source.endpoint_url, "http(s)://host[:port]")
+    for at, host in enumerate(source.redirect_hosts):
+        if not HOST.fullmatch(host):
+            found = "a host with a user" if "@" in host else repr(host)
+            raise FileError(
+                f"{where}.redirect_hosts[{at}]: found {found}, wanted a host alone, such as cdn.example.com"
+            )
 
 
 def check_url(where: str, url: str | None, wanted: str) -> None:
@@ -121,18 +127,10 @@ def check_url(where: str, url: str | None, wanted: str) -> None:
     """
     if url is None:
         return
-    parts = _split(url)
-    is_root = parts and parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
+    try:
+        is_root = not set("?# ") & set(split_url(url).target)
+    except ValueError:
+        is_root = False
     if not is_root or "@" in url:
         found = "a URL with a user" if "@" in url else repr(url)
         raise FileError(f"{where}: found {found}, wanted {wanted}")
-
-
-def _split(url: str) -> SplitResult | None:
-    """The parts of a URL, None if it cannot be one."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # a port that is no number raises here
-    except ValueError:
-        return None
-    return parts

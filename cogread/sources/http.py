@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from urllib.parse import SplitResult, urljoin, urlsplit
 
 from requests import PreparedRequest
 from requests.auth import HTTPBasicAuth
@@ -16,10 +15,10 @@ from cogread.sources.process import PerProcess
 from cogread.sources.rangeclient import RangeSource
 from cogread.sources.transport import Auth, Route, get, no_auth, transport_of
 from cogread.sources.uri import SourceUri
+from cogread.sources.web import redirection
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3
-_PORTS = {"http": 80, "https": 443}
 
 
 class HttpSource(RangeSource):
@@ -48,28 +47,34 @@ class HttpSource(RangeSource):
         raise SourceProtocolError(f"{self.name}: more than {_MOST_REDIRECTS} redirects")
 
     def _follow(self, here: Route, location: str) -> Route:
-        """The way on, with credentials only within the origin of the source's own URL."""
-        url = urljoin(here.url, location)
-        home, there = self._home.get(), urlsplit(url)
-        if _origin(there) == _origin(urlsplit(home.url)):
-            return replace(self._route(url, no_auth), headers=home.headers)
-        is_downgrade = urlsplit(here.url).scheme == "https" and there.scheme != "https"
-        if there.scheme not in _PORTS or there.hostname not in self._options.redirect_hosts or is_downgrade:
+        """The way on: within the origin, to https on the same host or to one of `redirect_hosts`; never down to http.
+
+        Credentials go to the source's own origin, and from its port 80 to its port 443.
+        """
+        try:
+            url = redirection(here.url, location)
+        except ValueError as error:
+            raise SourceProtocolError(f"{self.name}: redirects to a place with {error}") from None
+        home, there = self._home.get(), url.origin
+        is_home = there == home.url.origin
+        is_upgrade = home.url.origin.upgrades_to(there)
+        is_downgrade = here.url.origin.scheme == "https" and there.scheme == "http"
+        if is_downgrade or not (is_home or is_upgrade or there.host in self._options.redirect_hosts):
             raise SourceProtocolError(
-                f"{self.name}: redirects to {there.scheme!r} on the host {there.hostname!r}, wanted the same origin or "
-                "one of redirect_hosts and no step down from https"
+                f"{self.name}: redirects to {there.scheme!r} on the host {there.host!r}, port {there.port}, wanted the "
+                "same origin, https on the same host or one of redirect_hosts, and no step down from https"
             )
-        return self._route(url, no_auth)
+        route = self._route(str(url), no_auth)
+        if route.url.origin != there:
+            raise SourceProtocolError(f"{self.name}: redirects to a place that is dialled as another")
+        is_trusted = is_home or (is_upgrade and home.url.origin.is_usual)
+        return replace(route, headers=home.headers) if is_trusted else route
 
     def _route(self, url: str, auth: Auth | None) -> Route:
         try:
             return transport_of(self._options).route(url, auth)
         except (OSError, ValueError) as error:
             raise SourceError(f"{self.name}: cannot be asked ({type(error).__name__})") from error
-
-
-def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
-    return url.scheme, url.hostname, url.port or _PORTS.get(url.scheme)
 
 
 def _auth(options: SourceOptions) -> Auth | None:

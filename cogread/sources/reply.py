@@ -19,6 +19,15 @@ from cogread.errors import (
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})", re.IGNORECASE)
 _UNSATISFIED_RANGE = re.compile(r"bytes \*/([0-9]{1,19})", re.IGNORECASE)
 _LONGEST_RETRY_AFTER_S = 86400.0
+_SHOWN_CHARACTERS = 100
+"""Bound of a header's value in a message."""
+
+_NO_CODINGS = frozenset({"", "identity", "none", "aws-chunked", "utf-8", "utf8", "binary"})
+"""Values of Content-Encoding that code nothing.
+
+`aws-chunked` names the coding of the upload, which S3 stores have undone but some state again; the others are values of
+charset and Content-Transfer-Encoding. Content-Range and the length of the body prove that the bytes are the file's.
+"""
 
 TRY_AGAIN = frozenset({429, *range(500, 600)})
 """Statuses that may be other ones in a moment."""
@@ -58,26 +67,31 @@ def check_partial(asked: Asked, headers: Mapping[str, str]) -> tuple[Version, in
     found = headers.get("content-range", "")
     match = _CONTENT_RANGE.fullmatch(found)
     if not match:
-        raise SourceProtocolError(f"{asked.name}: Content-Range {found!r}, wanted 'bytes a-b/size'")
+        raise SourceProtocolError(f"{asked.name}: Content-Range {_shown(found)}, wanted 'bytes a-b/size'")
     first, last, size_bytes = map(int, match.groups())
     version = Version(size_bytes, headers.get("etag"), headers.get("last-modified"))
     if asked.expect is not None and not version.same_as(asked.expect):
         raise SourceChanged(f"{asked.name}: replaced since its header was read")
     stop = min(asked.wanted.stop, size_bytes)
     if (first, last + 1) != (asked.wanted.start, stop):
-        raise SourceProtocolError(f"{asked.name}: Content-Range {found!r}, wanted the bytes {asked.wanted}")
+        raise SourceProtocolError(f"{asked.name}: Content-Range {_shown(found)}, wanted the bytes {asked.wanted}")
     _check_plain(asked, headers, stop - first)
     return version, stop - first
 
 
 def _check_plain(asked: Asked, headers: Mapping[str, str], size_bytes: int) -> None:
     """Refuse bodies that are something else than the bytes themselves."""
-    coding = headers.get("content-encoding", "identity")
-    if coding.lower() != "identity":
-        raise SourceProtocolError(f"{asked.name}: Content-Encoding {coding!r}, wanted none")
+    codings = headers.get("content-encoding", "")
+    if any(coding.strip().lower() not in _NO_CODINGS for coding in codings.split(",")):
+        raise SourceProtocolError(f"{asked.name}: Content-Encoding {_shown(codings)}, wanted none")
     length = headers.get("content-length")
     if length is not None and length != str(size_bytes):
-        raise SourceProtocolError(f"{asked.name}: Content-Length {length!r}, wanted {size_bytes}")
+        raise SourceProtocolError(f"{asked.name}: Content-Length {_shown(length)}, wanted {size_bytes}")
+
+
+def _shown(value: str) -> str:
+    """A header's value for a message: quoted, escaped and bounded."""
+    return ascii(value[:_SHOWN_CHARACTERS])
 
 
 def refusal(asked: Asked, status: int, headers: Mapping[str, str]) -> SourceError:

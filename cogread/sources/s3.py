@@ -29,6 +29,7 @@ from cogread.sources.rangeclient import RangeSource
 from cogread.sources.reply import Asked
 from cogread.sources.transport import FAILURES, Route, get, no_auth, transport_of
 from cogread.sources.uri import SourceUri
+from cogread.sources.web import WebOrigin
 
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 _CODE_IN_BODY = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
@@ -106,7 +107,17 @@ class S3Source(RangeSource):
         return self._place.get(budget.left_s())
 
     def _find_place(self) -> _Place:
-        account = account_of(self._options, self._region)
+        usual, region = self._place_in(None), self._region
+        if region is None:
+            return usual
+        place = self._place_in(region)
+        if _store(place) != _store(usual):
+            self._region = None
+            raise SourceProtocolError(f"{self.name}: the bucket's region {region} is another store")
+        return place
+
+    def _place_in(self, region: str | None) -> _Place:
+        account = account_of(self._options, region)
         url = account.url_of(self._bucket, self._key)
         route = transport_of(self._options).route(url, no_auth, account.ca_bundle, verbatim=True)
         return _Place(account, route, url)
@@ -124,6 +135,13 @@ class S3Source(RangeSource):
         if code in _CREDENTIAL_CODES:
             return SourceForbidden(f"{self.name}: the store refuses us (status {reply.status}, {code})")
         return super()._refusal(asked, reply)
+
+
+def _store(place: _Place) -> WebOrigin:
+    """The origin of a place but for the region in its host: a region that a reply names may change nothing else."""
+    origin = place.route.url.origin
+    labels = [label for label in origin.host.split(".") if label != place.account.region]
+    return origin._replace(host=".".join(labels))
 
 
 def _told_region(reply: Reply, body: bytes) -> str | None:

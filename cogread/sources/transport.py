@@ -22,6 +22,7 @@ from cogread.sources.base import SourceOptions
 from cogread.sources.connection import Budget, StaleConnection, begin, bind
 from cogread.sources.exchange import FirstReply, Reply, ask_kept, close_idle
 from cogread.sources.process import PerProcess
+from cogread.sources.web import WebOrigin, WebUrl, split_url
 
 Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
@@ -54,7 +55,8 @@ class Route:
     headers: Mapping[str, str] = field(repr=False)
     """Headers of every request, credentials among them."""
 
-    url: str = field(repr=False)
+    url: WebUrl = field(repr=False)
+    """The place; its origin is the one that is dialled, or that a proxy is asked to dial."""
 
 
 def no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -84,10 +86,12 @@ class Transport:
         Raises:
             OSError, ValueError: the URL or the settings of the machine cannot be used (requests' errors are OSErrors).
         """
+        split_url(url)  # before it is normalized: a backslash would be quoted
         prepared = self._session.prepare_request(requests.Request("GET", url, auth=auth))
         if verbatim:
             prepared.url = url
         place = prepared.url or url
+        web_url = split_url(place)
         settings = self._session.merge_environment_settings(place, {}, True, ca_bundle, None)
         adapter = self._session.get_adapter(place)
         if not isinstance(adapter, HTTPAdapter):
@@ -97,8 +101,15 @@ class Transport:
         if not isinstance(pool, HTTPConnectionPool):
             raise ValueError("no HTTP pool")
         adapter.cert_verify(pool, place, verify, cert)  # type: ignore[no-untyped-call]
+        is_proxied = pool.proxy is not None and web_url.origin.scheme == "http"  # then the pool is the proxy's
+        if not is_proxied and _dialled(pool) != web_url.origin:
+            raise ValueError("the connection would go to another place than the URL names")
         bind(pool)
-        return Route(pool, adapter.request_url(prepared, proxies), dict(prepared.headers), place)
+        return Route(pool, adapter.request_url(prepared, proxies), dict(prepared.headers), web_url)
+
+
+def _dialled(pool: HTTPConnectionPool) -> WebOrigin:
+    return WebOrigin(pool.scheme, pool.host.lower().strip("[]"), pool.port or pool.ConnectionCls.default_port or 0)
 
 
 def get(route: Route, headers: Mapping[str, str], budget: Budget) -> Reply:

@@ -1,10 +1,16 @@
 """Spellings of a source's place -> one canonical URI."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from cogread.errors import UriError
+from cogread.sources.web import split_url
+
+_WITHOUT_SLASHES = re.compile(r"(file|https?|s3):/?(?!/)", re.IGNORECASE | re.ASCII)
+_VARIABLE = re.compile(r"(^|/)\$(\w+|\{\w+\})(/|$)", re.ASCII)
+"""A part of a path that a shell would have replaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +46,55 @@ def parse_uri(text: str, base: Path | None = None) -> SourceUri:
         UriError: the text is of no known form.
     """
     text = _without_gdal_prefix(text)
-    scheme, separator, _ = text.partition("://")
+    scheme, separator, rest = text.partition("://")
     if not separator:
-        if not text or "\0" in text:
-            raise UriError(f"source {text!r}: wanted a path or a URI")
-        try:
-            path = Path(text).expanduser()
-        except RuntimeError as error:  # of ~user for an unknown user
-            raise UriError(f"source {text!r}: {error}") from error
-        return SourceUri("file", str((base or Path()) / path))
-    try:
-        parts = urlsplit(text)
-        _ = parts.port  # a port that is no number raises here
-    except ValueError:  # whose text may hold a part of a password
-        raise UriError(f"source of scheme {scheme!r}: its host and port cannot be read") from None
-    if scheme == "file":
-        if parts.netloc not in ("", "localhost"):
-            raise UriError(f"source {text!r}: a file URI with the host {parts.netloc!r}, wanted file:///path")
-        return SourceUri("file", unquote(parts.path))
+        return SourceUri("file", str((base or Path()) / _path(text)))
+    scheme = scheme.lower()
+    text = f"{scheme}://{rest}"
     if scheme in ("http", "https"):
-        if not parts.hostname:
-            raise UriError(f"source of scheme {scheme!r}: no host")
+        try:
+            split_url(text)
+        except ValueError as error:
+            raise UriError(f"source of scheme {scheme!r}: {error}, wanted {scheme}://host[:port]/path") from None
         return SourceUri(scheme, text)
+    if scheme == "file":
+        host, _, path = rest.partition("/")
+        if host not in ("", "localhost"):
+            raise UriError(f"source {text!r}: a file URI with the host {host!r}, wanted file:///path")
+        return SourceUri("file", unquote(urlsplit(f"file:///{path}").path))
     if scheme == "s3":
-        if not parts.netloc or not text.partition("://")[2].partition("/")[2]:
+        if not all(rest.partition("/")[::2]):
             raise UriError(f"source {text!r}: wanted s3://bucket/key")
         return SourceUri("s3", text)
     raise UriError(f"source of scheme {scheme!r}: wanted a path, file://, http://, https:// or s3://")
+
+
+def _path(text: str) -> Path:
+    """A path as it stands; what looks like a URI, or wants a shell, is refused with the spelling that is right."""
+    if not text or "\0" in text:
+        raise UriError(f"source {text!r}: wanted a path or a URI")
+    match = _WITHOUT_SLASHES.match(text)
+    if match:
+        scheme, rest = match[1].lower(), text[match.end() :]
+        wanted = f"{scheme}://{'/' * (scheme == 'file')}{rest}"
+        if "@" in rest or "?" in rest:  # then it may hold a secret
+            raise UriError(f"source of scheme {scheme!r}: two slashes have to follow, wanted {scheme}://host/path")
+        raise UriError(f"source {text!r}: two slashes have to follow the scheme, wanted {wanted!r}")
+    if text.startswith("~"):
+        raise UriError(f"source {text!r}: '~' stands for nothing here, wanted {_expanded(text)}")
+    if _VARIABLE.search(text):
+        wanted = _expanded(re.sub(r"^\$(HOME|\{HOME\})(?=/|$)", "~", text))
+        raise UriError(f"source {text!r}: variables are not expanded, wanted {wanted}")
+    return Path(text)
+
+
+def _expanded(text: str) -> str:
+    """The path that was meant, quoted, where it can be told."""
+    try:
+        path = str(Path(text).expanduser()) if text.startswith("~") else text
+    except RuntimeError:  # of ~user for an unknown user
+        path = text
+    return "a path such as '/data/x.tif'" if path.startswith("~") or _VARIABLE.search(path) else repr(path)
 
 
 def _without_gdal_prefix(text: str) -> str:

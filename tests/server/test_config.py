@@ -7,7 +7,7 @@ import pytest
 
 from server.config import ConfigError, Deployment, Settings, deployment, load
 from server.config_file import LayerFields, ServerConfig
-from tests.support.app import ROOT, settings
+from tests.support.app import ROOT, layer, settings
 
 WHOLE = """
 [server]
@@ -132,6 +132,20 @@ def test_without_defaults_tiles_are_cached_of_origins_and_not_of_files(tmp_path:
     assert {(layer.max_age_s, layer.empty) for layer in got.layers.values()} == {(3600, "204")}
 
 
+@pytest.mark.parametrize(
+    ("uri", "location"),
+    [
+        ("HTTP://Example.com/a.tif", "http://Example.com/a.tif"),
+        ("/vsicurl/Https://example.com/A.tif", "https://example.com/A.tif"),
+        ("S3://bucket/A.tif", "s3://bucket/A.tif"),
+        ("FILE:///a.tif", "/a.tif"),
+        ("/data/a$b.tif", "/data/a$b.tif"),
+    ],
+)
+def test_schemes_are_known_in_capitals_too(uri: str, location: str, tmp_path: Path) -> None:
+    assert settings(tmp_path, layer("a", uri)).layers["a"].uri.location == location
+
+
 def test_an_empty_file_is_a_server_without_layers(tmp_path: Path) -> None:
     got = settings(tmp_path, "")
     assert (dict(got.layers), got.server.title, got.redis_url, got.redis_tls_verify) == ({}, "rawcog", None, True)
@@ -152,6 +166,20 @@ NO_VARIABLE = "the environment variable that it names is not set"
 URL = "wanted http(s)://host/path/"
 ENDPOINT = "wanted http(s)://host[:port]"
 
+NO_SLASHES = "two slashes have to follow the scheme, wanted"
+MISSPELLED = {
+    "file:/data/x.tif": f"source 'file:/data/x.tif': {NO_SLASHES} 'file:///data/x.tif'",
+    "https:/a/x.tif": f"source 'https:/a/x.tif': {NO_SLASHES} 'https://a/x.tif'",
+    "S3:a/x.tif": f"source 'S3:a/x.tif': {NO_SLASHES} 's3://a/x.tif'",
+    "/vsicurl/http:/a/x.tif": f"source 'http:/a/x.tif': {NO_SLASHES} 'http://a/x.tif'",
+    "https:/me:hunter2@a/x": "source of scheme 'https': two slashes have to follow, wanted https://host/path",
+    "$HOME/x.tif": f"source '$HOME/x.tif': variables are not expanded, wanted '{Path.home()}/x.tif'",
+    "~/x.tif": f"source '~/x.tif': '~' stands for nothing here, wanted '{Path.home()}/x.tif'",
+    "/a/${USER}/x": "source '/a/${USER}/x': variables are not expanded, wanted a path such as '/data/x.tif'",
+    "http://me:hunter2@a@b/x": (
+        "source of scheme 'http': its scheme, host and port cannot be read, wanted http://host[:port]/path"
+    ),
+}
 MISTAKES = {
     "= 1": "not TOML: Invalid statement (at line 1, column 1)",
     "foo = 1": "foo: unknown key, wanted one of server, defaults, sources, layers",
@@ -186,6 +214,7 @@ MISTAKES = {
     "[layers.a]\nuri = 'ftp://x/y'": (
         "layers.a.uri: source of scheme 'ftp': wanted a path, file://, http://, https:// or s3://"
     ),
+    **{f"[layers.a]\nuri = {uri!r}": f"layers.a.uri: {said}" for uri, said in MISSPELLED.items()},
     "[layers.a]\nuri = 's3://bucket'": "layers.a.uri: source 's3://bucket': wanted s3://bucket/key",
     "[layers.a]\nuri = 'x'\nsource = 'b'": "layers.a.source: found 'b', wanted one of [sources]: none",
     f"{SOURCE_TABLE}[layers.a]\nuri = 's3://b/x'\nsource = 'b'": (
@@ -209,11 +238,24 @@ MISTAKES = {
     f"{SOURCE_TABLE}endpoint_url = 'http://me:hunter2@a'": (
         f"sources.a.endpoint_url: found a URL with a user, {ENDPOINT}"
     ),
+    f"{SOURCE_TABLE}endpoint_url = 'http://a\\b'": f"sources.a.endpoint_url: found 'http://a\\\\b', {ENDPOINT}",
     f"{SOURCE_TABLE}bearer_token_env = 'T'": "sources.a.bearer_token_env: not for a source of type 's3'",
     f"{SOURCE_TABLE}access_key_id_env = 'T'": ("sources.a: access_key_id_env and secret_access_key_env go together"),
     f"{SOURCE_TABLE}session_token_env = 'hunter2'": f"sources.a.session_token_env: {NO_VARIABLE}",
     "[sources.a]\ntype = 'http'\nredirect_hosts = 'b'": "sources.a.redirect_hosts: found a string, wanted an array",
     "[sources.a]\ntype = 'http'\nredirect_hosts = ['b', 1]": "sources.a.redirect_hosts[1]: found 1, wanted a string",
+    **{
+        f"[sources.a]\ntype = 'http'\nredirect_hosts = ['b', {host!r}]": (
+            f"sources.a.redirect_hosts[1]: found {shown}, wanted a host alone, such as cdn.example.com"
+        )
+        for host, shown in (
+            ("https://b", "'https://b'"),
+            ("b:80", "'b:80'"),
+            ("b/x", "'b/x'"),
+            ("me:hunter2@b", "a host with a user"),
+            ("", "''"),
+        )
+    },
     "[sources.a]\ntype = 'http'\nread_timeout_s = 0": "sources.a.read_timeout_s: found 0, wanted a number > 0.0",
     "[sources.a]\ntype = 'http'\nread_timeout_s = 60": "sources.a.read_timeout_s: found 60, wanted a number <= 25.0",
 }

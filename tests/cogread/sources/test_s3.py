@@ -28,9 +28,9 @@ from cogread.errors import (
     SourceTimeout,
 )
 from cogread.sources import SourceOptions, open_source
-from cogread.sources.aws import account_of
+from cogread.sources.aws import Account, account_of
 from tests.support import faults
-from tests.support.faults import Status
+from tests.support.faults import Status, WithHeaders
 from tests.support.origin import Origin, Request
 from tests.support.s3 import Store
 
@@ -81,6 +81,11 @@ def read(options: SourceOptions, key: str = "a.tif") -> bytes:
 
 def code(status: int, name: str, extra: str = "") -> Status:
     return Status(status, body=f"<?xml?><Error><Code>{name}</Code>{extra}</Error>".encode())
+
+
+def _plain_url_of(account: Account, bucket: str, key: str, url_of: Any = Account.url_of) -> str:
+    """The object's URL without TLS."""
+    return str(url_of(account, bucket, key)).replace("https://", "http://")
 
 
 def signature_by_botocore(
@@ -215,6 +220,21 @@ class TestPlaces:
         assert len(origin.requests) == 4
         source.close()
 
+    @pytest.mark.parametrize("region", ["com", "cn-north-1", "us-iso-east-1", "s3"])
+    def test_a_region_that_is_another_store_is_not_asked(
+        self, origin: Origin, region: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """AWS's own endpoint, to which a proxy leads that answers in its place and would see who is asked next."""
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "")
+        monkeypatch.setenv("http_proxy", origin.url)
+        monkeypatch.setattr(Account, "url_of", _plain_url_of)
+        url = "http://imagery.s3.amazonaws.com/a.tif"
+        origin.fail(url, Status(301, {"x-amz-bucket-region": region}))
+        source = open_source("s3://imagery/a.tif", SourceOptions(anonymous=True, region="us-east-1"))
+        with pytest.raises(SourceProtocolError, match="another store"):
+            source.version()
+        assert [request.path for request in origin.requests] == [url]
+
     @pytest.mark.parametrize("region", ["evil.example/", "a b", "../x", ""])
     def test_a_region_that_is_none_is_not_followed(self, origin: Origin, region: str) -> None:
         origin.fail("/imagery/a.tif", Status(301, {"x-amz-bucket-region": region}))
@@ -267,6 +287,11 @@ class TestRefusals:
         origin.fail("/imagery/a.tif", faults.shifted)
         assert read(options_of(origin)) == DATA[100:2000]
 
+    def test_the_coding_of_an_upload_is_none(self, origin: Origin) -> None:
+        """The SDKs of AWS send `aws-chunked`, and some stores keep it."""
+        origin.fail("/imagery/a.tif", WithHeaders({"Content-Encoding": "aws-chunked"}))
+        assert read(options_of(origin, retries=0)) == DATA[100:2000]
+
     def test_each_try_is_signed_anew(self, origin: Origin) -> None:
         origin.fail("/imagery/a.tif", Status(500))
         read(options_of(origin))
@@ -318,6 +343,18 @@ class TestRefusals:
 
 
 class TestRealStore:
+    def test_content_encodings_that_uploads_left_behind(self, store: Store) -> None:
+        for coding, is_taken in (("utf-8", True), ("gzip", False)):
+            uri = store.put("a.tif", DATA)
+            store.client.put_object(Bucket=store.bucket, Key="a.tif", Body=DATA, ContentEncoding=coding)
+            source = open_source(uri, store.options)
+            if is_taken:
+                assert source.read(ByteRange(5, 50)).data == DATA[5:50]
+            else:
+                with pytest.raises(SourceProtocolError, match="Content-Encoding 'gzip'"):
+                    source.version()
+            source.close()
+
     @pytest.mark.parametrize("key", ODD_KEYS)
     def test_odd_keys(self, store: Store, key: str) -> None:
         source = open_source(store.put(key, DATA), store.options)
