@@ -1,19 +1,28 @@
 """What lists say of each layer, worked out once for each version: a list of ten thousand layers opens no file again.
 
-It outlives the open headers, of which a worker keeps only so many.
+It outlives the open headers, of which a worker keeps only so many. A layer of which nothing can be worked out is an
+error in the list, and the others are as they were.
 """
 
+import logging
+import time
 from collections.abc import Callable
 from threading import Lock
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from cogread.byterange import Version
 from cogread.errors import CogError
 from server.catalog import Catalog, Layer
-from server.errors import ListBusy
+from server.errors import LayerFault, ListBusy, ServerError
+from server.layer_fault import one_layer
 from server.open_layer import OpenLayer
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
+
+RETRY_FAILED_S: Final = 60.0
+"""After this time a version of which nothing could be worked out is tried again: memory may have been short."""
 
 
 class Known(NamedTuple, Generic[T]):
@@ -21,6 +30,15 @@ class Known(NamedTuple, Generic[T]):
 
     version: Version
     what: T
+
+
+class _Failure(NamedTuple):
+    """Why nothing could be worked out of a version."""
+
+    version: Version
+    error: CogError
+    until_s: float
+    """Instant of `time.monotonic()` from which another try is due."""
 
 
 class ByVersion(Generic[T]):
@@ -35,6 +53,7 @@ class ByVersion(Generic[T]):
         """
         self._catalog, self._work_out = catalog, work_out
         self._known: dict[str, Known[T]] = {}
+        self._failures: dict[str, _Failure] = {}
         self._working_out = Lock()
 
     def of_all(self, patience_s: float, budget_s: float) -> dict[str, Known[T] | CogError | None]:
@@ -45,8 +64,8 @@ class ByVersion(Generic[T]):
             budget_s: the same.
 
         Returns:
-            By name: what is known, why the layer cannot be opened, or None where the time was not enough. Where too
-            many threads wait for such lists already: what was known before.
+            By name: what is known, why the layer cannot be opened or described, or None where the time was not enough.
+            Where too many threads wait for such lists already: what was known before.
 
         Raises:
             ListBusy: they do, and some layers were never tried.
@@ -67,14 +86,24 @@ class ByVersion(Generic[T]):
                 raise
             return at_hand | {name: self._known.get(name) or unopened.get(name) for name in names}
 
-    def _at_hand(self, layer: Layer) -> Known[T] | None:
+    def _at_hand(self, layer: Layer) -> Known[T] | CogError | None:
         """What is known of the current version, if that can be told without waiting."""
-        known = self._known.get(layer.config.name)
+        name = layer.config.name
+        if name not in self._known and name not in self._failures:
+            return None
         try:
-            is_current = known is not None and layer.source.version_at_hand() == known.version
+            version = layer.source.version_at_hand()
         except CogError:
             return None
-        return known if is_current else None
+        known = self._known.get(name)
+        return known if known is not None and known.version == version else self._failed(name, version)
+
+    def _failed(self, name: str, version: Version | None) -> CogError | None:
+        """Why nothing can be worked out of a version, unless another try is due."""
+        failure = self._failures.get(name)
+        if failure is None or failure.version != version or failure.until_s <= time.monotonic():
+            return None
+        return failure.error
 
     def _take(self, layer: Layer, opened: OpenLayer | CogError | None) -> Known[T] | CogError | None:
         name = layer.config.name
@@ -84,13 +113,31 @@ class ByVersion(Generic[T]):
         if isinstance(opened, CogError):
             return opened
         if known is None or known.version != opened.cog.version:
-            known = self._worked_out(layer, opened)
+            return self._worked_out(layer, opened)
         return known
 
-    def _worked_out(self, layer: Layer, opened: OpenLayer) -> Known[T]:
+    def _worked_out(self, layer: Layer, opened: OpenLayer) -> Known[T] | CogError:
         """What is new of a layer: by one thread for all that ask for lists at the same moment."""
+        name, version = layer.config.name, opened.cog.version
         with self._working_out:
-            known = self._known.get(layer.config.name)
-            if known is None or known.version != opened.cog.version:
-                known = self._known[layer.config.name] = Known(opened.cog.version, self._work_out(layer, opened))
+            known = self._known.get(name)
+            if known is not None and known.version == version:
+                return known
+            error = self._failed(name, version)
+            if error is not None:
+                return error
+            try:
+                with one_layer(name):
+                    known = self._known[name] = Known(version, self._work_out(layer, opened))
+            except (CogError, ServerError) as failure:
+                return self._fail(name, version, failure)
+            self._failures.pop(name, None)
             return known
+
+    def _fail(self, name: str, version: Version, failure: CogError | ServerError) -> CogError:
+        error = failure if isinstance(failure, CogError) else LayerFault(str(failure))
+        before = self._failures.get(name)
+        if not isinstance(failure, LayerFault) and (before is None or str(before.error) != str(error)):
+            logger.warning("layer %r cannot be described: %s", name, failure)
+        self._failures[name] = _Failure(version, error, time.monotonic() + RETRY_FAILED_S)
+        return error

@@ -17,6 +17,7 @@ from server.config import LayerConfig
 from server.errors import UnknownLayer
 from server.http import EVERY_REPLY, IMMUTABLE, cache_control
 from server.joining_pool import JoiningPool
+from server.layer_fault import one_layer
 from server.list_places import ListPlaces
 from server.open_layer import OpenLayer
 from server.open_layers import OpenLayers
@@ -117,7 +118,8 @@ class Layer:
             known = self.known()
             if known is not None and known.cog.version == version:
                 return known
-            opened = OpenLayer(read_cog(self.source, version, deadline_s))
+            with one_layer(self.config.name):
+                opened = OpenLayer(read_cog(self.source, version, deadline_s))
         except (SourceChanged, OutOfTime):  # the next try may go well
             raise
         except CogError as error:
@@ -143,6 +145,9 @@ class Catalog:
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self._layers.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._layers
 
     def __getitem__(self, name: str) -> Layer:
         """The layer of this name.
@@ -198,6 +203,7 @@ class Catalog:
 
 def _try_open(layer: Layer, budget_s: float) -> OpenLayer | CogError:
     try:
-        return layer.open(time.monotonic() + budget_s)
+        with one_layer(layer.config.name):
+            return layer.open(time.monotonic() + budget_s)
     except CogError as error:
         return error

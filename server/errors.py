@@ -69,6 +69,10 @@ class ListBusy(ServerError):
     """As many wait for lists of all layers as may."""
 
 
+class LayerFault(CogError):
+    """The server failed on what a layer's file holds: a fault of its own, which costs that layer alone."""
+
+
 STATUS: Final[dict[type[Exception], int]] = {
     BadRequest: 400,
     UnknownLayer: 404,
@@ -116,6 +120,7 @@ _REASONS: Final[dict[type[Exception], str]] = {
     SourceChanged: "the layer's file is being replaced",
     SourceTimeout: "the layer's origin did not answer in time",
     SourceUnreachable: "the layer's origin cannot be reached",
+    LayerFault: "the server failed on what the layer's file holds; its log names the cause",
     CogError: "the layer's origin gave a reply that cannot be used",
     Exception: "an error in the server; its log names the cause",
 }

@@ -1,10 +1,13 @@
 """What the server says when it is ready: its address, and a line that fetches a tile."""
 
+from contextlib import suppress
+
 from cogread.errors import CogError
 from cogread.reader import open_cog
 from cogread.wrap import offered
 from server.config import Settings
 from server.http import local_root
+from server.layer_fault import one_layer
 
 
 def lines(settings: Settings, host: str, port: int) -> list[str]:
@@ -28,13 +31,11 @@ def _tile_line(settings: Settings, root: str) -> str | None:
     for layer in settings.layers.values():
         if layer.uri.scheme != "file":
             continue
-        try:
+        with suppress(CogError), one_layer(layer.name):  # its JSON gives the reason
             with open_cog(layer.uri.location) as reader:
                 levels = reader.cog.levels[::-1]
-        except CogError:
-            continue
-        for z, level in enumerate(levels):
-            for wrapper in offered(level):
-                extension = wrapper.extension
-                return f"curl -o tile.{extension} {root}/layers/{layer.name}/tiles/native/{z}/0/0.{extension}"
+            for z, level in enumerate(levels):
+                for wrapper in offered(level):
+                    extension = wrapper.extension
+                    return f"curl -o tile.{extension} {root}/layers/{layer.name}/tiles/native/{z}/0/0.{extension}"
     return None

@@ -6,11 +6,13 @@ A source that changes under a request starts it again, once, with the header of 
 import time
 from typing import Final
 
-from cogread.errors import SourceChanged
+from cogread.errors import CogError, SourceChanged
 from server.catalog import Catalog, Layer
+from server.errors import ServerError
 from server.found import Found, find, fulfil
 from server.http import Reply, redirect
 from server.known_tiles import KnownTiles
+from server.layer_fault import layer_fault, one_layer
 from server.tile_request import TileRequest
 
 BUDGET_S: Final = 12.0
@@ -57,6 +59,10 @@ class Tiles:
         except SourceChanged:
             self._known.forget(path)
             return None
+        except (CogError, ServerError):
+            raise
+        except Exception as error:
+            raise layer_fault(found.layer.config.name, error) from error
         if reply.body and found.reply is None:
             self._learn(path, found, reply)
         return reply
@@ -74,10 +80,11 @@ class Tiles:
         """
         deadline_s = time.monotonic() + BUDGET_S
         layer = self._catalog[request.layer]
-        try:
-            return self._serve(path, layer, request, deadline_s)
-        except SourceChanged:
-            return self._serve(path, layer, request, deadline_s)
+        with one_layer(request.layer):
+            try:
+                return self._serve(path, layer, request, deadline_s)
+            except SourceChanged:
+                return self._serve(path, layer, request, deadline_s)
 
     def _serve(self, path: str, layer: Layer, request: TileRequest, deadline_s: float) -> Reply:
         opened = layer.open(deadline_s)

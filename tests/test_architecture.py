@@ -51,6 +51,7 @@ LAYERS = {
         outage
         in_force
         config
+        layer_fault
         root ranges
         errors log
         log_writer

@@ -11,7 +11,9 @@ from werkzeug.routing import RequestRedirect
 from server.api.context import context, response
 from server.api.pages import problem_page, wants_page
 from server.errors import UnknownUrl, problem, public_reason, reply_to, status_of
+from server.grid import NATIVE
 from server.http import EVERY_REPLY, PREFLIGHT, Reply
+from server.layer_fault import layer_fault
 from server.log import escaped
 from server.trace import trace
 
@@ -50,10 +52,19 @@ def _http_error(error: HTTPException) -> Response:
 
 def _error(error: Exception) -> Response:
     """An error that a view raised."""
+    name = _layer_name()
+    if status_of(error) == 500 and name is not None:
+        error = layer_fault(name, error)
     g.cause = f"{type(error).__name__}: {error}"
     if status_of(error) == 500:
         logger.exception("request failed")
     return _told(reply_to(error), public_reason(error))
+
+
+def _layer_name() -> str | None:
+    """The layer whose document the view was to write; views of one layer have its name as their argument `name`."""
+    name = (request.view_args or {}).get("name", "").partition("@")[0].removeprefix(f"{NATIVE}.")
+    return name if name in context().catalog else None
 
 
 def _told(reply: Reply, detail: str) -> Response:

@@ -6,9 +6,10 @@ from typing import Final
 from cogread.errors import CogError
 from server.catalog import Layer
 from server.errors import UnknownGrid
+from server.layer_fault import one_layer
 from server.ogc.formats import TILE_FORMATS, linked_type
 from server.ogc.links import GEODATA, JSON, MAP_TILESETS, TILING_SCHEME, Json, link
-from server.ogc.sets import Tileset, crs_json, tilesets
+from server.ogc.sets import Tileset, crs_json, tilesets, tilesets_or_reason
 from server.open_layer import IMAGE, OpenLayer
 from server.tile_matrix_set import corners
 
@@ -33,9 +34,18 @@ def collections(layers: Iterable[Layer], opened: Mapping[str, OpenLayer | CogErr
         state = opened[layer.config.name]
         if state is None:
             found.append(_in_short(layer, root))
-        elif isinstance(state, OpenLayer) and not isinstance(sets := tilesets(layer, state), str):
-            found.append(_in_full(layer, state, sets, root))
+        elif isinstance(state, OpenLayer) and not isinstance(sets := tilesets_or_reason(layer, state), str):
+            found.append(_in_full_or_short(layer, state, sets, root))
     return found
+
+
+def _in_full_or_short(layer: Layer, opened: OpenLayer, sets: Sequence[Tileset], root: str) -> Json:
+    """A collection in a list: in short if its place cannot be told, so that the list has as many as it counts."""
+    try:
+        with one_layer(layer.config.name):
+            return _in_full(layer, opened, sets, root)
+    except CogError:
+        return _in_short(layer, root)
 
 
 def collection(layer: Layer, opened: OpenLayer, root: str) -> Json:

@@ -1,14 +1,16 @@
 """Tile matrix sets in JSON (OGC 17-083r4, §8 and its schema `tileMatrixSet.json`)."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 from cogread.crs import Crs
 from cogread.errors import CogError
 from server.catalog import Layer
-from server.errors import UnknownGrid
+from server.errors import UnknownGrid, public_reason
 from server.grid import MAX_Z, NATIVE, WEB_MERCATOR, WEB_TILE_SIDES, Grid, native_set_name
+from server.layer_fault import one_layer
 from server.ogc.links import JSON, Json, link
 from server.open_layer import OpenLayer
 from server.tile_matrix_set import TileMatrix, TileMatrixSet, native_set, web_mercator_set
@@ -77,6 +79,15 @@ def tilesets(layer: Layer, opened: OpenLayer) -> list[Tileset] | str:
     return found
 
 
+def tilesets_or_reason(layer: Layer, opened: OpenLayer) -> list[Tileset] | str:
+    """The same for a list, which no layer may spoil."""
+    try:
+        with one_layer(layer.config.name):
+            return tilesets(layer, opened)
+    except CogError as error:
+        return public_reason(error)
+
+
 def crs_json(crs: Crs) -> str | Json:
     """A CRS as documents name it: by its URI, or in full where it has none.
 
@@ -98,12 +109,13 @@ def sets(layers: Iterable[Layer], opened: Mapping[str, OpenLayer | CogError | No
         opened: by name, as `Catalog.open_all` returns it.
         root: what links begin with.
     """
-    found = [web_mercator(side) for side in WEB_TILE_SIDES]
+    found = [_item(web_mercator(side), root) for side in WEB_TILE_SIDES]
     for layer in layers:
         state = opened[layer.config.name]
-        if isinstance(state, OpenLayer) and not isinstance(of_layer := tilesets(layer, state), str):
-            found.append(of_layer[0].set)
-    return [_item(named, root) for named in found]
+        if isinstance(state, OpenLayer) and not isinstance(of_layer := tilesets_or_reason(layer, state), str):
+            with suppress(CogError), one_layer(layer.config.name):
+                found.append(_item(of_layer[0].set, root))
+    return found
 
 
 def shared_set(name: str, root: str) -> Json | None:
