@@ -9,13 +9,17 @@ from markupsafe import Markup
 from cogread.crs import Crs
 from cogread.geo import Bounds
 from server.catalog import Layer
+from server.grid import HALF_WORLD_M
 from server.open_layer import IMAGE, OpenLayer
-from server.tile_matrix_set import TileMatrixSet, corners, native_set, web_mercator_set
+from server.tile_matrix_set import Corner, TileMatrixSet, corners, native_set, web_mercator_set
 from server.wmts.names import MEDIA_TYPES, RESOURCES, SHARED_SIDE, STYLE, native_set_name, shares_web_mercator
 from server.xml_text import xml_text
 
 ROOT: Final = "\x1a"
 """Stands for the server's root, which is another for each client: no XML text can hold it."""
+
+Box = tuple[Corner, Corner]
+"""Lower and upper corner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ def layer_part(layer: Layer, opened: OpenLayer) -> LayerPart | str:
         return "there is no format that all its levels have"
     shared = grids.web_mercator if shares_web_mercator(grids) else None
     config = layer.config
+    box = corners(native.crs, cog.geo.bounds) if _is_in_reach(native.crs, cog.geo.bounds) else None
     text = render_template(
         "wmts_layer.xml",
         name=config.name,
@@ -48,25 +53,28 @@ def layer_part(layer: Layer, opened: OpenLayer) -> LayerPart | str:
         abstract=xml_text(config.attribution or ""),
         wgs84=_wgs84(native, cog.geo.bounds),
         crs=native.crs.supported_crs,
-        corners=corners(native.crs, cog.geo.bounds) if _is_in_reach(native.crs, cog.geo.bounds) else None,
+        corners=box,
         style=STYLE,
         formats=formats,
         native=native_set_name(config.name),
         shared=shared,
         tiles=f"{ROOT}{RESOURCES}/{layer.path_of(opened).rpartition('/')[2]}",
     )
-    own = tile_matrix_set_part(native_set_name(config.name), native)
+    own = _tile_matrix_set_part(native_set_name(config.name), native, box)
     return LayerPart(Markup(text), own, shared.matrices[-1].z if shared else None)  # noqa: S704 - of a template
 
 
-def tile_matrix_set_part(name: str, described: TileMatrixSet) -> Markup:
-    """Write a `TileMatrixSet` element."""
-    return Markup(render_template("wmts_tile_matrix_set.xml", name=name, set=described))  # noqa: S704 - of a template
-
-
 def shared_set_part(name: str, max_z: int) -> Markup:
-    """Write the one that layers share, as far as they need it."""
-    return tile_matrix_set_part(name, web_mercator_set(max_z, SHARED_SIDE))
+    """Write the `TileMatrixSet` element that layers share, as far as they need it."""
+    described = web_mercator_set(max_z, SHARED_SIDE)
+    square = -HALF_WORLD_M, -HALF_WORLD_M, HALF_WORLD_M, HALF_WORLD_M
+    return _tile_matrix_set_part(name, described, corners(described.crs, square))
+
+
+def _tile_matrix_set_part(name: str, described: TileMatrixSet, box: Box | None) -> Markup:
+    """Write a `TileMatrixSet` element. ArcGIS goes by its box; without one it swaps the axes of north, east CRSs."""
+    text = render_template("wmts_tile_matrix_set.xml", name=name, set=described, box=box)
+    return Markup(text)  # noqa: S704 - of a template
 
 
 def _formats(opened: OpenLayer) -> dict[str, str]:

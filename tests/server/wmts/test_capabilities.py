@@ -1,6 +1,7 @@
 """What the capabilities name, from whom they keep what, and what they cost."""
 
 import gzip
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,11 +79,36 @@ def test_a_layer_states_its_bounds_in_its_own_crs_and_in_degrees(tmp_path: Path)
     with MemoryFile(gdal_tiff("jpeg-grey")) as memory, memory.open() as dataset:
         left, bottom, right, top = dataset.bounds
         degrees = transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds, densify_pts=21)
-    (box,) = root.findall(".//wmts:Layer/ows:BoundingBox", NAMESPACES)
-    assert [box.get("crs")] == texts(root, "//wmts:TileMatrixSet/ows:SupportedCRS") == ["urn:ogc:def:crs:EPSG::2193"]
-    assert [corner.text for corner in box] == [f"{bottom} {left}", f"{top} {right}"]
+    assert texts(root, "//wmts:TileMatrixSet/ows:SupportedCRS") == ["urn:ogc:def:crs:EPSG::2193"]
+    for parent in ("Layer", "TileMatrixSet"):  # of the latter for ArcGIS, which swaps the axes without it
+        (box,) = root.findall(f".//wmts:{parent}/ows:BoundingBox", NAMESPACES)
+        assert box.get("crs") == "urn:ogc:def:crs:EPSG::2193"
+        assert [corner.text for corner in box] == [f"{bottom} {left}", f"{top} {right}"]
     (lower, upper) = texts(root, "//ows:WGS84BoundingBox/*")
     assert [float(text) for text in f"{lower} {upper}".split()] == pytest.approx(degrees, abs=1e-7)
+
+
+def test_every_tile_matrix_set_has_a_box_but_where_gdal_misreads_it(tmp_path: Path) -> None:
+    """GDAL takes latitudes beyond 90 for longitudes: a grid whose pixels have their centres at the poles has such."""
+    files = {
+        "definition": in_crs("+proj=laea +lat_0=12.5 +lon_0=-71.25 +datum=WGS84", NORTH_UP),
+        "degrees": in_crs("EPSG:4326", Affine(0.01, 0, 5, 0, -0.01, 60)),
+        "poles": in_crs("EPSG:4326", Affine(0.75, 0, -180.375, 0, -0.75, 90.375)),
+        "aligned": web_mercator_tiff(compress="DEFLATE", width=600, height=500),
+    }
+    root = capabilities(served(tmp_path, files))
+    sets = root.findall(".//wmts:Contents/wmts:TileMatrixSet", NAMESPACES)
+    boxes = {texts(each, "ows:Identifier")[0]: texts(each, "ows:BoundingBox/*") for each in sets}
+    half = math.pi * 6378137
+    assert boxes["WebMercatorQuad"] == [f"{-half} {-half}", f"{half} {half}"]
+    assert boxes["native.poles"] == []
+    for name in ("definition", "degrees", "aligned"):
+        with MemoryFile(files[name]) as memory, memory.open() as dataset:
+            left, bottom, right, top = dataset.bounds
+        wanted = [(left, bottom), (right, top)] if name != "degrees" else [(bottom, left), (top, right)]
+        assert [tuple(map(float, corner.split())) for corner in boxes[f"native.{name}"]] == wanted
+    named = root.xpath("//wmts:TileMatrixSet/ows:BoundingBox/@crs", namespaces=NAMESPACES)
+    assert named == texts(root, "//wmts:TileMatrixSet[ows:BoundingBox]/ows:SupportedCRS")
 
 
 def test_across_the_antimeridian_the_box_is_the_whole_turn(tmp_path: Path) -> None:
