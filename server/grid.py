@@ -148,7 +148,7 @@ def _why_not_square(cog: Cog) -> str | None:
     if (abs(rx) + abs(ry)) * side > TOLERANCE_PX * hypot(dx, dy):
         return "it is rotated"
     if dx < 0 or dy > 0:
-        return "its columns do not run to the right and its rows down"
+        return "it is south-up: its rows run upwards" if dx > 0 else "it is mirrored: its columns run to the left"
     if abs(dx + dy) * side > TOLERANCE_PX * dx:
         return f"its pixels are not square, but {dx!r} x {-dy!r}"
     return None

@@ -1,42 +1,77 @@
-"""Links from a layer's JSON to what other standards say of it, where they can. It needs PROJ: imported late."""
+"""Services by which clients of other standards have a layer: links to those, and why it is not in the others.
 
+It needs PROJ: imported late.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from cogread.errors import FormatNotOffered
 from server.catalog import Layer
 from server.documents.gdal_wms import gdal_wms
 from server.documents.tms import SERVICE
-from server.documents.web_maps import has_pictures
+from server.documents.web_maps import web_map_refusal
 from server.errors import UnknownUrl
+from server.ogc.sets import tilesets
 from server.open_layer import OpenLayer
-from server.tile_matrix_set import native_set
+from server.wmts.layer import refusal
+from server.wmts.names import CAPABILITIES
 
 Json = dict[str, Any]
+Check = Callable[[Layer, OpenLayer], str | None]
+"""Tells why a layer cannot be in a service; None if it can."""
 
 TILESETS: Final = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map"
 
-
-def client_links(layer: Layer, opened: OpenLayer, root: str) -> list[Json]:
-    """The links, to the documents that follow the file."""
-    links: list[Json] = []
-    if has_pictures(opened):
-        links.append(_link("tilejson", f"{root}{layer.path}/tilejson.json", "application/json"))
-        links.append(_link("tms", f"{root}{SERVICE}/{layer.config.name}", "application/xml"))
-    if _has_gdal_wms(layer, opened):
-        links.append(_link("gdal", f"{root}{layer.path}/gdal.xml", "application/xml"))
-    if not isinstance(native_set(opened.cog, opened.grids), str):
-        links.append(_link("wmts", f"{root}/wmts/1.0.0/WMTSCapabilities.xml", "application/xml"))
-        links.append(_link(TILESETS, f"{root}/collections/{layer.config.name}/map/tiles", "application/json"))
-    return links
+_JSON: Final = "application/json"
+_XML: Final = "application/xml"
 
 
-def _has_gdal_wms(layer: Layer, opened: OpenLayer) -> bool:
+def service_refusals(layer: Layer, opened: OpenLayer) -> dict[str, str | None]:
+    """For each service: None if it has the layer, else why not."""
+    return {service: check(layer, opened) for service, check in _CHECKS.items()}
+
+
+def client_links(layer: Layer, refusals: Mapping[str, str | None], root: str) -> list[Json]:
+    """Links to the documents that follow the file.
+
+    Args:
+        layer: the layer.
+        refusals: as `service_refusals` returns them.
+        root: what links begin with.
+    """
+    documents = {
+        "tilejson": ("tilejson", f"{layer.path}/tilejson.json", _JSON),
+        "tms": ("tms", f"{SERVICE}/{layer.config.name}", _XML),
+        "gdal.xml": ("gdal", f"{layer.path}/gdal.xml", _XML),
+        "wmts": ("wmts", CAPABILITIES, _XML),
+        "ogc-tiles": (TILESETS, f"/collections/{layer.config.name}/map/tiles", _JSON),
+    }
+    return [
+        {"rel": rel, "href": root + path, "type": media_type}
+        for service, (rel, path, media_type) in documents.items()
+        if refusals[service] is None
+    ]
+
+
+def _why_no_tilesets(layer: Layer, opened: OpenLayer) -> str | None:
+    sets = tilesets(layer, opened)
+    return sets if isinstance(sets, str) else None
+
+
+def _why_no_gdal_xml(layer: Layer, opened: OpenLayer) -> str | None:
     try:
         gdal_wms(layer, opened)
-    except (UnknownUrl, FormatNotOffered):
-        return False
-    return True
+    except (UnknownUrl, FormatNotOffered) as error:
+        return str(error)
+    return None
 
 
-def _link(rel: str, href: str, media_type: str) -> Json:
-    return {"rel": rel, "href": href, "type": media_type}
+_CHECKS: Final[dict[str, Check]] = {
+    "wmts": lambda _, opened: refusal(opened),
+    "ogc-tiles": _why_no_tilesets,
+    "tms": lambda _, opened: web_map_refusal(opened),
+    "tilejson": lambda _, opened: web_map_refusal(opened),
+    "gdal.xml": _why_no_gdal_xml,
+}
+"""By service, in the order of the layer's JSON."""

@@ -1,5 +1,6 @@
 """What documents say of a layer: plain data, from the header alone."""
 
+from collections.abc import Mapping
 from math import hypot
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ def describe(layer: Layer, opened: OpenLayer, root: str) -> Json:
         root: what links begin with.
     """
     cog, image = opened.cog, opened.cog.full
+    services = _service_refusals(layer, opened)
     return {
         **summary(layer, root),
         "version": opened.version_key,
@@ -56,10 +58,11 @@ def describe(layer: Layer, opened: OpenLayer, root: str) -> Json:
         "maxzoom": len(cog.levels) - 1,
         "levels": [_level(cog, matrix, opened) for matrix in opened.grids.native.matrices],
         "web_mercator": facts(layer, opened, root),
-        **_formats("formats", opened.refusals(IMAGE)),
-        **_formats("mask_formats", opened.refusals(MASK)),
+        **_offers("formats", opened.refusals(IMAGE)),
+        **_offers("mask_formats", opened.refusals(MASK)),
+        **_offers("services", services),
         "samples": _samples(opened),
-        "links": [*_links(layer, opened, root), *_client_links(layer, opened, root)],
+        "links": [*_links(layer, opened, root), *_client_links(layer, services, root)],
     }
 
 
@@ -111,11 +114,11 @@ def _pixel_size(cog: Cog, level: Level) -> list[float] | None:
     return [across * full.width / level.image.width, down * full.height / level.image.height]
 
 
-def _formats(key: str, reasons: dict[str, str | None]) -> Json:
-    """Each format, as offered by some level at least, or with the reason why not."""
+def _offers(key: str, refusals: Mapping[str, str | None]) -> Json:
+    """Names of formats or services that the layer has, and of the others with the reason why not."""
     return {
-        key: [extension for extension, reason in reasons.items() if reason is None],
-        f"{key}_not_offered": {extension: reason for extension, reason in reasons.items() if reason is not None},
+        key: [name for name, reason in refusals.items() if reason is None],
+        f"{key}_not_offered": {name: reason for name, reason in refusals.items() if reason is not None},
     }
 
 
@@ -140,7 +143,13 @@ def _links(layer: Layer, opened: OpenLayer, root: str) -> list[Json]:
     return links
 
 
-def _client_links(layer: Layer, opened: OpenLayer, root: str) -> list[Json]:
-    from server.documents.client_links import client_links  # noqa: PLC0415 - PROJ takes 0.1 s to load
+def _service_refusals(layer: Layer, opened: OpenLayer) -> dict[str, str | None]:
+    from server.documents.client_links import service_refusals  # noqa: PLC0415 - PROJ takes 0.1 s to load
 
-    return client_links(layer, opened, root)
+    return service_refusals(layer, opened)
+
+
+def _client_links(layer: Layer, refusals: Mapping[str, str | None], root: str) -> list[Json]:
+    from server.documents.client_links import client_links  # noqa: PLC0415
+
+    return client_links(layer, refusals, root)

@@ -6,7 +6,7 @@ from typing import Any, Final
 from cogread.errors import FormatNotOffered
 from cogread.geo import Bounds
 from server.catalog import Layer
-from server.documents.alignment import misfit
+from server.documents.alignment import Misfit, misfit
 from server.documents.preview import shown_as
 from server.errors import UnknownGrid
 from server.grid import WEB_MERCATOR, Grid
@@ -41,9 +41,20 @@ def web_mercator(opened: OpenLayer) -> Grid:
     grid, found = opened.grids.web_mercator, misfit(opened.cog, opened.grids)
     if grid is not None:
         return grid
-    reason = "" if found is None else f": {found.reason}"
     advice = "" if found is None or found.command is None else f"; this makes a file that is: {found.command}"
-    raise UnknownGrid(f"the layer is not aligned to the grid of web maps{reason}{advice}")
+    raise UnknownGrid(f"the layer {_not_aligned(found)}{advice}")
+
+
+def web_map_refusal(opened: OpenLayer) -> str | None:
+    """Why a layer is no web map; None if it is one, at some levels at least."""
+    grid = opened.grids.web_mercator
+    if grid is None:
+        return f"it {_not_aligned(misfit(opened.cog, opened.grids))}"
+    return None if _picture_format(opened, grid) else "its tiles are in no format that browsers show"
+
+
+def _not_aligned(found: Misfit | None) -> str:
+    return "is not aligned to the grid of web maps" + ("" if found is None else f": {found.reason}")
 
 
 def picture_format(opened: OpenLayer, grid: Grid) -> str:
@@ -61,8 +72,7 @@ def picture_format(opened: OpenLayer, grid: Grid) -> str:
 
 def has_pictures(opened: OpenLayer) -> bool:
     """Whether a layer is a web map, at some levels at least."""
-    grid = opened.grids.web_mercator
-    return grid is not None and _picture_format(opened, grid) is not None
+    return web_map_refusal(opened) is None
 
 
 def tiles_template(layer: Layer, opened: OpenLayer, extension: str) -> str:

@@ -33,6 +33,11 @@ _LINKS: Final = array(ref("Link"))
 _CRS: Final[Json] = {"oneOf": [STRING, record({"wkt": {"type": "object"}})]}
 _POINT: Final = array(NUMBER, minItems=2, maxItems=2)
 _BOX: Final = array(NUMBER, minItems=4, maxItems=4)
+_REASONS: Final[Json] = {
+    "type": "object",
+    "additionalProperties": STRING,
+    "description": "Name -> why the layer does not have it",
+}
 _URI: Final[Json] = {"type": "string", "format": "uri"}
 _WHOLE: Final[Json] = {"type": "integer", "minimum": 0}
 _POSITIVE: Final[Json] = {"type": "integer", "minimum": 1}
@@ -117,6 +122,9 @@ SCHEMAS: Final[Json] = {
             "dtype": STRING,
             "levels": array({"type": "object"}, minItems=1),
             "formats": array(STRING),
+            "formats_not_offered": _REASONS,
+            "services": array(STRING),
+            "services_not_offered": _REASONS,
             "links": _LINKS,
         },
         {"bounds": nullable(_BOX), "bounds_wgs84": nullable(_BOX), "crs": nullable({"type": "object"})},

@@ -37,12 +37,9 @@ class LayerPart:
 def layer_part(layer: Layer, opened: OpenLayer) -> LayerPart | str:
     """Write a layer's part, or say why WMTS cannot describe it."""
     cog, grids = opened.cog, opened.grids
-    native = native_set(cog, grids)
-    if isinstance(native, str) or cog.geo.bounds is None:
-        return native if isinstance(native, str) else "it has no bounds"
-    formats = _formats(opened)
-    if not formats:
-        return "there is no format that all its levels have"
+    native, reason, formats = native_set(cog, grids), refusal(opened), _formats(opened)
+    if isinstance(native, str) or cog.geo.bounds is None or reason is not None:
+        return reason or "it has no bounds"
     shared = grids.web_mercator if shares_web_mercator(grids) else None
     config = layer.config
     box = corners(native.crs, cog.geo.bounds) if _is_in_reach(native.crs, cog.geo.bounds) else None
@@ -62,6 +59,16 @@ def layer_part(layer: Layer, opened: OpenLayer) -> LayerPart | str:
     )
     own = _tile_matrix_set_part(native_set_name(config.name), native, box)
     return LayerPart(Markup(text), own, shared.matrices[-1].z if shared else None)  # noqa: S704 - of a template
+
+
+def refusal(opened: OpenLayer) -> str | None:
+    """Why WMTS cannot describe a layer; None if it can."""
+    native = native_set(opened.cog, opened.grids)
+    if isinstance(native, str):
+        return native
+    if opened.cog.geo.bounds is None:
+        return "it has no bounds"
+    return None if _formats(opened) else "there is no format that all its levels have"
 
 
 def shared_set_part(name: str, max_z: int) -> Markup:

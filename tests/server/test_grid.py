@@ -131,8 +131,8 @@ def test_an_unaligned_layer_has_no_such_grid(tmp_path: Path) -> None:
     [
         (Affine(10, 0, 0, 0, -10.2, 0), "not square"),
         (Affine(10, 1, 0, 1, -10, 0), "rotated"),
-        (Affine(10, 0, 0, 0, 10, 0), "rows down"),
-        (Affine(-10, 0, 0, 0, -10, 0), "to the right"),
+        (Affine(10, 0, 0, 0, 10, 0), "south-up"),
+        (Affine(-10, 0, 0, 0, -10, 0), "mirrored"),
     ],
 )
 def test_pixels_that_one_number_cannot_tell_the_size_of_have_none(transform: Affine, reason: str) -> None:

@@ -21,6 +21,7 @@ def web_mercator_tiff(
     height: int = 1100,
     *,
     has_mask: bool = False,
+    dtype: str = "uint8",
 ) -> bytes:
     """A COG with TILING_SCHEME=GoogleMapsCompatible, made from an image elsewhere in web mercator.
 
@@ -31,11 +32,12 @@ def web_mercator_tiff(
         width: of the image before it is fitted.
         height: the same.
         has_mask: whether what is outside of that image is hidden: with JPEG by a mask, with others by an alpha band.
+        dtype: of the samples.
     """
     y, x = np.mgrid[:height, :width]
-    pixels = np.stack([(x * 3 + band * y) % 251 + 2 for band in range(3)]).astype("uint8")
+    pixels = np.stack([(x * 3 + band * y) % 251 + 2 for band in range(3)]).astype(dtype)
     place = Affine(9.6, 0, 601234.5, 0, -9.6, 5432109.8)
-    profile = {"driver": "GTiff", "count": 3, "width": width, "height": height, "dtype": "uint8", "crs": "EPSG:3857"}
+    profile = {"driver": "GTiff", "count": 3, "width": width, "height": height, "dtype": dtype, "crs": "EPSG:3857"}
     options = {
         "COMPRESS": compress,
         "BLOCKSIZE": str(side),
