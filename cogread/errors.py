@@ -19,12 +19,33 @@
         └── FormatNotOffered     not to be had in this representation
 
 A message says what was found, what was wanted and where. It may name the source (see `Source.name`, which holds no
-credentials); what of it reaches a client is for the caller to decide.
+credentials); what of it reaches a client is for the caller to decide. Bytes that were read are the error's `evidence`.
 """
+
+_MOST_EVIDENCE_BYTES = 64
 
 
 class CogError(Exception):
-    """Base class of every error of this package."""
+    """Base class of every error of this package.
+
+    Attributes:
+        message: the error without the bytes that were found.
+    """
+
+    def __init__(self, message: str = "", evidence: bytes | None = None) -> None:
+        """Make an error.
+
+        Args:
+            message: what was found, what was wanted and where, in numbers and words of this package.
+            evidence: the first of the bytes that were found. They may be a reply that no client may see: `str()` has
+                them, for logs and for readers of the file; `message` has not.
+        """
+        super().__init__(message)
+        self.message = message
+        self.evidence = None if evidence is None else evidence[:_MOST_EVIDENCE_BYTES]
+
+    def __str__(self) -> str:
+        return self.message if self.evidence is None else f"{self.message} (found {self.evidence!r})"
 
 
 class UriError(CogError):

@@ -84,7 +84,7 @@ def _header(size_bytes: int) -> Steps[tuple[ByteOrder, Layout, int]]:
     orders: dict[bytes, ByteOrder] = {b"II": "<", b"MM": ">"}
     order = orders.get(head[:2])
     if order is None:
-        raise FormatError(f"not a TIFF: begins with {head[:4]!r}, wanted II or MM")
+        raise FormatError("not a TIFF: wanted II or MM at its start", head[:4])
     (magic,) = struct.unpack_from(f"{order}H", head, 2)
     if magic == 42:
         return order, CLASSIC, struct.unpack_from(f"{order}I", head, 4)[0]

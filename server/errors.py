@@ -134,7 +134,7 @@ def status_of(error: BaseException) -> int:
 def public_reason(error: BaseException) -> str:
     """What a client may know of an error."""
     if isinstance(error, _SPEAKING):
-        return str(error)
+        return error.message if isinstance(error, CogError) else str(error)
     return next(_REASONS[kind] for kind in (*type(error).__mro__, Exception) if kind in _REASONS)
 
 

@@ -168,7 +168,7 @@ def _wrap(found: Found, parts: list[bytes | None]) -> bytes:
     try:
         return wrapping.wrap(Tile(place.col, place.row, tuple(parts[:count]), mask))
     except TileDamaged as error:
-        raise TileDamaged(f"{found.where}: {error}") from error
+        raise TileDamaged(f"{found.where}: {error.message}", error.evidence) from error
 
 
 def _sparse(layer: Layer, opened: OpenLayer, request: TileRequest, how: Representation) -> Reply:

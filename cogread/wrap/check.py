@@ -46,14 +46,14 @@ def check_stored(image: Image, stored: bytes, col: int, row: int) -> None:
     packing = lerc_packing(image) if codec == Compression.LERC else LERC_PLAIN
     if codec in (Compression.DEFLATE, Compression.DEFLATE_OLD) or packing == LERC_DEFLATE:
         if len(stored) < 6 or stored[0] & 0x0F != 8 or int.from_bytes(stored[:2], "big") % 31:  # RFC 1950 §2.2
-            raise TileDamaged(f"{image.compression_name} tile begins {stored[:2].hex()}, wanted the header of zlib")
+            raise TileDamaged(f"{image.compression_name} tile: wanted the header of zlib", stored[:2])
         return
     beginnings = _BEGINNINGS.get(codec, (b"",))
     if codec == Compression.LERC:
         beginnings = _ZSTD if packing == LERC_ZSTD else _LERC
     if not stored.startswith(beginnings):
         wanted = " or ".join(beginning.hex() for beginning in beginnings)
-        raise TileDamaged(f"{image.compression_name} tile begins {stored[:12].hex()}, wanted {wanted}")
+        raise TileDamaged(f"{image.compression_name} tile: wanted {wanted} at its start", stored[:12])
     least = _LEAST_BYTES.get(codec, 0)
     if len(stored) < least:
         raise TileDamaged(f"{image.compression_name} tile of {len(stored)} bytes, wanted at least {least}")

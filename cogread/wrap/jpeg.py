@@ -96,7 +96,7 @@ def merge_tables(image: Image, stored: bytes) -> bytes:
 
 def _check_ends(stored: bytes) -> None:
     if not (stored.startswith(SOI) and (stored.endswith(EOI) or stored.rstrip(b"\0").endswith(EOI))):
-        raise TileDamaged(f"JPEG tile from {stored[:2].hex()} to {stored[-2:].hex()}, wanted ffd8 to ffd9")
+        raise TileDamaged("JPEG tile: wanted ffd8 at its start and ffd9 at its end", stored[:2] + stored[-2:])
 
 
 def _tables(image: Image) -> bytes:
@@ -143,12 +143,12 @@ def _segments(stream: bytes, where: str, error: type[CogError]) -> Iterator[tupl
     ITU-T T.81 §B.1.1. Raises `error` when something else is where a marker should be, or a segment is cut off.
     """
     if stream[:2] != SOI:
-        raise error(f"{where} begins {stream[:2].hex()}, wanted ffd8")
+        raise error(f"{where}: wanted ffd8 at its start", stream[:2])
     at, size = 2, len(stream)
     while at + _SEGMENT.size <= size:
         marker, length = _SEGMENT.unpack_from(stream, at)
         if marker < 0xFF00:
-            raise error(f"{where}: {stream[at]:#04x} at byte {at}, wanted a marker")
+            raise error(f"{where}: wanted a marker at byte {at}", stream[at : at + 2])
         if marker == _FILL:
             at += 1
             continue

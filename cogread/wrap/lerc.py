@@ -120,7 +120,7 @@ def _blobs(stream: bytes) -> Iterator[Blob]:
 
 def _blob(stream: bytes, at: int) -> Blob:
     if not stream.startswith(_MAGIC, at) or len(stream) - at < _HEADER_BYTES:
-        raise TileDamaged(f"LERC tile has {stream[at : at + 6].hex()} at byte {at} of {len(stream)}, wanted a header")
+        raise TileDamaged(f"LERC tile: wanted a header at byte {at} of {len(stream)}", stream[at : at + 6])
     (version,) = struct.unpack_from("<i", stream, at + 6)
     if version not in _VERSIONS:
         raise TileDamaged(f"LERC tile of version {version}, wanted 1 to {_VERSIONS[-1]}")

@@ -145,4 +145,4 @@ def _as_damage(image: Image, stored: bytes) -> Iterator[None]:
     try:
         yield
     except FAILURES as error:
-        raise TileDamaged(f"{_name(image, stored)} cannot be decoded: {error}") from error
+        raise TileDamaged(f"{_name(image, stored)} cannot be decoded", str(error).encode()) from error

@@ -23,7 +23,7 @@ def prepare(image: Image) -> StreamWrapping:
 
     def wrap(stored: bytes) -> bytes:
         if stored[:4] != b"RIFF" or stored[8:12] != b"WEBP":
-            raise TileDamaged(f"WebP tile begins {stored[:12].hex()}, wanted RIFF and WEBP")
+            raise TileDamaged("WebP tile: wanted RIFF and WEBP at its start", stored[:12])
         stop = 8 + int.from_bytes(stored[4:8], "little")
         if stop > len(stored):
             raise TileDamaged(f"WebP tile of {len(stored)} bytes, wanted the {stop} that its header states")

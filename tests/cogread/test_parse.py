@@ -41,7 +41,7 @@ def asked(data: bytes) -> list[ByteRange]:
     [
         (b"", "not a TIFF: 0 bytes"),
         (b"II*\0\x08\0\0", "not a TIFF: 7 bytes"),
-        (b"<!DOCTYPE html>", "begins with b'<!DO', wanted II or MM"),
+        (b"<!DOCTYPE html>", r"wanted II or MM at its start \(found b'<!DO'\)"),
         (b"IM*\0\x08\0\0\0", "wanted II or MM"),
         (b"II\0*\x08\0\0\0", "magic number 10752, wanted 42 or 43"),
         (b"MM\0\x2c\0\0\0\x08", "magic number 44"),

@@ -144,14 +144,14 @@ SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00\x12\x34"
 @pytest.mark.parametrize(
     ("tile", "message"),
     [
-        (b"", "JPEG tile from  to , wanted ffd8 to ffd9"),
-        (b"\xff", "JPEG tile from ff to ff"),
-        (b"\xff\xd8", "JPEG tile from ffd8 to ffd8"),
-        (b"\xff\xd8\xff", "JPEG tile from ffd8 to d8ff"),
-        (b"\0" * 200, "JPEG tile from 0000 to 0000"),
-        (b"RIFF\0\0\0\0WEBP\xff\xd9", "JPEG tile from 5249"),
+        (b"", "JPEG tile: wanted ffd8 at its start and ffd9 at its end"),
+        (b"\xff", "JPEG tile: wanted ffd8 at its start and ffd9 at its end"),
+        (b"\xff\xd8", "JPEG tile: wanted ffd8 at its start and ffd9 at its end"),
+        (b"\xff\xd8\xff", "JPEG tile: wanted ffd8 at its start and ffd9 at its end"),
+        (b"\0" * 200, r"JPEG tile: wanted ffd8 at its start and ffd9 at its end \(found b'\\x00\\x00\\x00\\x00'\)"),
+        (b"RIFF\0\0\0\0WEBP\xff\xd9", r"\(found b'RI\\xff\\xd9'\)"),
         (b"\xff\xd8\xff\xd9", "JPEG tile without a scan"),
-        (b"\xff\xd8\xd9\0\0\0\xff\xd9", "0xd9 at byte 2, wanted a marker"),
+        (b"\xff\xd8\xd9\0\0\0\xff\xd9", "wanted a marker at byte 2"),
         (b"\xff\xd8\xff\xd8" + sof(16, 32, 1) + SCAN + b"\xff\xd9", "the marker ffd8 at byte 2"),
         (b"\xff\xd8\xff\xd0" + sof(16, 32, 1) + SCAN + b"\xff\xd9", "the marker ffd0 at byte 2"),
         (b"\xff\xd8" + sof(16, 32, 1) + b"\xff\xd9", "without a scan"),
@@ -168,7 +168,7 @@ SCAN = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00\x12\x34"
         (b"\xff\xd8" + sof(16, 32, 3) + SCAN + b"\xff\xd9", r"\(16, 32, 3\), wanted"),
         (b"\xff\xd8" + sof(16, 32, 1, 0xC3) + SCAN + b"\xff\xd9", "SOF3, wanted SOF0, SOF1 or SOF2"),
         (b"\xff\xd8" + sof(16, 32, 1, 0xC9) + SCAN + b"\xff\xd9", "SOF9"),
-        (b"\xff\xd8" + sof(16, 32, 1) + SCAN, "to 1234, wanted ffd8 to ffd9"),
+        (b"\xff\xd8" + sof(16, 32, 1) + SCAN, "and ffd9 at its end"),
     ],
 )
 def test_names_what_is_wrong_with_a_tile(tile: bytes, message: str) -> None:
@@ -199,16 +199,16 @@ DQT = b"\xff\xdb\x00\x05\x00\x01\x02"
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        (b"\xff", "IFD 0 at byte 8: JPEGTables begins ff, wanted ffd8"),
-        (b"garbage", "JPEGTables begins 6761"),
-        (DQT + b"\xff\xd9", "JPEGTables begins ffdb"),
+        (b"\xff", "IFD 0 at byte 8: JPEGTables: wanted ffd8 at its start"),
+        (b"garbage", r"JPEGTables: wanted ffd8 at its start \(found b'ga'\)"),
+        (DQT + b"\xff\xd9", "JPEGTables: wanted ffd8"),
         (b"\xff\xd8" + DQT, "JPEGTables has no end, wanted ffd9"),
         (b"\xff\xd8" + DQT[:5], "the marker ffdb at byte 2 begins no segment that is whole"),
         (b"\xff\xd8" + DQT[:5] + b"\xff\xd9", "JPEGTables has no end, wanted ffd9"),
         (b"\xff\xd8\xff\xdb\xff\xff" + bytes(99) + b"\xff\xd9", "the marker ffdb at byte 2"),
         (b"\xff\xd8" + DQT + SCAN + b"\xff\xd9", "JPEGTables holds the marker ffda of an image"),
         (b"\xff\xd8" + sof(16, 32, 1) + b"\xff\xd9", "JPEGTables holds the marker ffc0 of an image"),
-        (b"\xff\xd8" + b"\0" + DQT + b"\xff\xd9", "0x00 at byte 2, wanted a marker"),
+        (b"\xff\xd8" + b"\0" + DQT + b"\xff\xd9", "wanted a marker at byte 2"),
     ],
 )
 def test_names_what_is_wrong_with_the_tables(tables: bytes, message: str) -> None:

@@ -73,11 +73,11 @@ def test_sides_that_differ_are_not_swapped() -> None:
 @pytest.mark.parametrize(
     ("tile", "message"),
     [
-        (b"", "WebP tile begins , wanted RIFF and WEBP"),
-        (b"RIFF", "WebP tile begins 52494646, wanted"),
-        (b"RIFX\x16\0\0\0WEBP", "WebP tile begins 52494658"),
+        (b"", "WebP tile: wanted RIFF and WEBP at its start"),
+        (b"RIFF", r"WebP tile: wanted RIFF and WEBP at its start \(found b'RIFF'\)"),
+        (b"RIFX\x16\0\0\0WEBP", "wanted RIFF and WEBP"),
         (b"RIFF\x16\0\0\0WAVE", "wanted RIFF and WEBP"),
-        (b"\xff\xd8\xff\xe0", "WebP tile begins ffd8ffe0"),
+        (b"\xff\xd8\xff\xe0", "wanted RIFF and WEBP"),
         (b"RIFF\x04\0\0\0WEBP", r"\(width, height\) None"),
         (b"RIFF\xff\xff\xff\xffWEBP", "WebP tile of 12 bytes, wanted the 4294967303 that its header states"),
         (b"RIFF\x0c\0\0\0WEBPJUNK\0\0\0\0", r"\(width, height\) None, wanted \(128, 128\)"),

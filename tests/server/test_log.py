@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from server.catalog import Catalog
 from tests.support import faults
 from tests.support.app import client, layer, problem
+from tests.support.faults import Raw, Status, WithHeaders, redirect
 from tests.support.log import wait_for_writers
 from tests.support.origin import Fault, Origin, send
 from tests.support.redis import RedisServer
@@ -196,3 +197,42 @@ def test_secrets_of_an_origin_get_nowhere(fault: str, tmp_path: Path, written: W
         assert secret not in log
         assert secret not in texts
         assert secret not in str(keys) + str(values)
+
+
+INNER = b"root:x:0:0"
+"""Of a place that no client may look into, by way of an origin that redirects or answers oddly."""
+NOSY: dict[str, Fault] = {
+    "body": Status(206, {"Content-Range": "bytes 0-9/10"}, INNER),
+    "reason": Raw(b"HTTP/1.1 500 %b\r\nContent-Length: 0\r\n\r\n" % INNER),
+    "no HTTP": Raw(b"%b\r\n\r\n" % INNER),
+    "range": WithHeaders({"Content-Range": INNER.decode()}),
+    "coding": WithHeaders({"Content-Encoding": INNER.decode()}),
+    "length": WithHeaders({"Content-Length": INNER.decode()}),
+    "location": redirect(f"http://{INNER.decode()}/"),
+    "refusal": Status(403, {"WWW-Authenticate": INNER.decode()}, INNER),
+}
+
+
+@pytest.mark.parametrize("fault", NOSY.values(), ids=NOSY)
+def test_no_byte_of_an_origins_reply_is_shown_to_a_client(fault: Fault, tmp_path: Path, written: Written) -> None:
+    with Origin() as origin:
+        origin.put("/a.tif", gdal_tiff("jpeg-ycbcr"))
+        origin.fail("/a.tif", fault, times=99)
+        app = app_of(tmp_path, f"{origin.url}/a.tif")
+        replies = [app.get(url) for url in (URL, "/layers/a", "/layers", "/layers/a/gdal.xml")]
+        replies += [app.get(url, headers={"Accept": "text/html"}) for url in ("/layers/a", "/")]
+    assert [reply.status_code for reply in replies] == [502, 502, 200, 502, 502, 200]
+    shown = b"".join(reply.data + str(reply.headers).encode() for reply in replies)
+    assert not [form for form in (INNER, INNER.hex().encode(), b"root", b"726f6f74") if form in shown]
+    if fault is NOSY["body"]:
+        assert any("not a TIFF" in line and "(found b'root')" in line for line in written())
+
+
+def test_no_byte_of_a_damaged_tile_is_shown_to_a_client(tmp_path: Path, written: Written) -> None:
+    (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr").replace(b"\xff\xd8\xff\xc0", b"root"))
+    app = app_of(tmp_path, "a.tif")
+    for extension in ("jpg", "tif"):
+        detail = problem(app.get(URL.replace("jpg", extension)), 502)
+        assert "JPEG tile: wanted ffd8" in detail
+        assert "root" not in detail
+    assert "(found b'ro" in written()[-1]
