@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cogread.byterange import ByteRange
 from cogread.errors import FormatError
-from cogread.tags import FLOATING, INTEGERS, STRUCTURAL, UNSIGNED, ByteOrder, FieldType, Layout, Tag
+from cogread.tags import BYTES, FLOATING, INTEGERS, STRUCTURAL, UNSIGNED, ByteOrder, FieldType, Layout, Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,11 @@ class Directory:
         return entry.data if entry else None
 
     def text(self, tag: Tag) -> str | None:
-        """An ASCII field up to its first NUL, None if there is none."""
-        data = self.raw(tag)
-        return None if data is None else data.partition(b"\0")[0].decode("utf-8", "replace")
+        """A field of bytes up to its first NUL, None if there is none, or one of another type."""
+        entry = self.entries.get(tag)
+        if entry is None or entry.data is None or entry.type not in BYTES:
+            return None
+        return entry.data.partition(b"\0")[0].decode("utf-8", "replace")
 
     def wrong_type(self, entry: Entry, wanted: Iterable[int]) -> FormatError:
         """The error of a field whose type is none of those wanted."""

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cogread.bands import bands_of
 from cogread.geo import Bounds, Georeference, Geotransform
 from cogread.image import Cog, Image, Level
+from cogread.nodata import json_number, nodata_of
 from cogread.tags import Planar, Tag
 from cogread.wrap import refusals
 
@@ -41,7 +43,20 @@ class ImageFacts:
     predictor: str
     interleave: str
     """`pixel` or `band`."""
-    nodata: str | None
+    nodata: float | str | None
+    """A number, or `nan`, `inf` or `-inf`; for all bands."""
+
+
+@dataclass(frozen=True, slots=True)
+class BandFacts:
+    """A band; None where the file says nothing."""
+
+    color_interpretation: str
+    """GDAL's name in lower case."""
+    scale: float | str | None
+    offset: float | str | None
+    unit: str | None
+    description: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,7 @@ class Facts:
 
     file: FileFacts
     image: ImageFacts
+    bands: tuple[BandFacts, ...]
     geo: GeoFacts
     levels: tuple[LevelFacts, ...]
     formats: tuple[str, ...]
@@ -103,7 +119,8 @@ def facts(cog: Cog, name: str) -> Facts:
     reasons = refusals(cog.levels)
     return Facts(
         file=_file(cog, name),
-        image=_image(cog.full, cog.nodata),
+        image=_image(cog),
+        bands=_bands(cog),
         geo=_geo(cog.geo),
         levels=tuple(_level(number, level, cog.full) for number, level in enumerate(cog.levels)),
         formats=tuple(extension for extension, reason in reasons.items() if reason is None),
@@ -119,7 +136,8 @@ def _file(cog: Cog, name: str) -> FileFacts:
     )
 
 
-def _image(image: Image, nodata: str | None) -> ImageFacts:
+def _image(cog: Cog) -> ImageFacts:
+    image = cog.full
     predictor = image.directory.integer(Tag.PREDICTOR, 1)
     return ImageFacts(
         width=image.width,
@@ -130,7 +148,20 @@ def _image(image: Image, nodata: str | None) -> ImageFacts:
         photometric=image.photometric_name,
         predictor=_PREDICTORS.get(predictor, str(predictor)),
         interleave="band" if image.planar == Planar.SEPARATE else "pixel",
-        nodata=nodata,
+        nodata=json_number(nodata_of(cog)),
+    )
+
+
+def _bands(cog: Cog) -> tuple[BandFacts, ...]:
+    return tuple(
+        BandFacts(
+            band.color_interpretation,
+            json_number(band.scale),
+            json_number(band.offset),
+            band.unit,
+            band.description,
+        )
+        for band in bands_of(cog)
     )
 
 

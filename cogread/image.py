@@ -12,11 +12,13 @@ from functools import cached_property
 from typing import Final
 
 from cogread.byterange import Version
+from cogread.colors import color_interpretations
 from cogread.directory import Directory, Entry
 from cogread.errors import FormatError, UnsupportedFormat
+from cogread.gdal_metadata import Item, parse_items
 from cogread.geo import Georeference, georeference
 from cogread.structure import check_structure
-from cogread.tags import Compression, Photometric, Planar, SampleFormat, Subfile, Tag
+from cogread.tags import BYTES, Compression, Photometric, Planar, SampleFormat, Subfile, Tag
 
 MAX_SIDE: Final = 2**31 - 1
 """GDAL's rasters are counted in int32."""
@@ -105,6 +107,8 @@ class Level:
 
     image: Image
     mask: Image | None
+    colors: tuple[str, ...] = ()
+    """Colour interpretation of each band of the full resolution, by GDAL's name in lower case; () of a mask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +119,8 @@ class Cog:
     levels: tuple[Level, ...]
     """Level 0 is the full resolution, then ever coarser."""
     geo: Georeference
-    nodata: str | None
-    """GDAL_NODATA as it is written."""
+    metadata: tuple[Item, ...] = ()
+    """Items of GDAL_METADATA."""
 
     @property
     def full(self) -> Image:
@@ -151,9 +155,15 @@ def build_cog(directories: Sequence[Directory], version: Version) -> Cog:
     overviews.sort(key=lambda image: (image.width, image.height), reverse=True)
     if len(overviews) >= MAX_LEVELS:
         raise FormatError(f"{len(overviews)} overviews, wanted fewer than {MAX_LEVELS}")
-    levels = tuple(Level(image, _mask(image, masks)) for image in (full, *overviews))
-    nodata = first.text(Tag.GDAL_NODATA)
-    return Cog(version, levels, georeference(first, full.width, full.height), nodata.strip() if nodata else None)
+    metadata = _metadata(first)
+    colors = color_interpretations(first, full.samples, full.bits, metadata)
+    levels = tuple(Level(image, _mask(image, masks), colors) for image in (full, *overviews))
+    return Cog(version, levels, georeference(first, full.width, full.height), metadata)
+
+
+def _metadata(directory: Directory) -> tuple[Item, ...]:
+    entry = directory.entries.get(Tag.GDAL_METADATA)
+    return parse_items(entry.data) if entry is not None and entry.data and entry.type in BYTES else ()
 
 
 def _mask(image: Image, masks: dict[tuple[int, int], Directory]) -> Image | None:

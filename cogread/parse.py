@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 from cogread.byterange import ByteRange
 from cogread.directory import Directory, Entry
 from cogread.errors import FormatError
-from cogread.tags import BIG, CLASSIC, FIELD_BYTES, STRUCTURAL, ByteOrder, FieldType, Layout, Tag
+from cogread.tags import BIG, BYTES, CLASSIC, FIELD_BYTES, STRUCTURAL, ByteOrder, FieldType, Layout, Tag
 
 T = TypeVar("T")
 Steps = Generator[ByteRange, bytes, T]
@@ -28,13 +28,15 @@ MAX_DIRECTORIES: Final = 512
 MAX_ENTRIES: Final = 4096
 MAX_VALUE_BYTES: Final = 512 << 10
 """Largest value that is loaded with its directory: 65,535 bands of 8 bytes."""
-
+MAX_METADATA_BYTES: Final = 2 << 20
+"""Longest GDAL_METADATA: some 25,000 items."""
 MAX_HEADER_BYTES: Final = 16 << 20
 """Most that is asked for in all: 40 directories of 65,535 bands."""
 
 _KNOWN: Final = frozenset(Tag)
 _INDEX: Final = frozenset({Tag.TILE_OFFSETS, Tag.TILE_BYTE_COUNTS})
 _ON_DEMAND: Final = frozenset({Tag.COLOR_MAP, Tag.GDAL_METADATA})
+"""GDAL_METADATA of the first directory is loaded, which alone counts."""
 _LOADED: Final = _KNOWN - _INDEX - _ON_DEMAND - {Tag.STRIP_OFFSETS, Tag.STRIP_BYTE_COUNTS}
 SMALL_INDEX_BYTES: Final = 8 << 10
 """Largest array of the tile index that is loaded with its directory: 2,048 tiles."""
@@ -158,12 +160,14 @@ class _Parser:
         is_small_index = (
             tag in _INDEX and size <= SMALL_INDEX_BYTES and place.stop <= min(self.size_bytes, FIRST_READ_BYTES)
         )
-        if tag not in _LOADED and not is_small_index:
+        is_metadata = tag == Tag.GDAL_METADATA and kind in BYTES and not self.found
+        if tag not in _LOADED and not is_small_index and not is_metadata:
             if tag in _ON_DEMAND:
                 self._check(place, f"{where}: {tag.name}")
             return Entry(tag, kind, count, None, place)  # of the tile index judged when it is wanted
-        if size > MAX_VALUE_BYTES:
-            raise FormatError(f"{where}: {tag.name} of {size} bytes, wanted at most {MAX_VALUE_BYTES}")
+        most = MAX_METADATA_BYTES if is_metadata else MAX_VALUE_BYTES
+        if size > most:
+            raise FormatError(f"{where}: {tag.name} of {size} bytes, wanted at most {most}")
         return Entry(tag, kind, count, (yield from self._load(offset, size, f"{where}: {tag.name}")), place)
 
     def _load(self, start: int, size: int, where: str) -> Steps[bytes]:

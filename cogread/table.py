@@ -26,7 +26,7 @@ def _pairs(known: Facts) -> Iterable[str]:
         "version": f"{file.version} ({_origin_version(file)})",
         "image": f"{image.width} x {image.height}, {image.bands} x {image.dtype}, {image.interleave} interleaved",
         "stored as": f"{image.compression}, photometric {image.photometric}, predictor {image.predictor}",
-        "nodata": image.nodata or "none",
+        "nodata": "none" if image.nodata is None else str(image.nodata),
         "CRS": " ".join(filter(None, (geo.code, geo.crs))) or "none",
         **_place(geo),
     }

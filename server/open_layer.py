@@ -113,4 +113,5 @@ class OpenLayer:
 def _cost(cog: Cog) -> int:
     images = [image for level in cog.levels for image in (level.image, level.mask) if image is not None]
     entries = [entry for image in images for entry in image.directory.entries.values()]
-    return sum(ENTRY_BYTES + len(entry.data or b"") for entry in entries)
+    metadata = sum(ENTRY_BYTES + len(item.text) for item in cog.metadata)
+    return metadata + 8 * cog.full.samples + sum(ENTRY_BYTES + len(entry.data or b"") for entry in entries)

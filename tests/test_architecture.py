@@ -20,11 +20,11 @@ LAYERS = {
         facts
         reader
         index wrap sources crs gather
-        definition
-        geodetic methods identity
+        definition bands
+        geodetic methods identity nodata
         image
-        geo
-        parse geokeys structure
+        geo colors
+        parse geokeys structure gdal_metadata
         directory
         tags byterange
         errors

@@ -111,7 +111,7 @@ def _is_inside(image: Image, tile: Tile) -> bool:
 
 def _fill(image: Image, nodata: float) -> int:
     """The value of samples that are not stored: nodata, rounded and clamped as GDAL does it."""
-    return min(max(int(nodata + 0.5), 0), (1 << image.bits) - 1)
+    return int(min(max(nodata + 0.5, 0), (1 << image.bits) - 1))
 
 
 def _with_alpha(values: Array, visible: Array) -> Array:

@@ -6,6 +6,7 @@ from typing import Final
 
 from cogread.errors import FormatError
 from cogread.image import Cog, Level
+from cogread.nodata import nodata_of
 from cogread.parse import Steps
 from cogread.tags import FieldType, Tag
 
@@ -51,7 +52,7 @@ def load_palette(cog: Cog, level: Level) -> Steps[Palette]:
     if data is None or len(data) < 2 * entry.count:
         raise FormatError(f"{directory.where}: COLOR_MAP at {entry.place} is not within the file")
     values = struct.unpack_from(f"{directory.order}{entry.count}H", data)
-    return Palette(_colors(values), _clear(cog.nodata, count))
+    return Palette(_colors(values), _clear(nodata_of(cog), count))
 
 
 def _colors(values: tuple[int, ...]) -> bytes:
@@ -69,9 +70,5 @@ def _colors(values: tuple[int, ...]) -> bytes:
     return bytes(values[channel * count + index] // divisor for index in range(count) for channel in range(_CHANNELS))
 
 
-def _clear(nodata: str | None, count: int) -> int | None:
-    try:
-        index = int(float(nodata or "nan"))
-    except (ValueError, OverflowError):
-        return None
-    return index if 0 <= index < count else None
+def _clear(nodata: float | None, count: int) -> int | None:
+    return int(nodata) if nodata is not None and 0 <= nodata < count else None

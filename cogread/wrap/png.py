@@ -6,10 +6,11 @@ is refused. The decoders are loaded with the first tile.
 """
 
 from importlib import import_module
-from math import isfinite
+from math import isnan
 from typing import TYPE_CHECKING, Final
 
 from cogread.image import Cog, Image, Level
+from cogread.nodata import nodata_of
 from cogread.parse import Steps
 from cogread.tags import Compression, Photometric, Planar, SampleFormat
 from cogread.wrap.base import Options, Wrapper, Wrapping
@@ -49,7 +50,7 @@ def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
     palette = None
     if level.image.photometric == Photometric.PALETTE:
         palette = yield from load_palette(cog, level)
-    pictures = _Pictures(level, palette, 0.0 if is_mask(level.image) else _number(cog.nodata))
+    pictures = _Pictures(level, palette, 0.0 if is_mask(level.image) else _fill(nodata_of(cog)))
     planes = tuple(range(level.image.planes))
     return Wrapping(pictures.draw, None, planes, wants_mask=level.mask is not None)
 
@@ -115,13 +116,9 @@ def _why_not_mask(mask: Image) -> str | None:
     return f"the mask: {reason}" if reason else None
 
 
-def _number(nodata: str | None) -> float:
-    """What GDAL takes a text for; 0 where it makes no sense for integers."""
-    try:
-        value = float(nodata or "0")
-    except ValueError:
-        return 0.0
-    return value if isfinite(value) else 0.0
+def _fill(nodata: float | None) -> float:
+    """What stands for samples that are not stored."""
+    return 0.0 if nodata is None or isnan(nodata) else nodata
 
 
 PNG: Final = Wrapper("png", "image/png", revision=1, why_not=why_not, prepare=prepare)

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from math import hypot
 from typing import Any, Final
 
+from cogread.bands import bands_of
 from cogread.image import Cog, Level
+from cogread.nodata import json_number, nodata_of
 from cogread.tags import Planar
 from cogread.wrap import WRAPPERS
 from cogread.wrap.samples import describe as describe_samples
@@ -15,6 +17,8 @@ from server.open_layer import IMAGE, MASK, OpenLayer
 
 Json = dict[str, Any]
 
+MOST_BANDS: Final = 4096
+"""Bands that are described; more are counted."""
 _UNITS: Final = {"degree": "degrees", "metre": "m", "foot": "ft", "US survey foot": "us-ft"}
 """What map libraries call the units that PROJ names; others keep their names."""
 
@@ -47,10 +51,11 @@ def describe(layer: Layer, opened: OpenLayer, root: str) -> Json:
         "height": image.height,
         "bands": image.samples,
         "dtype": image.dtype,
-        "nodata": cog.nodata,
+        "nodata": json_number(nodata_of(cog)),
         "compression": image.compression_name,
         "photometric": image.photometric_name,
         "interleave": "band" if image.planar == Planar.SEPARATE else "pixel",
+        "band_info": _bands(cog),
         **_georeference(cog),
         "origin": opened.grids.native.origin,
         "grids": [NATIVE] if opened.grids.web_mercator is None else [NATIVE, WEB_MERCATOR],
@@ -64,6 +69,21 @@ def describe(layer: Layer, opened: OpenLayer, root: str) -> Json:
         "samples": _samples(opened),
         "links": [*_links(layer, opened, root), *_client_links(layer, services, root)],
     }
+
+
+def _bands(cog: Cog) -> list[Json]:
+    """Each band as GDAL's driver describes it; null where the file says nothing."""
+    return [
+        {
+            "band": number,
+            "color_interpretation": band.color_interpretation,
+            "scale": json_number(band.scale),
+            "offset": json_number(band.offset),
+            "unit": band.unit,
+            "description": band.description,
+        }
+        for number, band in enumerate(bands_of(cog)[:MOST_BANDS], 1)
+    ]
 
 
 def _georeference(cog: Cog) -> Json:

@@ -5,7 +5,6 @@ finer level, its z for one less, and its tiles for as large: it is told of the l
 only documents import it.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +12,7 @@ from cogread.crs import crs_of
 from cogread.errors import FormatNotOffered
 from cogread.geo import Geotransform
 from cogread.image import Cog, Image
+from cogread.nodata import nodata_of, nodata_text
 from cogread.tags import SampleFormat
 from cogread.wrap.tiff import PADDED_TIFF
 from server.catalog import Layer
@@ -29,7 +29,6 @@ _TYPES: Final = {
     SampleFormat.COMPLEX_FLOAT: {64: "CFloat32", 128: "CFloat64"},
 }
 """GDAL's names, by sample format and bits."""
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?|[+-]?inf|-?nan", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def gdal_wms(layer: Layer, opened: OpenLayer) -> GdalWms:
     reason = PADDED_TIFF.why_not(cog.levels[0])
     if reason is not None:
         raise FormatNotOffered(f"GDAL's WMS driver cannot open the layer: {reason}")
-    crs = crs_of(cog.geo)
+    crs, nodata = crs_of(cog.geo), nodata_of(cog)
     return GdalWms(
         tiles=f"{layer.path_of(opened)}/{IMAGE}/{NATIVE}/${{z}}/${{x}}/${{y}}.{PADDED_TIFF.extension}",
         corners=_corners(cog.geo.transform, image),
@@ -78,7 +77,7 @@ def gdal_wms(layer: Layer, opened: OpenLayer) -> GdalWms:
         tile_height=image.tile_height,
         bands=image.samples,
         data_type=_data_type(image),
-        nodata=cog.nodata if cog.nodata is not None and _NUMBER.fullmatch(cog.nodata) else None,
+        nodata=None if nodata is None else nodata_text(nodata),
         crs=None if crs is None or cog.geo.transform is None else crs.code or xml_text(crs.wkt()),
     )
 

@@ -231,11 +231,6 @@ def test_numbers_without_a_name_are_shown_as_they_are() -> None:
     assert (image.compression_name, image.photometric_name) == ("77", "99")
 
 
-@pytest.mark.parametrize(("stored", "nodata"), [(b"-9999 \0", "-9999"), (b"nan\0x", "nan"), (b"\0", None)])
-def test_nodata_is_as_it_is_written(stored: bytes, nodata: str | None) -> None:
-    assert cog_of(hm.tiff(hm.image().having({hm.NODATA: (hm.ASCII, stored)}))).nodata == nodata
-
-
 def test_jpeg_tables_are_those_of_their_own_directory() -> None:
     def compressed(width: int, height: int, tables: bytes) -> hm.Ifd:
         return hm.image(width, height, subfile=int(width < 80)).having({hm.JPEG_TABLES: (hm.UNDEFINED, tables)})

@@ -1,0 +1,129 @@
+"""GDAL_METADATA (tag 42112) -> its items, as GDAL's GTiff driver takes them (gtiffdataset_read.cpp, `OpenOffset`).
+
+The text is XML of one level: `<GDALMetadata><Item name="SCALE" sample="0" role="scale">0.01</Item>…`. GDAL's parser
+accepts more than XML: other encodings than UTF-8, control characters and a bare `&` are mended before expat sees them.
+What expat refuses even so, and any document type declaration, is no metadata; never an error.
+"""
+
+import re
+from typing import Final, NamedTuple
+from xml.parsers import expat
+
+DATASET: Final = -1
+"""`Item.sample` of what is said of the whole file."""
+MAX_SAMPLE: Final = 65535
+
+_MAX_DEPTH: Final = 64
+_ROLES: Final = frozenset({"scale", "offset", "unittype", "description", "colorinterp"})
+_SPACE: Final = " \t\n\v\f\r"
+_NO_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_BARE_AMPERSAND: Final = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9a-fA-F]+);)")
+_INTEGER: Final = re.compile(r"[ \t-\r]*([+-]?[0-9]{1,9})(?![0-9])")
+_REFERENCE: Final = re.compile(r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6}));")
+_NAMED: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+
+
+class Item(NamedTuple):
+    """An item of the default domain, or one with a role."""
+
+    name: str
+    text: str
+    sample: int
+    """Number of the band, from 0; DATASET."""
+    role: str
+    """In lower case: `scale`, `offset`, `unittype`, `description`, `colorinterp`; "" of any other item."""
+
+
+def parse_items(data: bytes) -> tuple[Item, ...]:
+    """The items in their order: of two that say the same, the later one holds."""
+    reader = _Reader()
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.text
+    parser.CommentHandler = reader.comment
+    parser.StartDoctypeDeclHandler = _refuse
+    try:
+        parser.Parse(_xml(data), True)
+    except (expat.ExpatError, _Refused):
+        return tuple(reader.items) if reader.is_whole else ()
+    return tuple(reader.items)
+
+
+class _Refused(Exception):
+    """A document type declaration, which could define entities, or too many elements within each other."""
+
+
+def _refuse(*_: object) -> None:
+    raise _Refused
+
+
+def _xml(data: bytes) -> str:
+    data = data.partition(b"\0")[0]
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    return _BARE_AMPERSAND.sub("&amp;", _NO_XML.sub("\ufffd", text.lstrip("\ufeff" + _SPACE)))
+
+
+class _Reader:
+    """Collects the items from the events of the parser."""
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.is_whole = False
+        """The root element has ended."""
+        self._path: list[str] = []
+        self._attributes: dict[str, str] = {}
+        self._texts: list[str] = []
+        self._has_children = False
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if len(self._path) == _MAX_DEPTH:
+            raise _Refused
+        self._path.append(name.lower())
+        if len(self._path) == 2:
+            self._attributes = {key.lower(): value for key, value in attributes.items()}
+            self._texts, self._has_children = [], False
+        else:
+            self._has_children = True
+
+    def comment(self, _: str) -> None:
+        self._has_children = True
+
+    def text(self, text: str) -> None:
+        if len(self._path) == 2:
+            self._texts.append(text)
+
+    def end(self, _: str) -> None:
+        if self._path == ["gdalmetadata", "item"] and not self._has_children:
+            self._item()
+        self._path.pop()
+        self.is_whole = not self._path
+
+    def _item(self) -> None:
+        name, text = self._attributes.get("name"), "".join(self._texts).lstrip(_SPACE)
+        number = _INTEGER.match(self._attributes.get("sample", str(DATASET)))
+        sample = int(number[1]) if number else 0
+        if name is None or not text or not DATASET <= sample <= MAX_SAMPLE:
+            return
+        role = self._attributes.get("role", "").lower()
+        role = role if role in _ROLES and sample != DATASET else ""
+        domain = self._attributes.get("domain", "").lower()
+        if domain == "" or (role and domain != "image_structure"):
+            self.items.append(Item(name, _unescaped(text), sample, role))
+
+
+def _unescaped(text: str) -> str:
+    """GDAL escapes the text of an item twice."""
+    return _REFERENCE.sub(_character, text)
+
+
+def _character(reference: re.Match[str]) -> str:
+    name, decimal, hexadecimal = reference.groups()
+    if name:
+        return _NAMED[name]
+    code = int(decimal) if decimal else int(hexadecimal, 16)
+    return chr(code) if 0 < code < 0xD800 or 0xE000 <= code <= 0x10FFFF else ""
