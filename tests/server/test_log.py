@@ -140,15 +140,16 @@ def test_a_request_cannot_write_a_line_or_a_field_of_its_own(path: str, tmp_path
     assert not re.search(r'(?<!\\)"', cause.removesuffix('"')), "the quotation ends early"
 
 
-@pytest.mark.parametrize("path", [URL, "/layers/a"])
+@pytest.mark.parametrize("path", [URL, "/health/ready"])
 def test_a_fault_of_ours_is_a_500_with_its_traceback_in_the_log(
     path: str, tmp_path: Path, written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fault(catalog: Catalog, name: str) -> None:
+    def fault(*arguments: object) -> None:
         raise RuntimeError("the reason")
 
     app = app_of(tmp_path, "a.tif")
-    monkeypatch.setattr(Catalog, "__getitem__", fault)
+    for method in ("__getitem__", "__iter__"):
+        monkeypatch.setattr(Catalog, method, fault)
     assert problem(app.get(path), 500) == "an error in the server; its log names the cause"
     *traceback, line = written()
     assert traceback[1].startswith("Traceback")
