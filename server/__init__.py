@@ -18,6 +18,7 @@ from server.documents.glance import glance
 from server.gate import Gate, Places
 from server.hot import HotRoute
 from server.in_force import settings as settings_in_force
+from server.inflight import Budget, Decoders, Limits
 from server.list_places import ListPlaces
 from server.log import RequestLog, set_up
 from server.open_layers import OpenLayers
@@ -68,7 +69,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     log = RequestLog(settings.log_level)
     app = Flask(__name__, static_folder=None)  # `api.static` has them
     app.url_map.merge_slashes = False
-    tiles = Tiles(catalog, replies_bytes)
+    tiles = Tiles(catalog, replies_bytes, Limits(Budget(settings.server.inflight_bytes), Decoders()))
     attach(app, Context(settings, catalog, ByVersion(catalog, glance), tiles, cache, log))
     install(app)
     for blueprint in BLUEPRINTS:

@@ -36,6 +36,8 @@ class ServerConfig(Struct, frozen=True):
     """Whose X-Forwarded-Proto, -Host and -Prefix are believed: so many proxies in a row, or those of these networks."""
     memory_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)] = 128 << 20
     """Bound of what each worker keeps: bytes of the files, and parsed headers."""
+    inflight_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)] = 256 << 20
+    """Bound of what each worker takes for large tiles while they are made and sent."""
 
 
 class Defaults(Struct, frozen=True):

@@ -73,6 +73,10 @@ class LayerFault(CogError):
     """The server failed on what a layer's file holds: a fault of its own, which costs that layer alone."""
 
 
+class ServerBusy(ServerError):
+    """The worker has no memory or no decoder free for the request."""
+
+
 STATUS: Final[dict[type[Exception], int]] = {
     BadRequest: 400,
     UnknownLayer: 404,
@@ -85,6 +89,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     RangeNotSatisfiable: 416,
     NotSupported: 501,
     ListBusy: 503,
+    ServerBusy: 503,
     SourceBusy: 503,
     SourceChanged: 503,
     SourceTimeout: 504,
@@ -92,7 +97,13 @@ STATUS: Final[dict[type[Exception], int]] = {
 }
 """The nearest class in an exception's order of resolution counts; what is in none is a fault of ours, 500."""
 
-RETRY_AFTER_S: Final[dict[type[BaseException], int]] = {ListBusy: 2, SourceBusy: 1, SourceChanged: 1, SourceError: 3}
+RETRY_AFTER_S: Final[dict[type[BaseException], int]] = {
+    ListBusy: 2,
+    ServerBusy: 2,
+    SourceBusy: 1,
+    SourceChanged: 1,
+    SourceError: 3,
+}
 """Where another try may go well: after how long. Failures of sources are remembered for up to 3 s."""
 
 _SPEAKING: Final = (ServerError, FormatError, FormatNotOffered, TileOutOfRange, TileDamaged)

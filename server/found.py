@@ -15,6 +15,7 @@ from server.cached_source import CachedSource
 from server.catalog import Layer
 from server.grid import Place
 from server.http import ACCEPT_RANGES, Reply, none_match
+from server.inflight import SMALL_BYTES, Limits
 from server.open_layer import OpenLayer, Representation
 from server.options import options_of
 from server.tile_request import TileRequest
@@ -41,6 +42,8 @@ class Found(NamedTuple):
     """Of a 304; a 200 has more."""
     is_kept: bool
     """Whether it depends on nothing of the request but its path."""
+    need_bytes: int
+    """Most memory that it takes while it is made: the stored bytes, a copy of them, and what decoding takes."""
     sent: list[tuple[str, str]] | None = None
     """Of a tile that was sent, and whose stored bytes are therefore known to be sound: the headers of its 200."""
     reply: Reply | None = None
@@ -80,11 +83,16 @@ def find(layer: Layer, opened: OpenLayer, request: TileRequest, deadline_s: floa
         etag,
         headers,
         not how.has_options,
+        2 * size_bytes + how.wrapping.work_bytes,
     )
 
 
-def fulfil(found: Found, if_none_match: str | None, is_head: bool, deadline_s: float) -> Reply:
-    """Answer with a tile that was found, reading no more than is wanted."""
+def fulfil(found: Found, if_none_match: str | None, is_head: bool, deadline_s: float, limits: Limits) -> Reply:
+    """Answer with a tile that was found, reading no more than is wanted.
+
+    Raises:
+        ServerBusy: there is no memory or no decoder free for it.
+    """
     if if_none_match is not None and not none_match(if_none_match, found.etag):
         return Reply(304, found.headers, b"")
     if found.reply is not None and not is_head:
@@ -92,25 +100,43 @@ def fulfil(found: Found, if_none_match: str | None, is_head: bool, deadline_s: f
             trace.tier = "memory"
         return found.reply
     if is_head:
-        return _head(found, deadline_s)
-    return _whole(found, deadline_s)
+        return _head(found, deadline_s, limits)
+    return _whole(found, deadline_s, limits)
 
 
-def _head(found: Found, deadline_s: float) -> Reply:
+def _head(found: Found, deadline_s: float, limits: Limits) -> Reply:
     """The headers of the 200. A tile whose length is not known beforehand is made for it, unless it was sent before."""
     if found.sent is not None:
         return Reply(200, found.sent, b"")
     if found.wrapping.added_bytes is None:
-        return _whole(found, deadline_s)._replace(body=b"")
+        return _whole(found, deadline_s, limits)._replace(body=b"", close=None)
     return Reply(200, _headers(found, found.size_bytes + found.wrapping.added_bytes), b"")
 
 
-def _whole(found: Found, deadline_s: float) -> Reply:
+def _whole(found: Found, deadline_s: float, limits: Limits) -> Reply:
+    """The 200, within the budget."""
+    if found.need_bytes <= SMALL_BYTES:
+        return _made(found, deadline_s, limits)
+    share = limits.memory.take(found.need_bytes, deadline_s)
+    try:
+        reply = _made(found, deadline_s, limits)
+    except BaseException:  # whose traceback keeps the share alive
+        share.close()
+        raise
+    share.shrink(len(reply.body))
+    return reply._replace(close=share.close)
+
+
+def _made(found: Found, deadline_s: float, limits: Limits) -> Reply:
     read_tile, version = found.layer.source.read_tile, found.version
     if found.sent is not None and found.wrapping.wrap_again is not None and found.stored[0] is not None:
         return Reply(200, found.sent, found.wrapping.wrap_again(read_tile(found.stored[0], version, deadline_s).data))
     parts = gather(found.stored, lambda wanted: read_tile(wanted, version, deadline_s).data)
-    body = _wrap(found, parts)
+    if found.wrapping.work_bytes:
+        with limits.decoders.one(deadline_s):
+            body = _wrap(found, parts)
+    else:
+        body = _wrap(found, parts)
     return Reply(200, _headers(found, len(body)), body)
 
 

@@ -7,7 +7,7 @@ here is strict (ASCII digits, no doubt about its parts); any other goes to the a
 import logging
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from server.errors import reply_to, status_of
@@ -69,7 +69,9 @@ class HotRoute:
         target = f"{path}?{environ.get('QUERY_STRING', '')}" if path == QUERIES else path
         self._log.write(method, target, reply.status, len(reply.body), began_s, cause, _spelled)
         start_response(STATUS_LINES[reply.status], reply.headers[:])  # a copy: it is the server's from here on
-        return [reply.body] if method == "GET" and reply.body else []
+        if method != "GET" or not reply.body:
+            return []
+        return [reply.body] if reply.close is None else _Body(reply.body, reply.close)
 
     def _serve(self, path: str, is_head: bool, environ: "WSGIEnvironment") -> Reply | None:
         """Answer; None if the URL is not that of a tile."""
@@ -108,6 +110,17 @@ class HotRoute:
             is_head=is_head,
         )
         return self._tiles.serve(path, request)
+
+
+class _Body:
+    """A body that the server closes when it has sent it or the client has gone (PEP 3333)."""
+
+    def __init__(self, body: bytes, close: Callable[[], None]) -> None:
+        self._parts = iter((body,))
+        self.close = close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts
 
 
 def _spelled(target: str) -> str:

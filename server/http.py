@@ -1,7 +1,7 @@
 """What HTTP says about replies: entity tags, conditional requests, caching, and who may read them (RFC 9110, 9111)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -36,6 +36,8 @@ class Reply(NamedTuple):
     status: int
     headers: list[tuple[str, str]]
     body: bytes
+    close: Callable[[], None] | None = None
+    """To be called when the body was sent or the client has gone; None: nothing has to be given back then."""
 
     def below(self, root: str) -> "Reply":
         """The same redirection with a root before its path."""

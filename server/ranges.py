@@ -42,7 +42,7 @@ def ranged(reply: Reply, range_field: str, if_range: str | None) -> Reply:
     headers = [field for field in reply.headers if field[0] != "Content-Length"]
     headers.append(("Content-Range", f"bytes {span.start}-{span.stop - 1}/{size_bytes}"))
     headers.append(("Content-Length", str(len(span))))
-    return Reply(206, headers, reply.body[span.start : span.stop])
+    return reply._replace(status=206, headers=headers, body=reply.body[span.start : span.stop])
 
 
 def _span(first: str, last: str, size_bytes: int) -> range | None:

@@ -11,6 +11,7 @@ from server.catalog import Catalog, Layer
 from server.errors import ServerError
 from server.found import Found, find, fulfil
 from server.http import Reply, redirect
+from server.inflight import Limits
 from server.known_tiles import KnownTiles
 from server.layer_fault import layer_fault, one_layer
 from server.tile_request import TileRequest
@@ -26,15 +27,17 @@ class Tiles:
     again: only whether the version is still the same.
     """
 
-    def __init__(self, catalog: Catalog, kept_bytes: int) -> None:
+    def __init__(self, catalog: Catalog, kept_bytes: int, limits: Limits) -> None:
         """Know nothing of tiles yet.
 
         Args:
             catalog: the layers.
             kept_bytes: bound of the whole replies that are kept.
+            limits: of the tiles in flight.
         """
         self._catalog = catalog
         self._known = KnownTiles(kept_bytes)
+        self._limits = limits
 
     def serve_known(self, path: str, if_none_match: str | None, is_head: bool) -> Reply | None:
         """Answer a request for a tile that was asked for before.
@@ -55,7 +58,7 @@ class Tiles:
                 version = source.version(deadline_s)
                 if version is not found.version and version != found.version:
                     raise SourceChanged(f"{source.name}: replaced since the tile was found")
-            reply = fulfil(found, if_none_match, is_head, deadline_s)
+            reply = fulfil(found, if_none_match, is_head, deadline_s, self._limits)
         except SourceChanged:
             self._known.forget(path)
             return None
@@ -93,7 +96,7 @@ class Tiles:
         found = find(layer, opened, request, deadline_s)
         if isinstance(found, Reply):
             return found
-        reply = fulfil(found, request.if_none_match, request.is_head, deadline_s)
+        reply = fulfil(found, request.if_none_match, request.is_head, deadline_s, self._limits)
         if found.is_kept:
             self._known.put(path, found._replace(sent=reply.headers if reply.body else None))
         return reply
@@ -103,4 +106,4 @@ class Tiles:
         if found.sent is None:
             self._known.put(path, found._replace(sent=reply.headers))
         elif found.layer.source.may_keep_tiles(found.version):
-            self._known.keep(path, found, reply)
+            self._known.keep(path, found, reply._replace(close=None))

@@ -47,7 +47,7 @@ LAYERS = {
         tile_matrix_set
         grid
         cached_source
-        current_version gate blocks
+        current_version gate blocks inflight
         outage
         in_force
         config

@@ -45,6 +45,8 @@ class Wrapping:
     """Whether `wrap` wants the mask's tile."""
     headers: tuple[tuple[str, str], ...] = ()
     """What a reply says of it beside its media type."""
+    work_bytes: int = 0
+    """Most memory that `wrap` takes where it decodes, beside the stored bytes; 0: it does not, and makes one copy."""
     wrap_again: Callable[[bytes], bytes] | None = None
     """The same as `wrap` for a tile of one stream, and no mask, that it took before: without checking it again. None:
     there is no faster way, or there are more streams."""

@@ -27,6 +27,11 @@ PREDICTOR_NONE, PREDICTOR_HORIZONTAL, PREDICTOR_FLOATING = 1, 2, 3
 STRAIGHT_ALPHA: Final = 2
 """Of ExtraSamples: colours are not multiplied with it (TIFF 6.0 §18)."""
 
+_COPIES: Final = 4
+"""Of its samples that a tile of a codec of bytes takes at most, from decompressing to the packed PNG: measured."""
+_COPIES_OF_PICTURES: Final = 5
+"""The same of the other codecs, whose decoders have buffers of their own."""
+
 _LSB_FIRST: Final = 2
 """Of FillOrder (TIFF 6.0 §8)."""
 
@@ -68,6 +73,17 @@ def is_lsb_first(image: Image) -> bool:
 def is_mask(image: Image) -> bool:
     """Whether an image is the mask of another."""
     return bool(image.directory.integer(Tag.NEW_SUBFILE_TYPE, 0) & Subfile.MASK)
+
+
+def work_bytes(image: Image, samples: int) -> int:
+    """Most memory that it takes to decode a tile and to make something of its samples, beside the stored bytes.
+
+    Args:
+        image: one that is decoded.
+        samples: of a pixel, in what is made.
+    """
+    copies = _COPIES if image.compression in BYTE_CODECS else _COPIES_OF_PICTURES
+    return copies * image.tile_width * image.tile_height * samples * -(-image.bits // 8)
 
 
 def plane_samples(image: Image) -> int:

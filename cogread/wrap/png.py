@@ -14,7 +14,7 @@ from cogread.nodata import nodata_of
 from cogread.parse import Steps
 from cogread.tags import Compression, Photometric, Planar, SampleFormat
 from cogread.wrap.base import Options, Wrapper, Wrapping
-from cogread.wrap.decoding import LOSSLESS, STRAIGHT_ALPHA, is_mask, why_not_decoded
+from cogread.wrap.decoding import LOSSLESS, STRAIGHT_ALPHA, is_mask, why_not_decoded, work_bytes
 from cogread.wrap.palette import Palette, load_palette
 from cogread.wrap.tile import Tile, mask_mismatch
 
@@ -52,7 +52,17 @@ def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
         palette = yield from load_palette(cog, level)
     pictures = _Pictures(level, palette, 0.0 if is_mask(level.image) else _fill(nodata_of(cog)))
     planes = tuple(range(level.image.planes))
-    return Wrapping(pictures.draw, None, planes, wants_mask=level.mask is not None)
+    work = work_bytes(level.image, _most_samples(level.image))
+    return Wrapping(pictures.draw, None, planes, wants_mask=level.mask is not None, work_bytes=work)
+
+
+def _most_samples(image: Image) -> int:
+    """Samples of a pixel of the picture: at the edge of the image, with alpha; RGB and alpha in place of a palette."""
+    if is_mask(image):
+        return 1
+    if image.photometric == Photometric.PALETTE:
+        return 4
+    return image.samples + image.samples % 2
 
 
 class _Pictures:

@@ -44,17 +44,18 @@ def png_file(header: Header, compressed: bytes, colors: bytes = b"", clear: int 
         colors: R, G and B for each index, for Color.PALETTE.
         clear: the index that is transparent.
     """
-    chunks = [_chunk(b"IHDR", header.pack())]
+    parts = [_SIGNATURE, *_chunk(b"IHDR", header.pack())]
     if colors:
-        chunks.append(_chunk(b"PLTE", colors))
+        parts += _chunk(b"PLTE", colors)
     if clear is not None:
-        chunks.append(_chunk(b"tRNS", b"\xff" * clear + b"\0"))
-    return b"".join((_SIGNATURE, *chunks, _chunk(b"IDAT", compressed), _chunk(b"IEND", b"")))
+        parts += _chunk(b"tRNS", b"\xff" * clear + b"\0")
+    return b"".join((*parts, *_chunk(b"IDAT", compressed), *_chunk(b"IEND", b"")))
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def _chunk(kind: bytes, data: bytes) -> tuple[bytes, ...]:
+    """The parts of a chunk; joined with those of the others, so that the picture is copied once."""
     checksum = zlib.crc32(data, zlib.crc32(kind))
-    return b"".join((struct.pack(">I", len(data)), kind, data, struct.pack(">I", checksum)))
+    return struct.pack(">I", len(data)), kind, data, struct.pack(">I", checksum)
 
 
 @lru_cache(maxsize=16)

@@ -14,7 +14,7 @@ from cogread.parse import Steps
 from cogread.tags import DEFLATES, Compression, SampleFormat
 from cogread.wrap.base import Options, Wrapper, Wrapping
 from cogread.wrap.check import check_stored
-from cogread.wrap.decoding import is_lsb_first, plane_samples, predictor, why_not_decoded
+from cogread.wrap.decoding import is_lsb_first, plane_samples, predictor, why_not_decoded, work_bytes
 from cogread.wrap.tile import Tile, valid_size
 
 MAX_WINDOW_BYTES: Final = 8 << 20
@@ -123,7 +123,8 @@ def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
     headers += [("Vary", "Accept-Encoding"), ("Access-Control-Expose-Headers", ", ".join(key for key, _ in headers))]
     if is_coded:
         headers.append(("Content-Encoding", coding))
-    return Wrapping(wrap, 0 if is_coded else None, (options.plane,), headers=tuple(headers))
+    work = 0 if is_coded or image.compression == Compression.NONE else work_bytes(image, plane_samples(image))
+    return Wrapping(wrap, 0 if is_coded else None, (options.plane,), headers=tuple(headers), work_bytes=work)
 
 
 def coding_of(level: Level) -> str:

@@ -58,6 +58,8 @@ def response(reply: Reply) -> Response:
     made = Response([reply.body], reply.status, reply.headers)
     if all(name != "Content-Type" for name, _ in reply.headers):
         del made.headers["Content-Type"]
+    if reply.close is not None:
+        made.call_on_close(reply.close)
     return made
 
 

@@ -15,6 +15,7 @@ title = "Rawcog demo"
 revalidate_s = 60
 public_url = "https://tiles.example.com/"
 memory_bytes = 134217728
+inflight_bytes = 67108864
 
 [defaults]
 max_age_s = 7200
@@ -83,6 +84,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert got.server.revalidate_s == 60
     assert got.server.public_url == "https://tiles.example.com/"
     assert got.server.memory_bytes == 134217728
+    assert got.server.inflight_bytes == 67108864
     layer = got.layers["naip"]
     assert (layer.uri.scheme, layer.uri.location) == ("s3", "s3://imagery/naip/2020.tif")
     assert (layer.title, layer.attribution) == ("NAIP 2020", "USDA")
@@ -190,6 +192,7 @@ MISTAKES = {
     '[server]\n"a\\nb" = 80': f"server.'a\\nb': unknown key, wanted one of {SERVER_KEYS}",
     "[server]\ntitle = 5": "server.title: found 5, wanted a string",
     "[server]\nmemory_bytes = 5": "server.memory_bytes: found 5, wanted an integer >= 1048576",
+    "[server]\ninflight_bytes = 5": "server.inflight_bytes: found 5, wanted an integer >= 1048576",
     "[server]\nmemory_bytes = 2e9": "server.memory_bytes: found 2000000000.0, wanted an integer",
     "[server]\nrevalidate_s = -1": "server.revalidate_s: found -1, wanted a number >= 0.0",
     "[server]\nrevalidate_s = nan": "server.revalidate_s: found nan, wanted a number >= 0.0",

@@ -15,6 +15,7 @@ from urllib3.response import BaseHTTPResponse
 from tests.support import handmade as hm
 from tests.support.corpus import CORPUS, Answers, Record, made, manifest, unexpected
 from tests.support.gunicorn import Gunicorn
+from tests.support.memory import peak_bytes
 from tests.support.spots import CODINGS, sha
 
 CACHE_BYTES: Final = 16 << 20
@@ -94,13 +95,6 @@ def check(folder: Path, cases: list[Record]) -> None:
         assert visitor.refused > 0
         assert len(re.findall(r' status=502 .* cause="\w+: .+"', server.log())) == visitor.refused
         assert "Traceback" not in server.log()
-
-
-def peak_bytes(pid: int) -> int:
-    """The most memory that a process ever had."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    assert found
-    return int(found[1]) * 1024
 
 
 def own_files() -> Iterator[tuple[str, bytes, str, str]]:
