@@ -52,14 +52,16 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     def layer(config: LayerConfig) -> Layer:
         origin = make_source(config.uri, config.options)
+        label = f"layer {config.name!r}: {origin.name}"
         source = CachedSource(
             origin,
             flight,
             key=config.identity,
+            label=label,
             revalidate_s=settings.server.revalidate_s,
             cache_tiles=config.cache_tiles,
             first_read_bytes=settings.first_read_bytes,
-            gate=None if origin.is_local else Gate(f"layer {config.name!r}: {origin.name}", places),
+            gate=None if origin.is_local else Gate(label, places),
             crew=None if origin.is_local else crew,
         )
         return Layer(config, source, kept)

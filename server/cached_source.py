@@ -21,6 +21,7 @@ from server.crew import Crew
 from server.current_version import CurrentVersion
 from server.gate import Gate
 from server.trace import trace
+from server.validator_watch import ValidatorWatch
 
 D = TypeVar("D", float, float | None)
 
@@ -51,6 +52,7 @@ class CachedSource:
         flight: Flight,
         *,
         key: str,
+        label: str | None = None,
         revalidate_s: float,
         cache_tiles: bool,
         gate: Gate | None = None,
@@ -65,6 +67,7 @@ class CachedSource:
             source: the origin.
             flight: the tiers.
             key: what identifies the source for the whole fleet; holds no secret.
+            label: layer and source, for the log; None: the source's name.
             revalidate_s: how long a known version is trusted. Of local sources it is asked at every call.
             cache_tiles: whether `read_tile` goes through the tiers.
             gate: what bounds the threads that wait for the source; None: nothing does.
@@ -84,7 +87,14 @@ class CachedSource:
         self._gate = gate
         self._blocks = Blocks(flight, self._read_whole, block_bytes, crew)
         self._first_bytes = max(1, -(-first_read_bytes // block_bytes)) * block_bytes
-        self._current = CurrentVersion(flight, f"{PREFIX}version:{key}", revalidate_s, self._ask_version, clock)
+        self._current = CurrentVersion(
+            flight,
+            f"{PREFIX}version:{key}",
+            revalidate_s,
+            self._ask_version,
+            clock,
+            ValidatorWatch(label or source.name),
+        )
         self._keys = self._make_keys(Version(0))
 
     def version(self, deadline_s: float | None = None) -> Version:

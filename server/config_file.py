@@ -12,6 +12,8 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import FieldInfo, fields
 
+from cogread.sources.base import Validators
+
 T = TypeVar("T", bound=Struct)
 
 Empty = Literal["204", "404", "transparent"]
@@ -69,6 +71,7 @@ class SourceConfig(Struct, frozen=True):
     connect_timeout_s: Timeout = 2.0
     read_timeout_s: Timeout = 5.0
     redirect_hosts: tuple[str, ...] = ()
+    validators: Validators = "etag"
 
 
 class LayerFields(Struct, frozen=True):

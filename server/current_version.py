@@ -13,6 +13,7 @@ import msgspec
 from cogread.byterange import Version
 from server.cache.flight import Flight
 from server.trace import trace
+from server.validator_watch import ValidatorWatch
 
 CLOCK_SKEW_S = 1.0
 """How far in the future the asking may seem to lie."""
@@ -48,6 +49,7 @@ class CurrentVersion:
         revalidate_s: float,
         ask: Callable[[Version | None, float | None], Version],
         clock: Callable[[], float] = time.time,
+        watch: ValidatorWatch | None = None,
     ) -> None:
         """Make the record's keeper; nothing is asked yet.
 
@@ -57,6 +59,7 @@ class CurrentVersion:
             revalidate_s: how old a record may be; 0: the origin is asked at every call.
             ask: asks the origin; gets the version that was current before, if known, and the deadline.
             clock: seconds since the epoch.
+            watch: is told what the origin states after a version was given up; None: nobody is.
         """
         self._flight = flight
         self._key = key
@@ -65,6 +68,9 @@ class CurrentVersion:
         self._clock = clock
         self._record: Record | None = None
         self._forgotten: Record | None = None
+        self._watch = watch
+        self._doubted: Version | None = None
+        """A version that was given up, until the origin has stated the next one."""
 
     def known(self) -> Version | None:
         """The version that was current at most `revalidate_s` ago, where this process knows it."""
@@ -86,10 +92,18 @@ class CurrentVersion:
     def forget(self, version: Version) -> None:
         """Ask the origin next time, unless another version is known already; what was asked before now is void."""
         self._forgotten = Record(self._clock(), version)
+        self._doubted = version
         self._record = None if _is_of(self._record, version) else self._record
         self._flight.forget(self._key, lambda data: _is_of(_read(data), version))
 
     def _renew(self, deadline_s: float | None) -> Version:
+        version = self._ask_anew(deadline_s)
+        doubted, self._doubted = self._doubted, None
+        if doubted is not None and self._watch is not None:
+            self._watch.note(doubted, version)
+        return version
+
+    def _ask_anew(self, deadline_s: float | None) -> Version:
         if self._revalidate_s <= 0:
             return self._ask(self._record.version if self._record else None, deadline_s)
         record = self._fetch(deadline_s)

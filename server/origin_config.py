@@ -53,6 +53,7 @@ def source_options(where: str, source: SourceConfig, env: Mapping[str, str]) -> 
         connect_timeout_s=source.connect_timeout_s,
         read_timeout_s=source.read_timeout_s,
         redirect_hosts=tuple(host.lower().strip("[]") for host in source.redirect_hosts),
+        validators=source.validators,
         username=secret("username"),
         password=secret("password"),
         bearer_token=secret("bearer_token"),

@@ -48,7 +48,7 @@ LAYERS = {
         grid
         cached_source
         current_version gate blocks inflight
-        outage
+        outage validator_watch
         in_force
         config
         layer_fault

@@ -1,9 +1,12 @@
 """What a source is: one method that reads a byte range, and one that tells the version."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from cogread.byterange import ByteRange, SourceBytes, Version
+
+Validators = Literal["etag", "modified"]
+"""By what two reads are known to be of one version: the ETag where the origin states one, or size and Last-Modified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,9 @@ class SourceOptions:
 
     redirect_hosts: tuple[str, ...] = ()
     """Hosts other than the URI's own to which a redirect may lead; credentials are not sent there."""
+
+    validators: Validators = "etag"
+    """What versions are compared by; `modified` is for origins whose servers state different ETags."""
 
     username: str | None = None
     """User of HTTP Basic authentication."""

@@ -37,7 +37,7 @@ class RangeSource(ABC):
         """See `Source.read`."""
         if log.isEnabledFor(logging.INFO):
             log.info("read %s bytes %d-%d", self.name, wanted.start, wanted.stop - 1)
-        asked = Asked(self.name, wanted, expect)
+        asked = Asked(self.name, wanted, expect, self._options.validators)
         budget = self._budget(deadline_s)
         for tries_left in range(self._options.retries, -1, -1):
             try:

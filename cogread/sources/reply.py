@@ -15,6 +15,7 @@ from cogread.errors import (
     SourceNotFound,
     SourceProtocolError,
 )
+from cogread.sources.base import Validators
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})", re.IGNORECASE)
 _UNSATISFIED_RANGE = re.compile(r"bytes \*/([0-9]{1,19})", re.IGNORECASE)
@@ -42,6 +43,7 @@ class Asked:
 
     wanted: ByteRange
     expect: Version | None
+    validators: Validators = "etag"
 
 
 def request_headers(asked: Asked) -> dict[str, str]:
@@ -69,7 +71,7 @@ def check_partial(asked: Asked, headers: Mapping[str, str]) -> tuple[Version, in
     if not match:
         raise SourceProtocolError(f"{asked.name}: Content-Range {_shown(found)}, wanted 'bytes a-b/size'")
     first, last, size_bytes = map(int, match.groups())
-    version = Version(size_bytes, headers.get("etag"), headers.get("last-modified"))
+    version = _version(asked, headers, size_bytes)
     if asked.expect is not None and not version.same_as(asked.expect):
         raise SourceChanged(f"{asked.name}: replaced since its header was read")
     stop = min(asked.wanted.stop, size_bytes)
@@ -77,6 +79,15 @@ def check_partial(asked: Asked, headers: Mapping[str, str]) -> tuple[Version, in
         raise SourceProtocolError(f"{asked.name}: Content-Range {_shown(found)}, wanted the bytes {asked.wanted}")
     _check_plain(asked, headers, stop - first)
     return version, stop - first
+
+
+def _version(asked: Asked, headers: Mapping[str, str], size_bytes: int) -> Version:
+    modified = headers.get("last-modified")
+    if asked.validators == "etag":
+        return Version(size_bytes, headers.get("etag"), modified)
+    if not modified:
+        raise SourceProtocolError(f"{asked.name}: no Last-Modified, by which versions are to be compared (validators)")
+    return Version(size_bytes, modified=modified)
 
 
 def _check_plain(asked: Asked, headers: Mapping[str, str], size_bytes: int) -> None:

@@ -5,6 +5,7 @@ import socket
 import struct
 import threading
 from dataclasses import dataclass, field, replace
+from itertools import cycle
 
 from tests.support.origin import Connection, Reply, send
 
@@ -36,6 +37,26 @@ class WithHeaders:
     def __call__(self, connection: Connection, reply: Reply) -> None:
         changed = {**reply.headers, **self.headers}
         send(connection, replace(reply, headers={name: value for name, value in changed.items() if value is not None}))
+
+
+class Nodes:
+    """Several servers behind one name, by turns: each with an ETag, and perhaps a Last-Modified, of its own."""
+
+    def __init__(self, *validators: dict[str, str]) -> None:
+        self._turns = cycle(validators)
+
+    def __call__(self, connection: Connection, reply: Reply) -> None:
+        own = next(self._turns)
+        if connection.headers.get("If-Match", own["ETag"]) != own["ETag"]:
+            send(connection, Reply(412, {"Content-Length": "0"}))
+        else:
+            right = connection.server.origin.answer(connection.path, connection.headers["Range"])
+            send(connection, replace(right, headers={**right.headers, **own}))
+
+
+def refuse_if_match(connection: Connection, reply: Reply) -> None:
+    """412 to whatever ETag a read expects."""
+    send(connection, Reply(412, {"Content-Length": "0"}) if "If-Match" in connection.headers else reply)
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,6 +207,10 @@ class Origin:
         """The resource of a path as sent."""
         return self._resources[_plain(path)]
 
+    def answer(self, path: str, wanted: str) -> Reply:
+        """The right reply to an unconditional request for a range."""
+        return _answer(self._resources.get(_plain(path)), Request(path, {"range": wanted}))
+
     def count_sent(self, size_bytes: int) -> None:
         """Count bytes of a reply."""
         with self._lock:
