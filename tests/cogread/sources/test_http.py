@@ -160,8 +160,11 @@ class TestRequest:
             read(origin, version_of(origin))
             assert ("if-match" in origin.requests[-1].headers) is sent
 
-    def test_the_query_is_sent_but_shown_nowhere(self, origin: Origin, caplog: pytest.LogCaptureFixture) -> None:
-        caplog.set_level(logging.INFO)
+    def test_the_query_is_sent_but_shown_nowhere(
+        self, origin: Origin, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(logging.getLogger("cogread"), "propagate", True)  # an app of another test ends it
+        caplog.set_level(logging.INFO, "cogread")
         origin.fail("/a.tif", Status(404))
         with pytest.raises(SourceNotFound) as caught:
             read(origin, path="/a.tif?signature=hush")
