@@ -14,8 +14,10 @@ import sys
 
 from gunicorn.arbiter import Arbiter
 
-from server import greeting, in_force
+from server import descriptors, greeting, in_force, request_check
 from server.config import ConfigError, deployment
+
+descriptors.open_standard_streams()
 
 try:
     _deployment = deployment()
@@ -31,6 +33,9 @@ loglevel = _deployment.log_level
 worker_class = "server.worker.Worker"  # gthread
 workers = _deployment.workers
 threads = _deployment.threads
+worker_connections = descriptors.connections(threads)
+
+pre_request = request_check.check
 
 timeout = 30  # a worker's heartbeat, not a request's deadline: those are the server's own and shorter
 graceful_timeout = 20  # a platform kills 30 s after TERM

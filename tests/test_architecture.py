@@ -57,7 +57,8 @@ LAYERS = {
         log_writer
         cache origin_config crew
         config_file
-        tile_request http trace joining_pool xml_text worker
+        tile_request http trace joining_pool xml_text worker request_check
+        connection descriptors
     """,
 }
 """Each line may import the lines below it. A folder (api, cache, documents …) is one name; within it only cycles are

@@ -1,70 +1,142 @@
-"""A thread of the server and its clients."""
+"""A worker and crowds of clients: silent, slow, idle and lingering ones, and a limit of file descriptors."""
 
 import re
+import resource
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.client import HTTPConnection
+from pathlib import Path
 from threading import Event
 
 import pytest
 import requests
-from gunicorn.workers.gthread import ThreadWorker
 
-from server.worker import STAYS, Worker
+from tests.support import faults
 from tests.support.app import ROOT, layer
 from tests.support.gunicorn import Gunicorn
+from tests.support.origin import Origin
+from tests.support.tiffs import gdal_tiff
 from tests.support.wait import wait_until
 
 TILE = "/layers/a/tiles/native/0/0/0.jpg"
-ONE_THREAD = {"WEB_CONCURRENCY": "1", "GUNICORN_CMD_ARGS": "--threads=1"}
+CONFIG = layer("a", ROOT / "data" / "world.tif")
+GET = f"GET {TILE} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+LIMIT = 256
+"""File descriptors of a worker: they leave two connections for each of its 32 threads."""
+CONNECTIONS = 64
+CROWD = 200
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Gunicorn]:
-    with Gunicorn(ONE_THREAD, layer("a", ROOT / "data" / "world.tif")) as running:
+    """One worker of one thread: a client that holds it holds up all others."""
+    with Gunicorn({"WEB_CONCURRENCY": "1", "GUNICORN_CMD_ARGS": "--threads=1"}, CONFIG) as running:
         yield running
 
 
-class Connection:
-    """A client's, on which there is always something to read."""
+@contextmanager
+def crowd(server: Gunicorn, count: int, sent: bytes = b"") -> Iterator[list[socket.socket]]:
+    """Clients that have connected, one after the other, and sent this."""
+    with ExitStack() as stack:
+        clients = []
+        for _ in range(count):
+            clients.append(stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10)))
+            clients[-1].sendall(sent)
+        yield clients
 
-    def __init__(self) -> None:
-        self.sock, self._client = socket.socketpair()
-        self._client.send(b"G")
 
-    def close(self) -> None:
-        self.sock.close()
-        self._client.close()
+def status(server: Gunicorn, path: str = TILE) -> int:
+    """The answer to a newcomer, who waits for as long as one thread takes for two silent clients of gunicorn's own."""
+    return requests.get(server.url + path, timeout=10).status_code
 
 
-@pytest.mark.parametrize(("waiting", "requests_in_a_row"), [(0, 1 + STAYS), (1, 1)])
-def test_a_thread_stays_a_while_with_a_client_if_nobody_waits(
-    waiting: int, requests_in_a_row: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answered: list[object] = []
+def reply(client: socket.socket) -> bytes:
+    """A whole reply on a connection that is kept."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += received(client)
+    head, _, body = data.partition(b"\r\n\r\n")
+    size = re.search(rb"\r\nContent-Length: ([0-9]+)", head)
+    assert size
+    while len(body) < int(size[1]):
+        body += received(client)
+    return head.partition(b"\r\n")[0]
 
-    def answer(self: ThreadWorker, conn: Connection) -> bool:
-        answered.append(conn)
+
+def received(client: socket.socket) -> bytes:
+    data = client.recv(65536)
+    assert data, "the connection was closed"
+    return data
+
+
+def is_closed(client: socket.socket) -> bool:
+    client.setblocking(False)
+    try:
+        return client.recv(65536) == b""
+    except ConnectionError:
         return True
-
-    monkeypatch.setattr(ThreadWorker, "handle", answer)
-    worker, may_end = Worker.__new__(Worker), Event()
-    worker.alive, worker.tpool = True, ThreadPoolExecutor(1)
-    with worker.tpool, closing(Connection()) as connection:
-        busy = worker.tpool.submit(may_end.wait)
-        wait_until(busy.running)
-        for _ in range(waiting):
-            worker.tpool.submit(may_end.wait)
-        is_kept = worker.handle(connection)
-        may_end.set()
-    assert is_kept is True
-    assert len(answered) == requests_in_a_row
+    except BlockingIOError:
+        return False
 
 
-def test_a_client_who_asks_on_and_on_lets_others_in(server: Gunicorn) -> None:
+@pytest.mark.parametrize("sent", [b"", GET[:-1], GET + GET[:20]], ids=["nothing", "a part", "a request and a part"])
+def test_clients_that_do_not_finish_their_request_hold_no_thread(sent: bytes, server: Gunicorn) -> None:
+    with crowd(server, CROWD, sent) as clients:
+        for client in clients:
+            if sent.startswith(GET):
+                assert reply(client) == b"HTTP/1.1 200 OK"
+        assert status(server) == 200
+        for client in clients[:3]:
+            client.sendall(GET[len(sent) % len(GET) :])
+            assert reply(client) == b"HTTP/1.1 200 OK"
+
+
+def test_a_head_may_come_byte_by_byte(server: Gunicorn) -> None:
+    with crowd(server, 1) as (client,):
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(len(GET)):
+            client.sendall(GET[at : at + 1])
+        assert reply(client) == b"HTTP/1.1 200 OK"
+
+
+def test_a_head_without_end_is_refused(server: Gunicorn) -> None:
+    endless = GET[:-2] + b"".join(b"X-%d: %s\r\n" % (number, b"x" * 1000) for number in range(40))
+    with crowd(server, 1, endless) as (client,):
+        assert received(client).startswith(b"HTTP/1.1 431 ")
+
+
+def test_clients_that_leave_their_ended_connection_open_hold_up_nobody(server: Gunicorn) -> None:
+    """Gunicorn's own event loop waits two seconds for each."""
+    with crowd(server, 20, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")) as clients:
+        for client in clients:
+            assert received(client).startswith(b"HTTP/1.1 200 ")
+        assert status(server) == 200
+
+
+def test_a_client_that_sends_on_and_on_is_cut_off(server: Gunicorn) -> None:
+    def send_on(client: socket.socket) -> None:
+        for _ in range(1000):
+            client.sendall(bytes(1 << 20))
+
+    upload = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n"
+    with crowd(server, 1, upload) as (client,), pytest.raises(ConnectionError):
+        send_on(client)
+    assert status(server) == 200
+
+
+def test_requests_that_are_sent_together_are_answered_in_their_order(server: Gunicorn) -> None:
+    paths = [TILE, "/layers/nothing", TILE, "/nothing", "/layers"]
+    heads = [f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n" for path in paths]
+    heads[-1] = heads[-1].replace("Host", "Connection: close\r\nHost")
+    with crowd(server, 1, "".join(heads).encode()) as (client,):
+        replies = b"".join(iter(partial(client.recv, 65536), b""))
+    assert re.findall(rb"HTTP/1\.1 ([0-9]+) ", replies) == [b"200", b"404", b"200", b"404", b"200"]
+
+
+def test_a_client_that_asks_on_and_on_lets_others_in(server: Gunicorn) -> None:
     statuses: list[int] = []
     enough = Event()
 
@@ -72,9 +144,9 @@ def test_a_client_who_asks_on_and_on_lets_others_in(server: Gunicorn) -> None:
         connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
         while not enough.is_set():
             connection.request("GET", TILE)
-            reply = connection.getresponse()
-            reply.read()
-            statuses.append(reply.status)
+            answer = connection.getresponse()
+            answer.read()
+            statuses.append(answer.status)
         connection.close()
 
     with ThreadPoolExecutor(1) as clients:
@@ -83,18 +155,67 @@ def test_a_client_who_asks_on_and_on_lets_others_in(server: Gunicorn) -> None:
             for _ in range(20):
                 before = len(statuses)
                 wait_until(lambda before=before: len(statuses) > before + 5)  # type: ignore[misc]
-                assert requests.get(server.url + TILE, timeout=60).status_code == 200
+                assert status(server) == 200
         finally:
             enough.set()
         asking.result()
     assert set(statuses) == {200}
 
 
-def test_requests_that_are_sent_together_are_answered_in_their_order(server: Gunicorn) -> None:
-    paths = [TILE, "/layers/nothing", TILE, "/nothing", "/layers"]
-    heads = [f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n" for path in paths]
-    heads[-1] = heads[-1].replace("Host", "Connection: close\r\nHost")
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
-        connection.sendall("".join(heads).encode())
-        replies = b"".join(iter(partial(connection.recv, 65536), b""))
-    assert re.findall(rb"HTTP/1\.1 ([0-9]+) ", replies) == [b"200", b"404", b"200", b"404", b"200"]
+def test_the_idlest_connections_make_room_for_newcomers() -> None:
+    """Never one with a request in flight."""
+    hold = faults.Hold()
+    with Origin() as origin, ExitStack() as stack:
+        origin.put("/b.tif", gdal_tiff("jpeg-ycbcr"))
+        origin.fail("/b.tif", hold)
+        config = CONFIG + "[sources.patient]\ntype = 'http'\nread_timeout_s = 25\n"
+        config += layer("b", f"{origin.url}/b.tif", "source = 'patient'")
+        server = stack.enter_context(Gunicorn({"WEB_CONCURRENCY": "1"}, config, f"ulimit -n {LIMIT}"))
+        workers = server.pids()
+        (waiting,) = stack.enter_context(crowd(server, 1, GET.replace(b"/a/", b"/b/")))
+        wait_until(lambda: bool(origin.requests))
+        silent = stack.enter_context(crowd(server, 10))
+        clients = []
+        for _ in range(CROWD):
+            clients += stack.enter_context(crowd(server, 1, GET))
+            assert reply(clients[-1]) == b"HTTP/1.1 200 OK"
+        assert all(is_closed(client) for client in (*silent, *clients[:-CONNECTIONS]))
+        assert not any(is_closed(client) for client in clients[4 - CONNECTIONS :])
+        hold.is_over.set()
+        assert reply(waiting) == b"HTTP/1.1 200 OK"
+        assert server.pids() == workers
+        assert "cannot accept" not in server.log()
+
+
+def test_idle_connections_make_room_where_descriptors_run_out() -> None:
+    """Before the worker has as many connections as it may."""
+    more = {"WEB_CONCURRENCY": "1", "GUNICORN_CMD_ARGS": "--worker-connections=1000"}
+    with Gunicorn(more, CONFIG, "ulimit -n 100") as server, ExitStack() as stack:
+        workers = server.pids()
+        clients = []
+        for _ in range(CROWD):
+            clients += stack.enter_context(crowd(server, 1, b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"))
+            assert reply(clients[-1]) == b"HTTP/1.1 200 OK"
+        assert server.pids() == workers
+        assert server.log().count("cannot accept connections: Too many open files") == 1
+
+
+def test_a_worker_that_has_no_descriptor_left_pauses_until_there_is_one() -> None:
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, CONFIG) as server:
+        (worker,) = server.pids()
+        limits = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+        most_open = max(int(entry.name) for entry in Path(f"/proc/{worker}/fd").iterdir())
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (most_open + 1, limits[1]))
+        with crowd(server, CROWD, GET) as clients:
+            wait_until(lambda: "cannot accept connections: Too many open files" in server.log())
+            resource.prlimit(worker, resource.RLIMIT_NOFILE, limits)
+            for client in clients:
+                assert reply(client) == b"HTTP/1.1 200 OK"
+        assert server.pids() == {worker}
+        assert server.log().count("cannot accept") == 1
+
+
+def test_the_limit_of_descriptors_is_raised() -> None:
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, CONFIG, "ulimit -Sn 128; ulimit -Hn 1024") as server:
+        for pid in (server.pid, *server.pids()):
+            assert re.search(r"^Max open files +1024 +1024 ", Path(f"/proc/{pid}/limits").read_text(), re.MULTILINE)

@@ -57,13 +57,17 @@ def procfile_line(process: str = "web") -> list[str]:
 class Gunicorn:
     """A running server for the length of a `with`."""
 
-    def __init__(self, env: Mapping[str, str] | None = None, config_text: str | None = None) -> None:
+    def __init__(
+        self, env: Mapping[str, str] | None = None, config_text: str | None = None, preamble: str = ""
+    ) -> None:
         """Nothing is started yet.
 
         Args:
             env: what the platform sets; nothing of the tests' own environment reaches the server.
             config_text: the config file's; None: the one of the repository.
+            preamble: commands of the shell that becomes the server, such as `ulimit -n 256`.
         """
+        self._preamble = preamble
         self._folder = tempfile.TemporaryDirectory(prefix="gunicorn-")
         self._config = Path(self._folder.name, "layers.toml")
         self._log = Path(self._folder.name, "log")
@@ -127,9 +131,10 @@ class Gunicorn:
         self._reserved.bind(("127.0.0.1", 0))
         self.port = self._reserved.getsockname()[1]
         env = {"HOST": "127.0.0.1", "PORT": str(self.port)} | self._env
+        shell = ["sh", "-c", f'{self._preamble}; exec "$@"', "sh"] if self._preamble else []
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                procfile_line(), cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True
+                [*shell, *procfile_line()], cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True
             )
         process = self._process
         wait_for(lambda: process.poll() is not None or self.is_live(), "the server to answer")

@@ -1,0 +1,114 @@
+"""A client's connection: gunicorn's, which takes a thread only when the head of a request is complete.
+
+So silent and slow clients hold connections, of which there are thousands, and no threads. What has arrived of a head
+waits in the buffer of gunicorn's parser, where bytes of the next request that came with the previous one wait too.
+"""
+
+import os
+import socket
+import time
+from contextlib import suppress
+from enum import Enum, auto
+from typing import Any, Final
+
+from gunicorn.workers.gthread import TConn
+
+MOST_HEAD_BYTES: Final = 32 * 1024
+"""Size of a request line and its fields, as much as nginx takes."""
+
+HEAD_S: Final = 10.0
+"""Time that a head may take from its first byte."""
+
+MOST_DRAINED_BYTES: Final = 64 * 1024
+"""Size of what is read from a client that goes on sending after its connection ended."""
+
+_READ_BYTES: Final = 8192
+_PEEK: Final = socket.MSG_PEEK | socket.MSG_DONTWAIT
+
+
+class Head(Enum):
+    """State of the next request's head."""
+
+    WHOLE = auto()
+    """Complete, or broken: gunicorn answers without waiting for more."""
+    PARTIAL = auto()
+    ENDED = auto()
+    """The client closed the connection, or took too long."""
+    TOO_LARGE = auto()
+
+
+class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
+    """A connection without TLS, which a proxy ends. No method waits for the client."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._head_ends_at: float | None = None
+        self._drained_bytes = 0
+
+    def read_head(self) -> Head:
+        """Take what has arrived of the next request.
+
+        Raises:
+            OSError: the connection was reset.
+        """
+        self.init()
+        buffer = self.parser.unreader.buf
+        if b"\r\n\r\n" not in (data := buffer.getvalue()):
+            try:
+                arrived = self.sock.recv(_READ_BYTES, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return self._judge(data)
+            if not arrived:
+                return Head.ENDED
+            buffer.seek(0, os.SEEK_END)
+            buffer.write(arrived)
+            data += arrived
+            if b"\r\n\r\n" not in data and data.count(b"\n") == data.count(b"\r\n"):
+                return self._judge(data)
+        self._head_ends_at = None
+        self.data_ready = True
+        return Head.WHOLE
+
+    @property
+    def has_read_ahead(self) -> bool:
+        """Tell whether bytes of the next request came with the previous one; they make no socket readable."""
+        return self.parser is not None and bool(self.parser.unreader.buf.getvalue())
+
+    def has_news(self) -> bool:
+        """Tell whether bytes, or the end of the connection, have arrived that no thread has seen yet."""
+        try:
+            self.sock.recv(1, _PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass  # the client reset it
+        return True
+
+    def stop_sending(self) -> None:
+        """Tell the client that nothing more comes; what it still sends is to be drained (RFC 9112 §9.6)."""
+        with suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
+
+    def drain(self) -> bool:
+        """Discard what the client sent; True when the connection may be closed."""
+        try:
+            while (arrived := self.sock.recv(_READ_BYTES, socket.MSG_DONTWAIT)) and self._may_drain(len(arrived)):
+                pass
+        except BlockingIOError:
+            return False
+        except OSError:
+            pass  # the client reset it
+        return True
+
+    def _may_drain(self, size_bytes: int) -> bool:
+        self._drained_bytes += size_bytes
+        return self._drained_bytes < MOST_DRAINED_BYTES
+
+    def _judge(self, partial: bytes) -> Head:
+        """Judge a head that is not complete."""
+        if len(partial) > MOST_HEAD_BYTES:
+            return Head.TOO_LARGE
+        if partial and self._head_ends_at is None:
+            self._head_ends_at = time.monotonic() + HEAD_S
+        is_late = self._head_ends_at is not None and time.monotonic() >= self._head_ends_at
+        return Head.ENDED if is_late else Head.PARTIAL

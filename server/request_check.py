@@ -1,0 +1,35 @@
+"""What RFC 9112 refuses of a request and gunicorn lets pass, and what would leave the next request in doubt."""
+
+import re
+from typing import Any, Final
+
+from gunicorn.http.errors import InvalidHeader
+
+_HOST: Final = re.compile(
+    r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*|\[[A-Za-z0-9._~!$&'()*+,;=:-]{2,100}\])(?::[0-9]*)?"
+)
+"""`uri-host [ ":" port ]` of RFC 9110 §7.2, with the names and addresses of RFC 3986 §3.2.2."""
+
+
+def check(_: object, request: Any) -> None:
+    """Refuse a request without a valid Host (RFC 9112 §3.2), and end the connection after a request with a body.
+
+    Nothing here takes a body, so none is read: where it ends is then of no importance.
+
+    Args:
+        request: gunicorn's, whose parser has refused two Hosts, and Transfer-Encoding beside Content-Length.
+
+    Raises:
+        InvalidHeader: gunicorn answers with 400 and closes the connection.
+    """
+    host = None
+    for name, value in request.headers:
+        if name == "HOST":
+            host = value
+        elif name == "TRANSFER-ENCODING" or (name == "CONTENT-LENGTH" and value != "0"):
+            request.force_close()
+    if host is None:
+        if request.version >= (1, 1):
+            raise InvalidHeader("Host is missing")
+    elif not _HOST.fullmatch(host):
+        raise InvalidHeader("Host is not a name or an address, and a port if any")
