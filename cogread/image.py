@@ -17,6 +17,7 @@ from cogread.directory import Directory, Entry
 from cogread.errors import FormatError, UnsupportedFormat
 from cogread.gdal_metadata import Item, parse_items
 from cogread.geo import Georeference, georeference
+from cogread.jpegstream import Head
 from cogread.structure import check_structure
 from cogread.tags import BYTES, Compression, Photometric, Planar, SampleFormat, Subfile, Tag
 
@@ -27,6 +28,9 @@ MAX_TILE_BYTES: Final = 256 << 20
 MAX_TILES: Final = 2**31 - 1
 """GDAL's blocks are counted in int32 too."""
 MAX_LEVELS: Final = 31
+
+_SAMPLINGS: Final = frozenset(horizontal << 4 | vertical for horizontal in (1, 2, 4) for vertical in (1, 2, 4))
+"""Factors that TIFF can state."""
 
 _COREL_ALPHA: Final = {999: 2}
 """Corel's number of unassociated alpha in ExtraSamples, and TIFF's (libtiff, tif_dir.c, `setExtraSamples`)."""
@@ -57,6 +61,10 @@ class Image:
     """Place of TileOffsets; tiles beyond the end of the array are sparse."""
     counts: Entry
     """Place of TileByteCounts."""
+    ycbcr_subsampling: tuple[int, int] | None = None
+    """Horizontal, vertical; None: the tags do not say."""
+    first_tile: Head | None = None
+    """Of a JPEG image, where it was looked at; see `first_tiles`."""
 
     @cached_property
     def tiles_across(self) -> int:
@@ -78,6 +86,27 @@ class Image:
         """Bytes of one tile of one plane when decoded; rows are padded to whole bytes (TIFF 6.0 §8)."""
         samples = self.samples // self.planes
         return -(-self.tile_width * samples * self.bits // 8) * self.tile_height
+
+    @cached_property
+    def jpeg_sampling(self) -> bytes:
+        """Sampling factors that the components of JPEG tiles must have for libtiff; see `jpegstream.Frame`.
+
+        Only the first of YCbCr may have others than 1, 1. Where the tags do not say them, those of the first tile count
+        (tif_jpeg.c, `JPEGFixupTagsSubsampling`).
+        """
+        return bytes([self._first_sampling]).ljust(self.samples // self.planes, b"\x11")
+
+    @property
+    def _first_sampling(self) -> int:
+        if self.photometric != Photometric.YCBCR:
+            return 0x11
+        if self.ycbcr_subsampling is not None:
+            horizontal, vertical = self.ycbcr_subsampling
+            return (horizontal & 15) << 4 | vertical & 15
+        frame = self.first_tile.frame if self.first_tile else None
+        if frame is None or frame.sampling[1:] != b"\x11\x11" or frame.sampling[0] not in _SAMPLINGS:
+            return 0x22
+        return frame.sampling[0]
 
     @property
     def dtype(self) -> str:
@@ -210,6 +239,7 @@ def build_image(directory: Directory) -> Image:
         jpeg_tables=directory.raw(Tag.JPEG_TABLES),
         offsets=_index(directory, Tag.TILE_OFFSETS, Tag.STRIP_OFFSETS),
         counts=_index(directory, Tag.TILE_BYTE_COUNTS, Tag.STRIP_BYTE_COUNTS),
+        ycbcr_subsampling=_subsampling(directory),
     )
     if not 1 <= image.bits <= 128:
         raise FormatError(f"{where}: {image.bits} bits a sample, wanted 1 to 128")
@@ -240,6 +270,13 @@ def _same(directory: Directory, tag: Tag, default: int) -> int:
     if len(values) > 1:
         raise UnsupportedFormat(f"{directory.where}: {tag.name} differs between the bands: {sorted(values)}")
     return values.pop()
+
+
+def _subsampling(directory: Directory) -> tuple[int, int] | None:
+    if directory.integer(Tag.COMPRESSION, Compression.NONE) != Compression.JPEG:
+        return None
+    values = directory.integers(Tag.YCBCR_SUBSAMPLING)
+    return (values[0], values[1]) if values else None
 
 
 def _index(directory: Directory, tag: Tag, strip_tag: Tag) -> Entry:

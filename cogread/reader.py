@@ -13,6 +13,7 @@ from typing import Final, Self
 
 from cogread.byterange import ByteRange, Version
 from cogread.errors import FormatNotOffered, SourceChanged, TileOutOfRange
+from cogread.first_tiles import look
 from cogread.gather import gather
 from cogread.image import Cog, Image, Level, build_cog
 from cogread.index import locate, tile_number
@@ -42,7 +43,7 @@ def read_cog(source: Source, expect: Version | None = None, deadline_s: float | 
     def read(wanted: ByteRange) -> bytes:
         return source.read(wanted, version, deadline_s).data
 
-    return build_cog(drive(parse(version.size_bytes), read), version)
+    return drive(look(build_cog(drive(parse(version.size_bytes), read), version)), read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class CogReader:
         self._head = source.read(ByteRange(0, max(first_read_bytes, 16)))
         self.version = self._head.version
         directories = drive(parse(self.version.size_bytes), self._read)
-        self.cog: Cog = build_cog(directories, self.version)
+        self.cog: Cog = drive(look(build_cog(directories, self.version)), self._read)
 
     def __enter__(self) -> Self:
         return self

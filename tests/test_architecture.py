@@ -19,6 +19,7 @@ LAYERS = {
         dump table output
         facts
         reader
+        first_tiles
         index wrap sources crs gather
         definition bands
         geodetic methods identity nodata
@@ -26,7 +27,7 @@ LAYERS = {
         geo colors
         parse geokeys structure gdal_metadata
         directory
-        tags byterange
+        tags byterange jpegstream
         errors
         cogread
     """,

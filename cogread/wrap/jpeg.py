@@ -4,41 +4,46 @@ A tile in a TIFF is an "abbreviated" JPEG stream: tables that all tiles share ma
 Technical Note 2, "TIFF Tag Type 347"). They are put in behind the tile's SOI. An RGB tile gets Adobe's APP14 marker,
 without which decoders take three components for YCbCr. A JFIF marker, which implies YCbCr and beats Adobe's (libjpeg,
 jdapimin.c, `default_decompress_parms`), is disarmed in such a tile by making it an application marker of no meaning.
+
+GDAL goes by the tags alone, web clients by the stream alone. A tile whose stream contradicts the tags is refused: it
+would show other colours than GDAL reads, or GDAL does not read it at all.
 """
 
-import struct
-from collections.abc import Iterator
 from typing import Final
 
-from cogread.errors import CogError, FormatError, TileDamaged
+from cogread.errors import FormatError, TileDamaged
 from cogread.image import Image
+from cogread.jpegstream import (
+    COLOR_MARKERS,
+    DRI,
+    EOI,
+    FRAMES,
+    MARK_EOI,
+    MARK_SOS,
+    PROGRESSIVE,
+    SOF0,
+    SOI,
+    SOS,
+    Head,
+    head,
+    segments,
+)
 from cogread.tags import Compression, Photometric, Planar
 from cogread.wrap.base import StreamWrapping, Wrapper, stream_wrapper
 
-SOI: Final = b"\xff\xd8"
-EOI: Final = b"\xff\xd9"
 ADOBE_RGB: Final = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 """APP14 with transform 0: the three components are R, G and B."""
 
-_COLOR_MARKERS: Final = frozenset({0xFFE0, 0xFFEE})
-"""APP0 (JFIF) and APP14 (Adobe)."""
+MAX_SCANS: Final = 99
+"""libtiff reads no more: each costs as much as decoding the whole tile (tif_jpeg.c, `TIFFjpeg_progress_monitor`)."""
+
 _NO_MEANING: Final = 0xEF
 """Second byte of APP15."""
-_FILL: Final = 0xFFFF
-_EOI: Final = 0xFFD9
-_SOS: Final = 0xFFDA
-_BARE: Final = frozenset({0xFF00, 0xFF01, *range(0xFFD0, 0xFFD9)})
-"""No marker, TEM, RST0 to RST7 and SOI: nothing follows them that tells its length."""
-_SOF0: Final = 0xFFC0
-_FRAMES: Final = frozenset(range(_SOF0, _SOF0 + 16)) - {0xFFC4, 0xFFC8, 0xFFCC}
-"""SOF0 to SOF15; the others of that range are DHT, JPG and DAC (ITU-T T.81, table B.1)."""
-_WEB_FRAMES: Final = frozenset({_SOF0, _SOF0 + 1, _SOF0 + 2})
+_WEB_FRAMES: Final = frozenset({SOF0, SOF0 + 1, PROGRESSIVE})
 """Baseline, extended sequential and progressive, with Huffman codes: what browsers decode."""
-
-_SEGMENT: Final = struct.Struct(">HH")
-"""How a segment begins: marker, and its length without the marker."""
-_FRAME: Final = struct.Struct(">BHHB")
-"""How a frame's segment goes on: precision, height, width, bands."""
+_LOSSLESS: Final = SOF0 + 3
+_NOT_OF_TABLES: Final = COLOR_MARKERS | {DRI}
+"""Segments of JPEGTables that do not count: libjpeg forgets them at the tile's SOI (jdmarker.c, `get_soi`)."""
 
 
 def why_not(image: Image) -> str | None:
@@ -52,7 +57,8 @@ def why_not(image: Image) -> str | None:
     shown = {1: (Photometric.MINISBLACK,), 3: (Photometric.RGB, Photometric.YCBCR)}
     if image.photometric not in shown.get(image.samples, ()):
         return f"JPEG of {image.samples} bands as {image.photometric_name} is not shown rightly by web clients"
-    return None
+    reason = None if image.first_tile is None else _objection(image, image.first_tile)
+    return f"the first tile is a {reason}" if reason else None
 
 
 def prepare(image: Image) -> StreamWrapping:
@@ -67,20 +73,34 @@ def prepare(image: Image) -> StreamWrapping:
 
     def wrap(stored: bytes) -> bytes:
         _check_ends(stored)
-        found, color_markers = _head(stored)
+        beginning = head(stored)
+        frame = beginning.frame
+        found = (frame.height, frame.width, len(frame.components)) if frame else None
         if found != shape:
             raise TileDamaged(f"JPEG tile of (height, width, bands) {found}, wanted {shape}")
-        if is_rgb:
-            disarmed = bytearray(stored)
-            for at in color_markers:
-                disarmed[at + 1] = _NO_MEANING
-            stored = bytes(disarmed)
+        reason = _objection(image, beginning)
+        if reason is not None:
+            raise TileDamaged(reason)
+        if frame and frame.marker == PROGRESSIVE:
+            _check_scans(stored)
         return wrap_again(stored)
 
     def wrap_again(stored: bytes) -> bytes:
+        if is_rgb:
+            stored = _disarmed(stored)
         return prefix + memoryview(stored)[2:]  # a slice of the bytes would copy them once more
 
-    return StreamWrapping(wrap, len(prefix) - 2, None if is_rgb else wrap_again)
+    return StreamWrapping(wrap, len(prefix) - 2, wrap_again)
+
+
+def _disarmed(stored: bytes) -> bytes:
+    """The tile without markers that tell colours."""
+    disarmed: bytearray | None = None
+    for marker, start, _ in segments(stored, "JPEG tile", TileDamaged):
+        if marker in COLOR_MARKERS:
+            disarmed = disarmed or bytearray(stored)
+            disarmed[start + 1] = _NO_MEANING
+    return stored if disarmed is None else bytes(disarmed)
 
 
 def merge_tables(image: Image, stored: bytes) -> bytes:
@@ -94,13 +114,75 @@ def merge_tables(image: Image, stored: bytes) -> bytes:
     return SOI + _tables(image) + stored[2:]
 
 
+def decodable(image: Image, stored: bytes) -> bytes:
+    """The same for a decoder that is told the colours.
+
+    Raises:
+        TileDamaged: as `merge_tables`; or GDAL would not read the tile, or it has more scans than any picture needs.
+        FormatError: as `merge_tables`.
+    """
+    file = merge_tables(image, stored)
+    reason = _unreadable(image, head(stored))
+    if reason is not None:
+        raise TileDamaged(reason)
+    _check_scans(stored)
+    return file
+
+
+def _objection(image: Image, beginning: Head) -> str | None:
+    """Why web clients would not show what GDAL reads; None if they do."""
+    frame = beginning.frame
+    if frame is not None and frame.marker not in _WEB_FRAMES:
+        kind = "lossless " if frame.marker == _LOSSLESS else ""
+        found = f"{kind}JPEG tile with the frame SOF{frame.marker - SOF0}"
+        return f"{found}, wanted SOF0, SOF1 or SOF2, which browsers show"
+    if image.photometric == Photometric.YCBCR and _is_shown_as_rgb(beginning):
+        return "JPEG tile that says that it is RGB, in an image that is YCBCR by its Photometric"
+    return _unreadable(image, beginning)
+
+
+def _is_shown_as_rgb(beginning: Head) -> bool:
+    """Whether libjpeg takes three components for RGB (jdapimin.c, `default_decompress_parms`)."""
+    if beginning.is_jfif:
+        return False
+    if beginning.adobe_transform is not None:
+        return beginning.adobe_transform == 0
+    return beginning.frame is not None and beginning.frame.components == b"RGB"
+
+
+def _unreadable(image: Image, beginning: Head) -> str | None:
+    """Why GDAL does not read a tile (libtiff, tif_jpeg.c, `JPEGPreDecode`); None if it does."""
+    frame = beginning.frame
+    if frame is None:
+        return "JPEG tile without a frame"
+    if len(frame.components) != len(image.jpeg_sampling):
+        return f"JPEG tile of {len(frame.components)} bands, wanted {len(image.jpeg_sampling)}"
+    if frame.precision != image.bits:
+        return f"JPEG tile of {frame.precision} bits a sample, wanted {image.bits}"
+    if frame.sampling != image.jpeg_sampling:
+        found, wanted = _factors(frame.sampling), _factors(image.jpeg_sampling)
+        return f"JPEG tile of the sampling factors {found}, wanted {wanted} as the tags have it"
+    return None
+
+
+def _factors(sampling: bytes) -> str:
+    return ", ".join(f"{factors >> 4}x{factors & 15}" for factors in sampling)
+
+
+def _check_scans(stored: bytes) -> None:
+    """Bound the work of decoding. Within entropy-coded data no marker can stand, so counting bytes counts scans."""
+    scans = stored.count(SOS)
+    if scans > MAX_SCANS:
+        raise TileDamaged(f"JPEG tile of {scans} scans, wanted at most {MAX_SCANS}")
+
+
 def _check_ends(stored: bytes) -> None:
     if not (stored.startswith(SOI) and (stored.endswith(EOI) or stored.rstrip(b"\0").endswith(EOI))):
         raise TileDamaged("JPEG tile: wanted ffd8 at its start and ffd9 at its end", stored[:2] + stored[-2:])
 
 
 def _tables(image: Image) -> bytes:
-    """What JPEGTables holds between SOI and EOI.
+    """What JPEGTables holds between SOI and EOI, without what does not reach the tiles.
 
     Raises:
         FormatError: it does not end, or holds more than tables ("tables-only" streams, ITU-T T.81 §B.5).
@@ -108,60 +190,15 @@ def _tables(image: Image) -> bytes:
     if not image.jpeg_tables:
         return b""
     where = f"{image.directory.where}: JPEGTables"
-    for marker, start, _ in _segments(image.jpeg_tables, where, FormatError):
-        if marker == _EOI:
-            return image.jpeg_tables[2:start]
-        if marker == _SOS or marker in _FRAMES:
+    tables: list[bytes] = []
+    for marker, start, stop in segments(image.jpeg_tables, where, FormatError):
+        if marker == MARK_EOI:
+            return b"".join(tables)
+        if marker == MARK_SOS or marker in FRAMES:
             raise FormatError(f"{where} holds the marker {marker:04x} of an image, wanted tables alone")
+        if marker not in _NOT_OF_TABLES:
+            tables.append(image.jpeg_tables[start:stop])
     raise FormatError(f"{where} has no end, wanted ffd9")
 
 
-def _head(stream: bytes) -> tuple[tuple[int, int, int] | None, list[int]]:
-    """Shape (height, width, bands) of the frame, None without one; and the places of markers that tell the colours.
-
-    Raises:
-        TileDamaged: the frame is of a kind that web clients do not decode, or there is no scan.
-    """
-    shape: tuple[int, int, int] | None = None
-    color_markers: list[int] = []
-    for marker, start, stop in _segments(stream, "JPEG tile", TileDamaged):
-        if marker == _SOS:
-            return shape, color_markers
-        if marker in _FRAMES:
-            if marker not in _WEB_FRAMES or stop - start < 10:
-                raise TileDamaged(f"JPEG tile with the frame SOF{marker - _SOF0}, wanted SOF0, SOF1 or SOF2")
-            _, height, width, bands = _FRAME.unpack_from(stream, start + _SEGMENT.size)
-            shape = (height, width, bands)
-        elif marker in _COLOR_MARKERS:
-            color_markers.append(start)
-    raise TileDamaged("JPEG tile without a scan")
-
-
-def _segments(stream: bytes, where: str, error: type[CogError]) -> Iterator[tuple[int, int, int]]:
-    """Marker segments up to the first scan or the end, which is the last one, as (marker, start, stop).
-
-    ITU-T T.81 §B.1.1. Raises `error` when something else is where a marker should be, or a segment is cut off.
-    """
-    if stream[:2] != SOI:
-        raise error(f"{where}: wanted ffd8 at its start", stream[:2])
-    at, size = 2, len(stream)
-    while at + _SEGMENT.size <= size:
-        marker, length = _SEGMENT.unpack_from(stream, at)
-        if marker < 0xFF00:
-            raise error(f"{where}: wanted a marker at byte {at}", stream[at : at + 2])
-        if marker == _FILL:
-            at += 1
-            continue
-        if marker in (_SOS, _EOI):
-            yield marker, at, at + 2
-            return
-        stop = at + 2 + length
-        if marker in _BARE or length < 2 or stop > size:
-            raise error(f"{where}: the marker {marker:04x} at byte {at} begins no segment that is whole")
-        yield marker, at, stop
-        at = stop
-    if stream[at:] == EOI:
-        yield _EOI, at, at + 2
-
-
-JPEG: Final[Wrapper] = stream_wrapper("jpg", "image/jpeg", revision=1, why_not=why_not, prepare=prepare)
+JPEG: Final[Wrapper] = stream_wrapper("jpg", "image/jpeg", revision=2, why_not=why_not, prepare=prepare)

@@ -20,7 +20,7 @@ from cogread.tags import Compression, Photometric, SampleFormat
 from cogread.wrap import lerc, predictors
 from cogread.wrap.decoding import JXLS, is_lsb_first, plane_samples
 from cogread.wrap.decompressors import DECOMPRESSORS, FAILURES
-from cogread.wrap.jpeg import merge_tables
+from cogread.wrap.jpeg import decodable
 
 _NATIVE: Final = "<" if sys.byteorder == "little" else ">"
 _REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
@@ -97,7 +97,7 @@ def _jpeg(image: Image, stored: bytes) -> NDArray[Any]:
     stated, shown = "GRAYSCALE", "GRAYSCALE"
     if plane_samples(image) > 1:
         stated, shown = Photometric(image.photometric).name, "RGB"
-    file = merge_tables(image, stored)
+    file = decodable(image, stored)
     return imagecodecs.jpeg8_decode(file, colorspace=stated, outcolorspace=shown, out=_canvas(image))
 
 
