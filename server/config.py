@@ -17,7 +17,8 @@ from cogread.sources import SourceOptions, SourceUri, parse_uri
 from cogread.sources.gdal_env import first_read_bytes, flag, options_from_environment
 from server.cache import open_cache
 from server.config_file import ConfigFile, Empty, FileError, ServerConfig, decode
-from server.origin_config import check_url, identity, source_options
+from server.origin_config import check_url, source_options
+from server.origin_identity import Identities
 from server.root import Roots, TrustedProxies
 
 _DEFAULT_PATH = Path(__file__).resolve().parent.parent / "config" / "layers.toml"
@@ -43,7 +44,7 @@ class LayerConfig:
     uri: SourceUri
     options: SourceOptions
     identity: str
-    """Of its source; see `origin_config.identity`."""
+    """Of its source; see `server.origin_identity`."""
     max_age_s: int
     empty: Empty
     cache_tiles: bool
@@ -125,13 +126,14 @@ def _settings(path: Path, env: Mapping[str, str]) -> Settings:
     folder = path.resolve().parent
     roots = Roots(file.server.public_url, _trusted(file.server.trusted_proxies))
     options = {name: source_options(f"sources.{name}", source, env) for name, source in file.sources.items()}
+    identities = Identities(env)
     is_on_heroku = bool(env.get("DYNO"))  # whose Redis has a self-signed certificate
     redis_tls_verify = flag(env, "RAWCOG_REDIS_TLS_VERIFY", default=not is_on_heroku)
     return Settings(
         path=path,
         server=file.server,
         roots=roots,
-        layers={name: _layer(folder, name, file, options, env) for name in file.layers},
+        layers={name: _layer(folder, name, file, options, identities, env) for name in file.layers},
         redis_url=_redis_url(env, redis_tls_verify),
         redis_tls_verify=redis_tls_verify,
         first_read_bytes=first_read_bytes(env, default=0),
@@ -140,7 +142,12 @@ def _settings(path: Path, env: Mapping[str, str]) -> Settings:
 
 
 def _layer(
-    folder: Path, name: str, file: ConfigFile, options: Mapping[str, SourceOptions], env: Mapping[str, str]
+    folder: Path,
+    name: str,
+    file: ConfigFile,
+    options: Mapping[str, SourceOptions],
+    identities: Identities,
+    env: Mapping[str, str],
 ) -> LayerConfig:
     fields, defaults = file.layers[name], file.defaults
     where = f"layers.{name}"
@@ -158,7 +165,6 @@ def _layer(
         wanted = file.sources[fields.source].type
         if wanted != uri.scheme.replace("https", "http"):
             raise FileError(f"{where}.source: {fields.source!r} is of type {wanted!r}, the uri is {uri.scheme}")
-    source = None if fields.source is None else file.sources[fields.source]
     reach = options[fields.source] if fields.source else options_from_environment(uri.scheme, env)
     cache_tiles = fields.cache_tiles if fields.cache_tiles is not None else defaults.cache_tiles
     return LayerConfig(
@@ -167,7 +173,7 @@ def _layer(
         attribution=fields.attribution,
         uri=uri,
         options=reach,
-        identity=identity(uri, source, reach, env),
+        identity=identities.of(uri, reach),
         max_age_s=defaults.max_age_s if fields.max_age_s is None else fields.max_age_s,
         empty=fields.empty or defaults.empty,
         cache_tiles=uri.scheme != "file" if cache_tiles is None else cache_tiles,

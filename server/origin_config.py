@@ -1,9 +1,8 @@
 """[sources.NAME] and the environment -> how to reach an origin. The environment is handed in; nothing is asked here."""
 
 from collections.abc import Mapping
-from hashlib import blake2b
 
-from cogread.sources import SourceOptions, SourceUri
+from cogread.sources import SourceOptions
 from cogread.sources.gdal_env import options_from_environment
 from cogread.sources.web import HOST, split_url
 from server.config_file import FileError, SourceConfig
@@ -67,35 +66,6 @@ def source_options(where: str, source: SourceConfig, env: Mapping[str, str]) -> 
         request_payer=usual.request_payer if source.request_payer is None else source.request_payer,
         virtual_hosting=usual.virtual_hosting if source.virtual_hosting is None else source.virtual_hosting,
     )
-
-
-def identity(uri: SourceUri, source: SourceConfig | None, options: SourceOptions, env: Mapping[str, str]) -> str:
-    """What tells apart the same URI at another place, or for another who asks: layers of one share what is cached.
-
-    Args:
-        uri: of the layer.
-        source: the table of its origin, if it names one.
-        options: how to reach it.
-        env: see `source_options`.
-
-    Returns:
-        A digest. Of credentials the names of the variables go into it, not what they hold.
-    """
-    parts = [uri.location]
-    if source is not None:
-        names = ((key, getattr(source, key)) for key in source.__struct_fields__ if key.endswith("_env"))
-        parts += [f"{key}={name}" for key, name in names if name is not None]
-    if uri.scheme == "s3":
-        profile = options.profile or env.get("AWS_PROFILE") or ""
-        parts += [_endpoint(options, env), options.region or "", profile, "unsigned" * options.anonymous]
-    return blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
-
-
-def _endpoint(options: SourceOptions, env: Mapping[str, str]) -> str:
-    """The effective one, as botocore finds it; what the configuration files say goes by the profile's name."""
-    if options.endpoint_url or env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
-        return options.endpoint_url or ""
-    return env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL") or ""
 
 
 def _check_keys(where: str, source: SourceConfig) -> None:

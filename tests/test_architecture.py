@@ -56,7 +56,7 @@ LAYERS = {
         root ranges
         errors log
         log_writer
-        cache origin_config crew
+        cache origin_config origin_identity crew
         config_file
         tile_request http trace joining_pool xml_text worker request_check
         connection descriptors

@@ -15,7 +15,7 @@ from server.catalog import OPENERS, Catalog, Layer
 from server.list_places import ListPlaces
 from server.open_layer import OpenLayer
 from server.open_layers import OpenLayers
-from tests.support.app import ROOT, client, layer, problem, settings
+from tests.support.app import ROOT, layer, settings
 from tests.support.faults import hang
 from tests.support.origin import Connection, Origin, Reply, send
 
@@ -44,54 +44,6 @@ def catalog(folder: Path, uris: list[str], revalidate_s: float = 60) -> Catalog:
         },
         ListPlaces(config.threads),
     )
-
-
-SIGNED = "access_key_id_env = 'K1'\nsecret_access_key_env = 'S1'\n"
-IDENTITIES: dict[str, tuple[str, dict[str, str]]] = {
-    "none": ("", {}),
-    "keys": (SIGNED, {}),
-    "other keys": (SIGNED.replace("1", "2"), {}),
-    "keys and a token": (f"{SIGNED}session_token_env = 'T1'\n", {}),
-    "unsigned": ("anonymous = true\n", {}),
-    "a profile": ("profile = 'a'\n", {}),
-    "a profile of the environment": ("", {"AWS_PROFILE": "b"}),
-    "an endpoint": ("endpoint_url = 'http://a.example'\n", {}),
-    "an endpoint of the environment": ("", {"AWS_ENDPOINT_URL": "http://b.example"}),
-    "one of S3 alone": ("", {"AWS_ENDPOINT_URL": "http://b.example", "AWS_ENDPOINT_URL_S3": "http://c.example"}),
-    "one as GDAL names it": ("", {"AWS_S3_ENDPOINT": "d.example"}),
-}
-"""[sources.a], and the environment."""
-
-
-def test_who_asks_another_place_or_as_another_shares_nothing_that_is_cached(tmp_path: Path) -> None:
-    secrets = {f"{kind}{number}": "the same" for kind in "KST" for number in (1, 2)}
-
-    def keys(source: str, environment: dict[str, str]) -> set[str]:
-        tables = f"[sources.a]\ntype = 's3'\n{source}" + layer("one", "s3://b/k", "source = 'a'")
-        tables += layer("two", "s3://b/k", "source = 'a'")
-        made = settings(tmp_path, tables, {**secrets, **environment})
-        return {one.identity for one in made.layers.values()}
-
-    found = [keys(*identity) for identity in IDENTITIES.values()]
-    assert [len(pair) for pair in found] == [1] * len(IDENTITIES), "layers of the same origin and file share"
-    assert len(set[str]().union(*found)) == len(IDENTITIES)
-
-
-def test_a_layer_with_a_wrong_password_does_not_serve_what_another_has_read(origin: Origin, tmp_path: Path) -> None:
-    def want_login(connection: Connection, reply: Reply) -> None:
-        is_right = connection.headers["Authorization"] == "Bearer right"
-        send(connection, reply if is_right else Reply(401, {"Content-Length": "0"}))
-
-    origin.put("/a.tif", DATA)
-    origin.fail("/a.tif", want_login, times=1000)
-    tables = ""
-    for name in ("right", "wrong"):
-        tables += f"[sources.{name}]\ntype = 'http'\nbearer_token_env = '{name.upper()}'\n"
-        tables += layer(name, f"{origin.url}/a.tif", f"source = '{name}'")
-    app = client(tmp_path, tables, {"RIGHT": "right", "WRONG": "wrong"})
-    for _ in range(2):
-        assert app.get("/layers/right/tiles/native/0/0/0.jpg").status_code == 200
-        problem(app.get("/layers/wrong/tiles/native/0/0/0.jpg"), 502)
 
 
 def openers() -> int:
