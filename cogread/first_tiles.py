@@ -16,7 +16,8 @@ from cogread.image import Cog, Image, Level
 from cogread.index import locate
 from cogread.jpegstream import DQT, Head, segments
 from cogread.parse import Steps
-from cogread.tags import Compression, Photometric
+from cogread.tags import Photometric
+from cogread.wrap import jpeg
 
 _LOOK_BYTES: Final = 8192
 """Of the tile: the frame lies within the first few hundred bytes, unless there is a long comment."""
@@ -34,7 +35,7 @@ def look(cog: Cog) -> Steps[Cog]:
 
 
 def _needs_look(image: Image) -> bool:
-    if image.compression != Compression.JPEG or image.samples != image.samples // image.planes:
+    if jpeg.why_not(image) is not None:
         return False
     has_unknown_subsampling = image.photometric == Photometric.YCBCR and image.ycbcr_subsampling is None
     return has_unknown_subsampling or not _has_quantization(image.jpeg_tables or b"")

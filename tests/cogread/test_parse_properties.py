@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cogread.byterange import ByteRange, Version
 from cogread.errors import CogError
+from cogread.first_tiles import look
 from cogread.image import Cog, Level, build_cog
 from cogread.index import index_places, locate, tile_number
 from cogread.parse import MAX_HEADER_BYTES, drive, parse
@@ -73,7 +74,7 @@ def use(data: bytes) -> bool:
     """Open a file and take some tiles of each image; whether it opened. Raises what is not cogread's."""
     asked = Asked(data)
     try:
-        cog = build_cog(drive(parse(len(data)), asked.read), Version(len(data)))
+        cog = drive(look(build_cog(drive(parse(len(data)), asked.read), Version(len(data)))), asked.read)
     except CogError:
         return False
     finally:
