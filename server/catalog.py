@@ -61,6 +61,8 @@ class Layer:
         self._kept = kept
         self._failure: tuple[float, CogError] | None = None
         self._opening = threading.Lock()
+        self.last_error: CogError | None = None
+        """Why the layer could not be opened when that was tried last; None: it could, or was not tried yet."""
 
     def open(self, deadline_s: float) -> OpenLayer:
         """The layer's current version; reads the header if it is not known.
@@ -71,6 +73,15 @@ class Layer:
         Raises:
             CogError: the source cannot be read or is no COG; the same error is raised again for `RETRY_FAILED_S`.
         """
+        try:
+            opened = self._open(deadline_s)
+        except CogError as error:
+            self.last_error = another(error)
+            raise
+        self.last_error = None
+        return opened
+
+    def _open(self, deadline_s: float) -> OpenLayer:
         known = self.known()
         if known is not None:
             version = self.source.version(deadline_s)
@@ -172,8 +183,8 @@ class Catalog:
             layers: which ones; None: all.
 
         Returns:
-            By name: the open layer, why it could not be opened, or, where the time was not enough, the version that
-            was open before, if any.
+            By name: the open layer, why it could not be opened, or, where the time was not enough, what the layer's
+            last try ended with: an error or the version that was open before, if any.
         """
         futures = {
             layer.config.name: self._openers.submit(layer.config.name, partial(_try_open, layer, budget_s))
@@ -197,8 +208,8 @@ class Catalog:
             return result
         if not future.cancel():  # it was begun
             self._late.add(name)
-            self.unopened[name] = None
-        return self._layers[name].known()
+            self.unopened[name] = self._layers[name].last_error
+        return self._layers[name].last_error or self._layers[name].known()
 
 
 def _try_open(layer: Layer, budget_s: float) -> OpenLayer | CogError:

@@ -143,6 +143,8 @@ class Story:
     """What came of all of them."""
 
     outcomes: dict[tuple[str, str], Outcome]
+    reasons: dict[str, tuple[str | None, str | None]]
+    """Of the cold layers: what the list says is wrong, and what the layer itself says."""
     log: str
     host: str
     """The origin's."""
@@ -172,7 +174,17 @@ def tell(server: Gunicorn, origin: Origin) -> Story:
         )
         for (name, state), reply in zip(ALL, replies, strict=True)
     }
-    return Story(outcomes, server.log(), origin.host)
+    return Story(outcomes, reasons_of(server), server.log(), origin.host)
+
+
+def reasons_of(server: Gunicorn) -> dict[str, tuple[str | None, str | None]]:
+    rows = {row["name"]: row for row in requests.get(f"{server.url}/layers", timeout=25).json()["layers"]}
+    names = [f"cold-{name}" for name in ROWS]
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        replies = clients.map(lambda name: requests.get(f"{server.url}/layers/{name}", timeout=25).json(), names)
+        return {
+            name: (rows[name].get("reason"), reply.get("detail")) for name, reply in zip(names, replies, strict=True)
+        }
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +218,11 @@ def test_a_fault_is_told_without_a_place_and_logged_with_its_cause(name: str, st
     assert f"status={row.status} " in outcome.lines[0]
     assert f'cause="{row.cause}: ' in outcome.lines[0]
     assert row.asked <= outcome.asked <= row.asked + (KEPT if isinstance(row.fault, HangUp) else 0)
+
+
+def test_a_list_names_the_same_cause_as_the_layer_itself(story: Story) -> None:
+    assert len(story.reasons) == len(ROWS)
+    assert {name: listed for name, (listed, own) in story.reasons.items() if listed is None or listed != own} == {}
 
 
 @pytest.mark.parametrize("name", ONCE)
