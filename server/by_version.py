@@ -33,7 +33,7 @@ class Known(NamedTuple, Generic[T]):
 
 
 class _Failure(NamedTuple):
-    """Why nothing could be worked out of a version."""
+    """A version of which nothing could be worked out."""
 
     version: Version
     error: CogError
@@ -99,7 +99,7 @@ class ByVersion(Generic[T]):
         return known if known is not None and known.version == version else self._failed(name, version)
 
     def _failed(self, name: str, version: Version | None) -> CogError | None:
-        """Why nothing can be worked out of a version, unless another try is due."""
+        """The error of a version of which nothing can be worked out, unless another try is due."""
         failure = self._failures.get(name)
         if failure is None or failure.version != version or failure.until_s <= time.monotonic():
             return None

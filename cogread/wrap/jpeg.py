@@ -130,19 +130,19 @@ def decodable(image: Image, stored: bytes) -> bytes:
 
 
 def _objection(image: Image, beginning: Head) -> str | None:
-    """Why web clients would not show what GDAL reads; None if they do."""
+    """The reason why web clients would not show what GDAL reads; None if they do."""
     frame = beginning.frame
     if frame is not None and frame.marker not in _WEB_FRAMES:
         kind = "lossless " if frame.marker == _LOSSLESS else ""
-        found = f"{kind}JPEG tile with the frame SOF{frame.marker - SOF0}"
-        return f"{found}, wanted SOF0, SOF1 or SOF2, which browsers show"
+        tile = f"{kind}JPEG tile with the frame SOF{frame.marker - SOF0}"
+        return f"{tile}, wanted SOF0, SOF1 or SOF2, which browsers show"
     if image.photometric == Photometric.YCBCR and _is_shown_as_rgb(beginning):
         return "JPEG tile that says that it is RGB, in an image that is YCBCR by its Photometric"
     return _unreadable(image, beginning)
 
 
 def _is_shown_as_rgb(beginning: Head) -> bool:
-    """Whether libjpeg takes three components for RGB (jdapimin.c, `default_decompress_parms`)."""
+    """True if libjpeg takes three components for RGB (jdapimin.c, `default_decompress_parms`)."""
     if beginning.is_jfif:
         return False
     if beginning.adobe_transform is not None:
@@ -151,7 +151,7 @@ def _is_shown_as_rgb(beginning: Head) -> bool:
 
 
 def _unreadable(image: Image, beginning: Head) -> str | None:
-    """Why GDAL does not read a tile (libtiff, tif_jpeg.c, `JPEGPreDecode`); None if it does."""
+    """The reason why GDAL does not read a tile (libtiff, tif_jpeg.c, `JPEGPreDecode`); None if it does."""
     frame = beginning.frame
     if frame is None:
         return "JPEG tile without a frame"
@@ -160,8 +160,8 @@ def _unreadable(image: Image, beginning: Head) -> str | None:
     if frame.precision != image.bits:
         return f"JPEG tile of {frame.precision} bits a sample, wanted {image.bits}"
     if frame.sampling != image.jpeg_sampling:
-        found, wanted = _factors(frame.sampling), _factors(image.jpeg_sampling)
-        return f"JPEG tile of the sampling factors {found}, wanted {wanted} as the tags have it"
+        stated, wanted = _factors(frame.sampling), _factors(image.jpeg_sampling)
+        return f"JPEG tile of the sampling factors {stated}, wanted {wanted} as the tags have it"
     return None
 
 

@@ -179,7 +179,7 @@ def test_an_error_that_was_not_foreseen_costs_its_layer_alone(
 
 
 def is_bad(value: object) -> bool:
-    """Whether an argument is the bad layer or a part of it: it alone has one band, and its CRS."""
+    """True of the bad layer and its parts: it alone has one band, and its CRS."""
     for path in ("cog.full.samples", "full.samples", "image.samples", "samples"):
         with suppress(AttributeError):
             return bool(attrgetter(path)(value) == 1)
