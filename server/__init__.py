@@ -3,6 +3,7 @@
 from flask import Flask
 
 from cogread.sources import make_source
+from cogread.sources.file import FileSource
 from server.api import BLUEPRINTS
 from server.api.context import Context, attach
 from server.api.replies import install
@@ -21,6 +22,7 @@ from server.in_force import settings as settings_in_force
 from server.inflight import Budget, Decoders, Limits
 from server.list_places import ListPlaces
 from server.log import RequestLog, set_up
+from server.mounts import MountedFile, Mounts
 from server.open_layers import OpenLayers
 from server.tiles import Tiles
 from server.wmts.tiles import WmtsTiles
@@ -48,11 +50,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     flight = Flight(MemoryCache(settings.server.memory_bytes - headers_bytes - replies_bytes), cache)
     kept = OpenLayers(headers_bytes)
     places = Places(settings.threads)
-    crew = Crew()
+    crew, mounts = Crew(), Mounts(settings.threads)
 
     def layer(config: LayerConfig) -> Layer:
         origin = make_source(config.uri, config.options)
         label = f"layer {config.name!r}: {origin.name}"
+        if isinstance(origin, FileSource):
+            origin = MountedFile(origin, mounts)
         source = CachedSource(
             origin,
             flight,
@@ -61,7 +65,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             revalidate_s=settings.server.revalidate_s,
             cache_tiles=config.cache_tiles,
             first_read_bytes=settings.first_read_bytes,
-            gate=None if origin.is_local else Gate(label, places),
+            gate=Gate(label, places),
             crew=None if origin.is_local else crew,
         )
         return Layer(config, source, kept)

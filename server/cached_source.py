@@ -30,6 +30,9 @@ PREFIX = "rawcog:2:"
 
 TILE_TTL_S = 3600.0
 
+AT_HAND_S = 0.25
+"""Wait for a local file's version, where it is asked for on the way: of a mount that hangs, it cannot be told."""
+
 LARGEST_SHARED_TILE_BYTES = 1024 * 1024
 """Larger tiles are cached in worker memory only."""
 
@@ -111,9 +114,9 @@ class CachedSource:
         """The version, where it can be told without waiting for the origin or another tier; None: ask `version`.
 
         Raises:
-            SourceError: a local file is not there any more.
+            SourceError: a local file is not there any more, or its mount does not answer.
         """
-        return self._source.version(None) if self.is_local else self._current.known()
+        return self._source.version(time.monotonic() + AT_HAND_S) if self.is_local else self._current.known()
 
     def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
         """Read header bytes, in cached blocks; see `Source.read`."""
@@ -144,7 +147,7 @@ class CachedSource:
     ) -> SourceBytes:
         """Read a tile, cached as it is if this source's tiles are; see `Source.read`."""
         if not self._cache_tiles:
-            if self._gate is None:
+            if self._gate is None or self.is_local:  # whose bulkhead is in the source itself
                 return self._ask(wanted, expect, deadline_s)
             with self._gate.passed(deadline_s) as until_s:
                 return self._read_origin(wanted, expect, until_s)

@@ -1,6 +1,8 @@
 """What the server says when it is ready: its address, and a line that fetches a tile."""
 
 from contextlib import suppress
+from threading import Thread
+from typing import Final
 
 from cogread.errors import CogError
 from cogread.reader import open_cog
@@ -8,6 +10,9 @@ from cogread.wrap import offered
 from server.config import Settings
 from server.http import local_root
 from server.layer_fault import one_layer
+
+PATIENCE_S: Final = 2.0
+"""Longest wait for the files."""
 
 
 def lines(settings: Settings, host: str, port: int) -> list[str]:
@@ -27,7 +32,16 @@ def lines(settings: Settings, host: str, port: int) -> list[str]:
 
 
 def _tile_line(settings: Settings, root: str) -> str | None:
-    """A curl line for the first layer in a local file that browsers can show; others are not opened for a greeting."""
+    """A curl line for a tile; None where the files do not answer soon: a hung mount must not stop the start."""
+    found: list[str | None] = []
+    looking = Thread(target=lambda: found.append(_first_tile_line(settings, root)), name="greeting", daemon=True)
+    looking.start()
+    looking.join(PATIENCE_S)
+    return found[0] if found else None
+
+
+def _first_tile_line(settings: Settings, root: str) -> str | None:
+    """A line for the first layer in a local file that browsers can show; others are not opened for a greeting."""
     for layer in settings.layers.values():
         if layer.uri.scheme != "file":
             continue

@@ -49,7 +49,7 @@ LAYERS = {
         grid
         cached_source
         current_version gate blocks inflight
-        outage validator_watch
+        outage validator_watch mounts
         in_force
         config
         layer_fault

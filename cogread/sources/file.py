@@ -61,6 +61,17 @@ class FileSource:
         except (OSError, ValueError) as error:
             raise self._failure(error) from error
 
+    def device(self) -> int:
+        """Number of the device that the file is on (`st_dev`).
+
+        Raises:
+            SourceError: as `version`.
+        """
+        try:
+            return os.stat(self.name).st_dev
+        except (OSError, ValueError) as error:
+            raise self._failure(error) from error
+
     def close(self) -> None:
         """See `Source.close`."""
 
