@@ -16,6 +16,7 @@ from gunicorn.arbiter import Arbiter
 
 from server import descriptors, greeting, in_force, request_check
 from server.config import ConfigError, deployment
+from server.log_writer import DirectStream
 
 descriptors.open_standard_streams()
 
@@ -27,6 +28,7 @@ except ConfigError as error:
 _host = f"[{_deployment.host}]" if ":" in _deployment.host else _deployment.host
 bind = f"{_host}:{_deployment.port}"
 loglevel = _deployment.log_level
+logger_class = "server.gunicorn_log.Logger"
 
 # Threads wait for origins (20 to 100 ms a read), processes share out the cores. Two processes fill a small machine and
 # go on serving while one restarts; their threads keep both busy at 50 ms an origin read, and more gain little.
@@ -72,7 +74,9 @@ def when_ready(server: Arbiter) -> None:
     """Say where the server is to be found."""
     address = server.LISTENERS[0].sock.getsockname()  # of PORT=0 with the port that the kernel chose
     port = address[1] if isinstance(address, tuple) else _deployment.port
-    print("\n".join(greeting.lines(in_force.settings(), _deployment.host, port)), flush=True)
+    lines = greeting.lines(in_force.settings(), _deployment.host, port)
+    if sys.__stdout__:
+        DirectStream(sys.__stdout__.fileno()).write("".join(f"{line}\n" for line in lines))
 
 
 def _check_free(address: object) -> None:

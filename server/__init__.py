@@ -43,7 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         ConfigError: the settings have to be read, and are wrong.
     """
     settings = settings or settings_in_force()
-    set_up(settings.log_level)
+    log = RequestLog(settings.log_level, set_up(settings.log_level))
     cache = open_cache(settings.redis_url, settings.redis_tls_verify)
     headers_bytes = settings.server.memory_bytes // HEADERS_SHARE
     replies_bytes = settings.server.memory_bytes // REPLIES_SHARE
@@ -72,7 +72,6 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     list_places = ListPlaces(settings.threads)
     catalog = Catalog({name: layer(config) for name, config in settings.layers.items()}, list_places)
-    log = RequestLog(settings.log_level)
     app = Flask(__name__, static_folder=None)  # `api.static` has them
     app.url_map.merge_slashes = False
     tiles = Tiles(catalog, replies_bytes, Limits(Budget(settings.server.inflight_bytes), Decoders()))

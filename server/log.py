@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from server.log_writer import LogWriter
+from server.log_writer import LogStream, LogWriter
 from server.trace import trace
 
 _FORMAT: Final = "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
@@ -20,9 +20,10 @@ _DATE: Final = "%Y-%m-%dT%H:%M:%S"
 _DOUBTFUL: Final = re.compile(r'[^!-~]|["=\\]')
 
 
-def set_up(level: str) -> None:
-    """Send the logs of the server and of cogread to stderr."""
-    handler = logging.StreamHandler(sys.stderr)
+def set_up(level: str) -> LogWriter:
+    """Send the logs of the server, of cogread and of gunicorn's worker to stderr, by the writer that is returned."""
+    writer = LogWriter(_stderr(), dropped_line)
+    handler = logging.StreamHandler(LogStream(writer))
     handler.setFormatter(logging.Formatter(_FORMAT, _DATE))
     for name in ("server", "cogread"):
         logger = logging.getLogger(name)
@@ -34,6 +35,22 @@ def set_up(level: str) -> None:
     for name in ("urllib3", "botocore", "boto3"):
         logging.getLogger(name).handlers[:] = [logging.NullHandler()]  # their lines hold URLs with signatures
         logging.getLogger(name).propagate = False
+    for other in logging.getLogger("gunicorn.error").handlers:
+        if type(other) is logging.StreamHandler:  # else it writes to a file or to syslog
+            other.setStream(LogStream(writer))
+    return writer
+
+
+def dropped_line(count: int) -> str:
+    """Tell of lines that nobody read in time."""
+    now = time.strftime(_DATE)
+    return f"{now} WARNING {os.getpid()} {__name__}: {count} lines dropped, for the reader of the log was too slow"
+
+
+def _stderr() -> int:
+    if sys.__stderr__ is None:  # closed at the start: the number may be a client's by now
+        return os.open(os.devnull, os.O_WRONLY)
+    return sys.__stderr__.fileno()
 
 
 def escaped(text: str, most: int = 200) -> str:
@@ -64,11 +81,10 @@ class _Entry(NamedTuple):
 class RequestLog:
     """Writes the line of a request."""
 
-    def __init__(self, level: str, descriptor: int | None = None) -> None:
+    def __init__(self, level: str, writer: LogWriter) -> None:
         self.enabled = level in ("debug", "info")
         self._second = (0, "")
-        fd = sys.__stderr__.fileno() if descriptor is None and sys.__stderr__ else (descriptor or 2)
-        self._writer = LogWriter(fd, self._line)
+        self._writer = writer
 
     def write(
         self,
@@ -95,9 +111,8 @@ class RequestLog:
             return
         elapsed_s = time.perf_counter() - began_s
         cost = (elapsed_s, trace.tier, trace.origin_reads)
-        self._writer.put((time.time(), method, target, spelled, status, size_bytes, *cost, cause))
-        if status >= 500:
-            self._writer.flush()
+        fields = (time.time(), method, target, spelled, status, size_bytes, *cost, cause)
+        self._writer.put(fields, self._line, is_urgent=status >= 500)
 
     def _line(self, fields: _Fields) -> str:
         entry = _Entry(*fields)

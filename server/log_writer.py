@@ -1,83 +1,150 @@
-"""Writes lines in the background: a request pays for noting what its line says, not for spelling and writing it.
+"""Writes lines in the background, so that a request pays for noting what its line says and never waits for a reader.
 
-Strategy: what comes is gathered for a moment by a thread that lives just as long, so that nothing runs while nothing is
-logged, and the end of the process, which waits for its threads, loses no line. Killed outright, it loses that moment's.
+Strategy: a thread gathers lines for a moment and writes them, and ends when there are none, so that nothing runs while
+nothing is logged. Only this thread may block. Lines beyond `MOST_WAITING` are dropped and counted, and the count is
+written when the reader is back. The end of the process waits for the last lines, but not for a reader that is gone. A
+process that is killed outright loses one moment's lines.
 """
 
+import atexit
 import os
 import select
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from threading import Lock, Thread
-from typing import Final, Generic, TypeVar
+from contextlib import suppress
+from threading import Event, Lock, Thread
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
 PAUSE_S: Final = 0.1
-"""How long a line waits at most for others."""
+"""Longest time that a line waits for others."""
 
-MOST_WAITING: Final = 2000
-"""Lines; who brings more writes them himself, so that a reader of the log that is slow slows the requests down instead
-of filling the memory."""
+MOST_WAITING: Final = 10_000
+"""Number of lines that wait for a slow reader: a second of all that a worker can answer, some 5 MB."""
+
+END_S: Final = 1.0
+"""Time that the end of the process waits for the last lines."""
 
 THREAD_NAME: Final = "log"
 
+_SOON: Final = MOST_WAITING // 4
+"""Number of lines that are written without waiting for others."""
 
-class LogWriter(Generic[T]):
-    """Writes to a file descriptor, in the order of `put`. Safe to share between threads."""
 
-    def __init__(self, descriptor: int, spell: Callable[[T], str]) -> None:
+class LogWriter:
+    """Writes to a file descriptor, in the order of `put`. Safe to share between threads, not between processes."""
+
+    def __init__(self, descriptor: int, dropped: Callable[[int], str] = "{} lines dropped".format) -> None:
         """Make a writer.
 
         Args:
             descriptor: where lines go.
-            spell: makes a line, without its end, of what was put.
+            dropped: makes the line that tells of so many dropped ones.
         """
-        self._fd, self._spell = descriptor, spell
-        self._waiting: deque[T] = deque()
-        self._is_awaited = False
-        self._mutex = Lock()
+        self._fd, self._spell_dropped = descriptor, dropped
+        self._waiting: deque[tuple[Callable[[Any], str], Any]] = deque()
+        self._dropped = 0
+        self._is_running = False
+        self._starting = Lock()
+        self._hurry = Event()
 
-    def put(self, entry: T) -> None:
-        """Have a line written within a moment."""
-        self._waiting.append(entry)
-        if not self._is_awaited:
-            self._is_awaited = True
+    def put(self, entry: T, spell: Callable[[T], str] = str, *, is_urgent: bool = False) -> None:
+        """Have a line written within a moment.
+
+        Args:
+            entry: what the line says.
+            spell: makes the line of it, without its end. Called later.
+            is_urgent: whether it should not wait for others.
+        """
+        if len(self._waiting) >= MOST_WAITING:
+            self._dropped += 1  # a race loses a count, which does not matter
+            return
+        self._waiting.append((spell, entry))
+        if is_urgent or len(self._waiting) == _SOON:
+            self._hurry.set()
+        if not self._is_running and self._claim():
             self._start()
-        elif len(self._waiting) > MOST_WAITING:
-            self.flush()
 
-    def flush(self) -> None:
-        """Write all that was put so far."""
-        with self._mutex:
-            self._write_all()
+    def _claim(self) -> bool:
+        """Become the only one that writes, unless there is one."""
+        with self._starting:
+            is_free = not self._is_running
+            self._is_running = True
+            return is_free
 
     def _start(self) -> None:
         try:
-            Thread(target=self._write_later, name=THREAD_NAME).start()
+            Thread(target=self._run, name=THREAD_NAME, daemon=True).start()
         except RuntimeError:  # no more threads are to be had, or the interpreter is ending
-            self._write_now()
+            try:
+                self._write_waiting(may_block=False)
+            finally:
+                self._is_running = False
 
-    def _write_later(self) -> None:
-        time.sleep(PAUSE_S)
-        self._write_now()
+    def _run(self) -> None:
+        goes_on = True
+        while goes_on:
+            self._hurry.wait(PAUSE_S)
+            self._hurry.clear()
+            try:
+                self._write_waiting(may_block=True)
+            finally:
+                self._is_running = False  # first: a line that comes from now on is seen here, or starts a thread
+            goes_on = bool(self._waiting) and self._claim()
 
-    def _write_now(self) -> None:
-        with self._mutex:  # so that while one thread is stuck in writing no more than one other is started
-            self._is_awaited = False  # first: what is put from now on is awaited anew, or written now
-            self._write_all()
-
-    def _write_all(self) -> None:
-        try:
-            for chunk in _chunks(self._take()):
-                _write(self._fd, chunk)
-        except OSError:
-            return  # nobody reads the log any more: serving goes on
+    def _write_waiting(self, *, may_block: bool) -> None:
+        for chunk in _chunks(self._take()):
+            if may_block or _is_writable(self._fd):
+                with suppress(OSError):  # the reader is gone for good: serving goes on
+                    _write(self._fd, chunk)
 
     def _take(self) -> Iterator[bytes]:
-        for _ in range(len(self._waiting)):
-            yield f"{self._spell(self._waiting.popleft())}\n".encode()
+        while self._waiting:
+            spell, entry = self._waiting.popleft()
+            yield f"{spell(entry)}\n".encode(errors="backslashreplace")
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            yield f"{self._spell_dropped(dropped)}\n".encode()
+
+
+class LogStream:
+    """A writer as the stream of a `logging.StreamHandler`."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        self._writer = writer
+
+    def write(self, text: str) -> None:
+        """Have a record written, which ends with the end of a line."""
+        self._writer.put(text.removesuffix("\n"), is_urgent=True)
+
+    def flush(self) -> None:
+        """Do nothing: to wait for the reader is what this is to avoid."""
+
+
+class DirectStream:
+    """The same without a thread, for a process that forks: a record that does not fit now is dropped and counted."""
+
+    def __init__(self, descriptor: int, dropped: Callable[[int], str] = "{} lines dropped".format) -> None:
+        self._fd, self._spell_dropped = descriptor, dropped
+        self._dropped = 0
+
+    def write(self, text: str) -> None:
+        """Write a record, which ends with the end of a line."""
+        told = f"{self._spell_dropped(self._dropped)}\n" if self._dropped else ""
+        data = (told + text).encode(errors="backslashreplace")
+        with suppress(OSError):  # the reader is gone for good
+            for start in range(0, len(data), select.PIPE_BUF):  # what a pipe takes at once, if it takes anything
+                if not _is_writable(self._fd):
+                    self._dropped += 1
+                    return
+                os.write(self._fd, data[start : start + select.PIPE_BUF])
+            self._dropped = 0
+
+    def flush(self) -> None:
+        """Do nothing: all is written."""
 
 
 def _chunks(lines: Iterator[bytes]) -> Iterator[bytes]:
@@ -94,9 +161,21 @@ def _chunks(lines: Iterator[bytes]) -> Iterator[bytes]:
         yield b"".join(chunk)
 
 
+def _is_writable(descriptor: int) -> bool:
+    return bool(select.select([], [descriptor], [], 0)[1])
+
+
 def _write(descriptor: int, data: bytes) -> None:
     while data:
         try:
             data = data[os.write(descriptor, data) :]
-        except BlockingIOError:  # whoever started the server made it so; what does not fit now is not to be lost
+        except BlockingIOError:  # the process that started the server made it so
             select.select([], [descriptor], [])
+
+
+@atexit.register
+def _wait_for_writers() -> None:
+    ends_at = time.monotonic() + END_S
+    for thread in threading.enumerate():
+        if thread.name == THREAD_NAME:
+            thread.join(max(0.0, ends_at - time.monotonic()))

@@ -33,6 +33,7 @@ LAYERS = {
     """,
     "server": """
         wsgi config.gunicorn
+        gunicorn_log
         server
         api hot greeting
         documents

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from redis import Redis
 
 from tests.support.app import client, layer
+from tests.support.log import written
 from tests.support.origin import Origin
 from tests.support.raw_server import answering, tcp_server
 from tests.support.redis import RedisServer
@@ -137,7 +138,7 @@ def test_a_redis_in_trouble_costs_one_line_and_no_tile(
         finally:
             if trouble == "hangs":
                 redis.thaw()
-    lines = [line for line in capfd.readouterr().err.splitlines() if " request: " not in line]
+    lines = [line for line in written(capfd).splitlines() if " request: " not in line]
     assert len([line for line in lines if WARNING in line]) == 1, lines
     assert len(origin.requests) <= 2 + len(TILES)
 
@@ -153,4 +154,4 @@ def test_a_redis_that_talks_nonsense_costs_no_tile(
         app = worker(tmp_path, origin, f"redis://127.0.0.1:{port}")
         for _ in range(2):
             assert tiles_of(app) == right
-    assert "Traceback" not in capfd.readouterr().err
+    assert "Traceback" not in written(capfd)

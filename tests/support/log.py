@@ -2,6 +2,8 @@
 
 import threading
 
+import pytest
+
 from server.log_writer import THREAD_NAME
 
 
@@ -10,3 +12,9 @@ def wait_for_writers() -> None:
     for thread in threading.enumerate():
         if thread.name == THREAD_NAME:
             thread.join()
+
+
+def written(capfd: pytest.CaptureFixture[str]) -> str:
+    """All that was written to stderr since the last call."""
+    wait_for_writers()
+    return capfd.readouterr().err

@@ -19,6 +19,7 @@ from server.wmts import capabilities as module
 from tests.support.app import client, layer, settings
 from tests.support.geotiffs import in_crs
 from tests.support.gunicorn import Gunicorn
+from tests.support.log import written
 from tests.support.ogc import NAMESPACES, Element, texts, valid
 from tests.support.origin import Connection, Origin, Reply, send
 from tests.support.tiffs import gdal_tiff
@@ -43,7 +44,7 @@ def served(folder: Path, files: dict[str, bytes], more: str = "", log_level: str
 
 
 def test_layers_that_no_tile_matrix_set_describes_are_left_out(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The log says why, once."""
     files = {
@@ -55,7 +56,7 @@ def test_layers_that_no_tile_matrix_set_describes_are_left_out(
     app = served(tmp_path, files, log_level="warning")
     for _ in range(2):
         assert names(capabilities(app)) == ["utm"]
-    log = capsys.readouterr().err
+    log = written(capfd)
     for name in files.keys() - {"utm"}:
         assert app.get(f"/layers/{name}").status_code == 200
         assert log.count(f"layer '{name}' is left out of the WMTS capabilities: it") == 1
@@ -251,7 +252,7 @@ def origin() -> Iterator[Origin]:
 
 
 def test_a_layer_that_is_slow_is_in_a_later_document(
-    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Until then it is left out, which is logged once, and no document without it passes for the whole one."""
     monkeypatch.setattr(module, "PATIENCE_S", 0.05)
@@ -272,10 +273,10 @@ def test_a_layer_that_is_slow_is_in_a_later_document(
     while names(second := capabilities(app)) != ["slow", "here"]:
         assert names(second) == ["here"]
     assert first.get("updateSequence") != second.get("updateSequence")
-    assert capsys.readouterr().err.count("layer 'slow' is left out of the WMTS capabilities: it could not be") == 1
+    assert written(capfd).count("layer 'slow' is left out of the WMTS capabilities: it could not be") == 1
 
 
-def test_a_layer_whose_file_comes_back_is_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_layer_whose_file_comes_back_is_back(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.tif").write_bytes(SMALL)
     app = client(tmp_path, layer("a", "a.tif") + layer("b", "a.tif"), {"LOG_LEVEL": "warning"})
     assert names(capabilities(app)) == ["a", "b"]
@@ -284,7 +285,7 @@ def test_a_layer_whose_file_comes_back_is_back(tmp_path: Path, capsys: pytest.Ca
         assert names(capabilities(app)) == []
     (tmp_path / "away.tif").rename(tmp_path / "a.tif")
     assert names(capabilities(app)) == ["a", "b"]
-    assert capsys.readouterr().err.count("is left out of the WMTS capabilities") == 2
+    assert written(capfd).count("is left out of the WMTS capabilities") == 2
 
 
 def test_a_thousand_layers_without_those_that_cannot_be_opened(thousand: Gunicorn) -> None:
