@@ -59,7 +59,7 @@ class HttpSource(RangeSource):
         is_home = there == home.url.origin
         is_upgrade = home.url.origin.upgrades_to(there)
         is_downgrade = here.url.origin.scheme == "https" and there.scheme == "http"
-        if is_downgrade or not (is_home or is_upgrade or there.host in self._options.redirect_hosts):
+        if is_downgrade or not (is_home or is_upgrade or there.host in map(str.lower, self._options.redirect_hosts)):
             raise SourceProtocolError(
                 f"{self.name}: redirects to {there.scheme!r} on the host {there.host!r}, port {there.port}, wanted the "
                 "same origin, https on the same host or one of redirect_hosts, and no step down from https"
