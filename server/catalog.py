@@ -62,7 +62,7 @@ class Layer:
         self._failure: tuple[float, CogError] | None = None
         self._opening = threading.Lock()
         self.last_error: CogError | None = None
-        """Why the layer could not be opened when that was tried last; None: it could, or was not tried yet."""
+        """Error of the last try to open the layer; None after a success and before the first try."""
 
     def open(self, deadline_s: float) -> OpenLayer:
         """The layer's current version; reads the header if it is not known.

@@ -59,7 +59,7 @@ class CurrentVersion:
             revalidate_s: how old a record may be; 0: the origin is asked at every call.
             ask: asks the origin; gets the version that was current before, if known, and the deadline.
             clock: seconds since the epoch.
-            watch: is told what the origin states after a version was given up; None: nobody is.
+            watch: notes contradictions of the origin; None: they are not noted.
         """
         self._flight = flight
         self._key = key

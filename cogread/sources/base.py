@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 from cogread.byterange import ByteRange, SourceBytes, Version
 
 Validators = Literal["etag", "modified"]
-"""By what two reads are known to be of one version: the ETag where the origin states one, or size and Last-Modified."""
+"""Comparison of versions: by the ETag where the origin states one, or by size and Last-Modified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class SourceOptions:
     """Hosts other than the URI's own to which a redirect may lead; credentials are not sent there."""
 
     validators: Validators = "etag"
-    """What versions are compared by; `modified` is for origins whose servers state different ETags."""
+    """Comparison of versions; `modified` is for origins whose servers state different ETags."""
 
     username: str | None = None
     """User of HTTP Basic authentication."""

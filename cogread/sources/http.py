@@ -54,7 +54,7 @@ class HttpSource(RangeSource):
         try:
             url = redirection(here.url, location)
         except ValueError as error:
-            raise SourceProtocolError(f"{self.name}: redirects to a place with {error}") from None
+            raise SourceProtocolError(f"{self.name}: a redirect is refused: {error}") from None
         home, there = self._home.get(), url.origin
         is_home = there == home.url.origin
         is_upgrade = home.url.origin.upgrades_to(there)

@@ -83,7 +83,7 @@ def split_url(url: str) -> WebUrl:
     scheme, host = match["scheme"].lower(), match["host"].lower().strip("[]")
     port = int(match["port"] or _PORTS[scheme])
     if not 0 < port < 65536:
-        raise ValueError("its port is none")
+        raise ValueError("its port is out of range")
     return WebUrl(WebOrigin(scheme, host, port), match["userinfo"], match["authority"], match["target"])
 
 
