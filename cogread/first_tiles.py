@@ -30,7 +30,7 @@ def look(cog: Cog) -> Steps[Cog]:
         image = level.image
         if _needs_look(image):
             image = replace(image, first_tile=(yield from _first_tile(image, cog.version.size_bytes)))
-        levels.append(Level(image, level.mask))
+        levels.append(replace(level, image=image))
     return replace(cog, levels=tuple(levels))
 
 

@@ -3,8 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from typing import Final
 
-from cogread.facts import Facts, FileFacts, GeoFacts
+from cogread.facts import BandFacts, Facts, FileFacts, GeoFacts
+
+_MOST: Final = 16
+"""Bands that are described."""
 
 
 def table(known: Facts) -> str:
@@ -27,10 +31,22 @@ def _pairs(known: Facts) -> Iterable[str]:
         "image": f"{image.width} x {image.height}, {image.bands} x {image.dtype}, {image.interleave} interleaved",
         "stored as": f"{image.compression}, photometric {image.photometric}, predictor {image.predictor}",
         "nodata": "none" if image.nodata is None else str(image.nodata),
+        "bands": _bands(known.bands),
+        **{f"band {number}": stated for number, band in enumerate(known.bands[:_MOST], 1) if (stated := _stated(band))},
         "CRS": " ".join(filter(None, (geo.code, geo.crs))) or "none",
         **_place(geo),
     }
     return (f"{name:<11} {value}" for name, value in rows.items())
+
+
+def _bands(bands: tuple[BandFacts, ...]) -> str:
+    return ", ".join([*(band.color_interpretation for band in bands[:_MOST]), *(["…"] if len(bands) > _MOST else [])])
+
+
+def _stated(band: BandFacts) -> str:
+    """All that the file states of a band beside its colour."""
+    texts = {"scale": band.scale, "offset": band.offset, "unit": band.unit, "description": band.description}
+    return ", ".join(f"{name} {text}" for name, text in texts.items() if text is not None)
 
 
 def _origin_version(file: FileFacts) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from cogread.image import Cog, Image, Level
 from cogread.parse import Steps
+from cogread.wrap.channels import why_misnamed
 from cogread.wrap.tile import Tile
 
 
@@ -90,7 +91,10 @@ def stream_wrapper(
     why_not: Callable[[Image], str | None],
     prepare: Callable[[Image], StreamWrapping],
 ) -> Wrapper:
-    """A representation that is made of the one stream of a pixel-interleaved tile, whatever its mask."""
+    """A representation that is made of the one stream of a pixel-interleaved tile, whatever its mask.
+
+    Not of pictures whose colours are others than GDAL takes them for.
+    """
 
     def prepare_level(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
         yield from ()
@@ -101,4 +105,7 @@ def stream_wrapper(
             wrap_again=stream.wrap_again,
         )
 
-    return Wrapper(extension, media_type, revision, lambda level: why_not(level.image), prepare_level)
+    def why_not_level(level: Level) -> str | None:
+        return why_not(level.image) or why_misnamed(level)
+
+    return Wrapper(extension, media_type, revision, why_not_level, prepare_level)

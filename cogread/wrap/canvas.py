@@ -16,6 +16,7 @@ from cogread.errors import TileDamaged
 from cogread.image import Image, Level
 from cogread.tags import Photometric
 from cogread.wrap import pixels
+from cogread.wrap.channels import Channels
 from cogread.wrap.decoding import BYTE_CODECS, PREDICTOR_HORIZONTAL, is_mask, plane_samples, predictor
 from cogread.wrap.palette import MAX_COLORS, Palette
 from cogread.wrap.pngfile import Color, Header, png_file
@@ -38,6 +39,7 @@ class Canvas:
     palette: Palette | None
     nodata: float
     """What a plane without a tile is filled with."""
+    channels: Channels
 
     def draw(self, tile: Tile) -> bytes:
         """The PNG of a tile.
@@ -65,8 +67,9 @@ class Canvas:
         return (
             (image.compression in BYTE_CODECS and predictor(image) == PREDICTOR_HORIZONTAL)
             and (image.bits == 8 and image.planes == 1 and tile.planes[0] is not None)
-            and image.photometric in (Photometric.MINISBLACK, Photometric.RGB)
+            and (self.palette is None and image.photometric in (Photometric.MINISBLACK, Photometric.RGB))
             and (self.level.mask is None and _is_inside(image, tile))
+            and self.channels.bands == tuple(range(image.samples))
         )
 
     def _draw_filtered(self, stored: bytes) -> bytes:
@@ -77,18 +80,21 @@ class Canvas:
         return png_file(header, _compressed(rows, _SUB))
 
     def _values(self, tile: Tile) -> Array:
-        """(height, width, bands) of the whole tile, 0 outside of the image; may be written to."""
+        """(height, width, channels) of the whole tile, 0 outside of the image; may be written to."""
         image = self.level.image
         width, height = valid_size(image, tile.col, tile.row)
-        values = np.zeros((image.tile_height, image.tile_width, image.samples), pixels.sample_type(image))
         depth = plane_samples(image)
+        values = np.zeros((image.tile_height, image.tile_width, depth * len(tile.planes)), pixels.sample_type(image))
         for number, stored in enumerate(tile.planes):
             plane = values[:height, :width, number * depth : (number + 1) * depth]
             if stored is None:
                 plane[:] = _fill(image, self.nodata)
             else:
                 plane[:] = pixels.samples(image, stored, height)[:height, :width]
-        if image.photometric == Photometric.MINISWHITE and not is_mask(image):
+        if image.planes == 1 and self.channels.bands != tuple(range(depth)):
+            values = np.ascontiguousarray(values[:, :, self.channels.bands])
+        is_inverted = image.photometric == Photometric.MINISWHITE and self.channels.colors == (0,)
+        if is_inverted and self.palette is None and not is_mask(image):
             colors = values[:height, :width, :1]
             np.subtract(2**image.bits - 1, colors, out=colors)
         return values

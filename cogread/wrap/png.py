@@ -1,8 +1,8 @@
 """Tiles -> PNG files, lossless: the one representation that decodes.
 
 What a mask hides and what lies outside of the image is transparent, so that tiles at the edges have an alpha channel
-where those within have none. A PNG says of its samples that they are grey or RGB with straight alpha: what they are not
-is refused. The decoders are loaded with the first tile.
+where those within have none. A PNG says of its samples that they are grey or RGB with straight alpha. GDAL's names say
+which bands are that; an image without such bands is refused. The decoders are loaded with the first tile.
 """
 
 from importlib import import_module
@@ -14,31 +14,29 @@ from cogread.nodata import nodata_of
 from cogread.parse import Steps
 from cogread.tags import Compression, Photometric, Planar, SampleFormat
 from cogread.wrap.base import Options, Wrapper, Wrapping
-from cogread.wrap.decoding import LOSSLESS, STRAIGHT_ALPHA, is_mask, why_not_decoded, work_bytes
+from cogread.wrap.channels import SINGLE, Channels, channels_of, is_palette, why_misnamed, why_no_channels
+from cogread.wrap.decoding import LOSSLESS, is_mask, why_not_decoded, work_bytes
 from cogread.wrap.palette import Palette, load_palette
 from cogread.wrap.tile import Tile, mask_mismatch
 
 if TYPE_CHECKING:
     from cogread.wrap.canvas import Canvas
 
-_MULTIPLIED_ALPHA: Final = 1
-"""Of ExtraSamples."""
-
-_KINDS: Final[dict[int, tuple[int, tuple[int, ...]]]] = {
-    Photometric.MINISWHITE: (1, (1, 8, 16)),
-    Photometric.MINISBLACK: (1, (1, 8, 16)),
-    Photometric.PALETTE: (1, (1, 2, 4, 8)),
-    Photometric.RGB: (3, (8, 16)),
-    Photometric.YCBCR: (3, (8,)),
+_DEPTHS: Final[dict[int, tuple[int, ...]]] = {
+    Photometric.MINISWHITE: (1, 8, 16),
+    Photometric.MINISBLACK: (1, 8, 16),
+    Photometric.PALETTE: (1, 2, 4, 8),
+    Photometric.RGB: (8, 16),
+    Photometric.YCBCR: (8,),
 }
-"""How many samples make a colour, and of how many bits they may be."""
+"""How many bits a sample may have."""
 
 
 def why_not(level: Level) -> str | None:
     """See `Wrapper.why_not`; of a mask's own tiles with the mask as the image of the level."""
     if is_mask(level.image):
         return _why_not_mask(level.image)
-    return _why_not_codec(level) or _why_not_image(level.image) or _why_not_masked(level)
+    return _why_not_codec(level) or _why_not_image(level) or _why_not_masked(level)
 
 
 def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
@@ -47,12 +45,14 @@ def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
     Raises:
         FormatError: a palette image has none, or a damaged one.
     """
-    palette = None
-    if level.image.photometric == Photometric.PALETTE:
-        palette = yield from load_palette(cog, level)
-    pictures = _Pictures(level, palette, 0.0 if is_mask(level.image) else _fill(nodata_of(cog)))
-    planes = tuple(range(level.image.planes))
-    work = work_bytes(level.image, _most_samples(level.image))
+    image, palette, channels, nodata = level.image, None, SINGLE, 0.0
+    if not is_mask(image):
+        channels, nodata = channels_of(level) or SINGLE, _fill(nodata_of(cog))
+        if is_palette(image):
+            palette = yield from load_palette(cog, level)
+    pictures = _Pictures(level, palette, nodata, channels)
+    planes = channels.bands if image.planes > 1 else (0,)
+    work = work_bytes(image, _most_samples(image))
     return Wrapping(pictures.draw, None, planes, wants_mask=level.mask is not None, work_bytes=work)
 
 
@@ -60,7 +60,7 @@ def _most_samples(image: Image) -> int:
     """Samples of a pixel of the picture: at the edge of the image, with alpha; RGB and alpha in place of a palette."""
     if is_mask(image):
         return 1
-    if image.photometric == Photometric.PALETTE:
+    if is_palette(image):
         return 4
     return image.samples + image.samples % 2
 
@@ -68,8 +68,8 @@ def _most_samples(image: Image) -> int:
 class _Pictures:
     """Makes the files of one level."""
 
-    def __init__(self, level: Level, palette: Palette | None, nodata: float) -> None:
-        self._drawn = (level, palette, nodata)
+    def __init__(self, level: Level, palette: Palette | None, nodata: float, channels: Channels) -> None:
+        self._drawn = (level, palette, nodata, channels)
         self._canvas: Canvas | None = None
 
     def draw(self, tile: Tile) -> bytes:
@@ -84,34 +84,20 @@ def _why_not_codec(level: Level) -> str | None:
     image = level.image
     if image.compression not in (Compression.JPEG, Compression.WEBP):
         return None
-    if level.mask is None:
+    if level.mask is None and why_misnamed(level) is None:
         return f"the tiles are {image.compression_name}, and there is no mask to be shown with them"
     if image.planar == Planar.SEPARATE and image.samples > 1:
         return f"the bands are {image.compression_name} tiles of their own"
     return None
 
 
-def _why_not_image(image: Image) -> str | None:
+def _why_not_image(level: Level) -> str | None:
+    image = level.image
     if image.sample_format not in (SampleFormat.UINT, SampleFormat.VOID):
         return f"PNG has no samples of {image.dtype}"
-    colors, depths = _KINDS.get(image.photometric, (0, ()))
-    if image.bits not in depths:
+    if image.bits not in _DEPTHS.get(Photometric.PALETTE if is_palette(image) else image.photometric, ()):
         return f"{image.photometric_name} of {image.bits} bits a sample has no place in a PNG"
-    return _why_not_extra(image, image.samples - colors) or why_not_decoded(image)
-
-
-def _why_not_extra(image: Image, extra: int) -> str | None:
-    """Why what goes beyond the colours cannot be an alpha channel; None if it can, or there is nothing."""
-    if extra == 0:
-        return None
-    kind = image.extra_samples[-1:]
-    if extra != 1 or kind not in ((STRAIGHT_ALPHA,), (_MULTIPLIED_ALPHA,)):
-        return f"{image.samples} bands as {image.photometric_name}, without a statement that the last one is alpha"
-    if kind == (_MULTIPLIED_ALPHA,):
-        return "the colours are multiplied with alpha, those of a PNG must not be"
-    if image.compression == Compression.JPEG or image.photometric == Photometric.PALETTE or image.bits < 8:
-        return f"{image.compression_name} of {image.bits} bits as {image.photometric_name} with alpha is not decoded"
-    return None
+    return why_no_channels(level) or why_not_decoded(image)
 
 
 def _why_not_masked(level: Level) -> str | None:
@@ -131,4 +117,4 @@ def _fill(nodata: float | None) -> float:
     return 0.0 if nodata is None or isnan(nodata) else nodata
 
 
-PNG: Final = Wrapper("png", "image/png", revision=1, why_not=why_not, prepare=prepare)
+PNG: Final = Wrapper("png", "image/png", revision=2, why_not=why_not, prepare=prepare)

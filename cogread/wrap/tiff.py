@@ -9,11 +9,11 @@ GDAL's WMS driver wants other files: it rounds the sizes of overviews in its own
 narrower than it thinks, so those are given some padding; and it knows no masks.
 """
 
-import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+from xml.sax.saxutils import escape, quoteattr
 
 from cogread.directory import Directory, Entry
 from cogread.errors import FormatError
@@ -28,7 +28,6 @@ from cogread.wrap.tile import Tile, mask_mismatch, valid_size
 
 MAX_PLANES: Final = 64
 """Each may cost a read of its own."""
-MAX_METADATA_BYTES: Final = 8 << 20
 
 _PADDING_PX: Final = 2
 """By which an overview may be smaller than a whole fraction of the image, rounded."""
@@ -64,10 +63,8 @@ _LONG8: Final[Mapping[int, str]] = {FieldType.LONG8: "Q", FieldType.IFD8: "Q", F
 _OF_THE_FILE: Final = (Tag.GEO_KEY_DIRECTORY, Tag.GEO_DOUBLE_PARAMS, Tag.GEO_ASCII_PARAMS, Tag.GDAL_NODATA)
 """What stands in the first directory and holds for all."""
 
-_ITEM: Final = re.compile(rb"<Item\s[^<>]*+>[^<>]*+</Item>")
-"""An item of GDAL_METADATA; it never goes back over what it has read, however long and broken the text is."""
-_VALUE_ROLE: Final = re.compile(rb'\srole="(?:scale|offset|unittype|colorinterp)"')
-"""What an item has whose text says what a sample's number means."""
+_VALUE_ROLES: Final = frozenset({"scale", "offset", "unittype", "colorinterp"})
+"""Roles of the items of GDAL_METADATA that say what a sample's number means."""
 
 
 Size = Callable[[Image, int, int], tuple[int, int]]
@@ -130,10 +127,9 @@ def _prepare_padded(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]
 def _image_part(cog: Cog, image: Image, size: Size) -> Steps[_Part]:
     first = cog.full.directory
     own = [*(yield from _copied(image.directory, _COPIED)), *(yield from _copied(first, _OF_THE_FILE))]
-    metadata = yield from _metadata(first)
     return _Part(
         image=image,
-        fields=(*own, *metadata),
+        fields=(*own, *_metadata(cog)),
         transform=level_transform(cog, image),
         point_shift=0.5 if cog.geo.is_point else 0.0,
         size=size,
@@ -251,27 +247,26 @@ def _shortened(directory: Directory, entry: Entry, data: bytes) -> Field:
     return longs(directory.order, entry.tag, values)
 
 
-def _metadata(directory: Directory) -> Steps[list[Field]]:
-    """Of GDAL_METADATA what says how a sample's number is to be read: scale, offset, unit and colour."""
-    entry = directory.entries.get(Tag.GDAL_METADATA)
-    if entry is None or entry.count == 0:
-        return []
-    data = entry.data
-    if data is None:
-        if entry.place is None or entry.place.size_bytes > MAX_METADATA_BYTES:
-            raise FormatError(f"{directory.where}: GDAL_METADATA of {entry.count} bytes is too large")
-        data = yield entry.place
-    items = b"".join(item for item in _ITEM.findall(data) if _VALUE_ROLE.search(item.partition(b">")[0]))
+def _metadata(cog: Cog) -> list[Field]:
+    """The items of GDAL_METADATA that say what a sample's number means: scale, offset, unit and colour.
+
+    GDAL escapes their text twice.
+    """
+    items = "".join(
+        f'<Item name={quoteattr(name)} sample="{sample}" role="{role}">{escape(escape(text))}</Item>'
+        for name, text, sample, role in cog.metadata
+        if role in _VALUE_ROLES
+    )
     if not items:
         return []
-    text = b"<GDALMetadata>" + items + b"</GDALMetadata>\0"
+    text = f"<GDALMetadata>{items}</GDALMetadata>\0".encode()
     return [Field(Tag.GDAL_METADATA, FieldType.ASCII, len(text), text)]
 
 
-TIFF: Final = Wrapper("tif", "image/tiff;application=geotiff", revision=1, why_not=why_not, prepare=prepare)
+TIFF: Final = Wrapper("tif", "image/tiff;application=geotiff", revision=2, why_not=why_not, prepare=prepare)
 
-PADDED_TIFF: Final = Wrapper("gdaltif", TIFF.media_type, revision=1, why_not=_why_no_image, prepare=_prepare_padded)
+PADDED_TIFF: Final = Wrapper("gdaltif", TIFF.media_type, revision=2, why_not=_why_no_image, prepare=_prepare_padded)
 """For GDAL's WMS driver alone."""
 
-WHOLE_TIFF: Final = Wrapper("wholetif", TIFF.media_type, revision=1, why_not=why_not, prepare=_prepare_whole)
+WHOLE_TIFF: Final = Wrapper("wholetif", TIFF.media_type, revision=2, why_not=why_not, prepare=_prepare_whole)
 """For WMTS, whose tiles are all of the size of their matrix: clients refuse what is smaller (OGC 07-057r7 §6.1)."""

@@ -14,11 +14,10 @@ from server.catalog import Layer
 from server.documents.web_maps import facts
 from server.grid import NATIVE, WEB_MERCATOR, Matrix
 from server.open_layer import IMAGE, MASK, OpenLayer
+from server.openapi.schemas import MOST_BANDS
 
 Json = dict[str, Any]
 
-MOST_BANDS: Final = 4096
-"""Bands that are described; more are counted."""
 _UNITS: Final = {"degree": "degrees", "metre": "m", "foot": "ft", "US survey foot": "us-ft"}
 """What map libraries call the units that PROJ names; others keep their names."""
 

@@ -42,6 +42,11 @@ _URI: Final[Json] = {"type": "string", "format": "uri"}
 _WHOLE: Final[Json] = {"type": "integer", "minimum": 0}
 _POSITIVE: Final[Json] = {"type": "integer", "minimum": 1}
 
+_VALUE: Final[Json] = {"anyOf": [nullable(NUMBER), {"type": "string", "enum": ["nan", "inf", "-inf"]}]}
+"""A number where JSON has it."""
+MOST_BANDS: Final = 4096
+"""Bands that the JSON of a layer describes; more are only counted."""
+
 SCHEMAS: Final[Json] = {
     "Problem": record({"type": STRING, "title": STRING, "status": INTEGER, "detail": STRING}),
     "Link": record(
@@ -111,6 +116,10 @@ SCHEMAS: Final[Json] = {
         },
     ),
     "Layers": record({"layers": array(ref("LayerItem"))}),
+    "Band": record(
+        {"band": _POSITIVE, "color_interpretation": STRING, "scale": _VALUE, "offset": _VALUE}
+        | dict.fromkeys(("unit", "description"), nullable(STRING))
+    ),
     "Layer": record(
         {
             "name": STRING,
@@ -127,7 +136,13 @@ SCHEMAS: Final[Json] = {
             "services_not_offered": _REASONS,
             "links": _LINKS,
         },
-        {"bounds": nullable(_BOX), "bounds_wgs84": nullable(_BOX), "crs": nullable({"type": "object"})},
+        {
+            "bounds": nullable(_BOX),
+            "bounds_wgs84": nullable(_BOX),
+            "crs": nullable({"type": "object"}),
+            "nodata": _VALUE,
+            "band_info": array(ref("Band"), maxItems=MOST_BANDS),
+        },
     ),
     "TileJSON": record(
         {"tilejson": STRING, "tiles": array(STRING, minItems=1)},

@@ -16,14 +16,14 @@ from rasterio.io import MemoryFile
 
 from cogread.errors import FormatError, TileDamaged
 from cogread.image import Level
-from cogread.wrap import USUAL, png
+from cogread.wrap import USUAL, offered, png
 from cogread.wrap.pngfile import transparent_png, transparent_webp
 from cogread.wrap.tile import Tile
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of
 from tests.support.corpus import CORPUS, Record, made, manifest
 from tests.support.decode import decoded
-from tests.support.rasters import noise, raster
+from tests.support.rasters import named_raster, noise, raster
 from tests.support.tiffs import KINDS, gdal_tiff
 from tests.support.tiles import Place, places, run, tile_at
 
@@ -35,7 +35,9 @@ COLOR_MAP, EXTRA_SAMPLES = 320, 338
 
 def drawn(data: bytes, place: Place) -> bytes:
     """The PNG of a tile."""
-    return run(data, png.prepare(place.cog, place.level, USUAL)).wrap(place.tile)
+    wrapping = run(data, png.prepare(place.cog, place.level, USUAL))
+    planes = tuple(place.tile.planes[plane] for plane in wrapping.planes)
+    return wrapping.wrap(place.tile._replace(planes=planes))
 
 
 def inks(picture: bytes) -> NDArray[np.uint8]:
@@ -54,15 +56,15 @@ def looked_up(table: dict[int, tuple[int, ...]], indices: NDArray[np.uint8]) -> 
     return found
 
 
-def alpha_of(place: Place, bands: int, dtype: np.dtype[Any]) -> NDArray[Any] | None:
+def alpha_of(place: Place, dtype: np.dtype[Any]) -> NDArray[Any] | None:
     """What alpha is to be in the whole tile, None if the PNG is to have none."""
     most = np.iinfo(dtype).max
     image, (_, height, width) = place.level.image, place.pixels.shape
-    has_alpha = bands in (2, 4)
-    if place.inside and place.visible is None and not has_alpha:
+    _, band = place.channels
+    if place.inside and place.visible is None and band is None:
         return None
     alpha = np.zeros((image.tile_height, image.tile_width), dtype)
-    alpha[:height, :width] = place.pixels[-1] if has_alpha else most
+    alpha[:height, :width] = most if band is None else place.pixels[band]
     if place.visible is not None:
         alpha[:height, :width][place.visible == 0] = 0
     return alpha
@@ -79,16 +81,16 @@ def check(data: bytes, is_close: bool = False) -> int:
             assert place.number > 0
             continue
         found, wanted = decoded(drawn(data, place)), place.pixels
-        bands, height, width = wanted.shape
-        colors = 1 if bands < 3 else 3
-        alpha = alpha_of(place, bands, found.dtype)
+        _, height, width = wanted.shape
+        wanted, alpha = wanted[place.channels[0]], alpha_of(place, found.dtype)
+        colors = len(wanted)
         assert found.dtype == wanted.dtype
         assert len(found) == colors + (alpha is not None)
         if place.level.image.photometric == 0:
             wanted = 2**place.level.image.bits - 1 - wanted
         if place.level.image.bits == 1 and alpha is not None:
             wanted = wanted * 255
-        difference = np.abs(found[:colors, :height, :width].astype(int) - wanted[:colors])
+        difference = np.abs(found[:colors, :height, :width].astype(int) - wanted)
         assert difference.mean() < 4 if is_close else not difference.any()
         if alpha is not None:
             assert np.array_equal(found[-1], alpha)
@@ -106,6 +108,7 @@ PNG_KINDS: Final = (
     "oblong-tiles",
     "odd-factors",
     "jpeg-mask",
+    "big-endian",
 )
 
 
@@ -122,7 +125,6 @@ def test_other_kinds_are_refused_with_a_reason(kind: str) -> None:
         "lzw": "PNG has no samples of int16",
         "zstd-float": "PNG has no samples of float32",
         "lerc": "PNG has no samples of float32",
-        "big-endian": "3 bands as MINISBLACK, without a statement that the last one is alpha",
         "pixel-is-point": None,
         "big-endian-bigtiff": None,
     }
@@ -150,6 +152,46 @@ def test_bands_codecs_and_layouts(compress: str, dtype: str, layout: dict[str, s
         pixels = noise(bands, dtype)
         assert check(raster(pixels, interpretation=interpretation, options=own)) == 9
         check(raster(pixels, interpretation=interpretation, mask=mask, factors=(2,), options=own))
+
+
+NAMED: Final = {
+    "blue green red undefined": 3,
+    "blue green red alpha": 4,
+    "alpha red green blue": 4,
+    "red nir green blue": 3,
+    "red green blue undefined": 3,
+    "gray undefined undefined undefined": 1,
+    "undefined gray undefined alpha": 2,
+    "undefined undefined gray": 1,
+    "alpha red": 2,
+    "nir alpha": 2,
+    "pan": 1,
+}
+"""GDAL's names of the bands -> channels of the picture of a tile that is whole."""
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("names", NAMED)
+def test_channels_are_the_bands_that_gdal_names_so(names: str, planar: str) -> None:
+    """Whatever TIFF's own tags say: of four bands red, green, blue and alpha."""
+    count = len(names.split())
+    data = named_raster(noise(count, "uint8"), names.split(), planar=planar, compression="deflate")
+    check(data)
+    whole = next(place for place in places(data) if place.inside)
+    assert len(decoded(drawn(data, whole))) == NAMED[names]
+
+
+@pytest.mark.parametrize("compression", ["webp", "jpeg"])
+def test_stored_pictures_of_other_colors_than_gdal_names_are_decoded(compression: str) -> None:
+    """A JPEG has no fourth band here, so that it is right where only that is not alpha."""
+    pixels, is_jpeg = noise(3 if compression == "jpeg" else 4, "uint8"), compression == "jpeg"
+    for names in ("red green blue undefined", "blue green red alpha", "gray undefined undefined alpha"):
+        data = named_raster(pixels, names.split()[: len(pixels)], compression=compression)
+        offers = {wrapper.extension for wrapper in offered(cog_of(data).levels[0])} & {"jpg", "webp", "png"}
+        is_right = names.startswith("gray") or (is_jpeg and names.startswith("red"))
+        assert offers == ({"jpg" if is_jpeg else "webp"} if is_right else {"png"})
+        if not is_right:
+            check(data, is_close=is_jpeg)
 
 
 @pytest.mark.parametrize("endianness", ["LITTLE", "BIG"])
@@ -352,15 +394,15 @@ def reason(fields: dict[int, hm.Field], samples: int = 1, mask: hm.Ifd | None = 
 
 def test_what_a_png_would_lie_about_is_refused_by_name() -> None:
     rgb: dict[int, hm.Field] = {hm.PHOTOMETRIC: (hm.SHORT, [2])}
-    no_alpha = "without a statement that the last one is alpha"
     assert reason(rgb | {EXTRA_SAMPLES: (hm.SHORT, [2])}, 4) is None
     assert reason(rgb | {EXTRA_SAMPLES: (hm.SHORT, [1])}, 4) == (
-        "the colours are multiplied with alpha, those of a PNG must not be"
+        "the colours are multiplied with alpha, those of a picture must not be"
     )
-    assert reason(rgb | {EXTRA_SAMPLES: (hm.SHORT, [0])}, 4) == f"4 bands as RGB, {no_alpha}"
-    assert reason(rgb, 4) == f"4 bands as RGB, {no_alpha}"
-    assert reason({EXTRA_SAMPLES: (hm.SHORT, [0, 0])}, 3) == f"3 bands as MINISBLACK, {no_alpha}"
-    assert reason(rgb | {EXTRA_SAMPLES: (hm.SHORT, [0, 2])}, 5) == f"5 bands as RGB, {no_alpha}"
+    assert reason(rgb | {EXTRA_SAMPLES: (hm.SHORT, [0, 2])}, 5) == "5 bands, and a picture is made of at most 4"
+    unnamed = "bands named {}: wanted red, green and blue, or a grey one, and at most one alpha"
+    assert reason(rgb, 2) == unnamed.format("red, green")
+    assert reason({EXTRA_SAMPLES: (hm.SHORT, [2, 2])}, 3) == unnamed.format("gray, alpha, alpha")
+    assert reason({hm.BITS: (hm.SHORT, [1, 1])}, 2) == "2 bands of 1 bits as MINISBLACK have no place in a picture"
     assert reason({hm.PHOTOMETRIC: (hm.SHORT, [5])}, 4) == "CMYK of 8 bits a sample has no place in a PNG"
     assert reason({hm.PHOTOMETRIC: (hm.SHORT, [32844])}) == "32844 of 8 bits a sample has no place in a PNG"
     assert reason({hm.BITS: (hm.SHORT, [32])}) == "MINISBLACK of 32 bits a sample has no place in a PNG"

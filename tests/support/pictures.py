@@ -19,6 +19,16 @@ def open_quietly(path: Path, level: int = 0) -> DatasetReader:
         return rasterio.open(path) if level == 0 else rasterio.open(path, OVERVIEW_LEVEL=level - 1)
 
 
+def channels(dataset: DatasetReader) -> tuple[list[int], int | None]:
+    """Bands that a picture shows as grey or as red, green and blue, and its opacity; by GDAL's names, from 0."""
+    names = [color.name for color in dataset.colorinterp]
+    rgb = [band for name in ("red", "green", "blue") for band, other in enumerate(names) if other == name]
+    grey = [band for band, name in enumerate(names) if name in ("gray", "palette")]
+    alpha = names.index("alpha") if "alpha" in names else None
+    only = [band for band in range(len(names)) if band != alpha][:1]
+    return rgb if len(rgb) == 3 else grey or only, alpha
+
+
 def decode(data: bytes) -> NDArray[Any]:
     """The pixels of a picture, (bands, height, width)."""
     with warnings.catch_warnings(), MemoryFile(data) as memory:

@@ -1,10 +1,12 @@
 """Tiled GeoTIFFs of given pixels, written by GDAL."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from io import BytesIO
 from typing import Any, Final
 
 import numpy as np
 import rasterio
+import tifffile
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.io import MemoryFile
@@ -64,3 +66,34 @@ def raster(
             with rasterio.open(memory.name, "r+") as target:
                 target.build_overviews(factors, Resampling.nearest)
         return bytes(memory.read())
+
+
+def named_raster(pixels: NDArray[Any], names: Sequence[str], *, planar: str = "contig", compression: str) -> bytes:
+    """A TIFF whose tags say RGB and alpha, or grey, and whose items COLORINTERP overrule them.
+
+    Args:
+        pixels: (bands, height, width).
+        names: GDAL's, of the bands.
+        planar: `contig` or `separate`.
+        compression: tifffile's name.
+    """
+    items = "".join(
+        f'<Item name="COLORINTERP" sample="{number}" role="colorinterp">{name}</Item>'
+        for number, name in enumerate(names)
+    )
+    kind: dict[str, Any] = {"photometric": "minisblack", "extrasamples": ["unspecified"] * (len(pixels) - 1)}
+    if len(pixels) > 2:
+        kind = {"photometric": "rgb", "extrasamples": ["unassalpha"] * (len(pixels) - 3)}
+    buffer = BytesIO()
+    tifffile.imwrite(
+        buffer,
+        pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1) if planar == "contig" else pixels,
+        tile=TILE,
+        planarconfig=planar,
+        compression=compression,
+        predictor=compression == "deflate",
+        extratags=[(42112, "s", 0, f"<GDALMetadata>{items}</GDALMetadata>", True)],
+        metadata=None,
+        **kind,
+    )
+    return buffer.getvalue()

@@ -12,6 +12,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 
+from tests.support.pictures import channels
 from tests.support.spots import CODINGS, IMAGE, MASK, Client, Datasets, Reply, Spot, sha
 
 Pixels = NDArray[Any]
@@ -158,7 +159,8 @@ def look(dataset: DatasetReader, window: Window | None) -> Pixels:
     samples = dataset.read(window=window)
     most = np.iinfo(samples.dtype).max
     bits = int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8 * samples.itemsize))
-    alpha = samples[-1] if dataset.colorinterp[-1] == ColorInterp.alpha else np.full_like(samples[0], most)
+    bands, opacity = channels(dataset)
+    alpha = np.full_like(samples[0], most) if opacity is None else samples[opacity]
     if dataset.mask_flag_enums[0] == [MaskFlags.per_dataset]:
         alpha = np.where(dataset.dataset_mask(window=window) > 0, alpha, 0)
     if dataset.colorinterp[0] == ColorInterp.palette:
@@ -170,7 +172,7 @@ def look(dataset: DatasetReader, window: Window | None) -> Pixels:
         return np.concatenate((shown[:3], np.minimum(shown[3], alpha)[np.newaxis]))
     if "MINISWHITE" in dataset.tags(ns="IMAGE_STRUCTURE"):
         samples[0] = most - samples[0]
-    shown = samples[:3] if len(samples) > 2 else samples[[0, 0, 0]]
+    shown = samples[bands if len(bands) == 3 else bands * 3]
     if bits < 8:
         shown = shown * (most // (2**bits - 1))
     return np.concatenate((shown, alpha[np.newaxis]))

@@ -17,6 +17,7 @@ from cogread.parse import Steps, T, drive
 from cogread.wrap.tile import Tile, valid_size
 from tests.support.cogs import cog_of, stored
 from tests.support.decode import block
+from tests.support.pictures import channels
 from tests.support.tiffs import open_level
 
 
@@ -32,6 +33,8 @@ class Place:
     """(bands, height, width) of the part within the image."""
     visible: NDArray[np.uint8] | None
     """(height, width) of the level's mask, 0 or 255; None without one."""
+    channels: tuple[list[int], int | None]
+    """See `pictures.channels`."""
 
     @property
     def level(self) -> Level:
@@ -59,6 +62,8 @@ def places(data: bytes) -> Iterator[Place]:
     cog = cog_of(data)
     with warnings.catch_warnings(), MemoryFile(data) as memory:
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with memory.open() as full:
+            shown = channels(full)
         for number, level in enumerate(cog.levels):
             with open_level(memory, number) as dataset:
                 if (dataset.width, dataset.height) != (level.image.width, level.image.height):
@@ -68,7 +73,7 @@ def places(data: bytes) -> Iterator[Place]:
                         tile = tile_at(data, level, col, row)
                         if tile.planes != (None,) * level.image.planes:
                             visible = _mask_of(dataset, level, tile) if level.mask else None
-                            yield Place(cog, number, tile, block(dataset, col, row), visible)
+                            yield Place(cog, number, tile, block(dataset, col, row), visible, shown)
 
 
 def run(data: bytes, steps: Steps[T]) -> T:

@@ -5,16 +5,20 @@ from threading import Event
 from typing import Any
 
 import pytest
+import rasterio
 from pyproj import CRS
+from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.transform import Affine
 from rasterio.warp import transform_bounds
 
 from server.api import layers
+from tests.support import handmade as hm
 from tests.support.app import ROOT, client, layer
 from tests.support.geotiffs import in_crs, with_keys
 from tests.support.origin import Connection, Origin, Reply, send
 from tests.support.placed import Placed, placed_tiff
+from tests.support.rasters import noise, raster
 from tests.support.tiffs import KINDS, gdal_tiff, levels_of, open_level
 from tests.support.webmercator import web_mercator_tiff
 
@@ -46,12 +50,42 @@ def assert_is_gdals(about: dict[str, Any], data: bytes) -> None:
             assert {about["dtype"]} == set(dataset.dtypes)
             assert dataset.count == 1 or about["interleave"] == dataset.interleaving.name
             assert (None if about["nodata"] is None else float(about["nodata"])) == dataset.nodata
+            assert_bands_are_gdals(about["band_info"], dataset)
             assert_lies_where_gdal_says(about, dataset)
         assert [level["z"] for level in about["levels"]] == list(range(levels_of(memory)))
         assert (about["minzoom"], about["maxzoom"]) == (0, levels_of(memory) - 1)
         for level in about["levels"]:
             with open_level(memory, level["level"]) as dataset:
                 assert_level_is_gdals(level, dataset)
+
+
+def assert_bands_are_gdals(bands: list[dict[str, Any]], dataset: DatasetReader) -> None:
+    assert [band["band"] for band in bands] == list(dataset.indexes)
+    assert [band["color_interpretation"] for band in bands] == [color.name for color in dataset.colorinterp]
+    stated = [{key: value for key, value in band.items() if value is not None} for band in bands]
+    assert tuple(band.get("scale", 1) for band in stated) == dataset.scales
+    assert tuple(band.get("offset", 0) for band in stated) == dataset.offsets
+    assert tuple(band.get("unit") for band in stated) == dataset.units
+    assert tuple(band.get("description") for band in stated) == dataset.descriptions
+
+
+def test_bands_with_scale_unit_and_names_and_a_nodata_that_json_lacks(tmp_path: Path) -> None:
+    named = (ColorInterp.nir, ColorInterp.undefined)
+    data = raster(noise(2, "float32"), nodata=float("-inf"), interpretation=named, options={"compress": "DEFLATE"})
+    path = tmp_path / "b.tif"
+    path.write_bytes(data)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.scales, dataset.offsets = (0.01, 1), (273.15, 0)
+        dataset.units, dataset.descriptions = ("K", ""), ("near infrared", "<b>other</b>")
+    data = path.read_bytes()
+    about = described(data, tmp_path)
+    assert_is_gdals(about, data)
+    assert (about["nodata"], about["band_info"][0]["scale"], about["band_info"][1]["unit"]) == ("-inf", 0.01, None)
+
+
+def test_a_layer_of_more_bands_than_are_described(tmp_path: Path) -> None:
+    about = described(hm.tiff(hm.image(32, 16, samples=5000, planar=2, tiles=[bytes(512)] * 5000)), tmp_path)
+    assert (about["bands"], len(about["band_info"])) == (5000, 4096)
 
 
 def assert_lies_where_gdal_says(about: dict[str, Any], dataset: DatasetReader) -> None:
