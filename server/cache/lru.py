@@ -1,0 +1,68 @@
+"""A least-recently-used map bounded in bytes: the one under worker memory, open headers, replies and packed documents."""
+
+from collections import OrderedDict
+from threading import Lock
+from typing import Generic, TypeVar
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class ByteLru(Generic[K, V]):
+    """Evicts the entries used longest ago where all together cost more than the bound. Safe to share between threads.
+
+    The caller states the cost of an entry, with its key and its overhead.
+    """
+
+    def __init__(self, bound_bytes: int, largest_bytes: int | None = None) -> None:
+        """Make an empty map.
+
+        Args:
+            bound_bytes: of all entries.
+            largest_bytes: an entry that costs more is refused, since it would evict too many for one hit; None: none is
+                refused, and an entry larger than the bound is alone.
+        """
+        self.bound_bytes = bound_bytes
+        self.used_bytes = 0
+        self._largest_bytes = largest_bytes
+        self._mutex = Lock()
+        self._entries: OrderedDict[K, tuple[V, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: K) -> V | None:
+        """The value, which becomes the one used last; None if there is none."""
+        with self._mutex:
+            entry = self._entries.get(key)
+            if entry is None:
+                return None
+            self._entries.move_to_end(key)
+            return entry[0]
+
+    def put(self, key: K, value: V, cost_bytes: int) -> bool:
+        """Keep a value in place of the key's last one.
+
+        Returns:
+            False: the value is too large; then the key has none.
+        """
+        with self._mutex:
+            self._remove(key)
+            if self._largest_bytes is not None and cost_bytes > self._largest_bytes:
+                return False
+            self._entries[key] = (value, cost_bytes)
+            self.used_bytes += cost_bytes
+            while self.used_bytes > self.bound_bytes and len(self._entries) > 1:
+                self._remove(next(iter(self._entries)))
+            return True
+
+    def drop(self, key: K, value: V | None = None) -> None:
+        """Forget the key's value; where `value` is given, only if it is that very object."""
+        with self._mutex:
+            if value is None or self._entries.get(key, (None, 0))[0] is value:
+                self._remove(key)
+
+    def _remove(self, key: K) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self.used_bytes -= entry[1]
