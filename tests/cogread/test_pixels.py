@@ -235,7 +235,7 @@ def pictures() -> dict[int, bytes]:
     """A good tile of 64 x 64 RGB for each codec of pictures."""
     rgb = np.frombuffer(GOOD * 3, np.uint8).reshape(64, 64, 3)
     return {
-        7: bytes(imagecodecs.jpeg8_encode(rgb, level=90)),
+        7: bytes(imagecodecs.jpeg8_encode(rgb, level=90, subsampling="444")),
         34887: bytes(imagecodecs.lerc_encode(rgb)),
         50001: bytes(imagecodecs.webp_encode(rgb, lossless=True)),
         50002: bytes(imagecodecs.jpegxl_encode(rgb, lossless=True)),

@@ -275,7 +275,7 @@ def test_requests_that_only_an_attacker_sends() -> None:
         "OPTIONS * HTTP/1.1\r\nHost: x": 404,
         "GET http://evil.example HTTP/1.1\r\nHost: evil.example": 404,
         "GET //evil.example/%2e%2e HTTP/1.1\r\nHost: evil.example": 404,
-        "GET /?f=html HTTP/1.1\r\nHost: evil.example/a@b": 200,
+        "GET /?f=html HTTP/1.1\r\nHost: evil.example/a@b": 400,
         f"GET {tile} HTTP/1.1\r\nHost: x\r\nSCRIPT_NAME: /y\r\nScript-Name: /y": 200,
         f'GET {tile} HTTP/1.1\r\nHost: x\r\nIf-None-Match: \xff"': 200,
     }
