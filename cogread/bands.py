@@ -28,16 +28,16 @@ class Band:
     """Other items of the default domain."""
 
 
-def bands_of(cog: Cog) -> tuple[Band, ...]:
-    """The bands in their order."""
+def bands_of(cog: Cog, most: int | None = None) -> tuple[Band, ...]:
+    """The bands in their order, of many the first `most`."""
+    colors = cog.levels[0].colors[:most]
     stated: dict[int, list[Item]] = {}
     for item in cog.metadata:
-        if DATASET < item.sample < cog.full.samples:
+        if DATASET < item.sample < len(colors):
             stated.setdefault(item.sample, []).append(item)
-    silent = {name: Band(name) for name in set(cog.levels[0].colors)}
+    silent = {name: Band(name) for name in set(colors)}
     return tuple(
-        _band(name, stated[number]) if number in stated else silent[name]
-        for number, name in enumerate(cog.levels[0].colors)
+        _band(name, stated[number]) if number in stated else silent[name] for number, name in enumerate(colors)
     )
 
 

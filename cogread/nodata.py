@@ -72,13 +72,13 @@ def json_number(value: float | None) -> float | str | None:
 
 def gdal_float(text: str) -> float:
     """The number at the beginning of a text as `CPLAtofM` reads it; 0 where there is none."""
-    points = re.search(r"[.,]", text[:_POINT_SEARCH])
-    text = text.strip(_SPACE)
-    for word, value in _WORDS:
-        if word.match(text):
-            return value
+    head, text = text[:_POINT_SEARCH], text.strip(_SPACE)
+    point = "," if "," in head.partition(".")[0] else "."
+    if "#" in text:
+        for word, value in _WORDS:
+            if word.match(text):
+                return value
     text = text.removeprefix("+")
-    point = points[0] if points else "."
     number = _NUMBER[point].match(text)
     if number:
         return float(number[0].replace(",", "."))

@@ -81,7 +81,7 @@ def _bands(cog: Cog) -> list[Json]:
             "unit": band.unit,
             "description": band.description,
         }
-        for number, band in enumerate(bands_of(cog)[:MOST_BANDS], 1)
+        for number, band in enumerate(bands_of(cog, MOST_BANDS), 1)
     ]
 
 
