@@ -19,7 +19,7 @@ from server.documents.glance import glance
 from server.gate import Gate, Places
 from server.hot import HotRoute
 from server.in_force import settings as settings_in_force
-from server.inflight import Budget, Decoders, Limits
+from server.inflight import Budget, Decoders, Limits, free_at_once
 from server.list_places import ListPlaces
 from server.log import RequestLog, set_up
 from server.mounts import MountedFile, Mounts
@@ -45,6 +45,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or settings_in_force()
     log = RequestLog(settings.log_level, set_up(settings.log_level))
     cache = open_cache(settings.redis_url, settings.redis_tls_verify)
+    free_at_once()
     headers_bytes = settings.server.memory_bytes // HEADERS_SHARE
     replies_bytes = settings.server.memory_bytes // REPLIES_SHARE
     flight = Flight(MemoryCache(settings.server.memory_bytes - headers_bytes - replies_bytes), cache)

@@ -10,11 +10,12 @@ Decoders are bounded by number, for more of them than CPUs make no tile sooner. 
 decoder later, with the stored bytes read: a slow origin keeps no decoder waiting, and neither waits for the other.
 """
 
+import ctypes
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import BoundedSemaphore, Condition
 from typing import Final, NamedTuple
 
@@ -28,6 +29,11 @@ PATIENCE_S: Final = 2.0
 
 WAITING_BUDGETS: Final = 2
 """How many budgets may be waited for: by all threads of a worker for tiles of 1024 pixels, by few for larger ones."""
+
+MAPPED_BYTES: Final = 4 << 20
+"""Blocks of memory of this size and more are not kept when they are freed; smaller ones are faster to use again."""
+_M_MMAP_THRESHOLD: Final = -3
+"""Of malloc.h."""
 
 LEAST_DECODERS: Final = 2
 """One slow tile does not stop all others."""
@@ -145,6 +151,16 @@ class Decoders:
             yield
         finally:
             self._free.release()
+
+
+def free_at_once() -> None:
+    """Have the C library give large blocks back to the system when they are freed.
+
+    By default glibc raises its threshold for that to 32 MiB, and keeps what was freed below it for each of its arenas:
+    a worker whose tiles take 256 MiB at a time came to twice that. Other C libraries have no such setting.
+    """
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, MAPPED_BYTES)
 
 
 class Limits(NamedTuple):
