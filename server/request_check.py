@@ -6,7 +6,7 @@ from typing import Any, Final
 from gunicorn.http.errors import InvalidHeader
 
 _HOST: Final = re.compile(
-    r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*|\[[A-Za-z0-9._~!$&'()*+,;=:-]{2,100}\])(?::[0-9]*)?"
+    r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]++|%[0-9A-Fa-f]{2})*+|\[[A-Za-z0-9._~!$&'()*+,;=:-]{2,100}\])(?::[0-9]*)?"
 )
 """`uri-host [ ":" port ]` of RFC 9110 §7.2, with the names and addresses of RFC 3986 §3.2.2."""
 
