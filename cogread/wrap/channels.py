@@ -28,7 +28,7 @@ class Channels(NamedTuple):
 
 
 SINGLE: Final = Channels((0,))
-"""The channel of a mask's own tiles."""
+"""The channel of a palette, and of a mask's own tiles."""
 
 
 def channels_of(level: Level) -> Channels | None:
@@ -51,7 +51,7 @@ def why_no_channels(level: Level) -> str | None:
         )
     if channels.alpha is not None and _extra(image, channels.alpha) == ASSOCIATED_ALPHA:
         return "the colours are multiplied with alpha, those of a picture must not be"
-    if (image.bits < 8 and image.samples > 1) or (is_palette(image) and channels.alpha is not None):
+    if (image.bits < 8 and image.samples > 1) or (is_palette(image) and channels.bands != SINGLE.bands):
         return f"{image.samples} bands of {image.bits} bits as {image.photometric_name} have no place in a picture"
     return None
 

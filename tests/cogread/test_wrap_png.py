@@ -403,6 +403,11 @@ def test_what_a_png_would_lie_about_is_refused_by_name() -> None:
     assert reason(rgb, 2) == unnamed.format("red, green")
     assert reason({EXTRA_SAMPLES: (hm.SHORT, [2, 2])}, 3) == unnamed.format("gray, alpha, alpha")
     assert reason({hm.BITS: (hm.SHORT, [1, 1])}, 2) == "2 bands of 1 bits as MINISBLACK have no place in a picture"
+    item = '<Item name="C" sample="{}" role="colorinterp">{}</Item>'
+    items = "".join(item.format(*named) for named in enumerate(("Red", "Green", "Blue")))
+    palette: dict[int, hm.Field] = {hm.PHOTOMETRIC: (hm.SHORT, [3]), COLOR_MAP: (hm.SHORT, [0] * 768)}
+    named: dict[int, hm.Field] = {42112: (hm.ASCII, f"<GDALMetadata>{items}</GDALMetadata>\0".encode())}
+    assert reason(palette | named, 3) == "3 bands of 8 bits as PALETTE have no place in a picture"
     assert reason({hm.PHOTOMETRIC: (hm.SHORT, [5])}, 4) == "CMYK of 8 bits a sample has no place in a PNG"
     assert reason({hm.PHOTOMETRIC: (hm.SHORT, [32844])}) == "32844 of 8 bits a sample has no place in a PNG"
     assert reason({hm.BITS: (hm.SHORT, [32])}) == "MINISBLACK of 32 bits a sample has no place in a PNG"
