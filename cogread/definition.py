@@ -1,22 +1,24 @@
-"""What CRS the GeoKeys of a file define, as GDAL reads them (gt_wkt_srs.cpp and libgeotiff's geo_normalize.c).
+"""The CRS that the GeoKeys of a file define, as GDAL reads them (gt_wkt_srs.cpp and libgeotiff's geo_normalize.c).
 
 A code of the EPSG dataset is taken as it is; beside one of a projected CRS, another geodetic CRS, linear unit or method
-overrides what the code says. Everything else is put together as PROJJSON, which keeps every digit. Heights are left
-out: a picture has none. Where keys contradict each other or are not understood there is no CRS rather than a wrong one.
+overrides what the code says. Everything else is put together as PROJJSON, which keeps every digit. Where keys
+contradict each other or are not understood there is no CRS rather than a wrong one, and a reason.
 """
 
 import re
-from functools import lru_cache
 from typing import Any, Final
 
 from pyproj import CRS
 from pyproj.crs import CoordinateOperation  # type: ignore[attr-defined]  # its documentation says so
-from pyproj.database import get_units_map
 
-from cogread.geodetic import angular_unit, contradicts, geodetic
+from cogread.citation import fields, names_it_in_metres, names_web_mercator, plain_name
+from cogread.coded import assembled, by_code, coded, current, in_unit
+from cogread.errors import UndefinedCrs
+from cogread.geodetic import angular_unit, geodetic, is_restated
 from cogread.geokeys import GEOCENTRIC, GEOGRAPHIC, PROJECTED, USER_DEFINED, GeoKey, GeoKeys
-from cogread.identity import same_place
-from cogread.methods import MERCATOR, method_of, projected
+from cogread.heights import Definition, definition_of, horizontal, user_definition
+from cogread.methods import method_of, projected
+from cogread.units import cited_unit, keyed_unit
 
 Json = dict[str, Any]
 
@@ -24,159 +26,121 @@ _ESRI: Final = "ESRI PE String = "
 _LONGEST_WKT: Final = 8192
 _HARMLESS: Final = re.compile(r"""\["PROJ4","\+PROJ=GEOS [A-Z0-9_+=. -]*"\]\]""")
 """The only extension that GDAL needs, the sweep of some satellites: others may have PROJ open a file that they name."""
-_PSEUDO_MERCATOR: Final = 3857
-_PSEUDO_MERCATOR_METHOD: Final = "1024"
-_KINDS: Final = ("Projected CRS", "Geographic 2D CRS")
+_WEB_MERCATOR: Final = 3857
+_USER_CITATIONS: Final = (GeoKey.PROJECTED_CITATION, GeoKey.CITATION)
 
 
-def defined_crs(keys: GeoKeys) -> CRS | None:
-    """The horizontal CRS that the keys define; None where they define none, or not surely.
+def defined_crs(keys: GeoKeys) -> Definition:
+    """The CRS that the keys define.
 
     Raises:
-        CRSError: PROJ knows no such code, or refuses a parameter.
+        UndefinedCrs: they define none, or none that is beyond doubt.
+        CRSError: PROJ refuses a parameter.
     """
     model, code = keys.short(GeoKey.MODEL_TYPE), keys.epsg(GeoKey.PROJECTED_CRS)
-    if model == GEOCENTRIC or not keys.is_finite:
-        return None
+    if not keys.items:
+        raise UndefinedCrs("it states no CRS")
+    if model == GEOCENTRIC:
+        raise UndefinedCrs("its CRS is geocentric")
+    if not keys.is_finite:
+        raise UndefinedCrs("a number among its GeoKeys is not finite")
     if model == GEOGRAPHIC:
         return _geographic(keys)
     if code is not None:
-        return _coded(code, keys)
+        return coded(code, keys)
     return _user_defined(keys) if model == PROJECTED else _from_citation(keys)
 
 
-def _current(crs: CRS) -> CRS:
-    """What replaces a deprecated CRS, as GDAL reads it: some were deprecated because they were wrong."""
-    current = crs.get_non_deprecated() if crs.is_deprecated else []
-    return CRS.from_json(current[0].to_json()) if len(current) == 1 else crs
-
-
-def horizontal(crs: CRS) -> CRS | None:
-    """A CRS without its heights; None where it is neither projected nor geographic."""
-    if crs.is_compound:
-        crs = crs.sub_crs_list[0]
-    if crs.type_name == "Geographic 3D CRS":
-        crs = crs.to_2d()
-    return crs if crs.type_name in _KINDS else None
-
-
-def _geographic(keys: GeoKeys) -> CRS | None:
+def _geographic(keys: GeoKeys) -> Definition:
+    """A CRS with a dynamic datum by its code alone, another by its code unless the keys say something else."""
     code = keys.epsg(GeoKey.GEODETIC_CRS)
-    if code is not None:
-        return horizontal(_current(CRS.from_epsg(code)))
-    found = geodetic(keys)
-    return CRS.from_json_dict(found) if found else None
+    if code is None:
+        return user_definition(CRS.from_json_dict(geodetic(keys)), keys)
+    crs = by_code(code)
+    flat = horizontal(crs)
+    if crs.is_compound and any(keys.short(key) is not None for key in (GeoKey.GEODETIC_DATUM, GeoKey.ELLIPSOID)):
+        raise UndefinedCrs(f"its CRS is EPSG:{code}, which is compound, and it states a datum or an ellipsoid too")
+    if not flat.is_geographic or _is_dynamic(flat):
+        return definition_of(current(crs), keys)
+    if is_restated(keys, flat):
+        raise UndefinedCrs(f"its CRS is EPSG:{code}, and its ellipsoid, datum or unit is another than that has")
+    return definition_of(crs if crs.is_compound else flat, keys)
 
 
-def _from_citation(keys: GeoKeys) -> CRS | None:
-    """What GDAL writes of a CRS that GeoKeys cannot express: Esri's WKT."""
-    text = (keys.text(GeoKey.PROJECTED_CITATION) or "").removeprefix(_ESRI)
+def _is_dynamic(crs: CRS) -> bool:
+    """Whether GDAL takes the coordinates of places to move with time; it reads such a CRS by its code alone."""
+    return crs.datum is not None and crs.datum.type_name.startswith(("Dynamic", "Datum Ensemble"))
+
+
+def _from_citation(keys: GeoKeys) -> Definition:
+    """The CRS of Esri's WKT, which GDAL writes where GeoKeys cannot express one."""
+    citation = keys.text(GeoKey.PROJECTED_CITATION) or ""
+    text = citation.removeprefix(_ESRI)
     is_esri = text.startswith(("PROJCS[", "GEOGCS[")) and len(text) <= _LONGEST_WKT
     if not is_esri or not all(_HARMLESS.fullmatch(extension) for extension in text.upper().split("EXTENSION")[1:]):
-        return None
-    return horizontal(CRS.from_wkt(text))
+        raise UndefinedCrs("it does not say whether its CRS is projected or geographic")
+    crs = CRS.from_wkt(text)
+    flat = horizontal(crs)
+    return Definition(flat, flat, crs if keys.minor_revision else flat)
 
 
-def _coded(code: int, keys: GeoKeys) -> CRS | None:
-    """A projected CRS by its code, with what overrides it."""
-    crs = horizontal(_current(CRS.from_epsg(code)))
-    if crs is None or crs.geodetic_crs is None or not crs.is_projected or _method_code(crs) == _PSEUDO_MERCATOR_METHOD:
-        return crs
-    base = _overriding_base(crs.geodetic_crs, keys)
-    unit = _linear_unit(keys)
-    if base is None or unit is _CONTRADICTION:
-        return None
-    own = crs.to_json_dict()
-    metres = unit["conversion_factor"] if unit else crs.axis_info[0].unit_conversion_factor
-    made = projected(keys, degrees=angular_unit(keys, crs.geodetic_crs), metres=metres)
-    parts = {"name": own["name"], "base_crs": base, "conversion": (made or own)["conversion"]}
-    system = (made or own)["coordinate_system"]
-    found = _assembled(parts, system, unit or own["coordinate_system"]["axis"][0]["unit"])
-    return crs if same_place(found, crs) else found
-
-
-def _overriding_base(own: CRS, keys: GeoKeys) -> Json | None:
-    """The geodetic CRS to use with a code: another one if the keys name it; None where they contradict the code."""
-    code = keys.epsg(GeoKey.GEODETIC_CRS)
-    named = CRS.from_epsg(code).to_2d() if code else own
-    used = named if named.is_geographic else own
-    if contradicts(keys, used):
-        return None
-    found: Json = used.to_json_dict()
-    return found
-
-
-def _user_defined(keys: GeoKeys) -> CRS | None:
+def _user_defined(keys: GeoKeys) -> Definition:
     """A projected CRS by a method and its parameters, or by the code of a projection."""
-    if method_of(keys) == MERCATOR and keys.text(GeoKey.CITATION) == "WGS 84 / Pseudo-Mercator":
-        return CRS.from_epsg(_PSEUDO_MERCATOR)  # as GDAL: writers that could not express its method
-    base, unit = geodetic(keys), _linear_unit(keys)
-    if base is None or unit is _CONTRADICTION:
-        return None
+    _refuse_zones(keys)
+    lengths = keyed_unit(keys, is_coded=False)
+    unit = cited_unit(keys, _USER_CITATIONS) or lengths
+    name = _stated_name(keys)
+    if names_web_mercator(name) and _has_projection(keys):
+        if keys.doubles(GeoKey.TO_WGS84) and not names_it_in_metres(name):
+            raise UndefinedCrs(f"its CRS is called {name!r}, and it states a shift to WGS 84 that this has not")
+        web_mercator = CRS.from_epsg(_WEB_MERCATOR)
+        if unit is not None and not names_it_in_metres(name):
+            web_mercator = in_unit(web_mercator, unit)
+        return definition_of(web_mercator, keys)
+    base = geodetic(keys)
     degrees = angular_unit(keys, CRS.from_json_dict(base))
-    made = projected(keys, degrees=degrees, metres=unit["conversion_factor"] if unit else 1.0)
+    made = projected(keys, degrees=degrees, metres=lengths["conversion_factor"] if lengths else 1.0)
     if made is None:
         made = _by_projection(keys)
-    if made is None:
-        return None
-    name = keys.text(GeoKey.PROJECTED_CITATION) or keys.text(GeoKey.CITATION) or "unknown"
-    parts = {"name": name.partition("|")[0], "base_crs": base, "conversion": made["conversion"]}
-    return _assembled(parts, made["coordinate_system"], unit or "metre")
+    parts = {"name": plain_name(name), "base_crs": base, "conversion": made["conversion"]}
+    return user_definition(assembled(parts, made["coordinate_system"], unit or "metre"), keys)
 
 
-def _by_projection(keys: GeoKeys) -> Json | None:
+def _has_projection(keys: GeoKeys) -> bool:
+    """Whether GDAL finds a projection, without which it knows no projected CRS, however it is called."""
+    method = keys.short(GeoKey.PROJECTION_METHOD)
+    return method_of(keys) is not None or (method in (None, USER_DEFINED) and keys.epsg(GeoKey.PROJECTION) is not None)
+
+
+def _stated_name(keys: GeoKeys) -> str:
+    """The name of a user-defined CRS, in the order of GDAL's preference."""
+    whole, own = keys.text(GeoKey.CITATION), keys.text(GeoKey.PROJECTED_CITATION)
+    marked = fields(whole).get("PCS Name")
+    if marked is not None:
+        return marked
+    named = None if own is None or own.startswith("LUnits = ") else fields(own).get("PCS Name", own)
+    return whole or named or "unknown" if named is None or "unnamed" in named else named
+
+
+def _refuse_zones(keys: GeoKeys) -> None:
+    """Refuse what GDAL looks up in a table of Esri's by a name in a citation of ERDAS IMAGINE."""
+    zone = keys.text(GeoKey.PROJECTED_CITATION) or ""
+    name = fields(keys.text(GeoKey.CITATION)).get("PCS Name", "")
+    is_old_utm = "UTM Zone " in zone and fields(zone).get("Datum", "").upper() == "PSAD56"
+    if "State Plane Zone " in zone or "_StatePlane_" in name or is_old_utm:
+        raise UndefinedCrs("its CRS is a zone that only a citation names")
+
+
+def _by_projection(keys: GeoKeys) -> Json:
     """With the code of a projection, such as 16030 for UTM zone 30N, if the file states no method that is unknown."""
     code = keys.epsg(GeoKey.PROJECTION)
     stated = keys.short(GeoKey.PROJECTION_METHOD)
-    if code is None or stated not in (None, USER_DEFINED):
-        return None
+    if stated not in (None, USER_DEFINED):
+        raise UndefinedCrs(f"its projection is by method {stated}, which is not read, or lacks parameters")
+    if code is None:
+        raise UndefinedCrs("its projected CRS has neither a code nor a method nor a projection")
     axes: Json = CRS.from_string("+proj=utm +zone=1 +type=crs").to_json_dict()
     conversion = CoordinateOperation.from_epsg(code)
     if conversion.method_name == "Transverse Mercator (South Orientated)" or "Krovak" in conversion.method_name:
-        return None
+        raise UndefinedCrs(f"its projection, {conversion.name}, has axes that readers take for others")
     return {**axes, "conversion": conversion.to_json_dict()}
-
-
-def _assembled(parts: Json, system: Json, unit: Json | str) -> CRS:
-    axes = [{**axis, "unit": unit} for axis in system["axis"]]
-    whole = {"type": "ProjectedCRS", **parts, "coordinate_system": {"subtype": system["subtype"], "axis": axes}}
-    return CRS.from_json_dict(whole)
-
-
-_CONTRADICTION: Final[Json] = {"conversion_factor": 0.0}
-"""A unit that is none."""
-
-
-def _linear_unit(keys: GeoKeys) -> Json | None:
-    """The unit that the keys state in PROJJSON; None: they state none; _CONTRADICTION: one that is not known."""
-    code = keys.short(GeoKey.LINEAR_UNITS)
-    if code is None:
-        code = keys.short(GeoKey.GEOG_LINEAR_UNITS)
-    if code is None:
-        return None
-    if code != USER_DEFINED:
-        return _linear_units().get(code, _CONTRADICTION)
-    size = keys.double(GeoKey.LINEAR_UNIT_SIZE)
-    if size is None or not 1e-9 < size < 1e9:
-        return _CONTRADICTION
-    return {"type": "LinearUnit", "name": "unknown", "conversion_factor": size}
-
-
-@lru_cache(maxsize=1)
-def _linear_units() -> dict[int, Json]:
-    units = get_units_map(auth_name="EPSG", category="linear", allow_deprecated=True).values()
-    return {
-        int(unit.code): {
-            "type": "LinearUnit",
-            "name": unit.name,
-            "conversion_factor": unit.conv_factor,
-            "id": {"authority": "EPSG", "code": int(unit.code)},
-        }
-        for unit in units
-        if unit.conv_factor > 0
-    }
-
-
-def _method_code(crs: CRS) -> str | None:
-    operation = crs.coordinate_operation
-    return operation.method_code if operation else None

@@ -13,6 +13,7 @@
     │   └── SourceChanged        the source is not the version that was expected
     ├── FormatError              the file is no TIFF, or a damaged or hostile one
     │   └── UnsupportedFormat    a sound file of a kind that is not read (strips, say)
+    ├── UndefinedCrs             the file states no CRS, or none that is beyond doubt
     └── TileError                the file is sound, but this tile cannot be given
         ├── TileOutOfRange       outside of the grid
         ├── TileDamaged          the stored bytes are not a tile
@@ -102,6 +103,10 @@ class FormatError(CogError):
 
 class UnsupportedFormat(FormatError):
     """A TIFF of a kind that is not read; the message says how to mend it."""
+
+
+class UndefinedCrs(CogError):
+    """The file states no CRS, or none that is beyond doubt; the message is a clause about the file: "its unit is …"."""
 
 
 class TileError(CogError):

@@ -68,6 +68,10 @@ class GeoFacts:
     """`EPSG:2193`, `ESRI:102003`; None: no CRS, or one without a code."""
     crs: str | None
     """Name of the CRS."""
+    vertical: str | None
+    """Name of the CRS of heights; None: heights are not of the CRS."""
+    no_crs: str | None
+    """The reason why there is no CRS; None: there is one."""
     projjson: dict[str, Any] | None
     """Definition of the CRS; None: there is none, or none that is understood."""
     transform: Geotransform | None
@@ -166,14 +170,16 @@ def _bands(cog: Cog) -> tuple[BandFacts, ...]:
 
 
 def _geo(geo: Georeference) -> GeoFacts:
-    from cogread.crs import crs_of  # noqa: PLC0415 - PROJ takes 0.1 s to load
+    from cogread.crs import crs_of, why_no_crs  # noqa: PLC0415 - PROJ takes 0.1 s to load
 
     crs = crs_of(geo)
     if crs is None:
-        return GeoFacts(None, None, geo.name, None, geo.transform, geo.bounds, None)
+        return GeoFacts(None, None, geo.name, None, why_no_crs(geo), None, geo.transform, geo.bounds, None)
     degrees = crs.wgs84_bounds(geo.bounds) if geo.bounds else None
     epsg = int(crs.authority[1]) if crs.authority and crs.authority[0] == "EPSG" else None
-    return GeoFacts(epsg, crs.code, crs.name, crs.projjson(), geo.transform, geo.bounds, degrees)
+    return GeoFacts(
+        epsg, crs.code, crs.name, crs.vertical, None, crs.projjson(), geo.transform, geo.bounds, degrees
+    )  # fmt: skip
 
 
 def _level(number: int, level: Level, full: Image) -> LevelFacts:

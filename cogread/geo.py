@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Final
 
+from cogread.citation import plain_name
 from cogread.directory import Directory
 from cogread.geokeys import GEOCENTRIC, GEOGRAPHIC, NO_KEYS, PROJECTED, GeoKey, GeoKeys, geo_keys
 from cogread.tags import Tag
@@ -38,7 +39,9 @@ class Georeference:
     is_point: bool = False
     """Whether the file's own coordinates are those of pixel centres (PixelIsPoint); `transform` is of corners."""
     keys: GeoKeys = NO_KEYS
-    """All that the file says of its CRS."""
+    """All that the file says of the image's CRS; none where it has ground control points: theirs is another matter."""
+    has_control_points: bool = False
+    """Whether it lies by ground control points instead of a transform."""
 
 
 def georeference(directory: Directory, width: int, height: int) -> Georeference:
@@ -51,7 +54,7 @@ def georeference(directory: Directory, width: int, height: int) -> Georeference:
     is_point = keys.short(GeoKey.RASTER_TYPE) == PIXEL_IS_POINT
     transform = _transform(directory, is_point=is_point)
     if transform is None and directory.floats(Tag.MODEL_TIEPOINT):
-        return Georeference(None, None, None, None)  # the keys are those of the ground control points
+        return Georeference(None, None, None, None, has_control_points=True)
     bounds = _bounds(transform, width, height) if transform else None
     if transform is None or bounds is None or not _is_sound(transform, bounds):
         return Georeference(_epsg(keys), _name(keys), None, None, keys=keys)
@@ -75,7 +78,7 @@ def _called(citation: str) -> str:
     """The name within what GDAL and ArcGIS put into citations: `GCS Name = X|Datum = Y`, a whole definition."""
     if citation.startswith(_ESRI):
         return citation.partition('"')[2].partition('"')[0] or _ESRI
-    return citation.partition("|")[0].removeprefix("GCS Name = ")
+    return plain_name(citation)
 
 
 def _transform(directory: Directory, *, is_point: bool) -> Geotransform | None:

@@ -5,7 +5,10 @@ from typing import Any, Final
 
 from pyproj import CRS
 from pyproj.crs import Datum, Ellipsoid, PrimeMeridian  # type: ignore[attr-defined]  # its documentation says so
+from pyproj.exceptions import CRSError
 
+from cogread.citation import fields
+from cogread.errors import UndefinedCrs
 from cogread.geokeys import USER_DEFINED, GeoKey, GeoKeys
 
 Json = dict[str, Any]
@@ -16,24 +19,23 @@ _NAMES: Final = {57.29577951308232: "radian", 0.9: "grad"}
 _RADIANS: Final = 0.017453292519943295
 
 
-def geodetic(keys: GeoKeys) -> Json | None:
-    """The geographic CRS that a user-defined one is, or is based on; None where the keys do not define one.
+def geodetic(keys: GeoKeys) -> Json:
+    """The geographic CRS that a user-defined one is, or is based on.
 
     Raises:
         CRSError: PROJ knows no such code.
+        UndefinedCrs: the keys define none.
     """
     code = keys.epsg(GeoKey.GEODETIC_CRS)
     base = CRS.from_epsg(code) if code else None
     if base is not None:
         base = base.to_2d()
-        if not base.is_geographic:
-            return None
+        if not base.is_geographic or base.is_compound:
+            raise UndefinedCrs(f"it is based on EPSG:{code}, which is not geographic")
         if not _overrides(keys, base):
             found: Json = base.to_json_dict()
             return found
     datum, degrees = _datum(keys, base), _unit(keys)
-    if datum is None or degrees is None:
-        return None
     unit: Any = "degree"
     if degrees != 1.0:
         unit = {"type": "AngularUnit", "name": _NAMES[degrees], "conversion_factor": degrees * _RADIANS}
@@ -58,6 +60,13 @@ def angular_unit(keys: GeoKeys, base: CRS) -> float:
     return _DEGREES.get(code, own) if code else own
 
 
+def is_restated(keys: GeoKeys, crs: CRS) -> bool:
+    """Whether keys beside the code of a geographic CRS say something else than it, its angular unit included."""
+    own = crs.axis_info[0].unit_conversion_factor / _RADIANS
+    stated = _unit(keys) if keys.short(GeoKey.GEOG_ANGULAR_UNITS) is not None else own
+    return _overrides(keys, crs) or not isclose(stated, own, rel_tol=1e-9)
+
+
 def _overrides(keys: GeoKeys, base: CRS) -> bool:
     """Whether keys beside the code of a geodetic CRS say something else than it."""
     ellipsoid = _ellipsoid(keys)
@@ -75,14 +84,26 @@ def _overrides(keys: GeoKeys, base: CRS) -> bool:
 
 
 def contradicts(keys: GeoKeys, base: CRS) -> bool:
-    """Whether the codes of a datum or an ellipsoid are there that are not the base's.
+    """Whether a datum, ellipsoid or prime meridian is stated that is not the base's, or is user-defined and left out.
 
     Raises:
         CRSError: PROJ knows no such code.
     """
-    datum, ellipsoid = keys.epsg(GeoKey.GEODETIC_DATUM), keys.epsg(GeoKey.ELLIPSOID)
-    is_other_datum = datum is not None and Datum.from_epsg(datum) != base.datum
-    return is_other_datum or (ellipsoid is not None and Ellipsoid.from_epsg(ellipsoid) != base.ellipsoid)
+    datum, ellipsoid = keys.short(GeoKey.GEODETIC_DATUM), keys.short(GeoKey.ELLIPSOID)
+    has_axis = keys.double(GeoKey.SEMI_MAJOR_AXIS) is not None
+    is_left_out = datum == USER_DEFINED or (ellipsoid == USER_DEFINED and not has_axis)
+    code = keys.epsg(GeoKey.ELLIPSOID)
+    is_other = code is not None and Ellipsoid.from_epsg(code) != base.ellipsoid
+    return is_left_out or is_other or _overrides(keys, base) or _moves_meridian(keys, base)
+
+
+def _moves_meridian(keys: GeoKeys, base: CRS) -> bool:
+    """Whether a prime meridian is stated that is not the base's."""
+    if keys.short(GeoKey.PRIME_MERIDIAN) is None and keys.double(GeoKey.PRIME_MERIDIAN_LONGITUDE) is None:
+        return False
+    own = base.prime_meridian
+    stated = _longitude(_meridian(keys))
+    return own is None or not isclose(stated, _longitude(own.to_json_dict()), abs_tol=1e-9)
 
 
 def _shape(ellipsoid: Json) -> tuple[float, float]:
@@ -97,32 +118,47 @@ def _shape(ellipsoid: Json) -> tuple[float, float]:
     return major, 1 - (minor["value"] if isinstance(minor, dict) else minor) / major
 
 
-def _datum(keys: GeoKeys, base: CRS | None) -> Json | None:
+def _datum(keys: GeoKeys, base: CRS | None) -> Json:
+    """By its code, else by its name in the citation, else by its ellipsoid alone."""
     ellipsoid, meridian = _ellipsoid(keys), _meridian(keys)
     code = keys.epsg(GeoKey.GEODETIC_DATUM)
-    if meridian is None:
-        return None
     if code is not None:
-        return _known_datum(code, ellipsoid, meridian)
+        return _checked(Datum.from_epsg(code).to_json_dict(), ellipsoid, meridian)
     if ellipsoid is None:
-        return None
-    name = _cited(keys, "Datum") or (f"unknown, instead of {base.datum.name}" if base and base.datum else "unknown")
+        raise UndefinedCrs("it has neither the code of a geodetic CRS nor a datum nor an ellipsoid")
+    name = _cited(keys, "Datum")
+    named = None if base is not None or name is None else _named_datum(name)
+    if named is not None:
+        return _checked(named, ellipsoid, meridian)
+    name = name or (f"unknown, instead of {base.datum.name}" if base and base.datum else "unknown")
     return {"type": "GeodeticReferenceFrame", "name": name, "ellipsoid": ellipsoid, "prime_meridian": meridian}
 
 
-def _known_datum(code: int, ellipsoid: Json | None, meridian: Json) -> Json | None:
-    """A datum by its code; None where the keys state another ellipsoid or prime meridian than its own."""
-    found: Json = Datum.from_epsg(code).to_json_dict()
+def _named_datum(name: str) -> Json | None:
+    """A datum of EPSG by its name or an alias, which GDAL and Esri write with underscores; None: there is none."""
+    for spelling in (name, name.replace("_", " ")):
+        try:
+            found: Json = Datum.from_name(spelling, "EPSG").to_json_dict()
+        except CRSError:
+            continue
+        return found
+    return None
+
+
+def _checked(datum: Json, ellipsoid: Json | None, meridian: Json) -> Json:
+    """A datum of a dataset, unless the keys state another ellipsoid or prime meridian than its own."""
     if ellipsoid is not None:
-        stated, own = _shape(ellipsoid), _shape(found["ellipsoid"])
+        stated, own = _shape(ellipsoid), _shape(datum["ellipsoid"])
         if not isclose(stated[0], own[0], rel_tol=1e-9) or not isclose(stated[1], own[1], rel_tol=1e-7):
-            return None
-    own_meridian = found.get("prime_meridian", {"longitude": 0.0})
-    return found if isclose(_longitude(own_meridian), _longitude(meridian), abs_tol=1e-9) else None
+            raise UndefinedCrs(f"its datum is {datum['name']!r}, and its ellipsoid is another than that has")
+    own_meridian = datum.get("prime_meridian", {"longitude": 0.0})
+    if not isclose(_longitude(own_meridian), _longitude(meridian), abs_tol=1e-9):
+        raise UndefinedCrs(f"its datum is {datum['name']!r}, and its prime meridian is another than that has")
+    return datum
 
 
 def _ellipsoid(keys: GeoKeys) -> Json | None:
-    """Numbers before the code, as libgeotiff; an axis alone is a sphere."""
+    """Numbers before the code, as libgeotiff; an axis alone is a sphere. None: the keys state none."""
     code = keys.epsg(GeoKey.ELLIPSOID)
     major = keys.double(GeoKey.SEMI_MAJOR_AXIS)
     minor = keys.double(GeoKey.SEMI_MINOR_AXIS)
@@ -133,16 +169,17 @@ def _ellipsoid(keys: GeoKeys) -> Json | None:
         known: Json = Ellipsoid.from_epsg(code).to_json_dict()
         return known
     name = _cited(keys, "Ellipsoid") or "unknown"
-    if not 1 < major < 1e12 or (minor is not None and not 0 < minor <= major):
-        return None
+    is_flat = minor is not None and not 0 < minor <= major
+    if not 1 < major < 1e12 or is_flat or (inverse and inverse <= 1):
+        raise UndefinedCrs(f"its ellipsoid has the axes {major} and {minor} m, and the inverse flattening {inverse}")
     if inverse:
-        return {"name": name, "semi_major_axis": major, "inverse_flattening": inverse} if inverse > 1 else None
+        return {"name": name, "semi_major_axis": major, "inverse_flattening": inverse}
     if minor is None or minor == major:
         return {"name": name, "radius": major}
     return {"name": name, "semi_major_axis": major, "semi_minor_axis": minor}
 
 
-def _meridian(keys: GeoKeys) -> Json | None:
+def _meridian(keys: GeoKeys) -> Json:
     code = keys.epsg(GeoKey.PRIME_MERIDIAN)
     if code is not None:
         known: Json = PrimeMeridian.from_epsg(code).to_json_dict()
@@ -151,7 +188,7 @@ def _meridian(keys: GeoKeys) -> Json | None:
     if longitude == 0.0:
         return {"name": _cited(keys, "Primem") or "Greenwich", "longitude": 0.0}
     if _unit(keys) != 1.0 or abs(longitude) > 180:  # GDAL itself has read and written these in two ways
-        return None
+        raise UndefinedCrs(f"its prime meridian is at {longitude} in a unit that is not sure")
     return {"name": _cited(keys, "Primem") or "unknown", "longitude": longitude}
 
 
@@ -165,21 +202,18 @@ def _longitude(meridian: Json) -> float:
     return float(longitude["value"]) * factor
 
 
-def _unit(keys: GeoKeys) -> float | None:
-    """The unit of coordinates in degrees, None where it is not one of those that are used."""
+def _unit(keys: GeoKeys) -> float:
+    """The unit of coordinates in degrees."""
     code = keys.short(GeoKey.GEOG_ANGULAR_UNITS)
     if code is None:
         return 1.0
-    if code != USER_DEFINED:
-        return _DEGREES.get(code)
     size = keys.double(GeoKey.GEOG_ANGULAR_UNIT_SIZE)
-    return 1.0 if size is not None and isclose(size, _RADIANS, rel_tol=1e-9) else None
+    if code == USER_DEFINED and size is not None and isclose(size, _RADIANS, rel_tol=1e-9):
+        return 1.0
+    if code not in _DEGREES:
+        raise UndefinedCrs(f"its angular unit is code {code}" + (f" of {size} radians" if size is not None else ""))
+    return _DEGREES[code]
 
 
 def _cited(keys: GeoKeys, field: str) -> str | None:
-    """What GDAL's citation `GCS Name = X|Datum = Y|Ellipsoid = Z|Primem = W` says of a field."""
-    for part in (keys.text(GeoKey.GEODETIC_CITATION) or "").split("|"):
-        name, _, value = part.partition("=")
-        if name.strip() == field and value.strip():
-            return value.strip()
-    return None
+    return fields(keys.text(GeoKey.GEODETIC_CITATION)).get(field)

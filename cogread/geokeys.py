@@ -14,7 +14,10 @@ from cogread.tags import Tag
 
 
 class GeoKey(IntEnum):
-    """Keys that are read, by the names of GeoTIFF 1.1; units of doubles are in its §7.5."""
+    """Keys that are read, by the names of GeoTIFF 1.1; units of doubles are in its §7.5.
+
+    TO_WGS84 is libgeotiff's own: three or seven parameters of a shift to WGS 84.
+    """
 
     MODEL_TYPE = 1024
     RASTER_TYPE = 1025
@@ -31,6 +34,7 @@ class GeoKey(IntEnum):
     SEMI_MINOR_AXIS = 2058
     INVERSE_FLATTENING = 2059
     PRIME_MERIDIAN_LONGITUDE = 2061
+    TO_WGS84 = 2062
     PROJECTED_CRS = 3072
     PROJECTED_CITATION = 3073
     PROJECTION = 3074
@@ -56,6 +60,10 @@ class GeoKey(IntEnum):
     AZIMUTH = 3094
     STRAIGHT_VERTICAL_POLE_LONGITUDE = 3095
     RECTIFIED_GRID_ANGLE = 3096
+    VERTICAL_CRS = 4096
+    VERTICAL_CITATION = 4097
+    VERTICAL_DATUM = 4098
+    VERTICAL_UNITS = 4099
 
 
 PROJECTED: Final = 1
@@ -65,11 +73,17 @@ GEOCENTRIC: Final = 3
 USER_DEFINED: Final = 32767
 
 _KEYS: Final = frozenset(GeoKey)
-_CITATIONS: Final = (GeoKey.CITATION, GeoKey.GEODETIC_CITATION, GeoKey.PROJECTED_CITATION)
+_CITATIONS: Final = (
+    GeoKey.CITATION,
+    GeoKey.GEODETIC_CITATION,
+    GeoKey.PROJECTED_CITATION,
+    GeoKey.VERTICAL_CITATION,
+)
+_MOST_SHIFTS: Final = 7
 _EPSG: Final = range(1024, USER_DEFINED)
 """GeoTIFF 1.1 §7.3: what lies outside is private, reserved or user-defined."""
 
-Value = int | float | str
+Value = int | float | str | tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +91,8 @@ class GeoKeys:
     """The keys of a file; hashable, equal if they say the same."""
 
     items: tuple[tuple[int, Value], ...] = ()
+    minor_revision: int = 0
+    """Of GeoTIFF 1.x: 0 or 1."""
 
     def short(self, key: GeoKey) -> int | None:
         """A code or unit, None where it is not there."""
@@ -98,10 +114,16 @@ class GeoKeys:
         found = (self._value(key) for key in keys)
         return next((value for value in found if isinstance(value, float)), None)
 
+    def doubles(self, key: GeoKey) -> tuple[float, ...]:
+        """The numbers of a key that holds many; () if it is absent."""
+        value = self._value(key)
+        return value if isinstance(value, tuple) else ()
+
     @property
     def is_finite(self) -> bool:
         """Whether all numbers are."""
-        return all(isfinite(value) for _, value in self.items if isinstance(value, float))
+        numbers = (value if isinstance(value, tuple) else (value,) for _, value in self.items)
+        return all(isfinite(value) for row in numbers for value in row if isinstance(value, float))
 
     def _value(self, key: GeoKey) -> Value | None:
         return next((value for number, value in self.items if number == key), None)
@@ -128,7 +150,14 @@ def geo_keys(directory: Directory) -> GeoKeys:
         if place == 0:
             keys[key] = value
         elif place == Tag.GEO_ASCII_PARAMS and key in _CITATIONS:
-            keys[key] = texts[value : value + length].decode("utf-8", "replace").strip("|\0 \n")
+            keys[key] = _citation(texts[value : value + length])
+        elif place == Tag.GEO_DOUBLE_PARAMS and key == GeoKey.TO_WGS84:
+            keys[key] = doubles[value : value + min(length, _MOST_SHIFTS)]
         elif place == Tag.GEO_DOUBLE_PARAMS and value < len(doubles):
             keys[key] = doubles[value]
-    return GeoKeys(tuple(sorted(keys.items(), key=lambda item: item[0])))
+    return GeoKeys(tuple(sorted(keys.items(), key=lambda item: item[0])), numbers[2])
+
+
+def _citation(text: bytes) -> str:
+    """A text without its end mark, a single `|`; others separate parts of it."""
+    return text.decode("utf-8", "replace").strip("\0 \n").removesuffix("|")

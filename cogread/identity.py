@@ -3,17 +3,20 @@
 PROJ guesses and each guess is verified: a code that puts a layer elsewhere would be worse than none.
 """
 
+from functools import lru_cache
 from math import isclose
 from typing import Any, Final
 
-from pyproj import CRS
-from pyproj.exceptions import CRSError
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError, ProjError
 
 Json = dict[str, Any]
 
 _AUTHORITIES: Final = ("EPSG", "ESRI")
 _LEAST_CONFIDENCE: Final = 50
 _UNKNOWN: Final = ("unknown", "unnamed")
+_WEB_MERCATOR: Final = "3857"
+"""Goes before others of its kind, such as 900913, that clients hardly know."""
 
 
 def identified(crs: CRS) -> tuple[tuple[str, str] | None, CRS]:
@@ -21,13 +24,22 @@ def identified(crs: CRS) -> tuple[tuple[str, str] | None, CRS]:
     own = crs.to_json_dict().get("id", {})
     if own.get("authority") in _AUTHORITIES:
         return (own["authority"], str(own["code"])), crs
+    if crs.is_projected and same_place(crs, _web_mercator()):
+        return ("EPSG", _WEB_MERCATOR), _web_mercator()
     matches = _in_usual_order(crs).list_authority(min_confidence=_LEAST_CONFIDENCE)
     known = [match for match in matches if match.auth_name in _AUTHORITIES]
     for match in sorted(known, key=lambda match: (_AUTHORITIES.index(match.auth_name), -match.confidence)):
         candidate = CRS.from_authority(match.auth_name, match.code)
+        if candidate.is_deprecated:
+            continue
         if candidate.type_name == crs.type_name and _may_be(crs, candidate) and same_place(crs, candidate):
             return (match.auth_name, match.code), candidate
     return None, crs
+
+
+@lru_cache(maxsize=1)
+def _web_mercator() -> CRS:
+    return CRS.from_authority("EPSG", _WEB_MERCATOR)
 
 
 def _in_usual_order(crs: CRS) -> CRS:
@@ -62,6 +74,29 @@ def same_place(one: CRS, other: CRS) -> bool:
         return one.equals(CRS.from_json_dict({**restated, "coordinate_system": first["coordinate_system"]}))
     except (CRSError, KeyError):
         return False
+
+
+def has_known_datum(crs: CRS) -> bool:
+    """Whether its datum is one of the EPSG dataset, by its own code or that of the geographic CRS."""
+    parts = [part.to_json_dict() for part in (crs.geodetic_crs, crs.datum) if part is not None]
+    return any(part.get("id", {}).get("authority") == "EPSG" for part in parts)
+
+
+def same_numbers(one: CRS, other: CRS) -> bool:
+    """Whether two projected CRSs on one datum give a place the same numbers, to 1 mm, over the area of the second."""
+    area, base = other.area_of_use, other.geodetic_crs
+    if area is None or base is None or one.geodetic_crs != base or not _same_unit(one, other):
+        return False
+    east = area.east if area.east >= area.west else area.east + 360
+    lons = [area.west + (east - area.west) * part for part in (0.25, 0.5, 0.75)]
+    lats = [area.south + (area.north - area.south) * part for part in (0.25, 0.6, 0.75)]
+    try:
+        first, second = (Transformer.from_crs(base, crs, always_xy=True).transform(lons, lats) for crs in (one, other))
+    except ProjError:
+        return False
+    reach = 0.001 / one.axis_info[0].unit_conversion_factor
+    pairs = [*zip(first[0], second[0], strict=True), *zip(first[1], second[1], strict=True)]
+    return all(abs(a - b) <= reach for a, b in pairs)
 
 
 def _directions(found: Json) -> set[str]:

@@ -34,6 +34,8 @@ def _pairs(known: Facts) -> Iterable[str]:
         "bands": _bands(known.bands),
         **{f"band {number}": stated for number, band in enumerate(known.bands[:_MOST], 1) if (stated := _stated(band))},
         "CRS": " ".join(filter(None, (geo.code, geo.crs))) or "none",
+        **({"heights": geo.vertical} if geo.vertical else {}),
+        **({"no CRS": geo.no_crs} if geo.no_crs else {}),
         **_place(geo),
     }
     return (f"{name:<11} {value}" for name, value in rows.items())

@@ -2,7 +2,7 @@
 
 `native` is the file's own grid: z counts its levels from the coarsest, x and y are column and row from the upper left.
 `WebMercatorQuad` is the grid of web maps (OGC 17-083r4, D.1), for the levels of a file whose tiles lie on it. Every
-document and the tile route use these same descriptions. CRSs are no matter of this module.
+document and the tile route use these same descriptions.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from typing import Final, NamedTuple
 
 from cogread.errors import TileOutOfRange
 from cogread.image import Cog, Image
+from cogread.web_mercator import is_web_mercator
 from server.errors import UnknownGrid
 
 NATIVE: Final = "native"
 WEB_MERCATOR: Final = "WebMercatorQuad"
 
-WEB_MERCATOR_EPSG: Final = 3857
 HALF_WORLD_M: Final = pi * 6378137
 """From the middle of the web mercator square to its sides."""
 
@@ -173,7 +173,7 @@ def _factor(full: Image, image: Image, finer: float) -> float:
 
 
 def _web_mercator(cog: Cog, sizes: list[float | None]) -> Grid | None:
-    if cog.geo.epsg != WEB_MERCATOR_EPSG or cog.full.tile_width not in WEB_TILE_SIDES:
+    if cog.full.tile_width not in WEB_TILE_SIDES or not is_web_mercator(cog.geo):
         return None
     found = (_on_web_mercator(cog, level, size) for level, size in enumerate(sizes) if size is not None)
     matrices = [matrix for matrix in found if matrix is not None]

@@ -6,11 +6,12 @@ The one computation behind WMTS, OGC API Tiles and the layer's JSON. It needs PR
 from dataclasses import dataclass
 from typing import Final
 
-from cogread.crs import Crs, crs_of
+from cogread.crs import Crs, crs_of, why_no_crs
 from cogread.geo import Bounds, Georeference
 from cogread.geokeys import PROJECTED, GeoKey, GeoKeys
 from cogread.image import Cog
-from server.grid import HALF_WORLD_M, WEB_MERCATOR_EPSG, Grids
+from cogread.web_mercator import WEB_MERCATOR_EPSG
+from server.grid import HALF_WORLD_M, Grids
 
 PIXEL_M: Final = 0.00028
 """Side of the pixel of a screen, to which scale denominators refer (OGC 07-057r7 §6.1)."""
@@ -61,7 +62,7 @@ def native_set(cog: Cog, grids: Grids) -> TileMatrixSet | str:
     if grids.why_not_square is not None or grid.origin is None:
         return grids.why_not_square or "it has no transform"
     if crs is None:
-        return "it has no CRS, or one that is not known"
+        return why_no_crs(cog.geo) or "it has no CRS"
     matrices = tuple(
         TileMatrix(
             matrix.z,

@@ -20,12 +20,16 @@ LAYERS = {
         facts
         reader
         first_tiles
-        index wrap sources crs gather
+        index wrap sources web_mercator gather
+        crs
         definition bands
-        geodetic methods identity nodata
+        coded
+        heights
+        geodetic methods shift
+        units identity nodata
         image
         geo colors
-        parse geokeys structure gdal_metadata
+        parse geokeys citation structure gdal_metadata
         directory
         tags byterange jpegstream
         errors
@@ -75,6 +79,7 @@ TABLES = {"cogread.sources", "server.cache", "cogread.wrap.png", "cogread.wrap.s
 """Modules that import what their table names, or what decodes, when it is first used."""
 LATE_IMPORTS = {
     ("cogread.facts", "cogread.crs"),
+    ("cogread.web_mercator", "cogread.crs"),
     ("server.documents.description", "cogread.crs"),
     ("server.documents.description", "server.documents.client_links"),
     ("server.api.clients", "server.documents.gdal_wms"),

@@ -9,7 +9,8 @@ from typing import Final
 
 from cogread.geokeys import GeoKey
 from cogread.image import Cog
-from server.grid import WEB_MERCATOR_EPSG, WEB_TILE_SIDES, Grids
+from cogread.web_mercator import WEB_MERCATOR_EPSG, is_web_mercator
+from server.grid import WEB_TILE_SIDES, Grids
 
 _MOST_LEVELS: Final = 10
 """GDAL aligns no more of them (frmts/gtiff/cogdriver.cpp)."""
@@ -46,7 +47,7 @@ def _reason(cog: Cog, grids: Grids, off: tuple[int, ...]) -> str:
     full = cog.full
     if cog.geo.transform is None:
         return "it lies nowhere: the file has no transform"
-    if cog.geo.epsg != WEB_MERCATOR_EPSG:
+    if not is_web_mercator(cog.geo):
         if _is_nowhere(cog):
             return "the file has no CRS"
         own = repr(cog.geo.name) if cog.geo.name else "one of its own"

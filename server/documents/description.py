@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from math import hypot
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cogread.bands import bands_of
 from cogread.image import Cog, Level
@@ -15,6 +15,9 @@ from server.documents.web_maps import facts
 from server.grid import NATIVE, WEB_MERCATOR, Matrix
 from server.open_layer import IMAGE, MASK, OpenLayer
 from server.openapi.schemas import MOST_BANDS
+
+if TYPE_CHECKING:
+    from cogread.crs import Crs
 
 Json = dict[str, Any]
 
@@ -86,18 +89,27 @@ def _bands(cog: Cog) -> list[Json]:
 
 
 def _georeference(cog: Cog) -> Json:
-    from cogread.crs import crs_of  # noqa: PLC0415 - PROJ takes 0.1 s to load
+    from cogread.crs import crs_of, why_no_crs  # noqa: PLC0415 - PROJ takes 0.1 s to load
 
     geo = cog.geo
     crs = crs_of(geo)
-    named = {"code": None, "name": geo.name, "projjson": None} if geo.name is not None else None
     return {
-        "crs": {"code": crs.code, "name": crs.name, "projjson": crs.projjson()} if crs else named,
+        "crs": _crs(crs) if crs else _named(geo.name),
+        "crs_reason": why_no_crs(geo),
         "units": _UNITS.get(crs.unit_name, crs.unit_name) if crs else None,
         "geotransform": geo.transform,
         "bounds": geo.bounds,
         "bounds_wgs84": crs.wgs84_bounds(geo.bounds) if crs and geo.bounds else None,
     }
+
+
+def _crs(crs: "Crs") -> Json:
+    return {"code": crs.code, "name": crs.name, "vertical": crs.vertical, "projjson": crs.projjson()}
+
+
+def _named(name: str | None) -> Json | None:
+    """A CRS that is not understood, by its name; None without one."""
+    return None if name is None else {"code": None, "name": name, "vertical": None, "projjson": None}
 
 
 def _level(cog: Cog, matrix: Matrix, opened: OpenLayer) -> Json:

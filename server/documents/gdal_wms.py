@@ -8,7 +8,7 @@ only documents import it.
 from dataclasses import dataclass
 from typing import Final
 
-from cogread.crs import crs_of
+from cogread.crs import Crs, crs_of
 from cogread.errors import FormatNotOffered
 from cogread.geo import Geotransform
 from cogread.image import Cog, Image
@@ -78,8 +78,13 @@ def gdal_wms(layer: Layer, opened: OpenLayer) -> GdalWms:
         bands=image.samples,
         data_type=_data_type(image),
         nodata=None if nodata is None else nodata_text(nodata),
-        crs=None if crs is None or cog.geo.transform is None else crs.code or xml_text(crs.wkt()),
+        crs=None if crs is None or cog.geo.transform is None else _named(crs),
     )
+
+
+def _named(crs: Crs) -> str:
+    """A code, or the definition where none says all."""
+    return crs.code if crs.code is not None and crs.whole is crs.pyproj else xml_text(crs.wkt())
 
 
 def _corners(transform: Geotransform | None, image: Image) -> tuple[float, float, float, float]:

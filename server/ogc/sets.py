@@ -95,7 +95,7 @@ def crs_json(crs: Crs) -> str | Json:
     """
     if crs.uri is not None:
         return crs.uri
-    whole = crs.projjson()
+    whole = crs.horizontal_projjson()
     system: dict[str, Any] = whole.get("coordinate_system", {})
     axes = sorted(system.get("axis", []), key=lambda axis: (axis["direction"] == "north") is not crs.swaps_axes)
     return {"wkt": {**whole, "coordinate_system": {**system, "axis": axes}}}

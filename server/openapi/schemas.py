@@ -142,6 +142,7 @@ SCHEMAS: Final[Json] = {
             "crs": nullable({"type": "object"}),
             "nodata": _VALUE,
             "band_info": array(ref("Band"), maxItems=MOST_BANDS),
+            "crs_reason": nullable(STRING),
         },
     ),
     "TileJSON": record(

@@ -118,7 +118,7 @@ def test_ground_control_points_are_no_transform_and_their_crs_is_not_the_images(
     with MemoryFile(data) as memory, memory.open() as oracle:
         assert len(oracle.gcps[0]) == points
         assert oracle.crs is None
-    assert cog_of(data).geo == Georeference(None, None, None, None)
+    assert cog_of(data).geo == Georeference(None, None, None, None, has_control_points=True)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_corners_follow_a_crs_that_puts_easting_first(crs: str) -> None:
 
 
 def test_a_layer_that_no_standard_describes_says_why() -> None:
-    assert described(None) == "it has no CRS, or one that is not known"
+    assert described(None) == "it states no CRS"
     assert "not square" in str(described("EPSG:32630", Affine(10, 0, 0, 0, -11, 0)))
 
 

@@ -12,9 +12,9 @@ from tests.support import handmade as hm
 DOUBLES: Final = 34736
 _BLOCKS: Final = {"tiled": True, "blockxsize": 16, "blockysize": 16}
 
-Key = int | float | str
+Key = int | float | str | tuple[float, ...]
 Keys = Mapping[int, Key]
-"""GeoKey -> SHORT, DOUBLE or ASCII."""
+"""GeoKey -> SHORT, DOUBLE, ASCII or several DOUBLEs."""
 
 
 @lru_cache(maxsize=512)
@@ -34,9 +34,10 @@ def with_keys(keys: Keys, *, minor: int = 0) -> bytes:
     for key, value in sorted(keys.items()):
         if isinstance(value, int):
             rows += key, 0, 1, value
-        elif isinstance(value, float):
-            rows += key, DOUBLES, 1, len(doubles)
-            doubles.append(value)
+        elif isinstance(value, float | tuple):
+            values = value if isinstance(value, tuple) else (value,)
+            rows += key, DOUBLES, len(values), len(doubles)
+            doubles += values
         else:
             rows += key, hm.GEO_ASCII, len(value.encode()) + 1, len(texts)
             texts += value.encode() + b"|"

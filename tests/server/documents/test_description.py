@@ -91,7 +91,9 @@ def test_a_layer_of_more_bands_than_are_described(tmp_path: Path) -> None:
 def assert_lies_where_gdal_says(about: dict[str, Any], dataset: DatasetReader) -> None:
     if dataset.crs is None:
         assert about["crs"] is None
+        assert about["crs_reason"]
     else:
+        assert about["crs_reason"] is None
         assert about["crs"]["code"] == f"EPSG:{dataset.crs.to_epsg()}"
         assert CRS.from_json_dict(about["crs"]["projjson"]) == CRS.from_epsg(dataset.crs.to_epsg())
         west, south, east, north = transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds, densify_pts=21)
@@ -128,9 +130,26 @@ def test_a_crs_without_a_code_is_defined_all_the_same(tmp_path: Path) -> None:
 
 def test_a_crs_that_is_not_understood_keeps_the_name_that_the_file_gives_it(tmp_path: Path) -> None:
     about = described(with_keys({1024: 1, 3072: 32767, 1026: "Grid of the mine"}), tmp_path)
-    assert about["crs"] == {"code": None, "name": "Grid of the mine", "projjson": None}
+    assert about["crs"] == {"code": None, "name": "Grid of the mine", "vertical": None, "projjson": None}
+    assert about["crs_reason"] == "it has neither the code of a geodetic CRS nor a datum nor an ellipsoid"
     assert about["bounds"] is not None
     assert about["bounds_wgs84"] is None
+
+
+def test_heights_are_part_of_the_definition_and_not_of_the_code(tmp_path: Path) -> None:
+    place = Affine(10, 0, 500000, 0, -10, 5000000)
+    crs = described(in_crs("EPSG:32632+5773", place, GEOTIFF_VERSION="1.1"), tmp_path)["crs"]
+    assert (crs["code"], crs["vertical"]) == ("EPSG:32632", "EGM96 height")
+    assert CRS.from_json_dict(crs["projjson"]).equals(CRS.from_user_input("EPSG:32632+5773"))
+
+
+def test_the_box_in_degrees_ends_at_the_antimeridian(tmp_path: Path) -> None:
+    """RFC 7946 §5.2: west is greater than east where a box crosses it."""
+    boxes = [
+        described(in_crs("EPSG:4326", Affine(1, 0, west, 0, -1, 20)), tmp_path)["bounds_wgs84"]
+        for west in (116.0, 135.0, 200.0, -250.0)
+    ]
+    assert boxes == [[116, -12, 180, 20], [135, -12, -161, 20], [-160, -12, -96, 20], [110, -12, 174, 20]]
 
 
 @pytest.mark.parametrize("root", ["", "https://tiles.example.com", "https://example.com/deep/er"])
