@@ -11,6 +11,7 @@ from rasterio.io import MemoryFile
 
 from cogread.crs import Crs, crs_of, why_no_crs
 from cogread.geokeys import GeoKey as Key
+from cogread.web_mercator import is_web_mercator
 from tests.support.cogs import cog_of
 from tests.support.geotiffs import Keys, with_keys
 
@@ -176,11 +177,13 @@ def test_numbers_mean_the_places_that_gdal_takes_them_for(keys: Keys) -> None:
 @pytest.mark.parametrize("keys", NAMES)
 def test_web_mercator_is_known_by_any_name(keys: Keys) -> None:
     assert assert_lies_where_gdal_says(keys).is_web_mercator
+    assert is_web_mercator(cog_of(with_keys(keys)).geo)
 
 
 @pytest.mark.parametrize("keys", OTHER_MERCATORS)
 def test_another_mercator_is_not_taken_for_it(keys: Keys) -> None:
     assert not assert_lies_where_gdal_says(keys).is_web_mercator
+    assert not is_web_mercator(cog_of(with_keys(keys)).geo)
 
 
 UTM: Final = coded(32632)

@@ -33,6 +33,14 @@ def placed(transform: Affine, crs: str = "EPSG:3857", width: int = 512, height: 
         return grids(bytes(memory.read()))
 
 
+@pytest.mark.parametrize("crs", ["ESRI:102100", "ESRI:102113", "EPSG:900913", "EPSG:3785"])
+def test_the_grid_of_web_maps_is_that_of_web_mercator_by_any_name(crs: str) -> None:
+    place = Affine(WORLD_M / 256 / 2**10, 0, 0, 0, -WORLD_M / 256 / 2**10, WORLD_M / 4)
+    wanted = placed(place).web_mercator
+    assert wanted is not None
+    assert placed(place, crs).web_mercator == wanted
+
+
 def tiles(matrix: Matrix) -> Iterator[tuple[int, int]]:
     for y in range(matrix.min_y, matrix.max_y + 1):
         for x in range(matrix.min_x, matrix.max_x + 1):
