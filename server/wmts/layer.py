@@ -18,6 +18,9 @@ from server.xml_text import xml_text
 ROOT: Final = "\x1a"
 """Stands for the server's root, which is another for each client: no XML text can hold it."""
 
+_NEAR_ANTIMERIDIAN: Final = 181.0
+"""Degrees that a grid with pixels of up to 2 degrees reaches whose first pixels have their centres at 180."""
+
 Box = tuple[Corner, Corner]
 """Lower and upper corner."""
 
@@ -48,7 +51,7 @@ def layer_part(layer: Layer, opened: OpenLayer) -> LayerPart | str:
         name=config.name,
         title=xml_text(config.title),
         abstract=xml_text(config.attribution or ""),
-        wgs84=_wgs84(native, cog.geo.bounds),
+        wgs84=_wgs84(native, cog.geo.bounds, is_alone=box is None),
         crs=native.crs.supported_crs,
         corners=box,
         style=STYLE,
@@ -98,13 +101,19 @@ def _is_in_reach(crs: Crs, bounds: Bounds) -> bool:
     """Whether a box of the layer is understood: GDAL takes latitudes beyond 90 for longitudes, and swaps them.
 
     Those are of grids whose first and last pixels have their centres at the poles. Without the box, GDAL goes by that
-    in degrees, which of such layers is the same.
+    in degrees, see `_wgs84`.
     """
     return not (crs.is_geographic and crs.swaps_axes) or -90 <= bounds[1] <= bounds[3] <= 90
 
 
-def _wgs84(described: TileMatrixSet, bounds: Bounds) -> Bounds | None:
-    """Of a layer across the antimeridian the whole turn: clients take a box whose west is its east's east for empty."""
+def _wgs84(described: TileMatrixSet, bounds: Bounds, *, is_alone: bool) -> Bounds | None:
+    """The box in degrees; across the antimeridian the whole turn, since clients take west > east for empty.
+
+    Where it stands alone GDAL places pixels by it: of a grid from the antimeridian on it is the very edges of the
+    pixels, and of one from Greenwich on, which has no such box within 180 degrees, None.
+    """
+    if is_alone:
+        return bounds if max(-bounds[0], bounds[2]) <= _NEAR_ANTIMERIDIAN else None
     found = described.crs.wgs84_bounds(bounds)
     if found is None or found[0] <= found[2]:
         return found
