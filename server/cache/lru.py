@@ -1,4 +1,4 @@
-"""A least-recently-used map bounded in bytes: the one under worker memory, open headers, replies and packed documents."""
+"""A least-recently-used map bounded in bytes, for worker memory, open headers, replies and packed documents."""
 
 from collections import OrderedDict
 from threading import Lock
