@@ -54,6 +54,8 @@ _FIRST: Final[dict[int, tuple[str, ...]]] = {
 def color_interpretations(directory: Directory, samples: int, bits: int, items: Sequence[Item]) -> tuple[str, ...]:
     """GDAL's name of each band's colour in lower case."""
     names = list(_of_tags(directory, samples, bits))
+    if tuple(names[:4]) == (*RGB, ALPHA) and directory.integer(Tag.PHOTOMETRIC, 0) == Photometric.CMYK:
+        return tuple(names)  # bands of the conversion, of which the items say nothing
     for item in items:
         if item.role == "colorinterp" and DATASET < item.sample < samples:
             names[item.sample] = named_color(item.text) or UNDEFINED

@@ -105,7 +105,7 @@ def crs_of(geo: Georeference) -> Crs | None:
 
 def why_no_crs(geo: Georeference) -> str | None:
     """The reason why a file has no CRS, a clause about the file; None: it has one."""
-    if geo.has_control_points:
+    if geo.points:
         return "it lies by ground control points, and a CRS would be theirs"
     found = _crs(geo.keys)
     return found if isinstance(found, str) else None

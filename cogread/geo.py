@@ -6,7 +6,7 @@ transform always speaks of the corner of a pixel, so PixelIsPoint files are move
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import Final
+from typing import Final, NamedTuple
 
 from cogread.citation import plain_name
 from cogread.directory import Directory
@@ -18,6 +18,16 @@ Geotransform = tuple[float, float, float, float, float, float]
 
 Bounds = tuple[float, float, float, float]
 """left, bottom, right, top in x, y order, whatever the axis order of the CRS."""
+
+
+class GroundControlPoint(NamedTuple):
+    """Place of a point of an image, as GDAL reads it; `col` and `row` count from the corner of the image."""
+
+    col: float
+    row: float
+    x: float
+    y: float
+    z: float
 
 
 PIXEL_IS_POINT: Final = 2
@@ -40,8 +50,10 @@ class Georeference:
     """Whether the file's own coordinates are those of pixel centres (PixelIsPoint); `transform` is of corners."""
     keys: GeoKeys = NO_KEYS
     """All that the file says of the image's CRS; none where it has ground control points: theirs is another matter."""
-    has_control_points: bool = False
-    """Whether it lies by ground control points instead of a transform."""
+    points: tuple[GroundControlPoint, ...] = ()
+    """Ground control points, by which it lies instead of a transform."""
+    point_keys: GeoKeys = NO_KEYS
+    """GeoKeys of the CRS of `points`; `keys` are then empty."""
 
 
 def georeference(directory: Directory, width: int, height: int) -> Georeference:
@@ -53,8 +65,9 @@ def georeference(directory: Directory, width: int, height: int) -> Georeference:
     keys = geo_keys(directory)
     is_point = keys.short(GeoKey.RASTER_TYPE) == PIXEL_IS_POINT
     transform = _transform(directory, is_point=is_point)
-    if transform is None and directory.floats(Tag.MODEL_TIEPOINT):
-        return Georeference(None, None, None, None, has_control_points=True)
+    points = _points(directory, is_point=is_point) if transform is None else ()
+    if points:
+        return Georeference(None, None, None, None, is_point, points=points, point_keys=keys)
     bounds = _bounds(transform, width, height) if transform else None
     if transform is None or bounds is None or not _is_sound(transform, bounds):
         return Georeference(_epsg(keys), _name(keys), None, None, keys=keys)
@@ -99,6 +112,14 @@ def _transform(directory: Directory, *, is_point: bool) -> Geotransform | None:
         x0, dx, rx, y0, ry, dy = result
         result = (x0 - (dx + rx) / 2, dx, rx, y0 - (ry + dy) / 2, ry, dy)
     return result
+
+
+def _points(directory: Directory, *, is_point: bool) -> tuple[GroundControlPoint, ...]:
+    """Read tie points that stand alone; a rest of fewer than six numbers is left out, as in GDAL."""
+    numbers = directory.floats(Tag.MODEL_TIEPOINT)
+    shift = 0.5 if is_point else 0.0
+    rows = (numbers[at : at + 6] for at in range(0, len(numbers) - 5, 6))
+    return tuple(GroundControlPoint(col + shift, row + shift, x, y, z) for col, row, _, x, y, z in rows)
 
 
 def _is_sound(transform: Geotransform, bounds: Bounds) -> bool:

@@ -37,7 +37,24 @@ _KNOWN: Final = frozenset(Tag)
 _INDEX: Final = frozenset({Tag.TILE_OFFSETS, Tag.TILE_BYTE_COUNTS})
 _ON_DEMAND: Final = frozenset({Tag.COLOR_MAP, Tag.GDAL_METADATA})
 """GDAL_METADATA of the first directory is loaded, which alone counts."""
-_LOADED: Final = _KNOWN - _INDEX - _ON_DEMAND - {Tag.STRIP_OFFSETS, Tag.STRIP_BYTE_COUNTS}
+_DESCRIPTIVE: Final = frozenset(
+    {
+        Tag.DOCUMENT_NAME,
+        Tag.IMAGE_DESCRIPTION,
+        Tag.SOFTWARE,
+        Tag.DATE_TIME,
+        Tag.ARTIST,
+        Tag.HOST_COMPUTER,
+        Tag.COPYRIGHT,
+        Tag.X_RESOLUTION,
+        Tag.Y_RESOLUTION,
+        Tag.MIN_SAMPLE_VALUE,
+        Tag.MAX_SAMPLE_VALUE,
+        Tag.RESOLUTION_UNIT,
+    }
+)
+"""Tags that say nothing of the tiles: no damage to them costs the file."""
+_LOADED: Final = _KNOWN - _INDEX - _ON_DEMAND - _DESCRIPTIVE - {Tag.STRIP_OFFSETS, Tag.STRIP_BYTE_COUNTS}
 SMALL_INDEX_BYTES: Final = 8 << 10
 """Largest array of the tile index that is loaded with its directory: 2,048 tiles."""
 FIRST_READ_BYTES: Final = 32 << 10

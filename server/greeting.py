@@ -27,29 +27,31 @@ def lines(settings: Settings, host: str, port: int) -> list[str]:
     count = len(settings.layers)
     return [
         f"rawcog serves {count} layer{'' if count == 1 else 's'} on {root}",
-        f"Try:  {_tile_line(settings, root) or f'curl {root}/layers'}",
+        *(f"Try:  {line}" for line in _lines_of_a_layer(settings, root) or [f"curl {root}/layers"]),
     ]
 
 
-def _tile_line(settings: Settings, root: str) -> str | None:
-    """A curl line for a tile; None where the files do not answer soon: a hung mount must not stop the start."""
-    found: list[str | None] = []
-    looking = Thread(target=lambda: found.append(_first_tile_line(settings, root)), name="greeting", daemon=True)
+def _lines_of_a_layer(settings: Settings, root: str) -> list[str]:
+    """Lines for GDAL and curl; none where the files do not answer soon: a hung mount must not stop the start."""
+    found: list[list[str]] = []
+    looking = Thread(target=lambda: found.append(_lines_of_the_first(settings, root)), name="greeting", daemon=True)
     looking.start()
     looking.join(PATIENCE_S)
-    return found[0] if found else None
+    return found[0] if found else []
 
 
-def _first_tile_line(settings: Settings, root: str) -> str | None:
-    """A line for the first layer in a local file that browsers can show; others are not opened for a greeting."""
+def _lines_of_the_first(settings: Settings, root: str) -> list[str]:
+    """Lines of the first layer in a local file that browsers can show; others are not opened for a greeting."""
     for layer in settings.layers.values():
         if layer.uri.scheme != "file":
             continue
         with suppress(CogError), one_layer(layer.name):  # its JSON gives the reason
             with open_cog(layer.uri.location) as reader:
                 levels = reader.cog.levels[::-1]
+            url = f"{root}/layers/{layer.name}"
             for z, level in enumerate(levels):
                 for wrapper in offered(level):
                     extension = wrapper.extension
-                    return f"curl -o tile.{extension} {root}/layers/{layer.name}/tiles/native/{z}/0/0.{extension}"
-    return None
+                    tile = f"curl -o tile.{extension} {url}/tiles/native/{z}/0/0.{extension}"
+                    return [f"gdalinfo {url}/gdal.vrt", tile]
+    return []

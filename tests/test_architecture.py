@@ -22,7 +22,7 @@ LAYERS = {
         first_tiles
         index wrap sources web_mercator gather
         crs
-        definition bands
+        definition bands tag_metadata
         coded
         heights
         geodetic methods shift
@@ -82,6 +82,7 @@ LATE_IMPORTS = {
     ("cogread.web_mercator", "cogread.crs"),
     ("server.documents.description", "cogread.crs"),
     ("server.documents.description", "server.documents.client_links"),
+    ("server.api.clients", "server.documents.gdal_vrt"),
     ("server.api.clients", "server.documents.gdal_wms"),
     ("server.api.ogc", "server.ogc.collections"),
     ("server.api.ogc", "server.ogc.sets"),

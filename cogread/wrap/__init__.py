@@ -8,13 +8,13 @@ from cogread.wrap.jpeg import JPEG
 from cogread.wrap.png import PNG
 from cogread.wrap.pngfile import transparent_png, transparent_webp
 from cogread.wrap.samples import SAMPLES
-from cogread.wrap.tiff import PADDED_TIFF, TIFF, WHOLE_TIFF
+from cogread.wrap.tiff import BARE_TIFF, TIFF, WHOLE_TIFF
 from cogread.wrap.webp import WEBP
 
 WRAPPERS: dict[str, Wrapper] = {wrapper.extension: wrapper for wrapper in (JPEG, WEBP, PNG, TIFF, SAMPLES)}
 """Extension -> representation, the preferred one of a tile first."""
 
-UNLISTED: dict[str, Wrapper] = {wrapper.extension: wrapper for wrapper in (PADDED_TIFF, WHOLE_TIFF)}
+UNLISTED: dict[str, Wrapper] = {wrapper.extension: wrapper for wrapper in (BARE_TIFF, WHOLE_TIFF)}
 """Representations that serve one kind of client, which is told of them: no list names them."""
 
 EMPTY_TILES: dict[str, Callable[[int, int], bytes]] = {"png": transparent_png, "webp": transparent_webp}

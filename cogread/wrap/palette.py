@@ -29,6 +29,15 @@ class Palette:
         return len(self.colors) // _CHANNELS
 
 
+def why_no_palette(level: Level) -> str | None:
+    """Reason why a level's own palette is none that `load_palette` takes; None if it is one."""
+    entry = level.image.directory.entries.get(Tag.COLOR_MAP)
+    if entry is None or entry.type != FieldType.SHORT or not 0 < entry.count <= _CHANNELS * MAX_COLORS:
+        count = 0 if entry is None else entry.count // _CHANNELS
+        return f"a palette of {count} colours, wanted 1 to {MAX_COLORS}"
+    return None
+
+
 def load_palette(cog: Cog, level: Level) -> Steps[Palette]:
     """Read a level's palette, or the full resolution's if it has none of its own.
 

@@ -5,8 +5,7 @@ it lies. ImageWidth and ImageLength are those of the part within the image, so t
 tile follows in a directory of its own. Byte order is the source's, for samples, predictors and copied values depend on
 it; the file is always a classic TIFF, which has room for any tile.
 
-GDAL's WMS driver wants other files: it rounds the sizes of overviews in its own way and refuses a tile that is a pixel
-narrower than it thinks, so those are given some padding; and it knows no masks.
+GDAL's WMS driver gets the pixels alone: documents describe the rest, and masks have tiles of their own.
 """
 
 import struct
@@ -17,7 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from cogread.directory import Directory, Entry
 from cogread.errors import FormatError
-from cogread.geo import Geotransform
+from cogread.geo import Geotransform, GroundControlPoint
 from cogread.image import Cog, Image, Level
 from cogread.parse import MAX_VALUE_BYTES, Steps
 from cogread.tags import CLASSIC, ByteOrder, Compression, FieldType, Subfile, Tag
@@ -28,9 +27,6 @@ from cogread.wrap.tile import Tile, mask_mismatch, valid_size
 
 MAX_PLANES: Final = 64
 """Each may cost a read of its own."""
-
-_PADDING_PX: Final = 2
-"""By which an overview may be smaller than a whole fraction of the image, rounded."""
 
 _UNREADABLE: Final = frozenset({Compression.OLD_JPEG, Compression.JPEG2000})
 """Codecs that GDAL's TIFF driver does not read."""
@@ -60,8 +56,10 @@ _COPIED: Final = (
 _LONG8: Final[Mapping[int, str]] = {FieldType.LONG8: "Q", FieldType.IFD8: "Q", FieldType.SLONG8: "q"}
 """`struct` codes of the types that classic TIFF has not."""
 
-_OF_THE_FILE: Final = (Tag.GEO_KEY_DIRECTORY, Tag.GEO_DOUBLE_PARAMS, Tag.GEO_ASCII_PARAMS, Tag.GDAL_NODATA)
-"""What stands in the first directory and holds for all."""
+_CRS: Final = (Tag.GEO_KEY_DIRECTORY, Tag.GEO_DOUBLE_PARAMS, Tag.GEO_ASCII_PARAMS)
+"""Stand in the first directory and hold for all."""
+MAX_POINTS: Final = 512
+"""Ground control points that go with each tile; a file of more gives its tiles no place and no CRS."""
 
 _VALUE_ROLES: Final = frozenset({"scale", "offset", "unittype", "colorinterp"})
 """Roles of the items of GDAL_METADATA that say what a sample's number means."""
@@ -79,6 +77,8 @@ class _Part:
     fields: tuple[Field, ...]
     transform: Geotransform | None
     """Of the level; None for masks and what is not georeferenced."""
+    points: tuple[GroundControlPoint, ...]
+    """In pixels of the level."""
     point_shift: float
     """0.5 where the file's coordinates are those of pixel centres."""
     size: Size = valid_size
@@ -115,22 +115,25 @@ def _prepare_with_mask(cog: Cog, level: Level, size: Size) -> Steps[Wrapping]:
     if level.mask is not None:
         subfile = longs(level.image.directory.order, Tag.NEW_SUBFILE_TYPE, [Subfile.MASK])
         fields = (subfile, *(yield from _copied(level.mask.directory, _COPIED)))
-        parts.append(_Part(level.mask, fields, None, 0.0, size))
+        parts.append(_Part(level.mask, fields, None, (), 0.0, size))
     return _wrapping(level.image, parts)
 
 
-def _prepare_padded(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
-    size = valid_size if level.image is cog.full else _padded_size
-    return _wrapping(level.image, [(yield from _image_part(cog, level.image, size))])
+def _prepare_bare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
+    fields = tuple((yield from _copied(level.image.directory, _COPIED)))
+    return _wrapping(level.image, [_Part(level.image, fields, None, (), 0.0)])
 
 
 def _image_part(cog: Cog, image: Image, size: Size) -> Steps[_Part]:
     first = cog.full.directory
-    own = [*(yield from _copied(image.directory, _COPIED)), *(yield from _copied(first, _OF_THE_FILE))]
+    transform, points = level_transform(cog, image), _level_points(cog, image)
+    crs = () if cog.geo.points and not points else _CRS
+    own = [*(yield from _copied(image.directory, _COPIED)), *(yield from _copied(first, (*crs, Tag.GDAL_NODATA)))]
     return _Part(
         image=image,
         fields=(*own, *_metadata(cog)),
-        transform=level_transform(cog, image),
+        transform=transform,
+        points=points,
         point_shift=0.5 if cog.geo.is_point else 0.0,
         size=size,
     )
@@ -138,12 +141,6 @@ def _image_part(cog: Cog, image: Image, size: Size) -> Steps[_Part]:
 
 def _whole_size(image: Image, col: int, row: int) -> tuple[int, int]:
     return image.tile_width, image.tile_height
-
-
-def _padded_size(image: Image, col: int, row: int) -> tuple[int, int]:
-    """Not whole tiles: there are writers that leave out most of the padding, which is an error to those who read it."""
-    width, height = valid_size(image, col, row)
-    return min(width + _PADDING_PX, image.tile_width), min(height + _PADDING_PX, image.tile_height)
 
 
 def _wrapping(image: Image, parts: Sequence[_Part]) -> Wrapping:
@@ -192,6 +189,15 @@ def level_transform(cog: Cog, image: Image) -> Geotransform | None:
     return x0, dx * across, rx * down, y0, ry * across, dy * down
 
 
+def _level_points(cog: Cog, image: Image) -> tuple[GroundControlPoint, ...]:
+    """Ground control points in pixels of a level; () where they are too many."""
+    points = cog.geo.points
+    if len(points) > MAX_POINTS:
+        return ()
+    across, down = image.width / cog.full.width, image.height / cog.full.height
+    return tuple(point._replace(col=point.col * across, row=point.row * down) for point in points)
+
+
 def _fields(part: _Part, col: int, row: int, offsets: list[int], counts: list[int]) -> list[Field]:
     """All entries of the directory of a tile."""
     order, image = part.image.directory.order, part.image
@@ -203,8 +209,11 @@ def _fields(part: _Part, col: int, row: int, offsets: list[int], counts: list[in
         longs(order, Tag.TILE_OFFSETS, offsets),
         longs(order, Tag.TILE_BYTE_COUNTS, counts),
     ]
+    left, top = col * image.tile_width, row * image.tile_height
     if part.transform is not None:
-        fields += _place(order, part.transform, col * image.tile_width, row * image.tile_height, part.point_shift)
+        fields += _place(order, part.transform, left, top, part.point_shift)
+    elif part.points:
+        fields.append(_moved(order, part.points, left + part.point_shift, top + part.point_shift))
     return fields
 
 
@@ -218,6 +227,12 @@ def _place(order: ByteOrder, transform: Geotransform, col: int, row: int, shift:
             doubles(order, Tag.MODEL_TIEPOINT, (0, 0, 0, x, y, 0)),
         ]
     return [doubles(order, Tag.MODEL_TRANSFORMATION, (dx, rx, 0, x, ry, dy, 0, y, 0, 0, 0, 0, 0, 0, 0, 1))]
+
+
+def _moved(order: ByteOrder, points: Sequence[GroundControlPoint], left: float, top: float) -> Field:
+    """Ground control points of a level, counted from the pixel at (left, top)."""
+    numbers = [number for col, row, x, y, z in points for number in (col - left, row - top, 0.0, x, y, z)]
+    return doubles(order, Tag.MODEL_TIEPOINT, numbers)
 
 
 def _copied(directory: Directory, tags: Sequence[Tag]) -> Steps[list[Field]]:
@@ -263,10 +278,10 @@ def _metadata(cog: Cog) -> list[Field]:
     return [Field(Tag.GDAL_METADATA, FieldType.ASCII, len(text), text)]
 
 
-TIFF: Final = Wrapper("tif", "image/tiff;application=geotiff", revision=2, why_not=why_not, prepare=prepare)
+TIFF: Final = Wrapper("tif", "image/tiff;application=geotiff", revision=3, why_not=why_not, prepare=prepare)
 
-PADDED_TIFF: Final = Wrapper("gdaltif", TIFF.media_type, revision=2, why_not=_why_no_image, prepare=_prepare_padded)
-"""For GDAL's WMS driver alone."""
+BARE_TIFF: Final = Wrapper("gdaltif", TIFF.media_type, revision=3, why_not=_why_no_image, prepare=_prepare_bare)
+"""Pixels without place, metadata and mask: for GDAL's WMS driver, which the documents tell all of these."""
 
-WHOLE_TIFF: Final = Wrapper("wholetif", TIFF.media_type, revision=2, why_not=why_not, prepare=_prepare_whole)
+WHOLE_TIFF: Final = Wrapper("wholetif", TIFF.media_type, revision=3, why_not=why_not, prepare=_prepare_whole)
 """For WMTS, whose tiles are all of the size of their matrix: clients refuse what is smaller (OGC 07-057r7 §6.1)."""

@@ -6,12 +6,11 @@ It needs PROJ: imported late.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from cogread.errors import FormatNotOffered
 from server.catalog import Layer
-from server.documents.gdal_wms import gdal_wms
+from server.documents.gdal_vrt import why_no_vrt
+from server.documents.gdal_wms import why_no_wms
 from server.documents.tms import SERVICE
 from server.documents.web_maps import web_map_refusal
-from server.errors import UnknownUrl
 from server.ogc.sets import tilesets
 from server.open_layer import OpenLayer
 from server.wmts.layer import refusal
@@ -43,7 +42,8 @@ def client_links(layer: Layer, refusals: Mapping[str, str | None], root: str) ->
     documents = {
         "tilejson": ("tilejson", f"{layer.path}/tilejson.json", _JSON),
         "tms": ("tms", f"{SERVICE}/{layer.config.name}", _XML),
-        "gdal.xml": ("gdal", f"{layer.path}/gdal.xml", _XML),
+        "gdal.vrt": ("gdal", f"{layer.path}/gdal.vrt", _XML),
+        "gdal.xml": ("gdal-wms", f"{layer.path}/gdal.xml", _XML),
         "wmts": ("wmts", CAPABILITIES, _XML),
         "ogc-tiles": (TILESETS, f"/collections/{layer.config.name}/map/tiles", _JSON),
     }
@@ -59,19 +59,12 @@ def _why_no_tilesets(layer: Layer, opened: OpenLayer) -> str | None:
     return sets if isinstance(sets, str) else None
 
 
-def _why_no_gdal_xml(layer: Layer, opened: OpenLayer) -> str | None:
-    try:
-        gdal_wms(layer, opened)
-    except (UnknownUrl, FormatNotOffered) as error:
-        return str(error)
-    return None
-
-
 _CHECKS: Final[dict[str, Check]] = {
     "wmts": lambda _, opened: refusal(opened),
     "ogc-tiles": _why_no_tilesets,
     "tms": lambda _, opened: web_map_refusal(opened),
     "tilejson": lambda _, opened: web_map_refusal(opened),
-    "gdal.xml": _why_no_gdal_xml,
+    "gdal.vrt": lambda _, opened: why_no_vrt(opened.cog),
+    "gdal.xml": lambda _, opened: why_no_wms(opened.cog),
 }
 """By service, in the order of the layer's JSON."""

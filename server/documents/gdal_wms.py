@@ -1,118 +1,118 @@
-"""What GDAL's WMS driver needs to open a layer as its file is: bands, type, nodata, place.
+"""`gdal.xml`: a layer for GDAL's WMS driver, where the driver reads all of it as the file is.
 
-The driver (gdal.org/drivers/raster/wms.html, frmts/wms/gdalwmsrasterband.cpp) takes each overview for half of the next
-finer level, its z for one less, and its tiles for as large: it is told of the levels that are so. This needs PROJ, so
-only documents import it.
+The driver (frmts/wms/gdalwmsdataset.cpp) takes each overview for half of the next finer level, rounded to nearest, with
+tiles of the same size; two bands for grey and alpha, four for red, green, blue and alpha. It knows no mask, palette,
+scale or name. A file that differs is refused. This needs PROJ, so only documents import it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cogread.crs import Crs, crs_of
-from cogread.errors import FormatNotOffered
+from cogread.bands import Band, bands_of
 from cogread.geo import Geotransform
 from cogread.image import Cog, Image
-from cogread.nodata import nodata_of, nodata_text
-from cogread.tags import SampleFormat
-from cogread.wrap.tiff import PADDED_TIFF
+from cogread.nodata import nodata_of
 from server.catalog import Layer
+from server.documents.gdal_tiles import GdalTiles, crs_text, gdal_tiles, why_no_tiles
 from server.errors import UnknownUrl
-from server.grid import NATIVE, NOMINAL_PX
 from server.open_layer import IMAGE, OpenLayer
-from server.xml_text import xml_text
 
-_TYPES: Final = {
-    SampleFormat.UINT: {8: "Byte", 16: "UInt16", 32: "UInt32", 64: "UInt64"},
-    SampleFormat.INT: {8: "Int8", 16: "Int16", 32: "Int32", 64: "Int64"},
-    SampleFormat.FLOAT: {16: "Float32", 24: "Float32", 32: "Float32", 64: "Float64"},
-    SampleFormat.COMPLEX_INT: {32: "CInt16", 64: "CInt32"},
-    SampleFormat.COMPLEX_FLOAT: {64: "CFloat32", 128: "CFloat64"},
+_COLORS: Final = {
+    1: ("gray",),
+    2: ("gray", "alpha"),
+    3: ("red", "green", "blue"),
+    4: ("red", "green", "blue", "alpha"),
 }
-"""GDAL's names, by sample format and bits."""
+"""Number of bands -> colours that the driver takes them for; others are undefined."""
+EXACT: Final = 2**53
+"""Integers up to it have a double of their own: the driver knows nodata as a double."""
 
 
 @dataclass(frozen=True, slots=True)
 class GdalWms:
-    """The values of the document."""
+    """Values of the document."""
 
-    tiles: str
-    """Path of the tiles below the server's root, with the driver's own variables."""
+    tiles: GdalTiles
+    """Of the full resolution."""
     corners: tuple[float, float, float, float]
     """Left, top, right, bottom."""
-    width: int
-    """Pixels."""
-    height: int
-    z: int
-    """Of the full resolution."""
     overviews: int
-    tile_width: int
-    tile_height: int
-    bands: int
-    data_type: str
-    nodata: str | None
     crs: str | None
     """A code or WKT."""
 
 
-def gdal_wms(layer: Layer, opened: OpenLayer) -> GdalWms:
+def gdal_wms(layer: Layer, opened: OpenLayer, vrt: str) -> GdalWms:
     """Describe a version of a layer.
 
+    Args:
+        layer: the layer.
+        opened: its version.
+        vrt: URL of the document to take instead.
+
     Raises:
-        UnknownUrl: the driver cannot open it; the message says why.
-        FormatNotOffered: its tiles cannot be had as the driver wants them.
+        UnknownUrl: the driver would read something else than the file; the message says what.
     """
-    cog, image = opened.cog, opened.cog.full
-    reason = PADDED_TIFF.why_not(cog.levels[0])
-    if reason is not None:
-        raise FormatNotOffered(f"GDAL's WMS driver cannot open the layer: {reason}")
-    crs, nodata = crs_of(cog.geo), nodata_of(cog)
-    return GdalWms(
-        tiles=f"{layer.path_of(opened)}/{IMAGE}/{NATIVE}/${{z}}/${{x}}/${{y}}.{PADDED_TIFF.extension}",
-        corners=_corners(cog.geo.transform, image),
-        width=image.width,
-        height=image.height,
-        z=len(cog.levels) - 1,
-        overviews=_overviews(cog),
-        tile_width=image.tile_width,
-        tile_height=image.tile_height,
-        bands=image.samples,
-        data_type=_data_type(image),
-        nodata=None if nodata is None else nodata_text(nodata),
-        crs=None if crs is None or cog.geo.transform is None else _named(crs),
-    )
+    cog = opened.cog
+    reason, transform = why_no_wms(cog), cog.geo.transform
+    if reason is not None or transform is None:
+        raise UnknownUrl(f"GDAL's WMS driver cannot read the layer as it is: {reason}; GDAL can by {vrt}")
+    tiles = gdal_tiles(layer, opened, 0, IMAGE)
+    return GdalWms(tiles, _corners(transform, cog.full), len(cog.levels) - 1, crs_text(cog.geo))
 
 
-def _named(crs: Crs) -> str:
-    """A code, or the definition where none says all."""
-    return crs.code if crs.code is not None and crs.whole is crs.pyproj else xml_text(crs.wkt())
+def why_no_wms(cog: Cog) -> str | None:
+    """What the driver would not read as it is in the file; None if there is nothing."""
+    return next(_untruths(cog), None)
 
 
-def _corners(transform: Geotransform | None, image: Image) -> tuple[float, float, float, float]:
-    if transform is None:
-        return 0.0, 0.0, float(image.width), float(image.height)
-    x0, dx, rx, y0, ry, dy = transform
-    if rx or ry:
-        raise UnknownUrl("GDAL's WMS driver cannot open the layer: it is rotated, and the driver knows no such place")
+def _untruths(cog: Cog) -> Iterator[str]:
+    for level in cog.levels:
+        reason = why_no_tiles(level)
+        if reason is not None:
+            yield reason
+        if level.mask is not None:
+            yield "it has a mask"
+    yield from _misplaced(cog)
+    yield from _misread(bands_of(cog))
+    yield from _missized(cog)
+    nodata = nodata_of(cog)
+    if isinstance(nodata, int) and abs(nodata) > EXACT:
+        yield f"nodata {nodata} has no double"
+
+
+def _misplaced(cog: Cog) -> Iterator[str]:
+    if cog.geo.transform is None:
+        yield "its place is told by ground control points" if cog.geo.points else "it has no transform"
+    elif cog.geo.transform[2] or cog.geo.transform[4]:
+        yield "it is rotated"
+
+
+def _missized(cog: Cog) -> Iterator[str]:
+    full = cog.full
+    for number, level in enumerate(cog.levels[1:], 1):
+        image, scale = level.image, 0.5**number
+        wanted = int(full.width * scale + 0.5), int(full.height * scale + 0.5)
+        if (image.width, image.height) != wanted:
+            yield (
+                f"overview {number} has {image.width} × {image.height} pixels, "
+                f"and the driver takes it for {wanted[0]} × {wanted[1]}"
+            )
+        if (image.tile_width, image.tile_height) != (full.tile_width, full.tile_height):
+            yield f"overview {number} has tiles of another size than the image"
+
+
+def _misread(bands: tuple[Band, ...]) -> Iterator[str]:
+    taken_for = _COLORS.get(len(bands), ("undefined",) * len(bands))
+    for number, (band, color) in enumerate(zip(bands, taken_for, strict=True), 1):
+        if band.color_interpretation != color:
+            yield f"band {number} is {band.color_interpretation}, and the driver takes it for {color}"
+        if band.scale not in (None, 1) or band.offset not in (None, 0):
+            yield f"band {number} has a scale or an offset"
+        if band.unit or band.description:
+            yield f"band {number} has a unit or a description"
+
+
+def _corners(transform: Geotransform, image: Image) -> tuple[float, float, float, float]:
+    x0, dx, _, y0, _, dy = transform
     return x0, y0, x0 + image.width * dx, y0 + image.height * dy
-
-
-def _overviews(cog: Cog) -> int:
-    """How many levels follow the full resolution, each half the size of the last, with tiles of the same size."""
-    full, count = cog.full, 0
-    for level in cog.levels[1:]:
-        image, factor = level.image, 2 ** (count + 1)
-        off = max(abs(image.width - full.width / factor), abs(image.height - full.height / factor))
-        same = (image.tile_width, image.tile_height) == (full.tile_width, full.tile_height)
-        if off > NOMINAL_PX or not same or PADDED_TIFF.why_not(level) is not None:
-            break
-        count += 1
-    return count
-
-
-def _data_type(image: Image) -> str:
-    """As GDAL's TIFF driver has it: odd numbers of bits in the next larger type."""
-    types = _TYPES.get(SampleFormat(image.sample_format), _TYPES[SampleFormat.UINT])
-    name = next((name for bits, name in types.items() if image.bits <= bits), None)
-    if name is None:
-        raise UnknownUrl(f"GDAL's WMS driver cannot open the layer: GDAL has no type for {image.dtype}")
-    return name

@@ -8,10 +8,10 @@ from server.wmts.names import native_set_name
 
 Json = dict[str, Any]
 
-_QGIS: Final = (
+_QGIS: Final = "Layer › Add Layer › Add Raster Layer: paste it as the dataset; values and places are the file's own"
+_QGIS_BY_WMTS: Final = (
     "Layer › Add Layer › Add WMS/WMTS Layer › New: paste it as URL, connect, and choose “{name}” under Tilesets"
 )
-_QGIS_BY_GDAL: Final = "Layer › Add Layer › Add Raster Layer: paste it as the dataset; values are the file's own"
 
 
 class Line(NamedTuple):
@@ -33,11 +33,12 @@ def lines_of(about: Json, root: str) -> list[Line]:
     urls: dict[str, str] = {}
     for link in about["links"]:
         urls.setdefault(link["rel"], urljoin(root, link["href"]))
-    lines = _of_wmts(urls["wmts"], about) if "wmts" in urls else []
+    lines = []
     if "gdal" in urls:
-        if not _is_picture(about):
-            lines.append(Line("QGIS", urls["gdal"], _QGIS_BY_GDAL))
-        lines.append(Line("GDAL", f"gdalinfo {urls['gdal']}", "with the file's own bands and data type"))
+        lines.append(Line("QGIS", urls["gdal"], _QGIS))
+        lines.append(Line("GDAL", f"gdalinfo {urls['gdal']}", "all that GDAL knows of the file"))
+    if "wmts" in urls:
+        lines += _of_wmts(urls["wmts"], about)
     lines += _of_web_maps(about["web_mercator"], urls.get("tilejson"), root)
     if "tiles" in urls:
         lines.append(Line("Tiles", urls["tiles"], "z/x/y in the file's own grid, from the upper left"))
@@ -58,7 +59,7 @@ def _of_wmts(url: str, about: Json) -> list[Line]:
     own = f"{url},layer={name},tilematrixset={native_set_name(name)}"
     return [
         *lines,
-        Line("QGIS", url, _QGIS.format(name=name)),
+        Line("QGIS, by WMTS", url, _QGIS_BY_WMTS.format(name=name)),
         Line("GDAL, by WMTS", f'gdalinfo "WMTS:{own}"', "as a picture: red, green, blue and alpha"),
     ]
 

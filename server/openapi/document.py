@@ -128,8 +128,16 @@ PATHS: Final[Json] = {
         _json("TileJSON"),
         _DOCUMENT,
     ),
+    "/layers/{layer}/gdal.vrt": operation(
+        "getGdalVrt", "GDAL", "A layer for GDAL and QGIS, as it is in the file", ("versionedLayer",), _OF_XML, _DOCUMENT
+    ),
     "/layers/{layer}/gdal.xml": operation(
-        "getGdalXml", "GDAL", "A layer for GDAL to open, as it is in the file", ("versionedLayer",), _OF_XML, _DOCUMENT
+        "getGdalXml",
+        "GDAL",
+        "A layer for GDAL's WMS driver, where the driver reads it as it is in the file",
+        ("versionedLayer",),
+        _OF_XML,
+        _DOCUMENT,
     ),
     "/tms": operation("getTileMapServices", "TMS", "The versions of the service", (), _OF_XML, ("304", "400")),
     "/tms/1.0.0": operation("getTileMapService", "TMS", "All maps", (), _OF_XML, _LIST),

@@ -4,6 +4,7 @@ from rasterio.io import MemoryFile
 
 from cogread.errors import FormatError
 from cogread.geo import Georeference
+from cogread.geokeys import NO_KEYS, GeoKey
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of
 from tests.support.tiffs import KINDS, gdal_tiff
@@ -103,22 +104,29 @@ def test_numbers_that_lead_nowhere_are_no_transform(fields: dict[int, hm.Field])
 CONTROL_POINTS = [0, 0, 0, 500000, 4000000, 0, 80, 0, 0, 500800, 4000010, 0, 0, 40, 0, 500010, 3999600, 0]
 
 
+@pytest.mark.parametrize("raster_type", [1, 2], ids=["area", "point"])
 @pytest.mark.parametrize(
     ("fields", "points"),
     [
         ({hm.TIEPOINT: (hm.DOUBLE, CONTROL_POINTS)}, 3),
+        ({hm.TIEPOINT: (hm.DOUBLE, [*CONTROL_POINTS, 7, 7])}, 3),
         ({hm.TIEPOINT: TEN_METRES[hm.TIEPOINT], hm.SCALE: (hm.DOUBLE, [10])}, 1),
         ({hm.TIEPOINT: TEN_METRES[hm.TIEPOINT], hm.SCALE: (hm.DOUBLE, [0, 0, 0])}, 1),
     ],
 )
 def test_ground_control_points_are_no_transform_and_their_crs_is_not_the_images(
-    fields: dict[int, hm.Field], points: int
+    fields: dict[int, hm.Field], points: int, raster_type: int
 ) -> None:
-    data = hm.tiff(hm.image(80, 40).having({**fields, hm.GEO_KEYS: keys((1024, 0, 1, 1), (3072, 0, 1, 32630))}))
+    rows = keys((1024, 0, 1, 1), (1025, 0, 1, raster_type), (3072, 0, 1, 32630))
+    data = hm.tiff(hm.image(80, 40).having({**fields, hm.GEO_KEYS: rows}))
+    geo = cog_of(data).geo
     with MemoryFile(data) as memory, memory.open() as oracle:
-        assert len(oracle.gcps[0]) == points
+        wanted, crs = oracle.gcps
+        assert len(wanted) == points
         assert oracle.crs is None
-    assert cog_of(data).geo == Georeference(None, None, None, None, has_control_points=True)
+    assert (geo.epsg, geo.name, geo.transform, geo.bounds, geo.keys) == (None, None, None, None, NO_KEYS)
+    assert [tuple(point) for point in geo.points] == [(p.col, p.row, p.x, p.y, p.z) for p in wanted]
+    assert geo.point_keys.epsg(GeoKey.PROJECTED_CRS) == crs.to_epsg() == 32630
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from server.cache.lru import ByteLru
 
-STEPS = st.lists(st.tuples(st.sampled_from("put get drop".split()), st.sampled_from("abcdefgh"), st.integers(0, 60)))
+STEPS = st.lists(st.tuples(st.sampled_from(["put", "get", "drop"]), st.sampled_from("abcdefgh"), st.integers(0, 60)))
 
 
 @settings(deadline=None)

@@ -61,7 +61,6 @@ def test_gdal_opens_what_its_lines_name(name: str, server: Gunicorn) -> None:
 def test_values_that_are_no_picture_are_opened_as_values(server: Gunicorn) -> None:
     found = lines(server, "zstd-float")
     assert "GDAL, by WMTS" not in found  # which makes bytes of them
-    assert found["GDAL"] == f"gdalinfo {found['QGIS']}"
     for name in (found["QGIS"], f"/vsicurl/{found['QGIS']}"):  # pasted as a file's name, or as a URL
         with rasterio.open(name) as dataset:
             assert dataset.dtypes[0] == KINDS["zstd-float"].dtype
@@ -72,7 +71,9 @@ def test_values_that_are_no_picture_are_opened_as_values(server: Gunicorn) -> No
 def test_the_urls_are_there(name: str, server: Gunicorn) -> None:
     found = lines(server, name)
     assert f"<ows:Identifier>{name}</ows:Identifier>" in requests.get(found["WMTS"], timeout=30).text
-    assert found["QGIS"] == found["WMTS"]
+    assert found["QGIS, by WMTS"] == found["WMTS"]
+    assert found["GDAL"] == f"gdalinfo {found['QGIS']}"
+    assert next(iter(found)) == "QGIS"
     assert json(found["JSON"])["name"] == name
     tile = found["Tiles"].format(z=0, x=0, y=0)
     assert requests.get(tile, timeout=30).headers["Content-Type"].startswith("image/")
@@ -93,5 +94,5 @@ def test_what_is_no_web_map_says_how_it_becomes_one(server: Gunicorn) -> None:
 
 def test_a_rotated_image_has_no_line_that_cannot_work(server: Gunicorn) -> None:
     found = lines(server, "odd-factors")
-    assert not {"WMTS", "QGIS", "GDAL, by WMTS", "TileJSON"} & found.keys()
-    assert {"Tiles", "JSON"} <= found.keys()
+    assert not {"WMTS", "QGIS, by WMTS", "GDAL, by WMTS", "TileJSON"} & found.keys()
+    assert {"GDAL", "QGIS", "Tiles", "JSON"} <= found.keys()

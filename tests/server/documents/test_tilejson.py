@@ -165,7 +165,7 @@ def floats() -> bytes:
 
 
 def test_a_url_with_a_version_is_immutable_and_another_version_leads_to_the_plain_one(app: FlaskClient) -> None:
-    for path in ("/layers/{}/tilejson.json", "/layers/{}/gdal.xml", "/tms/1.0.0/{}"):
+    for path in ("/layers/{}/tilejson.json", "/layers/{}/gdal.vrt", "/layers/{}/gdal.xml", "/tms/1.0.0/{}"):
         version = app.get("/layers/aligned").get_json()["version"]
         reply = app.get(path.format(f"aligned@{version}"))
         assert (reply.status_code, reply.headers["Cache-Control"]) == (200, "private, max-age=31536000, immutable")
@@ -175,7 +175,15 @@ def test_a_url_with_a_version_is_immutable_and_another_version_leads_to_the_plai
 
 
 @pytest.mark.parametrize(
-    "path", ["/layers/aligned/tilejson.json", "/layers/aligned/gdal.xml", "/tms", "/tms/1.0.0", "/tms/1.0.0/aligned"]
+    "path",
+    [
+        "/layers/aligned/tilejson.json",
+        "/layers/aligned/gdal.vrt",
+        "/layers/aligned/gdal.xml",
+        "/tms",
+        "/tms/1.0.0",
+        "/tms/1.0.0/aligned",
+    ],
 )
 def test_a_host_that_a_client_names_stays_out_of_shared_caches(path: str, tmp_path: Path) -> None:
     config = config_of(tmp_path)

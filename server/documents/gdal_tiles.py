@@ -1,0 +1,106 @@
+"""Tiles of one level as GDAL's WMS driver is told of them (gdal.org/drivers/raster/wms.html), and GDAL's data types.
+
+This needs PROJ, so only documents import it.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from cogread.crs import crs_of
+from cogread.geo import Georeference
+from cogread.image import Image, Level
+from cogread.nodata import nodata_of, nodata_text
+from cogread.tags import SampleFormat
+from cogread.wrap.tiff import BARE_TIFF
+from server.catalog import Layer
+from server.grid import NATIVE
+from server.open_layer import IMAGE, OpenLayer
+from server.xml_text import xml_text
+
+_TYPES: Final = {
+    SampleFormat.UINT: {8: "Byte", 16: "UInt16", 32: "UInt32", 64: "UInt64"},
+    SampleFormat.INT: {8: "Int8", 16: "Int16", 32: "Int32", 64: "Int64"},
+    SampleFormat.FLOAT: {16: "Float32", 24: "Float32", 32: "Float32", 64: "Float64"},
+    SampleFormat.COMPLEX_INT: {32: "CInt16", 64: "CInt32"},
+    SampleFormat.COMPLEX_FLOAT: {64: "CFloat32", 128: "CFloat64"},
+}
+"""GDAL's names, by sample format and bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class GdalTiles:
+    """Tiles of the image, or of the mask, at one level."""
+
+    path: str
+    """Below the server's root, with the driver's own variables."""
+    z: int
+    width: int
+    """Pixels."""
+    height: int
+    tile_width: int
+    tile_height: int
+    bands: int
+    data_type: str
+    nodata: str | None
+    """Fills tiles that are not stored."""
+
+
+def gdal_tiles(layer: Layer, opened: OpenLayer, number: int, kind: str) -> GdalTiles:
+    """Describe the tiles of a level.
+
+    Args:
+        layer: the layer.
+        opened: its version.
+        number: the level, 0 = full resolution.
+        kind: IMAGE or MASK, of a level that has one.
+    """
+    cog = opened.cog
+    level, z = cog.levels[number], len(cog.levels) - 1 - number
+    image = level.image if kind == IMAGE or level.mask is None else level.mask
+    nodata = nodata_of(cog) if kind == IMAGE else None
+    return GdalTiles(
+        path=f"{layer.path_of(opened)}/{kind}/{NATIVE}/${{z}}/${{x}}/${{y}}.{BARE_TIFF.extension}",
+        z=z,
+        width=image.width,
+        height=image.height,
+        tile_width=image.tile_width,
+        tile_height=image.tile_height,
+        bands=image.samples,
+        data_type=data_type(image) or "Byte",
+        nodata=None if nodata is None else nodata_text(nodata),
+    )
+
+
+def why_no_tiles(level: Level) -> str | None:
+    """Reason why GDAL cannot be given the tiles of a level as they are; None if it can."""
+    image = level.image
+    if data_type(image) is None:
+        return f"GDAL has no type for {image.dtype}"
+    return BARE_TIFF.why_not(level)
+
+
+def data_type(image: Image) -> str | None:
+    """GDAL's type as its TIFF driver has it, odd numbers of bits in the next larger one; None: it has none."""
+    types = _TYPES.get(SampleFormat(image.sample_format), _TYPES[SampleFormat.UINT])
+    return next((name for bits, name in types.items() if image.bits <= bits), None)
+
+
+def has_odd_bits(image: Image) -> bool:
+    """Whether the integers have fewer bits than GDAL's type, which it tells as NBITS.
+
+    Of floats it is not told: GDAL would round what it reads through a VRT that says so.
+    """
+    return image.sample_format == SampleFormat.UINT and image.bits not in _TYPES[SampleFormat.UINT]
+
+
+def crs_text(geo: Georeference) -> str | None:
+    """CRS of the image, or of its ground control points, as GDAL reads it from a text: a code or WKT.
+
+    A deprecated code is written as WKT, since GDAL puts its replacement in the place of the code. None where the file
+    has none that is beyond doubt.
+    """
+    crs = crs_of(replace(geo, keys=geo.point_keys, points=()) if geo.points else geo)
+    if crs is None:
+        return None
+    is_plain = crs.code is not None and crs.whole is crs.pyproj and not crs.pyproj.is_deprecated
+    return crs.code if is_plain else xml_text(crs.wkt())

@@ -1,0 +1,95 @@
+"""In what a raster differs from the file that it stands for, as GDAL reads both."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import rasterio
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+_FACTS: Final = (
+    "count", "width", "height", "dtypes", "transform", "crs", "gcps", "nodatavals", "mask_flag_enums", "colorinterp",
+    "scales", "offsets", "units", "descriptions",
+)  # fmt: skip
+_OF_OVERVIEWS: Final = ("count", "width", "height", "dtypes", "transform", "crs", "nodatavals", "mask_flag_enums")
+_STRUCTURE: Final = ("NBITS",)
+MOST_PIXELS: Final = 1 << 22
+"""Of larger levels two corners are compared."""
+
+
+def differences(url: str, path: str) -> Iterator[str]:
+    """Facts and pixels of all levels."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(url) as found, rasterio.open(path) as wanted:
+            yield from _facts(found, wanted, _FACTS)
+            yield from _tags(found, wanted)
+            yield from _pixels(found, wanted)
+            overviews = [wanted.overviews(band) for band in wanted.indexes]
+            if [found.overviews(band) for band in found.indexes] != overviews:
+                yield f"overviews {found.overviews(1)}, wanted {overviews[0]}"
+                return
+        for level in range(len(overviews[0])):
+            with rasterio.open(url, OVERVIEW_LEVEL=level) as found, rasterio.open(path, OVERVIEW_LEVEL=level) as wanted:
+                of_level = [*_facts(found, wanted, _OF_OVERVIEWS), *_alpha(found, wanted), *_pixels(found, wanted)]
+                yield from (f"overview {level}: {fault}" for fault in of_level)
+
+
+def _facts(found: DatasetReader, wanted: DatasetReader, names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        told, right = _told(found, name), _told(wanted, name)
+        if told != right:
+            yield f"{name} {told}, wanted {right}"
+
+
+def _told(dataset: DatasetReader, name: str) -> Any:
+    """Of ground control points their text, and of numbers too: NaN is no other than itself."""
+    value = getattr(dataset, name)
+    if name == "dtypes":  # GDAL before 3.11 has no type for half floats, which are therefore told as float32
+        return tuple(dtype.replace("float16", "float32") for dtype in value)
+    if name == "gcps":
+        return [point.asdict() for point in value[0]], value[1]
+    return str(value) if name == "nodatavals" else value
+
+
+def _tags(found: DatasetReader, wanted: DatasetReader) -> Iterator[str]:
+    for band in (0, *wanted.indexes):
+        if found.tags(band) != wanted.tags(band):
+            yield f"tags of band {band}: {found.tags(band)}, wanted {wanted.tags(band)}"
+    for band in wanted.indexes:
+        told, right = found.tags(band, ns="IMAGE_STRUCTURE"), wanted.tags(band, ns="IMAGE_STRUCTURE")
+        if told.get("NBITS") != right.get("NBITS"):
+            yield f"NBITS of band {band} {told}, wanted {right}"
+        if ColorInterp.palette in wanted.colorinterp and found.colormap(1) != wanted.colormap(1):
+            yield "another palette"
+
+
+def _alpha(found: DatasetReader, wanted: DatasetReader) -> Iterator[str]:
+    """An overview that is opened by itself has alpha only where the file's has."""
+    if (ColorInterp.alpha in found.colorinterp) != (ColorInterp.alpha in wanted.colorinterp):
+        yield f"colours {found.colorinterp}, wanted {wanted.colorinterp}"
+
+
+def _pixels(found: DatasetReader, wanted: DatasetReader) -> Iterator[str]:
+    if (found.width, found.height, found.count) != (wanted.width, wanted.height, wanted.count):
+        return
+    for window in _windows(wanted):
+        told, right = found.read(window=window), wanted.read(window=window)
+        if not np.array_equal(told, right, equal_nan=right.dtype.kind in "fc"):
+            yield f"{np.count_nonzero(told != right)} other pixels of {right.size} in {window}"
+        if any(MaskFlags.all_valid not in flags for flags in wanted.mask_flag_enums):
+            told, right = found.read_masks(window=window), wanted.read_masks(window=window)
+            if not np.array_equal(told, right):
+                yield f"{np.count_nonzero(told != right)} other pixels of {right.size} in the masks"
+
+
+def _windows(dataset: DatasetReader) -> list[Window]:
+    width, height = dataset.width, dataset.height
+    if width * height * dataset.count <= MOST_PIXELS:
+        return [Window(0, 0, width, height)]
+    side = (min(width, 500), min(height, 300))
+    return [Window(0, 0, *side), Window(width - side[0], height - side[1], *side)]
