@@ -21,7 +21,7 @@ FILES: Final = {
     "mirrored": (in_crs("EPSG:32630", Affine(-10, 0, 430000, 0, -10, 4480000)), "it is mirrored"),
     "rotated": (gdal_tiff("odd-factors"), "it is rotated"),
     "oblong-pixels": (in_crs("EPSG:32630", Affine(10, 0, 430000, 0, -20, 4480000)), "its pixels are not square"),
-    "nowhere": (in_crs("", Affine(10, 0, 430000, 0, -10, 4480000)), "it has no CRS"),
+    "nowhere": (in_crs("", Affine(10, 0, 430000, 0, -10, 4480000)), "it states no CRS"),
     "aligned": (web_mercator_tiff(), None),
     "aligned-values": (web_mercator_tiff(compress="LERC", width=600, height=500, dtype="float32"), None),
 }
