@@ -28,7 +28,7 @@ def _gunicorn(worker_class: str) -> tuple[str, ...]:
 
 
 GTHREAD: Final = _gunicorn("gthread")
-OWN_WORKER: Final = _gunicorn("server.worker.Worker")
+OWN_WORKER: Final = _gunicorn("server.gunicorn_worker.worker.Worker")
 """The worker that rawcog's gunicorn.conf.py names."""
 
 

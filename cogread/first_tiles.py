@@ -9,14 +9,14 @@ when it is asked for.
 from dataclasses import replace
 from typing import Final
 
-from cogread import jpegstream
+from cogread import jpeg_stream as jpegstream
 from cogread.byterange import ByteRange
 from cogread.errors import TileDamaged
 from cogread.image import Cog, Image, Level
-from cogread.index import locate
-from cogread.jpegstream import DQT, Head, segments
-from cogread.parse import Steps
-from cogread.tags import Photometric
+from cogread.jpeg_stream import DQT, Head, segments
+from cogread.tiff.parse import Steps
+from cogread.tiff.tags import Photometric
+from cogread.tile_index import locate
 from cogread.wrap import jpeg
 
 _LOOK_BYTES: Final = 8192

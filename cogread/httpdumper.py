@@ -9,7 +9,7 @@ if not __package__:  # run as a script: its folder would hide other modules
 
 import click
 
-from cogread.cli import dumper
+from cogread.cli.main import dumper
 
 
 @dumper("http")

@@ -12,14 +12,14 @@ from functools import cached_property
 from typing import Final
 
 from cogread.byterange import Version
-from cogread.colors import color_interpretations
-from cogread.directory import Directory, Entry
+from cogread.crs.georeference import Georeference, georeference
 from cogread.errors import FormatError, UnsupportedFormat
-from cogread.gdal_metadata import Item, parse_items
-from cogread.geo import Georeference, georeference
-from cogread.jpegstream import Head
-from cogread.structure import check_structure
-from cogread.tags import BYTES, Compression, Photometric, Planar, SampleFormat, Subfile, Tag
+from cogread.jpeg_stream import Head
+from cogread.tiff.colors import color_interpretations
+from cogread.tiff.directory import Directory, Entry
+from cogread.tiff.gdal_metadata import Item, parse_items
+from cogread.tiff.structure import check_structure
+from cogread.tiff.tags import BYTES, Compression, Photometric, Planar, SampleFormat, Subfile, Tag
 
 MAX_SIDE: Final = 2**31 - 1
 """GDAL's rasters are counted in int32."""

@@ -14,12 +14,12 @@ from typing import Final, Self
 from cogread.byterange import ByteRange, Version
 from cogread.errors import FormatNotOffered, SourceChanged, TileOutOfRange
 from cogread.first_tiles import look
-from cogread.gather import gather
 from cogread.image import Cog, Image, Level, build_cog
-from cogread.index import locate, tile_number
-from cogread.parse import drive, parse
 from cogread.sources import Source, SourceOptions, open_source
-from cogread.sources.base import DEFAULT_OPTIONS
+from cogread.sources.gather import gather
+from cogread.sources.protocol import DEFAULT_OPTIONS
+from cogread.tiff.parse import drive, parse
+from cogread.tile_index import locate, tile_number
 from cogread.wrap import USUAL, WRAPPERS, Wrapper, offered
 from cogread.wrap.tile import Tile
 

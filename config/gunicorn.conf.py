@@ -14,9 +14,11 @@ import sys
 
 from gunicorn.arbiter import Arbiter
 
-from server import descriptors, greeting, in_force, request_check
-from server.config import ConfigError, deployment
-from server.log_writer import DirectStream
+from server.gunicorn_worker import descriptors, request_check
+from server.logs.log_writer import DirectStream
+from server.settings import banner as greeting
+from server.settings import current as in_force
+from server.settings.load import ConfigError, deployment
 
 descriptors.open_standard_streams()
 
@@ -28,11 +30,11 @@ except ConfigError as error:
 _host = f"[{_deployment.host}]" if ":" in _deployment.host else _deployment.host
 bind = f"{_host}:{_deployment.port}"
 loglevel = _deployment.log_level
-logger_class = "server.gunicorn_log.Logger"
+logger_class = "server.gunicorn_worker.log.Logger"
 
 # Threads wait for origins (20 to 100 ms a read), processes share out the cores. Two processes fill a small machine and
 # go on serving while one restarts; their threads keep both busy at 50 ms an origin read, and more gain little.
-worker_class = "server.worker.Worker"  # gthread
+worker_class = "server.gunicorn_worker.worker.Worker"  # gthread
 workers = _deployment.workers
 threads = _deployment.threads
 worker_connections = descriptors.connections(threads)

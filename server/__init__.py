@@ -4,28 +4,28 @@ from flask import Flask
 
 from cogread.sources import make_source
 from cogread.sources.file import FileSource
-from server.api import BLUEPRINTS
-from server.api.context import Context, attach
-from server.api.replies import install
-from server.by_version import ByVersion
 from server.cache import open_cache
-from server.cache.flight import Flight
 from server.cache.memory import MemoryCache
-from server.cached_source import CachedSource
-from server.catalog import Catalog, Layer
-from server.config import LayerConfig, Settings
-from server.crew import Crew
-from server.documents.glance import glance
-from server.gate import Gate, Places
-from server.hot import HotRoute
-from server.in_force import settings as settings_in_force
-from server.inflight import Budget, Decoders, Limits, free_at_once
-from server.list_places import ListPlaces
-from server.log import RequestLog, set_up
-from server.mounts import MountedFile, Mounts
-from server.open_layers import OpenLayers
-from server.tiles import Tiles
-from server.wmts.tiles import WmtsTiles
+from server.cache.single_flight import Flight
+from server.documents.summary import glance
+from server.documents.wmts.tiles import WmtsTiles
+from server.layers.catalog import Catalog, Layer
+from server.layers.open_layers import OpenLayers
+from server.layers.summaries import ByVersion
+from server.logs.request_log import RequestLog, set_up
+from server.origin.cached_source import CachedSource
+from server.origin.mounts import MountedFile, Mounts
+from server.resilience.crew import Crew
+from server.resilience.gate import Gate, Places
+from server.resilience.inflight import Budget, Decoders, Limits, free_at_once
+from server.resilience.list_places import ListPlaces
+from server.settings.current import settings as settings_in_force
+from server.settings.load import LayerConfig, Settings
+from server.tiles.service import Tiles
+from server.web import BLUEPRINTS
+from server.web.context import Context, attach
+from server.web.error_handlers import install
+from server.web.tile_middleware import HotRoute
 
 HEADERS_SHARE = 4
 """The part of a worker's memory for parsed headers is one of so many."""

@@ -16,77 +16,48 @@ LAYERS = {
     "cogread": """
         __main__ filedumper httpdumper s3dumper
         cli
-        dump table output
-        facts
         reader
         first_tiles
-        index wrap sources web_mercator gather
-        crs
-        definition bands tag_metadata
-        coded
-        heights
-        geodetic methods shift
-        units identity nodata
+        wrap
+        metadata tile_index
         image
-        geo colors
-        parse geokeys citation structure gdal_metadata
-        directory
-        tags byterange jpegstream
-        errors
-        cogread
+        crs
+        tiff sources jpeg_stream
+        byterange errors cogread
     """,
     "server": """
         wsgi config.gunicorn
-        gunicorn_log
         server
-        api hot greeting
+        web
         documents
-        wmts
-        tiles openapi
-        known_tiles
-        found
-        by_version
-        ogc
-        catalog
-        open_layers list_places
-        open_layer options
-        tile_matrix_set
-        grid
-        cached_source
-        current_version gate blocks inflight
-        outage validator_watch mounts
-        in_force
-        config
-        layer_fault
-        root ranges
-        errors log
-        log_writer
-        cache origin_config origin_identity crew
-        config_file
-        tile_request http trace joining_pool xml_text worker request_check
-        connection descriptors
+        tiles
+        layers
+        origin settings
+        cache
+        resilience gunicorn_worker
+        http logs
     """,
 }
-"""Each line may import the lines below it. A folder (api, cache, documents …) is one name; within it only cycles are
-forbidden. `cogread` and `server` are the packages' own `__init__.py`."""
+"""Each row may import the rows below it. A folder is one name; within it only cycles are forbidden. `cogread` and `server`
+are the packages' own `__init__.py`."""
 
 FOREIGN_TO_COGREAD = {"server", "flask", "werkzeug", "redis", "gunicorn", "wsgi"}
-COMMAND_LINES = {"__main__", "filedumper", "httpdumper", "s3dumper", "cli", "dump", "table", "output"}
+COMMAND_LINES = {"__main__", "filedumper", "httpdumper", "s3dumper", "cli"}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv"}
 """Names of `os`."""
-READ_THE_ENVIRONMENT = {"server.config", "cogread.cli"}
-TABLES = {"cogread.sources", "server.cache", "cogread.wrap.png", "cogread.wrap.samples"}
+READ_THE_ENVIRONMENT = {"server.settings.load", "cogread.cli.main"}
+TABLES = {"cogread.sources", "server.cache", "cogread.wrap.png.wrapper", "cogread.wrap.bin"}
 """Modules that import what their table names, or what decodes, when it is first used."""
 LATE_IMPORTS = {
-    ("cogread.facts", "cogread.crs"),
-    ("cogread.web_mercator", "cogread.crs"),
-    ("server.documents.description", "cogread.crs"),
-    ("server.documents.description", "server.documents.client_links"),
-    ("server.api.clients", "server.documents.gdal_vrt"),
-    ("server.api.clients", "server.documents.gdal_wms"),
-    ("server.api.ogc", "server.ogc.collections"),
-    ("server.api.ogc", "server.ogc.sets"),
-    ("server.wmts.capabilities", "server.wmts.layer"),
+    ("cogread.cli.facts", "cogread.crs.crs"),
+    ("cogread.crs.web_mercator", "cogread.crs.crs"),
+    ("server.documents.layer_json", "cogread.crs.crs"),
+    ("server.documents.layer_json", "server.documents.client_links"),
+    ("server.web.tilejson_and_gdal", "server.documents.gdal_vrt"),
+    ("server.web.tilejson_and_gdal", "server.documents.gdal_wms"),
+    ("server.web.ogc_api", "server.documents.ogc.collections"),
+    ("server.web.ogc_api", "server.documents.ogc.sets"),
+    ("server.documents.wmts.capabilities", "server.documents.wmts.layer"),
 }
 """(module, import in a function): PROJ takes 0.1 s to load, and only documents need it."""
 

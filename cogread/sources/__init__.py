@@ -3,7 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
-from cogread.sources.base import DEFAULT_OPTIONS, Source, SourceOptions
+from cogread.sources.protocol import DEFAULT_OPTIONS, Source, SourceOptions
 from cogread.sources.uri import SourceUri, parse_uri
 
 SCHEMES = {

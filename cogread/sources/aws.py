@@ -16,8 +16,8 @@ from botocore.config import Config
 from botocore.exceptions import PartialCredentialsError
 from botocore.session import Session
 
-from cogread.sources.base import SourceOptions
 from cogread.sources.process import PerProcess
+from cogread.sources.protocol import SourceOptions
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Final
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.errors import SourceChanged, SourceError, SourceForbidden, SourceNotFound, SourceProtocolError
-from cogread.sources.base import SourceOptions
+from cogread.sources.protocol import SourceOptions
 from cogread.sources.uri import SourceUri
 
 log = logging.getLogger("cogread")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cogread.errors import SettingError
-from cogread.sources.base import SourceOptions
+from cogread.sources.protocol import SourceOptions
 
 _TRUE: Final = ("1", "yes", "true", "on")
 _FALSE: Final = ("0", "no", "false", "off")

@@ -8,10 +8,10 @@ from requests import PreparedRequest
 from requests.auth import HTTPBasicAuth
 
 from cogread.errors import SourceError, SourceProtocolError
-from cogread.sources.base import SourceOptions
 from cogread.sources.connection import Budget
 from cogread.sources.exchange import Reply, close_idle, finish_redirect
 from cogread.sources.process import PerProcess
+from cogread.sources.protocol import SourceOptions
 from cogread.sources.rangeclient import RangeSource
 from cogread.sources.transport import Auth, Route, get, no_auth, transport_of
 from cogread.sources.uri import SourceUri

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.errors import SourceError, SourceProtocolError
-from cogread.sources.base import SourceOptions
 from cogread.sources.connection import Budget
 from cogread.sources.exchange import Reply
+from cogread.sources.protocol import SourceOptions
 from cogread.sources.reply import TRY_AGAIN, Asked, check_partial, refusal, request_headers
 from cogread.sources.transport import FAILURES, Retryable, failure
 

@@ -15,7 +15,7 @@ from cogread.errors import (
     SourceNotFound,
     SourceProtocolError,
 )
-from cogread.sources.base import Validators
+from cogread.sources.protocol import Validators
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})", re.IGNORECASE)
 _UNSATISFIED_RANGE = re.compile(r"bytes \*/([0-9]{1,19})", re.IGNORECASE)

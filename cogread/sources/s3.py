@@ -21,10 +21,10 @@ from botocore.exceptions import (
 from cogread.byterange import SourceBytes
 from cogread.errors import SourceError, SourceForbidden, SourceProtocolError
 from cogread.sources.aws import Account, NoCredentials, account_of
-from cogread.sources.base import SourceOptions
 from cogread.sources.connection import Budget
 from cogread.sources.exchange import Reply, close_idle
 from cogread.sources.process import PerProcess
+from cogread.sources.protocol import SourceOptions
 from cogread.sources.rangeclient import RangeSource
 from cogread.sources.reply import Asked
 from cogread.sources.transport import FAILURES, Route, get, no_auth, transport_of

@@ -18,10 +18,10 @@ from urllib3 import exceptions as urllib3_errors
 
 from cogread import __version__
 from cogread.errors import SourceError, SourceProtocolError, SourceTimeout, SourceUnreachable
-from cogread.sources.base import SourceOptions
 from cogread.sources.connection import Budget, StaleConnection, begin, bind
 from cogread.sources.exchange import FirstReply, Reply, ask_kept, close_idle
 from cogread.sources.process import PerProcess
+from cogread.sources.protocol import SourceOptions
 from cogread.sources.web import WebOrigin, WebUrl, split_url
 
 Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]

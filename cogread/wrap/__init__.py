@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 
 from cogread.image import Level
-from cogread.wrap.base import USUAL, Options, Wrapper, Wrapping
+from cogread.wrap.bin import SAMPLES
 from cogread.wrap.jpeg import JPEG
-from cogread.wrap.png import PNG
-from cogread.wrap.pngfile import transparent_png, transparent_webp
-from cogread.wrap.samples import SAMPLES
+from cogread.wrap.png.file import transparent_png, transparent_webp
+from cogread.wrap.png.wrapper import PNG
 from cogread.wrap.tiff import BARE_TIFF, TIFF, WHOLE_TIFF
 from cogread.wrap.webp import WEBP
+from cogread.wrap.wrapper import USUAL, Options, Wrapper, Wrapping
 
 WRAPPERS: dict[str, Wrapper] = {wrapper.extension: wrapper for wrapper in (JPEG, WEBP, PNG, TIFF, SAMPLES)}
 """Extension -> representation, the preferred one of a tile first."""

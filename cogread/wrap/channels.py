@@ -6,9 +6,9 @@ its opacity. Other bands, such as near infrared, are not in it. Without a band t
 
 from typing import Final, NamedTuple
 
-from cogread.colors import ALPHA, ASSOCIATED_ALPHA, GRAY, PALETTE, RGB, extra_samples, has_color_map
 from cogread.image import Image, Level
-from cogread.tags import Photometric
+from cogread.tiff.colors import ALPHA, ASSOCIATED_ALPHA, GRAY, PALETTE, RGB, extra_samples, has_color_map
+from cogread.tiff.tags import Photometric
 
 MAX_BANDS: Final = 4
 """A picture of an image of more bands would decode many to show a few."""

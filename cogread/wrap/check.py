@@ -4,7 +4,7 @@ from typing import Final
 
 from cogread.errors import TileDamaged
 from cogread.image import Image
-from cogread.tags import Compression, Tag
+from cogread.tiff.tags import Compression, Tag
 from cogread.wrap.tile import valid_size
 
 _ZSTD: Final = (b"\x28\xb5\x2f\xfd",)

@@ -13,7 +13,7 @@ from typing import Final
 
 from cogread.errors import FormatError, TileDamaged
 from cogread.image import Image
-from cogread.jpegstream import (
+from cogread.jpeg_stream import (
     COLOR_MARKERS,
     DRI,
     EOI,
@@ -28,8 +28,8 @@ from cogread.jpegstream import (
     head,
     segments,
 )
-from cogread.tags import Compression, Photometric, Planar
-from cogread.wrap.base import StreamWrapping, Wrapper, stream_wrapper
+from cogread.tiff.tags import Compression, Photometric, Planar
+from cogread.wrap.wrapper import StreamWrapping, Wrapper, stream_wrapper
 
 ADOBE_RGB: Final = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 """APP14 with transform 0: the three components are R, G and B."""

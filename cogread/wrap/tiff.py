@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from cogread.directory import Directory, Entry
+from cogread.crs.georeference import Geotransform, GroundControlPoint
 from cogread.errors import FormatError
-from cogread.geo import Geotransform, GroundControlPoint
 from cogread.image import Cog, Image, Level
-from cogread.parse import MAX_VALUE_BYTES, Steps
-from cogread.tags import CLASSIC, ByteOrder, Compression, FieldType, Subfile, Tag
-from cogread.wrap.base import Options, Wrapper, Wrapping
+from cogread.tiff.directory import Directory, Entry
+from cogread.tiff.parse import MAX_VALUE_BYTES, Steps
+from cogread.tiff.tags import CLASSIC, ByteOrder, Compression, FieldType, Subfile, Tag
 from cogread.wrap.check import check_stored
-from cogread.wrap.tiffwriter import Field, directory, doubles, header, longs
+from cogread.wrap.tiff_writer import Field, directory, doubles, header, longs
 from cogread.wrap.tile import Tile, mask_mismatch, valid_size
+from cogread.wrap.wrapper import Options, Wrapper, Wrapping
 
 MAX_PLANES: Final = 64
 """Each may cost a read of its own."""

@@ -4,8 +4,8 @@ from typing import Final
 
 from cogread.errors import TileDamaged
 from cogread.image import Image
-from cogread.tags import Compression, Planar
-from cogread.wrap.base import StreamWrapping, Wrapper, stream_wrapper
+from cogread.tiff.tags import Compression, Planar
+from cogread.wrap.wrapper import StreamWrapping, Wrapper, stream_wrapper
 
 
 def why_not(image: Image) -> str | None:

@@ -5,16 +5,16 @@ A module of the table is imported when its scheme is first used.
 
 from importlib import import_module
 
-from server.cache.base import Cache
+from server.cache.protocol import Cache
 
 CACHES: dict[str, str] = {
-    "redis": "server.cache.redis",
-    "rediss": "server.cache.redis",
-    "unix": "server.cache.redis",
-    "redis+cluster": "server.cache.redis",
-    "rediss+cluster": "server.cache.redis",
-    "redis+sentinel": "server.cache.redis",
-    "rediss+sentinel": "server.cache.redis",
+    "redis": "server.cache.redis.cache",
+    "rediss": "server.cache.redis.cache",
+    "unix": "server.cache.redis.cache",
+    "redis+cluster": "server.cache.redis.cache",
+    "rediss+cluster": "server.cache.redis.cache",
+    "redis+sentinel": "server.cache.redis.cache",
+    "rediss+sentinel": "server.cache.redis.cache",
 }
 """URL scheme -> module with a function `make(url: str, tls_verify: bool) -> Cache`."""
 

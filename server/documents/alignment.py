@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from math import ceil, log2
 from typing import Final
 
-from cogread.geokeys import GeoKey
+from cogread.crs.geokeys import GeoKey
+from cogread.crs.web_mercator import WEB_MERCATOR_EPSG, is_web_mercator
 from cogread.image import Cog
-from cogread.web_mercator import WEB_MERCATOR_EPSG, is_web_mercator
-from server.grid import WEB_TILE_SIDES, Grids
+from server.layers.grids import WEB_TILE_SIDES, Grids
 
 _MOST_LEVELS: Final = 10
 """GDAL aligns no more of them (frmts/gtiff/cogdriver.cpp)."""

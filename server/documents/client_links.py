@@ -6,15 +6,15 @@ It needs PROJ: imported late.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from server.catalog import Layer
 from server.documents.gdal_vrt import why_no_vrt
 from server.documents.gdal_wms import why_no_wms
+from server.documents.ogc.sets import tilesets
 from server.documents.tms import SERVICE
 from server.documents.web_maps import web_map_refusal
-from server.ogc.sets import tilesets
-from server.open_layer import OpenLayer
-from server.wmts.layer import refusal
-from server.wmts.names import CAPABILITIES
+from server.documents.wmts.layer import refusal
+from server.documents.wmts.names import CAPABILITIES
+from server.layers.catalog import Layer
+from server.layers.layer_version import OpenLayer
 
 Json = dict[str, Any]
 Check = Callable[[Layer, OpenLayer], str | None]

@@ -6,16 +6,16 @@ This needs PROJ, so only documents import it.
 from dataclasses import dataclass, replace
 from typing import Final
 
-from cogread.crs import crs_of
-from cogread.geo import Georeference
+from cogread.crs.crs import crs_of
+from cogread.crs.georeference import Georeference
 from cogread.image import Image, Level
-from cogread.nodata import nodata_of, nodata_text
-from cogread.tags import SampleFormat
+from cogread.metadata.nodata import nodata_of, nodata_text
+from cogread.tiff.tags import SampleFormat
 from cogread.wrap.tiff import BARE_TIFF
-from server.catalog import Layer
-from server.grid import NATIVE
-from server.open_layer import IMAGE, OpenLayer
-from server.xml_text import xml_text
+from server.documents.xml_text import xml_text
+from server.layers.catalog import Layer
+from server.layers.grids import NATIVE
+from server.layers.layer_version import IMAGE, OpenLayer
 
 _TYPES: Final = {
     SampleFormat.UINT: {8: "Byte", 16: "UInt16", 32: "UInt32", 64: "UInt64"},

@@ -10,23 +10,23 @@ documents import it.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
-from cogread.bands import Band, bands_of, dataset_metadata
 from cogread.byterange import ByteRange
-from cogread.colors import ALPHA, PALETTE
-from cogread.geo import PIXEL_IS_POINT, Georeference
-from cogread.geokeys import GeoKey
+from cogread.crs.geokeys import GeoKey
+from cogread.crs.georeference import PIXEL_IS_POINT, Georeference
 from cogread.image import Cog, Image, Level
-from cogread.nodata import nodata_of, nodata_text
-from cogread.parse import drive
-from cogread.tag_metadata import tag_metadata
-from cogread.tags import Photometric, Tag
-from cogread.wrap.palette import Palette, load_palette, why_no_palette
+from cogread.metadata.bands import Band, bands_of, dataset_metadata
+from cogread.metadata.nodata import nodata_of, nodata_text
+from cogread.metadata.tag_metadata import tag_metadata
+from cogread.tiff.colors import ALPHA, PALETTE
+from cogread.tiff.parse import drive
+from cogread.tiff.tags import Photometric, Tag
+from cogread.wrap.png.palette import Palette, load_palette, why_no_palette
 from cogread.wrap.tile import mask_mismatch
-from server.catalog import Layer
 from server.documents.gdal_tiles import GdalTiles, crs_text, data_type, gdal_tiles, has_odd_bits, why_no_tiles
-from server.errors import UnknownUrl
-from server.open_layer import IMAGE, MASK, OpenLayer
-from server.xml_text import element, escaped
+from server.documents.xml_text import element, escaped
+from server.http.errors import UnknownUrl
+from server.layers.catalog import Layer
+from server.layers.layer_version import IMAGE, MASK, OpenLayer
 
 FEW_BANDS: Final = 4
 """Most bands whose colours GDAL's WMS driver guesses."""

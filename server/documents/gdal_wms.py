@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from cogread.bands import Band, bands_of
-from cogread.geo import Geotransform
+from cogread.crs.georeference import Geotransform
 from cogread.image import Cog, Image
-from cogread.nodata import nodata_of
-from server.catalog import Layer
+from cogread.metadata.bands import Band, bands_of
+from cogread.metadata.nodata import nodata_of
 from server.documents.gdal_tiles import GdalTiles, crs_text, gdal_tiles, why_no_tiles
-from server.errors import UnknownUrl
-from server.open_layer import IMAGE, OpenLayer
+from server.http.errors import UnknownUrl
+from server.layers.catalog import Layer
+from server.layers.layer_version import IMAGE, OpenLayer
 
 _COLORS: Final = {
     1: ("gray",),

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from server.grid import NATIVE
-from server.open_layer import IMAGE, OpenLayer
+from server.layers.grids import NATIVE
+from server.layers.layer_version import IMAGE, OpenLayer
 
 PICTURES: Final = ("jpg", "webp", "png")
 """Formats that browsers show, those that cost the server least first."""

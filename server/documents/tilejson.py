@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-from server.catalog import Layer
 from server.documents.web_maps import lonlat_bounds, picture_format, tiles_template, web_mercator
-from server.open_layer import OpenLayer
+from server.layers.catalog import Layer
+from server.layers.layer_version import OpenLayer
 
 Json = dict[str, Any]
 

@@ -11,13 +11,13 @@ from typing import Final
 
 from cogread.errors import TileOutOfRange
 from cogread.wrap import WRAPPERS
-from server.catalog import Catalog, Layer
 from server.documents.web_maps import picture_format, web_mercator
-from server.grid import HALF_WORLD_M, WEB_MERCATOR
-from server.http import Reply
-from server.open_layer import IMAGE, OpenLayer
-from server.tile_request import NUMBER, TileRequest
-from server.tiles import Tiles
+from server.http.reply import Reply
+from server.layers.catalog import Catalog, Layer
+from server.layers.grids import HALF_WORLD_M, WEB_MERCATOR
+from server.layers.layer_version import IMAGE, OpenLayer
+from server.tiles.request import NUMBER, TileRequest
+from server.tiles.service import Tiles
 
 SERVICE: Final = "/tms/1.0.0"
 """Path of the list of maps, which those of maps and tiles begin with."""

@@ -3,14 +3,14 @@
 from math import atan, degrees, pi, sinh
 from typing import Any, Final
 
+from cogread.crs.georeference import Bounds
 from cogread.errors import FormatNotOffered
-from cogread.geo import Bounds
-from server.catalog import Layer
 from server.documents.alignment import Misfit, misfit
 from server.documents.preview import shown_as
-from server.errors import UnknownGrid
-from server.grid import WEB_MERCATOR, Grid
-from server.open_layer import IMAGE, OpenLayer
+from server.http.errors import UnknownGrid
+from server.layers.catalog import Layer
+from server.layers.grids import WEB_MERCATOR, Grid
+from server.layers.layer_version import IMAGE, OpenLayer
 
 _RADIUS_M: Final = 6378137.0
 _MOST_LATITUDE: Final = degrees(atan(sinh(pi)))

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from cogread.crs import crs_of
+from cogread.crs.crs import crs_of
 from cogread.errors import CogError, UnsupportedFormat
 from cogread.image import Image
-from cogread.index import locate
-from cogread.parse import drive
 from cogread.reader import CogReader, open_cog
+from cogread.tiff.parse import drive
+from cogread.tile_index import locate
 from cogread.wrap import Wrapper, offered
 from tests.support.corpus import CORPUS, ERROR, Answers, Record, made, manifest, unexpected
 

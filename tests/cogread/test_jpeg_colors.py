@@ -15,9 +15,9 @@ from cogread.byterange import ByteRange
 from cogread.errors import FormatNotOffered, TileDamaged
 from cogread.first_tiles import look
 from cogread.image import Cog
-from cogread.parse import drive
 from cogread.reader import CogReader
 from cogread.sources.memory import MemorySource
+from cogread.tiff.parse import drive
 from cogread.wrap import WRAPPERS
 from cogread.wrap.jpeg import MAX_SCANS, decodable
 from tests.support import handmade as hm

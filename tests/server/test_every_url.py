@@ -14,7 +14,7 @@ import requests
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 
-from server.api.static import static_files
+from server.web.static import static_files
 from tests.support.app import layer
 from tests.support.gunicorn import Gunicorn
 from tests.support.tiffs import gdal_tiff

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from server import create_app
-from server.config import Settings, load
+from server.settings.load import Settings, load
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 NO_ENVIRONMENT: Final[Mapping[str, str]] = {}

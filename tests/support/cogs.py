@@ -1,10 +1,10 @@
 """The core of cogread run on bytes in memory, without sources and readers."""
 
 from cogread.byterange import Version
-from cogread.directory import Directory
 from cogread.image import Cog, Image, build_cog
-from cogread.index import locate
-from cogread.parse import drive, parse
+from cogread.tiff.directory import Directory
+from cogread.tiff.parse import drive, parse
+from cogread.tile_index import locate
 
 
 def parsed(data: bytes) -> tuple[Directory, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cogread.errors import TileDamaged
 from cogread.image import Image
-from cogread.wrap import pixels
+from cogread.wrap.decode import pixels
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of
 

@@ -12,10 +12,10 @@ from random import Random
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.sources.memory import MemorySource
-from server.cache.flight import Flight
 from server.cache.memory import MemoryCache
-from server.cache.redis import RedisCache
-from server.cached_source import CachedSource
+from server.cache.redis.cache import RedisCache
+from server.cache.single_flight import Flight
+from server.origin.cached_source import CachedSource
 from tests.support.counting_source import run_threads
 
 BLOCK_BYTES = 4096

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from server.log_writer import THREAD_NAME
+from server.logs.log_writer import THREAD_NAME
 
 
 def wait_for_writers() -> None:

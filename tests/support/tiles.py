@@ -12,8 +12,8 @@ from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 
 from cogread.image import Cog, Level
-from cogread.index import tile_number
-from cogread.parse import Steps, T, drive
+from cogread.tiff.parse import Steps, T, drive
+from cogread.tile_index import tile_number
 from cogread.wrap.tile import Tile, valid_size
 from tests.support.cogs import cog_of, stored
 from tests.support.decode import block

@@ -7,7 +7,7 @@ import pytest
 
 from server.cache import Cache, open_cache
 from server.cache.memory import MemoryCache
-from server.cache.redis import RedisCache
+from server.cache.redis.cache import RedisCache
 from tests.support.counting_source import run_threads
 from tests.support.redis import RedisServer
 from tests.support.wait import wait_until

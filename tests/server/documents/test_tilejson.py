@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from rasterio.io import MemoryFile
 from rasterio.warp import transform_bounds
 
-from cogread.tags import Tag
+from cogread.tiff.tags import Tag
 from tests.support.app import client, layer, problem
 from tests.support.cogs import parsed
 from tests.support.gunicorn import Gunicorn

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rasterio.io import MemoryFile
 from rasterio.windows import from_bounds
 
-from server.grid import Matrix, grids_of
+from server.layers.grids import Matrix, grids_of
 from tests.support.app import layer
 from tests.support.chromium import Chromium, Page
 from tests.support.cogs import cog_of

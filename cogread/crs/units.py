@@ -1,0 +1,117 @@
+"""Linear units as GeoKeys and citations state them -> PROJJSON.
+
+False eastings are in the unit of the keys, the file's coordinates in that of a citation if one names a unit: GDAL and
+libgeotiff read the two apart.
+"""
+
+from functools import lru_cache
+from typing import Any, Final
+
+from pyproj.database import get_units_map
+
+from cogread.crs.citation import fields
+from cogread.crs.geokeys import USER_DEFINED, GeoKey, GeoKeys
+from cogread.errors import UndefinedCrs
+
+Json = dict[str, Any]
+
+_US_FOOT: Final = 0.3048006096012192
+_CITED: Final = {
+    "meters": 1.0,
+    "meter": 1.0,
+    "m": 1.0,
+    "centimeters": 0.01,
+    "millimeters": 0.001,
+    "kilometers": 1000.0,
+    "us_survey_feet": _US_FOOT,
+    "us_survey_foot": _US_FOOT,
+    "feet": _US_FOOT,
+    "foot": _US_FOOT,
+    "ft": _US_FOOT,
+    "international_feet": 0.3048,
+    "international_foot": 0.3048,
+    "inches": 0.0254000508001,
+    "yards": 0.9144,
+    "modified_american_feet": 0.3048122530,
+    "clarke_feet": 0.3047972651,
+    "indian_feet": 0.3047995142,
+    "Yard_Indian": 0.9143985307444408,
+    "Foot_Clarke": 0.30479726540,
+    "Foot_Gold_Coast": 0.3047997101815088,
+    "Link_Clarke": 0.2011661951640,
+    "Yard_Sears": 0.9143984146160287,
+    "50_Kilometers": 50000.0,
+    "150_Kilometers": 150000.0,
+}
+"""Names of ERDAS IMAGINE as GDAL reads them (gt_citation.cpp), in metres, without its miles of 1304.544 m.
+
+GDAL compares them but for the last letter, in this order.
+"""
+_METRES: Final = ("metre", "metres")
+_MISREAD: Final = ("mm", "mi", "in", "yd")
+"""Names that this comparison takes for others."""
+
+
+def linear_unit(code: int, size: float | None) -> Json:
+    """A linear unit by its code, or by its size in metres where the code is user-defined.
+
+    Raises:
+        UndefinedCrs: it is not known.
+    """
+    if code != USER_DEFINED:
+        unit = _coded().get(code)
+        if unit is None:
+            raise UndefinedCrs(f"its linear unit is code {code}, which is none of EPSG's")
+        return unit
+    if size is None or not 1e-9 < size < 1e9:
+        raise UndefinedCrs(f"its linear unit is user-defined and of size {size} m")
+    return {"type": "LinearUnit", "name": "unknown", "conversion_factor": size}
+
+
+def keyed_unit(keys: GeoKeys, *, is_coded: bool) -> Json | None:
+    """The unit that the keys of a projected CRS state, a size without a code only where the CRS itself has none.
+
+    Raises:
+        UndefinedCrs: it is not known.
+    """
+    code, size = keys.short(GeoKey.LINEAR_UNITS), keys.double(GeoKey.LINEAR_UNIT_SIZE)
+    if code is None:
+        code = keys.short(GeoKey.GEOG_LINEAR_UNITS)
+    if code is None:
+        return None if size is None or is_coded else linear_unit(USER_DEFINED, size)
+    return linear_unit(code, size)
+
+
+def cited_unit(keys: GeoKeys, citations: tuple[GeoKey, ...]) -> Json | None:
+    """The unit that the first of these citations names that names any; None: none does.
+
+    Raises:
+        UndefinedCrs: it is not known.
+    """
+    named = (fields(keys.text(citation)).get("LUnits") for citation in citations)
+    name = next((name for name in named if name), None)
+    if name is None:
+        return None
+    start = name[:-1].lower()
+    alike = () if name.lower() in _MISREAD else _CITED.items()
+    size = next((size for unit, size in alike if unit.lower().startswith(start)), None)
+    if size is None:
+        size = 1.0 if name.lower() in _METRES else keys.double(GeoKey.LINEAR_UNIT_SIZE)
+    if size is None or not 1e-9 < size < 1e9:
+        raise UndefinedCrs(f"the linear unit that its citation names, {name!r}, is not known")
+    return {"type": "LinearUnit", "name": name, "conversion_factor": size}
+
+
+@lru_cache(maxsize=1)
+def _coded() -> dict[int, Json]:
+    units = get_units_map(auth_name="EPSG", category="linear", allow_deprecated=True).values()
+    return {
+        int(unit.code): {
+            "type": "LinearUnit",
+            "name": unit.name,
+            "conversion_factor": unit.conv_factor,
+            "id": {"authority": "EPSG", "code": int(unit.code)},
+        }
+        for unit in units
+        if unit.conv_factor > 0
+    }

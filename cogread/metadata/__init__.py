@@ -1,0 +1,1 @@
+"""What a file says of its bands: colours, nodata, scale, names."""

@@ -1,0 +1,75 @@
+"""Metadata that GDAL's GTiff driver makes of TIFF's own tags (gtiffdataset.cpp, `apszTIFFTags`): `TIFFTAG_SOFTWARE` …
+
+The values are read when they are asked for. A field of another type, or beyond the end of the file, is left out, as in
+GDAL.
+"""
+
+import struct
+from collections.abc import Mapping
+from typing import Final
+
+from cogread.tiff.directory import Directory, Entry
+from cogread.tiff.parse import Steps
+from cogread.tiff.tags import FLOATING, FieldType, Tag
+
+MOST_BYTES: Final = 64 << 10
+"""Of a value; longer ones are left out."""
+_TEXTS: Final = {
+    Tag.DOCUMENT_NAME: "TIFFTAG_DOCUMENTNAME",
+    Tag.IMAGE_DESCRIPTION: "TIFFTAG_IMAGEDESCRIPTION",
+    Tag.SOFTWARE: "TIFFTAG_SOFTWARE",
+    Tag.DATE_TIME: "TIFFTAG_DATETIME",
+    Tag.ARTIST: "TIFFTAG_ARTIST",
+    Tag.HOST_COMPUTER: "TIFFTAG_HOSTCOMPUTER",
+    Tag.COPYRIGHT: "TIFFTAG_COPYRIGHT",
+}
+_NUMBERS: Final = {
+    Tag.X_RESOLUTION: "TIFFTAG_XRESOLUTION",
+    Tag.Y_RESOLUTION: "TIFFTAG_YRESOLUTION",
+    Tag.MIN_SAMPLE_VALUE: "TIFFTAG_MINSAMPLEVALUE",
+    Tag.MAX_SAMPLE_VALUE: "TIFFTAG_MAXSAMPLEVALUE",
+    Tag.RESOLUTION_UNIT: "TIFFTAG_RESOLUTIONUNIT",
+}
+_UNITS: Final = {"1": "1 (unitless)", "2": "2 (pixels/inch)", "3": "3 (pixels/cm)"}
+
+
+def tag_metadata(directory: Directory, size_bytes: int) -> Steps[Mapping[str, str]]:
+    """Read the metadata of a directory of a file of this size."""
+    found: dict[str, str] = {}
+    for tag, name in (_TEXTS | _NUMBERS).items():
+        entry = directory.entries.get(tag)
+        data = None if entry is None else (yield from _data(entry, size_bytes))
+        if entry is None or data is None:
+            continue
+        text = _text(entry, data) if tag in _TEXTS else _number(directory, entry, data)
+        if text is not None:
+            found[name] = _UNITS.get(text, text) if tag == Tag.RESOLUTION_UNIT else text
+    return found
+
+
+def _data(entry: Entry, size_bytes: int) -> Steps[bytes | None]:
+    if entry.data is not None or entry.place is None:
+        return entry.data
+    if entry.place.stop > size_bytes or entry.place.size_bytes > MOST_BYTES:
+        return None
+    return (yield entry.place)
+
+
+def _text(entry: Entry, data: bytes) -> str | None:
+    return data.partition(b"\0")[0].decode("utf-8", "replace") if entry.type == FieldType.ASCII else None
+
+
+def _number(directory: Directory, entry: Entry, data: bytes) -> str | None:
+    """The first value as GDAL prints it: resolutions are float32 in libtiff."""
+    if entry.count == 0:
+        return None
+    if entry.type == FieldType.SHORT:
+        return str(struct.unpack_from(f"{directory.order}H", data)[0])
+    if entry.type == FieldType.RATIONAL:
+        numerator, denominator = struct.unpack_from(f"{directory.order}2I", data)
+        value = numerator / denominator if denominator else 0.0
+    elif entry.type in FLOATING:
+        value = struct.unpack_from(directory.order + FLOATING[entry.type], data)[0]
+    else:
+        return None
+    return f"{struct.unpack('<f', struct.pack('<f', value))[0]:.8g}"

@@ -1,0 +1,110 @@
+"""Colour interpretation of each band, as GDAL's GTiff driver states it (gtiffrasterband.cpp, `GTiffRasterBand`).
+
+TIFF's tags say it, after libtiff has put them right: PhotometricInterpretation of the first samples, ExtraSamples of
+those behind. An item COLORINTERP of GDAL_METADATA overrules them.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from cogread.tiff.directory import Directory
+from cogread.tiff.gdal_metadata import DATASET, Item
+from cogread.tiff.tags import UNSIGNED, Compression, Photometric, Tag
+
+UNDEFINED: Final = "undefined"
+PALETTE: Final = "palette"
+ALPHA: Final = "alpha"
+GRAY: Final = "gray"
+RGB: Final = ("red", "green", "blue")
+
+_ALL: Final = (
+    "undefined gray palette red green blue alpha hue saturation lightness cyan magenta yellow black "
+    "ycbcr_y ycbcr_cb ycbcr_cr pan coastal rededge nir swir mwir lwir tir otherir "
+    "sar_ka sar_k sar_ku sar_x sar_c sar_s sar_l sar_p"
+)
+_NAMES: Final = frozenset(_ALL.split())
+"""GDAL's names (gcore/gdal_misc.cpp, `GDALGetColorInterpretationName`) in lower case."""
+
+ASSOCIATED_ALPHA: Final = 1
+UNASSOCIATED_ALPHA: Final = 2
+_COREL_ALPHA: Final = 999
+"""Values of ExtraSamples; the last is a writer's mistake that libtiff knows."""
+
+_COLOR_CHANNELS: Final[dict[int, int]] = {
+    Photometric.MINISWHITE: 1,
+    Photometric.MINISBLACK: 1,
+    Photometric.PALETTE: 1,
+    Photometric.RGB: 3,
+    Photometric.YCBCR: 3,
+    Photometric.CIELAB: 3,
+    Photometric.ICCLAB: 3,
+    Photometric.ITULAB: 3,
+    Photometric.CMYK: 4,
+    Photometric.MASK: 4,
+}
+"""Most samples that are colours (tif_dir.c, `_TIFFGetMaxColorChannels`)."""
+_FIRST: Final[dict[int, tuple[str, ...]]] = {
+    Photometric.MINISBLACK: (GRAY,),
+    Photometric.RGB: RGB,
+    Photometric.YCBCR: ("ycbcr_y", "ycbcr_cb", "ycbcr_cr"),
+    Photometric.CMYK: ("cyan", "magenta", "yellow", "black"),
+}
+
+
+def color_interpretations(directory: Directory, samples: int, bits: int, items: Sequence[Item]) -> tuple[str, ...]:
+    """GDAL's name of each band's colour in lower case."""
+    names = list(_of_tags(directory, samples, bits))
+    if tuple(names[:4]) == (*RGB, ALPHA) and directory.integer(Tag.PHOTOMETRIC, 0) == Photometric.CMYK:
+        return tuple(names)  # bands of the conversion, of which the items say nothing
+    for item in items:
+        if item.role == "colorinterp" and DATASET < item.sample < samples:
+            names[item.sample] = named_color(item.text) or UNDEFINED
+    return tuple(names)
+
+
+def named_color(text: str) -> str | None:
+    """The colour interpretation that a text names, in lower case; None if GDAL has none of that name."""
+    name = text.lower()
+    return GRAY if name == "grey" else name if name in _NAMES else None
+
+
+def has_color_map(directory: Directory, bits: int) -> bool:
+    """ColorMap is there and of the size that libtiff takes: it makes a palette, whatever the photometric."""
+    entry = directory.entries.get(Tag.COLOR_MAP)
+    return entry is not None and bits <= 16 and entry.type in UNSIGNED and entry.count == 3 << bits
+
+
+def extra_samples(directory: Directory, samples: int) -> tuple[int, ...]:
+    """ExtraSamples as libtiff puts it right (tif_dirread.c, `TIFFReadDirectory`)."""
+    stated = directory.integers(Tag.EXTRA_SAMPLES)
+    extra = tuple(UNASSOCIATED_ALPHA if kind == _COREL_ALPHA else kind for kind in stated)
+    channels = _COLOR_CHANNELS.get(directory.integer(Tag.PHOTOMETRIC, Photometric.MINISBLACK), 0)
+    missing = samples - len(extra) - channels if channels else 0
+    return extra + (0,) * max(missing, 0)
+
+
+def _of_tags(directory: Directory, samples: int, bits: int) -> tuple[str, ...]:
+    photometric = directory.integer(Tag.PHOTOMETRIC, Photometric.MINISBLACK)
+    is_palette = has_color_map(directory, bits) or (bits == samples == 1)
+    if photometric == Photometric.PALETTE and not is_palette and bits >= 8:  # TIFFReadDirectory mends it so
+        photometric = Photometric.RGB if samples == 3 else Photometric.MINISBLACK
+    is_jpeg = directory.integer(Tag.COMPRESSION, Compression.NONE) == Compression.JPEG
+    is_jpeg_ycbcr = photometric == Photometric.YCBCR and is_jpeg
+    first = RGB if is_jpeg_ycbcr else _FIRST.get(photometric, ())
+    extra = extra_samples(directory, samples)
+    if bits <= 8 and not is_jpeg_ycbcr and _is_converted(photometric, samples, len(extra)):
+        return (*RGB, ALPHA, *(UNDEFINED for _ in range(samples)))[:samples]
+    names = [*first, *(UNDEFINED for _ in range(samples))][:samples]
+    for place, kind in enumerate(extra, samples - len(extra)):
+        if place >= len(first) and kind in (ASSOCIATED_ALPHA, UNASSOCIATED_ALPHA):
+            names[place] = ALPHA
+    if is_palette or photometric == Photometric.PALETTE or (photometric == Photometric.MINISWHITE and bits <= 16):
+        names[0] = PALETTE
+    return tuple(names)
+
+
+def _is_converted(photometric: int, samples: int, extra: int) -> bool:
+    """GDAL reads the samples, if of at most 8 bits, through libtiff's conversion to RGBA (tif_getimage.c)."""
+    if photometric == Photometric.CIELAB:
+        return (samples, extra) == (3, 0)
+    return photometric == Photometric.YCBCR or (photometric == Photometric.CMYK and samples >= 4)

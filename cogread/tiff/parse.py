@@ -1,0 +1,201 @@
+"""Parses the directories of a TIFF, sans-io.
+
+`parse` is a generator: it yields the ByteRange that it needs next, is sent exactly those bytes, and returns the
+directories. It never reads. Where the bytes come from (a file, a cache of blocks, a test) is the caller's business, and
+`drive` is the loop for callers who have a function that reads.
+
+Nothing in a file is believed before it is checked against the size of the file. A count allocates nothing: values are
+loaded only for the tags in `_LOADED`, and only up to a bound; of the others, above all of a large tile index, an entry
+keeps the place. Tags that are not known and second entries of a tag cost nothing. One budget bounds all that is asked
+for, since entries may share their values. A directory that is met again is an error, which ends loops.
+"""
+
+import struct
+from collections.abc import Callable, Generator
+from typing import Final, TypeVar
+
+from cogread.byterange import ByteRange
+from cogread.errors import FormatError
+from cogread.tiff.directory import Directory, Entry
+from cogread.tiff.tags import BIG, BYTES, CLASSIC, FIELD_BYTES, STRUCTURAL, ByteOrder, FieldType, Layout, Tag
+
+T = TypeVar("T")
+Steps = Generator[ByteRange, bytes, T]
+"""A computation that asks for byte ranges and is sent their bytes."""
+
+MAX_DIRECTORIES: Final = 512
+"""An image, 30 overviews and a mask for each are 62; files of many pages have more."""
+MAX_ENTRIES: Final = 4096
+MAX_VALUE_BYTES: Final = 512 << 10
+"""Largest value that is loaded with its directory: 65,535 bands of 8 bytes."""
+MAX_METADATA_BYTES: Final = 2 << 20
+"""Longest GDAL_METADATA: some 25,000 items."""
+MAX_HEADER_BYTES: Final = 16 << 20
+"""Most that is asked for in all: 40 directories of 65,535 bands."""
+
+_KNOWN: Final = frozenset(Tag)
+_INDEX: Final = frozenset({Tag.TILE_OFFSETS, Tag.TILE_BYTE_COUNTS})
+_ON_DEMAND: Final = frozenset({Tag.COLOR_MAP, Tag.GDAL_METADATA})
+"""GDAL_METADATA of the first directory is loaded, which alone counts."""
+_DESCRIPTIVE: Final = frozenset(
+    {
+        Tag.DOCUMENT_NAME,
+        Tag.IMAGE_DESCRIPTION,
+        Tag.SOFTWARE,
+        Tag.DATE_TIME,
+        Tag.ARTIST,
+        Tag.HOST_COMPUTER,
+        Tag.COPYRIGHT,
+        Tag.X_RESOLUTION,
+        Tag.Y_RESOLUTION,
+        Tag.MIN_SAMPLE_VALUE,
+        Tag.MAX_SAMPLE_VALUE,
+        Tag.RESOLUTION_UNIT,
+    }
+)
+"""Tags that say nothing of the tiles: no damage to them costs the file."""
+_LOADED: Final = _KNOWN - _INDEX - _ON_DEMAND - _DESCRIPTIVE - {Tag.STRIP_OFFSETS, Tag.STRIP_BYTE_COUNTS}
+SMALL_INDEX_BYTES: Final = 8 << 10
+"""Largest array of the tile index that is loaded with its directory: 2,048 tiles."""
+FIRST_READ_BYTES: Final = 32 << 10
+"""What readers bring of a file at once; an array beyond it would cost a read of its own, and is not loaded."""
+
+
+def drive(steps: Steps[T], read: Callable[[ByteRange], bytes]) -> T:
+    """Run `steps` to its end with bytes from `read`."""
+    try:
+        wanted = next(steps)
+        while True:
+            wanted = steps.send(read(wanted))
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def parse(size_bytes: int) -> Steps[tuple[Directory, ...]]:
+    """Parse all directories: the main chain, and the SubIFDs of its first directory.
+
+    Args:
+        size_bytes: size of the whole file.
+
+    Returns:
+        The directories in the order of the chain, then the SubIFDs. Like GDAL, no chain is followed from a SubIFD.
+
+    Raises:
+        FormatError: not a TIFF, or a damaged one.
+    """
+    order, layout, first = yield from _header(size_bytes)
+    parser = _Parser(size_bytes, order, layout)
+    yield from parser.chain(first)
+    if not parser.found:
+        raise FormatError("no IFD")
+    for offset in parser.found[0].integers(Tag.SUB_IFDS):
+        if offset != 0 and not parser.has_met(offset):
+            yield from parser.directory(offset)
+    return tuple(parser.found)
+
+
+def _header(size_bytes: int) -> Steps[tuple[ByteOrder, Layout, int]]:
+    """TIFF 6.0 §2 "Image File Header", and BigTIFF's, which has the width of its offsets too."""
+    if size_bytes < CLASSIC.header_bytes:
+        raise FormatError(f"not a TIFF: {size_bytes} bytes")
+    head = yield ByteRange(0, min(BIG.header_bytes, size_bytes))
+    orders: dict[bytes, ByteOrder] = {b"II": "<", b"MM": ">"}
+    order = orders.get(head[:2])
+    if order is None:
+        raise FormatError("not a TIFF: wanted II or MM at its start", head[:4])
+    (magic,) = struct.unpack_from(f"{order}H", head, 2)
+    if magic == 42:
+        return order, CLASSIC, struct.unpack_from(f"{order}I", head, 4)[0]
+    if magic != 43:
+        raise FormatError(f"not a TIFF: magic number {magic}, wanted 42 or 43")
+    if len(head) < BIG.header_bytes:
+        raise FormatError(f"BigTIFF of {size_bytes} bytes: cut off in its header")
+    offset_bytes, zero, first = struct.unpack_from(f"{order}HHQ", head, 4)
+    if (offset_bytes, zero) != (8, 0):
+        raise FormatError(f"BigTIFF with offsets of {offset_bytes} bytes and reserved {zero}, wanted 8 and 0")
+    return order, BIG, first
+
+
+class _Parser:
+    """Follows the chains of directories and keeps what was found."""
+
+    def __init__(self, size_bytes: int, order: ByteOrder, layout: Layout) -> None:
+        self.size_bytes, self.order, self.layout = size_bytes, order, layout
+        self.found: list[Directory] = []
+        self._met: set[int] = set()
+        self._budget_bytes = MAX_HEADER_BYTES
+
+    def has_met(self, offset: int) -> bool:
+        """Whether the directory at `offset` was parsed already."""
+        return offset in self._met
+
+    def chain(self, offset: int) -> Steps[None]:
+        """Parse the directory at `offset` and its successors."""
+        while offset != 0:
+            if self.has_met(offset):
+                raise FormatError(f"IFD {len(self.found)} at byte {offset}: met before, the chain is a loop")
+            offset = yield from self.directory(offset)
+
+    def directory(self, offset: int) -> Steps[int]:
+        """Parse one directory; returns the offset of the next."""
+        layout, where = self.layout, f"IFD {len(self.found)} at byte {offset}"
+        if len(self.found) == MAX_DIRECTORIES:
+            raise FormatError(f"{where}: wanted at most {MAX_DIRECTORIES} IFDs")
+        self._met.add(offset)
+        start = offset + layout.entry_count_bytes
+        head = yield from self._load(offset, layout.entry_count_bytes, where)
+        (count,) = struct.unpack(self.order + layout.entry_count, head)
+        if not 0 < count <= MAX_ENTRIES:
+            raise FormatError(f"{where}: {count} entries, wanted 1 to {MAX_ENTRIES}")
+        table = yield from self._load(start, count * layout.entry_bytes + layout.offset_bytes, where)
+        entries: dict[int, Entry] = {}
+        for at in range(0, count * layout.entry_bytes, layout.entry_bytes):
+            tag, kind = struct.unpack_from(self.order + "HH", table, at)
+            # "Readers should skip over fields containing an unexpected field type" (TIFF 6.0 §2); libtiff refuses
+            # structural ones, so they stay, and fail when they are read. Of two entries with the same tag the first
+            # counts, as in libtiff.
+            if tag in entries or tag not in _KNOWN:
+                continue
+            if kind in FIELD_BYTES:
+                entries[tag] = yield from self._entry(Tag(tag), FieldType(kind), table, at + 4, where)
+            elif tag in STRUCTURAL:
+                entries[tag] = Entry(Tag(tag), kind, 0, b"", None)
+        self.found.append(Directory(len(self.found), offset, self.order, layout, entries))
+        (following,) = struct.unpack_from(self.order + layout.offset, table, count * layout.entry_bytes)
+        return int(following)
+
+    def _entry(self, tag: Tag, kind: FieldType, table: bytes, at: int, where: str) -> Steps[Entry]:
+        """Parse an entry from its count on, which is at `at` in the table."""
+        layout = self.layout
+        (count,) = struct.unpack_from(self.order + layout.offset, table, at)
+        size, at = count * FIELD_BYTES[kind], at + layout.offset_bytes
+        if size <= layout.offset_bytes:
+            return Entry(tag, kind, count, table[at : at + size], None)
+        (offset,) = struct.unpack_from(self.order + layout.offset, table, at)
+        place = ByteRange(offset, offset + size)
+        is_small_index = (
+            tag in _INDEX and size <= SMALL_INDEX_BYTES and place.stop <= min(self.size_bytes, FIRST_READ_BYTES)
+        )
+        is_metadata = tag == Tag.GDAL_METADATA and kind in BYTES and not self.found
+        if tag not in _LOADED and not is_small_index and not is_metadata:
+            if tag in _ON_DEMAND:
+                self._check(place, f"{where}: {tag.name}")
+            return Entry(tag, kind, count, None, place)  # of the tile index judged when it is wanted
+        most = MAX_METADATA_BYTES if is_metadata else MAX_VALUE_BYTES
+        if size > most:
+            raise FormatError(f"{where}: {tag.name} of {size} bytes, wanted at most {most}")
+        return Entry(tag, kind, count, (yield from self._load(offset, size, f"{where}: {tag.name}")), place)
+
+    def _load(self, start: int, size: int, where: str) -> Steps[bytes]:
+        """Ask for bytes, if they are within the file and the budget."""
+        place = ByteRange(start, start + size)
+        self._check(place, where)
+        self._budget_bytes -= size
+        if self._budget_bytes < 0:
+            raise FormatError(f"{where}: the header is larger than {MAX_HEADER_BYTES} bytes")
+        return (yield place)
+
+    def _check(self, place: ByteRange, where: str) -> None:
+        if place.stop > self.size_bytes:
+            raise FormatError(f"{where}: the bytes {place} are beyond the file's {self.size_bytes}")

@@ -1,0 +1,122 @@
+"""The tile index: where in the file a tile is.
+
+TileOffsets and TileByteCounts may be many MB, so only small ones are loaded with the header. Of others, the two values
+of a tile are asked for when the tile is, as byte ranges of a few bytes. A reader that caches aligned blocks thereby
+reads the index in pages.
+"""
+
+from typing import Final
+
+from cogread.byterange import ByteRange
+from cogread.errors import TileDamaged, TileOutOfRange
+from cogread.image import Image
+from cogread.tiff.directory import Entry
+from cogread.tiff.parse import Steps
+from cogread.tiff.tags import FIELD_BYTES, INDEX_TYPES
+
+_ALLOWANCE_BYTES: Final = 1 << 20
+"""What any stored tile may have: small ones carry tables, and padding."""
+
+
+def tile_number(image: Image, col: int, row: int, plane: int = 0) -> int:
+    """Number of a tile in the index: planes one after the other, rows of tiles within them (TIFF 6.0 §15).
+
+    Raises:
+        TileOutOfRange: outside of the grid.
+    """
+    across, down = image.tiles_across, image.tiles_down
+    if not (0 <= col < across and 0 <= row < down and 0 <= plane < image.planes):
+        raise TileOutOfRange(
+            f"tile col {col}, row {row}, plane {plane}: wanted less than {across}, {down}, {image.planes}"
+        )
+    return (plane * down + row) * across + col
+
+
+def locate(image: Image, number: int, size_bytes: int) -> Steps[ByteRange | None]:
+    """Find the bytes of a tile, sans-io.
+
+    Args:
+        image: the image.
+        number: see `tile_number`.
+        size_bytes: size of the file.
+
+    Returns:
+        The tile's bytes; None for a sparse tile, which is not stored: its count is 0, or the index ends before it.
+
+    Raises:
+        TileDamaged: the index or the tile is outside of the file, the tile is larger than a tile can be, or one of the
+            two arrays knows the tile and the other ends before it.
+    """
+    count = yield from _value(image, image.counts, number, size_bytes)
+    if count == 0:
+        return None
+    offset = yield from _value(image, image.offsets, number, size_bytes)
+    if count is None or offset is None:
+        if not count and not offset:
+            return None
+        short = image.counts if count is None else image.offsets
+        raise TileDamaged(f"{_where(image, number)}: {short.tag.name} has only {short.count} values")
+    if count > _ALLOWANCE_BYTES and count > largest_tile(image):
+        raise TileDamaged(f"{_where(image, number)}: {count} bytes, wanted at most {largest_tile(image)}")
+    if offset < 8 or offset + count > size_bytes:
+        place = f"[{offset}, {offset + count})"
+        raise TileDamaged(f"{_where(image, number)}: the bytes {place} are not within the file's {size_bytes}")
+    return ByteRange(offset, offset + count)
+
+
+def index_places(image: Image, number: int, size_bytes: int) -> list[ByteRange]:
+    """All that `locate` may ask for, for callers who would rather bring it at once than wait twice.
+
+    Args:
+        image: the image.
+        number: see `tile_number`.
+        size_bytes: size of the file.
+
+    Returns:
+        The place of the tile's count and that of its offset: none of what came with the header, of what is not there,
+        or of what `locate` refuses to ask for.
+    """
+    places = [_place(entry, number) for entry in (image.counts, image.offsets)]
+    return [place for place in places if place is not None and place.stop <= size_bytes]
+
+
+def largest_tile(image: Image) -> int:
+    """Bytes that a stored tile can have at most, so that a lying index does not read half of the file.
+
+    No codec doubles its input, but CCITT's, which make up to six bits of one.
+    """
+    return (8 if image.bits == 1 else 2) * image.tile_bytes + _ALLOWANCE_BYTES
+
+
+def _value(image: Image, entry: Entry, number: int, size_bytes: int) -> Steps[int | None]:
+    """One value of an array of the index, None beyond its end."""
+    if number >= entry.count:
+        return None
+    if entry.type not in INDEX_TYPES:
+        kind = f"{entry.tag.name} is of type {entry.type_name}"
+        raise TileDamaged(f"{_where(image, number)}: {kind}, wanted SHORT, LONG or LONG8")
+    place = _place(entry, number)
+    if place is not None:
+        if place.stop > size_bytes:
+            found = f"{entry.tag.name} at byte {place.start}"
+            raise TileDamaged(f"{_where(image, number)}: its {found} is beyond the file's {size_bytes}")
+        data = yield place
+    elif entry.data is not None:
+        width = FIELD_BYTES[entry.type]
+        data = entry.data[number * width : (number + 1) * width]
+    else:
+        raise TileDamaged(f"{_where(image, number)}: {entry.tag.name} has no place")
+    return int.from_bytes(data, "little" if image.directory.order == "<" else "big")
+
+
+def _place(entry: Entry, number: int) -> ByteRange | None:
+    """Where a value is that has to be asked for; None if it was loaded, or is none that can be."""
+    if number >= entry.count or entry.type not in INDEX_TYPES or entry.data is not None or entry.place is None:
+        return None
+    width = FIELD_BYTES[entry.type]
+    start = entry.place.start + number * width
+    return ByteRange(start, start + width)
+
+
+def _where(image: Image, number: int) -> str:
+    return f"{image.directory.where}: tile {number}"

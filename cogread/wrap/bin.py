@@ -1,0 +1,153 @@
+"""Tiles -> their samples, with the codec as HTTP's content coding: clients undo it, the server need not.
+
+DEFLATE is HTTP's "deflate", a zlib stream, to the byte (RFC 9110 §8.4.1.2), Zstandard its "zstd" as long as a decoder
+needs no more than 8 MB for it (RFC 9659). The predictor is described and left in, unless it is asked for without. Each
+plane of an image is a body of its own. The decoders are loaded when there is something to decode.
+"""
+
+from importlib import import_module
+from typing import Final
+
+from cogread.errors import TileDamaged
+from cogread.image import Cog, Image, Level
+from cogread.tiff.parse import Steps
+from cogread.tiff.tags import DEFLATES, Compression, SampleFormat
+from cogread.wrap.check import check_stored
+from cogread.wrap.decode.support import is_lsb_first, plane_samples, predictor, why_not_decoded, work_bytes
+from cogread.wrap.tile import Tile, valid_size
+from cogread.wrap.wrapper import Options, Wrapper, Wrapping
+
+MAX_WINDOW_BYTES: Final = 8 << 20
+"""RFC 9659 §3."""
+
+_PIXELS: Final = "cogread.wrap.decode.pixels"
+
+_WINDOW_OF_8_MB: Final = b"\x68"
+"""Window_Descriptor of exponent 13 and mantissa 0 (RFC 8878 §3.1.1.1.2)."""
+
+_IS_SINGLE_SEGMENT: Final = 0x20
+"""Bit of Frame_Header_Descriptor: the window is the content (RFC 8878 §3.1.1.1.1.2)."""
+
+HEADER_PREFIX: Final = "Rawcog-"
+
+_TYPE_LETTERS: Final = {SampleFormat.INT: "i", SampleFormat.FLOAT: "f", SampleFormat.COMPLEX_FLOAT: "c"}
+_TYPE_BITS: Final = {"u": (8, 16, 32, 64), "i": (8, 16, 32, 64), "f": (16, 32, 64), "c": (64, 128)}
+
+
+def why_not(level: Level) -> str | None:
+    """See `Wrapper.why_not`; of a mask's own tiles with the mask as the image of the level."""
+    image = level.image
+    if image.compression not in (Compression.NONE, Compression.ZSTD, *DEFLATES):
+        return f"{image.compression_name} is no content coding of HTTP"
+    if is_lsb_first(image):
+        return "the bits of each byte are in reverse order"
+    return why_not_decoded(image)
+
+
+def identity(image: Image, stored: bytes, col: int, row: int) -> bytes:
+    """The samples of a tile of one plane, without the codec but with the predictor.
+
+    Raises:
+        TileDamaged: the stored bytes are not a tile.
+    """
+    data: bytes = import_module(_PIXELS).decompress(image, stored, valid_size(image, col, row)[1])
+    return data
+
+
+def without_predictor(image: Image, stored: bytes, col: int, row: int) -> bytes:
+    """The samples themselves, in the file's byte order.
+
+    Raises:
+        TileDamaged: the stored bytes are not a tile.
+    """
+    data: bytes = import_module(_PIXELS).without_predictor(image, stored, valid_size(image, col, row)[1])
+    return data
+
+
+def describe(image: Image) -> dict[str, str]:
+    """What a client must know to read a plane's samples; each value fit for an HTTP header.
+
+    Rows of samples that are no whole bytes are padded to bytes, the most significant bit first; such samples, and
+    complex integers, have no `typestr`, which is numpy's.
+    """
+    order = image.directory.order
+    described = {
+        "dtype": image.dtype,
+        "byte-order": "little" if order == "<" else "big",
+        "shape": f"{image.tile_height},{image.tile_width},{plane_samples(image)}",
+        "predictor": str(predictor(image)),
+    }
+    letter = _TYPE_LETTERS.get(SampleFormat(image.sample_format), "u")
+    if image.bits in _TYPE_BITS[letter] and image.sample_format != SampleFormat.COMPLEX_INT:
+        described["typestr"] = f"{'|' if image.bits == 8 else order}{letter}{image.bits // 8}"
+    return described
+
+
+def _window_bytes(stored: bytes) -> int:
+    """What a decoder must keep of a Zstandard frame (RFC 8878 §3.1.1.1).
+
+    Raises:
+        TileDamaged: the frame ends within its header, or wants a dictionary.
+    """
+    if len(stored) < 18:  # the longest header
+        stored = stored.ljust(18, b"\0")
+    descriptor = stored[4]
+    size_flag, is_single_segment, dictionary_flag = descriptor >> 6, descriptor & _IS_SINGLE_SEGMENT, descriptor & 0x03
+    if dictionary_flag:
+        raise TileDamaged("ZSTD tile that wants a dictionary")
+    if not is_single_segment:
+        exponent, mantissa = stored[5] >> 3, stored[5] & 0x07
+        return (8 + mantissa) << (7 + exponent)
+    width = (1, 2, 4, 8)[size_flag]
+    return int.from_bytes(stored[5 : 5 + width], "little") + (256 if width == 2 else 0)
+
+
+def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
+    """See `Wrapper.prepare`."""
+    yield from ()
+    image = level.image
+    coding = coding_of(level)
+    is_coded = coding != "identity" and not options.is_identity
+
+    def wrap(tile: Tile) -> bytes:
+        stored = tile.planes[0] or b""
+        if options.is_plain:
+            return without_predictor(image, stored, tile.col, tile.row)
+        if not is_coded:
+            return identity(image, stored, tile.col, tile.row)
+        check_stored(image, stored, tile.col, tile.row)
+        return _within_window(stored) if coding == "zstd" else stored
+
+    described = describe(image) | ({"predictor": "1"} if options.is_plain else {})
+    headers = [(f"{HEADER_PREFIX}{key.title()}", value) for key, value in described.items()]
+    headers += [("Vary", "Accept-Encoding"), ("Access-Control-Expose-Headers", ", ".join(key for key, _ in headers))]
+    if is_coded:
+        headers.append(("Content-Encoding", coding))
+    work = 0 if is_coded or image.compression == Compression.NONE else work_bytes(image, plane_samples(image))
+    return Wrapping(wrap, 0 if is_coded else None, (options.plane,), headers=tuple(headers), work_bytes=work)
+
+
+def coding_of(level: Level) -> str:
+    """See `Wrapper.coding_of`: of Zstandard only where a tile fits into the largest window that HTTP allows."""
+    image = level.image
+    if image.compression in DEFLATES:
+        return "deflate"
+    return "zstd" if image.compression == Compression.ZSTD and image.tile_bytes <= MAX_WINDOW_BYTES else "identity"
+
+
+def _within_window(stored: bytes) -> bytes:
+    """The frame, asking for no more than HTTP's window; its header may claim more than its content needs.
+
+    Raises:
+        TileDamaged: it states a content that is larger than a tile of this image.
+    """
+    if _window_bytes(stored) <= MAX_WINDOW_BYTES:
+        return stored
+    if stored[4] & _IS_SINGLE_SEGMENT:
+        raise TileDamaged(f"ZSTD tile of {_window_bytes(stored)} bytes, wanted at most {MAX_WINDOW_BYTES}")
+    return stored[:5] + _WINDOW_OF_8_MB + stored[6:]
+
+
+SAMPLES: Final = Wrapper(
+    "bin", "application/octet-stream", revision=1, why_not=why_not, prepare=prepare, coding_of=coding_of
+)

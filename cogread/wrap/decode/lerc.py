@@ -1,0 +1,132 @@
+"""LERC tiles -> samples. Loads numpy and imagecodecs.
+
+The headers are read here first, so that a tile that lies about its size is refused before anything is decoded. A stream
+holds one blob for each band; libtiff makes the samples of a pixel the "depth" of one band, except where they have masks
+of their own. What LERC's masks mean is libtiff's too: an alpha band of bytes, or NaN (tif_lerc.c, `LERCPreDecode`).
+Layout of headers: Esri/lerc, src/LercLib/Lerc2.cpp, `ReadHeader`.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+
+from cogread.errors import TileDamaged
+from cogread.image import Image
+from cogread.wrap.check import LERC_DEFLATE, LERC_PLAIN, LERC_ZSTD, lerc_packing
+from cogread.wrap.decode.decompressors import inflate, unzstd
+from cogread.wrap.decode.support import STRAIGHT_ALPHA, plane_samples
+
+_MAGIC: Final = b"Lerc2 "
+_VERSIONS: Final = range(1, 7)
+_HEADER_BYTES: Final = 50
+"""Of version 1, up to the first byte of what follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """What the header of a band states."""
+
+    height: int
+    width: int
+    depth: int
+    """Samples of a pixel."""
+    valid: int
+    """Pixels that are not masked out."""
+    size_bytes: int
+
+
+def decode(image: Image, stored: bytes, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Samples of a plane, (tile height, tile width, samples).
+
+    Raises:
+        TileDamaged: the headers state another size.
+        RuntimeError, ValueError: of the decoder.
+    """
+    stream = _unpacked(image, stored)
+    found = tuple(_blobs(stream))
+    samples, size = plane_samples(image), (image.tile_height, image.tile_width)
+    shapes = {(blob.height, blob.width, blob.depth) for blob in found}
+    depths = [samples, samples - 1] if _may_have_alpha_as_mask(image) else [samples]
+    if len(found) == 1 and shapes <= {(*size, depth) for depth in depths}:
+        return _one_blob(image, stream, found[0], dtype)
+    if len(found) == samples and shapes == {(*size, 1)}:
+        return _blob_a_sample(stream, found, dtype)
+    raise TileDamaged(
+        f"LERC tile of {len(found)} bands of (height, width, depth) {sorted(shapes)}, wanted {(*size, samples)}"
+    )
+
+
+def _one_blob(image: Image, stream: bytes, blob: Blob, dtype: np.dtype[Any]) -> NDArray[Any]:
+    shape = (blob.height, blob.width, blob.depth)
+    values, valid = _decode(stream, np.zeros(shape if blob.depth > 1 else shape[:2], dtype), is_masked=_is_masked(blob))
+    values = values.reshape(shape)
+    if blob.depth < plane_samples(image):
+        return np.dstack((values, valid * np.uint8(255)))
+    if dtype.kind == "f":
+        values[~valid] = np.nan
+    return values
+
+
+def _blob_a_sample(stream: bytes, found: tuple[Blob, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    canvas = np.zeros((len(found), found[0].height, found[0].width), dtype)
+    values, valid = _decode(stream, canvas, is_masked=any(map(_is_masked, found)))
+    if dtype.kind == "f":
+        values[~np.broadcast_to(valid, values.shape)] = np.nan
+    return np.moveaxis(values, 0, -1)
+
+
+def _decode(stream: bytes, canvas: NDArray[Any], *, is_masked: bool) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Samples, and which of their pixels are valid."""
+    if is_masked:
+        return imagecodecs.lerc_decode(stream, masks=True, out=canvas)
+    return imagecodecs.lerc_decode(stream, out=canvas), np.ones(canvas.shape[:2], np.bool_)
+
+
+def _is_masked(blob: Blob) -> bool:
+    return blob.valid < blob.height * blob.width
+
+
+def _may_have_alpha_as_mask(image: Image) -> bool:
+    return image.dtype == "uint8" and plane_samples(image) > 1 and image.extra_samples[-1:] == (STRAIGHT_ALPHA,)
+
+
+def _unpacked(image: Image, stored: bytes) -> bytes:
+    """The stream, without what it may be compressed with once more."""
+    limit = 2 * image.tile_bytes + 4096  # libtiff makes none larger than 4/3 of its samples
+    packing = lerc_packing(image)
+    if packing == LERC_DEFLATE:
+        return inflate(stored, limit)
+    if packing == LERC_ZSTD:
+        return unzstd(stored, limit)
+    if packing != LERC_PLAIN:
+        raise TileDamaged(f"LERC tile with LercParameters {packing}, wanted 0, 1 or 2")
+    return stored
+
+
+def _blobs(stream: bytes) -> Iterator[Blob]:
+    at = 0
+    while at < len(stream):
+        blob = _blob(stream, at)
+        if not _HEADER_BYTES <= blob.size_bytes <= len(stream) - at:
+            raise TileDamaged(f"LERC blob of {blob.size_bytes} bytes at byte {at} of a stream of {len(stream)}")
+        yield blob
+        at += blob.size_bytes
+
+
+def _blob(stream: bytes, at: int) -> Blob:
+    if not stream.startswith(_MAGIC, at) or len(stream) - at < _HEADER_BYTES:
+        raise TileDamaged(f"LERC tile: wanted a header at byte {at} of {len(stream)}", stream[at : at + 6])
+    (version,) = struct.unpack_from("<i", stream, at + 6)
+    if version not in _VERSIONS:
+        raise TileDamaged(f"LERC tile of version {version}, wanted 1 to {_VERSIONS[-1]}")
+    at += 14 if version >= 3 else 10  # since 3 there is a checksum
+    if version >= 4:
+        height, width, depth, valid, _, size = struct.unpack_from("<6i", stream, at)
+        return Blob(height, width, depth, valid, size)
+    height, width, valid, _, size = struct.unpack_from("<5i", stream, at)
+    return Blob(height, width, 1, valid, size)

@@ -1,0 +1,148 @@
+"""Stored bytes -> bytes and arrays of samples. Loads numpy and the decoders: the raw path does without this module.
+
+Nothing is believed of a tile. Decoders of bytes get one byte more than the tile has to write to, so that what is too
+long is seen and costs nothing; decoders of pictures get the array to write to, and compare its shape with what the
+header states before they decode. Whatever they raise becomes TileDamaged here.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+
+from cogread.errors import TileDamaged
+from cogread.image import Image
+from cogread.tiff.tags import Compression, Photometric, SampleFormat
+from cogread.wrap.decode import lerc, predictors
+from cogread.wrap.decode.decompressors import DECOMPRESSORS, FAILURES
+from cogread.wrap.decode.support import JXLS, is_lsb_first, plane_samples
+from cogread.wrap.jpeg import decodable
+
+_NATIVE: Final = "<" if sys.byteorder == "little" else ">"
+_REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+def decompress(image: Image, stored: bytes, rows: int) -> bytes:
+    """The bytes of a tile of one plane as they were before compression, predictor and all.
+
+    Args:
+        image: of a codec of bytes, see `decoding.BYTE_CODECS`.
+        stored: the tile.
+        rows: how many of its rows are within the image. A few writers stop there; zeros stand for the rest.
+
+    Returns:
+        image.tile_bytes bytes.
+
+    Raises:
+        TileDamaged: the tile is too long or too short, or no stream of its codec.
+    """
+    size = image.tile_bytes
+    with _as_damage(image, stored):
+        data = DECOMPRESSORS[image.compression](_msb_first(image, stored), size + 1)
+    least = size // image.tile_height * rows
+    if not least <= len(data) <= size:
+        found = f"more than {size}" if len(data) > size else f"{len(data)}"
+        raise TileDamaged(f"{_name(image, stored)} has {found} bytes when decompressed, wanted {size}")
+    return data.ljust(size, b"\0")
+
+
+def without_predictor(image: Image, stored: bytes, rows: int) -> bytes:
+    """The samples of a plane in the file's byte order; see `decompress`."""
+    return predictors.undo(image, decompress(image, stored, rows))
+
+
+def samples(image: Image, stored: bytes, rows: int) -> NDArray[Any]:
+    """Decode a tile of one plane.
+
+    Args:
+        image: one that `decoding.why_not_decoded` has no objections to.
+        stored: the tile.
+        rows: see `decompress`.
+
+    Returns:
+        (tile height, tile width, samples of the plane) in native byte order. Samples of fewer than 8 bits, or of a
+        width that numpy has not, are in the next larger type.
+
+    Raises:
+        TileDamaged: the stored bytes are not a tile of this image.
+    """
+    shape = (image.tile_height, image.tile_width, plane_samples(image))
+    decode = _PICTURES.get(image.compression)
+    if decode is None:
+        return _numbers(image, without_predictor(image, stored, rows)).reshape(shape)
+    with _as_damage(image, stored):
+        return decode(image, stored).reshape(shape)
+
+
+def sample_type(image: Image) -> np.dtype[Any]:
+    """numpy's type for the samples, in native byte order."""
+    kinds = {SampleFormat.INT: "i", SampleFormat.FLOAT: "f", SampleFormat.COMPLEX_FLOAT: "c"}
+    width = next(width for width in (8, 16, 32, 64, 128) if image.bits <= width)
+    return np.dtype(f"{kinds.get(SampleFormat(image.sample_format), 'u')}{width // 8}")
+
+
+def _numbers(image: Image, data: bytes) -> NDArray[Any]:
+    native = sample_type(image)
+    if native.itemsize * 8 == image.bits:
+        return np.frombuffer(data, native.newbyteorder(image.directory.order)).astype(native, copy=False)
+    return imagecodecs.packints_decode(data, native, image.bits, runlen=image.tile_width * plane_samples(image))
+
+
+def _jpeg(image: Image, stored: bytes) -> NDArray[Any]:
+    """In the colours that the TIFF states: the tile may be silent or wrong about them."""
+    stated, shown = "GRAYSCALE", "GRAYSCALE"
+    if plane_samples(image) > 1:
+        stated, shown = Photometric(image.photometric).name, "RGB"
+    file = decodable(image, stored)
+    return imagecodecs.jpeg8_decode(file, colorspace=stated, outcolorspace=shown, out=_canvas(image))
+
+
+def _webp(image: Image, stored: bytes) -> NDArray[Any]:
+    """Tiles of an image with alpha are stored without it where all is opaque."""
+    return imagecodecs.webp_decode(stored, hasalpha=plane_samples(image) == 4, out=_canvas(image))
+
+
+def _jxl(image: Image, stored: bytes) -> NDArray[Any]:
+    return imagecodecs.jpegxl_decode(stored, numthreads=1, out=_canvas(image))
+
+
+def _lerc(image: Image, stored: bytes) -> NDArray[Any]:
+    """In a big-endian file libtiff exchanges the bytes of samples before it encodes them, and after decoding."""
+    decoded = lerc.decode(image, _msb_first(image, stored), sample_type(image))
+    return decoded if image.directory.order == _NATIVE else decoded.byteswap()
+
+
+_PICTURES: Final[dict[int, Callable[[Image, bytes], NDArray[Any]]]] = {
+    Compression.JPEG: _jpeg,
+    Compression.WEBP: _webp,
+    Compression.LERC: _lerc,
+    **dict.fromkeys(JXLS, _jxl),
+}
+"""Codecs that know of pixels."""
+
+
+def _canvas(image: Image) -> NDArray[Any]:
+    """What a picture is decoded into; the decoders want no axis for a single sample."""
+    depth = plane_samples(image)
+    size = (image.tile_height, image.tile_width)
+    return np.zeros((*size, depth) if depth > 1 else size, sample_type(image))
+
+
+def _msb_first(image: Image, stored: bytes) -> bytes:
+    return stored.translate(_REVERSED) if is_lsb_first(image) else stored
+
+
+def _name(image: Image, stored: bytes) -> str:
+    return f"{image.compression_name} tile of {len(stored)} stored bytes"
+
+
+@contextmanager
+def _as_damage(image: Image, stored: bytes) -> Iterator[None]:
+    try:
+        yield
+    except FAILURES as error:
+        raise TileDamaged(f"{_name(image, stored)} cannot be decoded", str(error).encode()) from error

@@ -1,0 +1,1 @@
+"""PNG: from samples to a file."""

@@ -1,0 +1,83 @@
+"""ColorMap -> the colours of a PNG's palette, as GDAL makes them."""
+
+import struct
+from dataclasses import dataclass
+from typing import Final
+
+from cogread.errors import FormatError
+from cogread.image import Cog, Level
+from cogread.metadata.nodata import nodata_of
+from cogread.tiff.parse import Steps
+from cogread.tiff.tags import FieldType, Tag
+
+MAX_COLORS: Final = 256
+_CHANNELS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """What the indices of an image stand for."""
+
+    colors: bytes
+    """R, G and B of each index, from 0."""
+    clear: int | None
+    """The index that is transparent: nodata. None without one."""
+
+    @property
+    def size(self) -> int:
+        """How many colours there are."""
+        return len(self.colors) // _CHANNELS
+
+
+def why_no_palette(level: Level) -> str | None:
+    """Reason why a level's own palette is none that `load_palette` takes; None if it is one."""
+    entry = level.image.directory.entries.get(Tag.COLOR_MAP)
+    if entry is None or entry.type != FieldType.SHORT or not 0 < entry.count <= _CHANNELS * MAX_COLORS:
+        count = 0 if entry is None else entry.count // _CHANNELS
+        return f"a palette of {count} colours, wanted 1 to {MAX_COLORS}"
+    return None
+
+
+def load_palette(cog: Cog, level: Level) -> Steps[Palette]:
+    """Read a level's palette, or the full resolution's if it has none of its own.
+
+    Raises:
+        FormatError: there is none, or it is no table of up to 256 colours.
+    """
+    directory = level.image.directory
+    if Tag.COLOR_MAP not in directory.entries:
+        directory = cog.full.directory
+    entry = directory.entries.get(Tag.COLOR_MAP)
+    if entry is None:
+        raise FormatError(f"{directory.where}: no COLOR_MAP for a palette image")
+    count, rest = divmod(entry.count, _CHANNELS)
+    if entry.type != FieldType.SHORT or rest or not 0 < count <= MAX_COLORS:
+        raise FormatError(
+            f"{directory.where}: COLOR_MAP of {entry.count} {entry.type_name}, wanted 3 SHORT for each of 1 to 256"
+        )
+    data = entry.data
+    if data is None and entry.place is not None:
+        data = yield entry.place
+    if data is None or len(data) < 2 * entry.count:
+        raise FormatError(f"{directory.where}: COLOR_MAP at {entry.place} is not within the file")
+    values = struct.unpack_from(f"{directory.order}{entry.count}H", data)
+    return Palette(_colors(values), _clear(nodata_of(cog), count))
+
+
+def _colors(values: tuple[int, ...]) -> bytes:
+    """16-bit values, all reds first, to bytes (GDAL, gcore/tiff_common.cpp, `TIFFColorMapTagToColorTable`).
+
+    65535 is the most intense; but there are writers that make 255 that, or multiply with 256 in place of 257.
+    """
+    if max(values) < 256:
+        divisor = 1
+    elif not any(value % 256 for value in values):
+        divisor = 256
+    else:
+        divisor = 257
+    count = len(values) // _CHANNELS
+    return bytes(values[channel * count + index] // divisor for index in range(count) for channel in range(_CHANNELS))
+
+
+def _clear(nodata: float | None, count: int) -> int | None:
+    return int(nodata) if nodata is not None and 0 <= nodata < count else None

@@ -1,0 +1,120 @@
+"""Tiles -> PNG files, lossless: the one representation that decodes.
+
+What a mask hides and what lies outside of the image is transparent, so that tiles at the edges have an alpha channel
+where those within have none. A PNG says of its samples that they are grey or RGB with straight alpha. GDAL's names say
+which bands are that; an image without such bands is refused. The decoders are loaded with the first tile.
+"""
+
+from importlib import import_module
+from math import isnan
+from typing import TYPE_CHECKING, Final
+
+from cogread.image import Cog, Image, Level
+from cogread.metadata.nodata import nodata_of
+from cogread.tiff.parse import Steps
+from cogread.tiff.tags import Compression, Photometric, Planar, SampleFormat
+from cogread.wrap.channels import SINGLE, Channels, channels_of, is_palette, why_misnamed, why_no_channels
+from cogread.wrap.decode.support import LOSSLESS, is_mask, why_not_decoded, work_bytes
+from cogread.wrap.png.palette import Palette, load_palette
+from cogread.wrap.tile import Tile, mask_mismatch
+from cogread.wrap.wrapper import Options, Wrapper, Wrapping
+
+if TYPE_CHECKING:
+    from cogread.wrap.png.canvas import Canvas
+
+_DEPTHS: Final[dict[int, tuple[int, ...]]] = {
+    Photometric.MINISWHITE: (1, 8, 16),
+    Photometric.MINISBLACK: (1, 8, 16),
+    Photometric.PALETTE: (1, 2, 4, 8),
+    Photometric.RGB: (8, 16),
+    Photometric.YCBCR: (8,),
+}
+"""How many bits a sample may have."""
+
+
+def why_not(level: Level) -> str | None:
+    """See `Wrapper.why_not`; of a mask's own tiles with the mask as the image of the level."""
+    if is_mask(level.image):
+        return _why_not_mask(level.image)
+    return _why_not_codec(level) or _why_not_image(level) or _why_not_masked(level)
+
+
+def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
+    """See `Wrapper.prepare`: reads the palette, which is not read with the header.
+
+    Raises:
+        FormatError: a palette image has none, or a damaged one.
+    """
+    image, palette, channels, nodata = level.image, None, SINGLE, 0.0
+    if not is_mask(image):
+        channels, nodata = channels_of(level) or SINGLE, _fill(nodata_of(cog))
+        if is_palette(image):
+            palette = yield from load_palette(cog, level)
+    pictures = _Pictures(level, palette, nodata, channels)
+    planes = channels.bands if image.planes > 1 else (0,)
+    work = work_bytes(image, _most_samples(image))
+    return Wrapping(pictures.draw, None, planes, wants_mask=level.mask is not None, work_bytes=work)
+
+
+def _most_samples(image: Image) -> int:
+    """Samples of a pixel of the picture: at the edge of the image, with alpha; RGB and alpha in place of a palette."""
+    if is_mask(image):
+        return 1
+    if is_palette(image):
+        return 4
+    return image.samples + image.samples % 2
+
+
+class _Pictures:
+    """Makes the files of one level."""
+
+    def __init__(self, level: Level, palette: Palette | None, nodata: float, channels: Channels) -> None:
+        self._drawn = (level, palette, nodata, channels)
+        self._canvas: Canvas | None = None
+
+    def draw(self, tile: Tile) -> bytes:
+        """See `Wrapping.wrap`."""
+        if self._canvas is None:
+            self._canvas = import_module("cogread.wrap.png.canvas").Canvas(*self._drawn)
+        data: bytes = self._canvas.draw(tile)
+        return data
+
+
+def _why_not_codec(level: Level) -> str | None:
+    image = level.image
+    if image.compression not in (Compression.JPEG, Compression.WEBP):
+        return None
+    if level.mask is None and why_misnamed(level) is None:
+        return f"the tiles are {image.compression_name}, and there is no mask to be shown with them"
+    if image.planar == Planar.SEPARATE and image.samples > 1:
+        return f"the bands are {image.compression_name} tiles of their own"
+    return None
+
+
+def _why_not_image(level: Level) -> str | None:
+    image = level.image
+    if image.sample_format not in (SampleFormat.UINT, SampleFormat.VOID):
+        return f"PNG has no samples of {image.dtype}"
+    if image.bits not in _DEPTHS.get(Photometric.PALETTE if is_palette(image) else image.photometric, ()):
+        return f"{image.photometric_name} of {image.bits} bits a sample has no place in a PNG"
+    return why_no_channels(level) or why_not_decoded(image)
+
+
+def _why_not_masked(level: Level) -> str | None:
+    mask = level.mask
+    return None if mask is None else _why_not_mask(mask) or mask_mismatch(level)
+
+
+def _why_not_mask(mask: Image) -> str | None:
+    if mask.samples != 1:
+        return f"the mask has {mask.samples} bands"
+    reason = why_not_decoded(mask) if mask.compression in LOSSLESS else f"tiles of {mask.compression_name}"
+    return f"the mask: {reason}" if reason else None
+
+
+def _fill(nodata: float | None) -> float:
+    """What stands for samples that are not stored."""
+    return 0.0 if nodata is None or isnan(nodata) else nodata
+
+
+PNG: Final = Wrapper("png", "image/png", revision=2, why_not=why_not, prepare=prepare)

@@ -1,0 +1,107 @@
+"""Single flight among processes: of all that miss a key in the far tier, the one with its lock loads it.
+
+A lock is held while loading and never while waiting, so no two processes wait for each other. Whatever becomes of a
+lock or its holder costs a second read at the origin and nothing else: it expires, and patience ends.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from server.cache.protocol import Cache
+from server.logs.trace import trace
+from server.resilience.deadline import OutOfTime
+
+FIRST_PAUSE_S = 0.005
+LONGEST_PAUSE_S = 0.025
+
+
+def any_value(data: bytes) -> bool:
+    """Take any value that a tier has."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How to get values that no tier has."""
+
+    load: Callable[[Sequence[str]], Mapping[str, bytes]]
+    """Brings the values of all the keys it is given, or raises."""
+
+    ttl_s: float
+    """How long the tiers may keep what was loaded."""
+
+    deadline_s: float | None = None
+    """Instant of `time.monotonic()` after which waiting ends in SourceTimeout."""
+
+    usable: Callable[[bytes], bool] = any_value
+    """Whether a value that a tier has will do; if not, it is loaded anew."""
+
+
+class Fleet:
+    """Loads through the far tier."""
+
+    def __init__(self, far: Cache, lock_ttl_s: float = 2.0) -> None:
+        """Load through `far`.
+
+        Args:
+            far: the tier that the processes share.
+            lock_ttl_s: how long a process may take to load before another tries; twice that is the longest wait for
+                locks, whatever happens to them.
+        """
+        self.far = far
+        self._lock_ttl_s = lock_ttl_s
+
+    def fetch(self, keys: Sequence[str], job: Job, values: dict[str, bytes]) -> None:
+        """Add the values of all keys to `values`, as they come.
+
+        Raises:
+            OutOfTime: another process was still loading at the deadline.
+            Exception: what `job.load` raised.
+        """
+        patient_until = time.monotonic() + 2 * self._lock_ttl_s
+        pause_s = FIRST_PAUSE_S
+        while missing := self._collect(keys, job, values):
+            _check_time(job.deadline_s)
+            if time.monotonic() > patient_until:
+                self._load(missing, job, values)
+                return
+            tokens = self.far.acquire(missing, self._lock_ttl_s)
+            if tokens:
+                self._load_locked(tokens, job, values)
+            if len(tokens) < len(missing):
+                _pause(pause_s, job.deadline_s)
+                pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
+
+    def _load_locked(self, tokens: Mapping[str, str], job: Job, values: dict[str, bytes]) -> None:
+        try:
+            # its last holder may have put the value after we had missed it
+            missing = self._collect(list(tokens), job, values)
+            if missing:
+                self._load(missing, job, values)
+        finally:
+            self.far.release(tokens)
+
+    def _load(self, keys: Sequence[str], job: Job, values: dict[str, bytes]) -> None:
+        loaded = job.load(keys)
+        wanted = {key: loaded[key] for key in keys}
+        self.far.put(wanted, job.ttl_s)
+        values.update(wanted)
+
+    def _collect(self, keys: Sequence[str], job: Job, values: dict[str, bytes]) -> list[str]:
+        """Take from the far tier what it has; returns the keys still missing, in their order."""
+        missing = [key for key in keys if key not in values]
+        for key, value in zip(missing, self.far.get(missing) if missing else (), strict=True):
+            if value is not None and job.usable(value):
+                values[key] = value
+                trace.reach("redis")
+        return [key for key in missing if key not in values]
+
+
+def _check_time(deadline_s: float | None) -> None:
+    if deadline_s is not None and deadline_s <= time.monotonic():
+        raise OutOfTime("no tier had it, and no other process, at the deadline")
+
+
+def _pause(pause_s: float, deadline_s: float | None) -> None:
+    time.sleep(pause_s if deadline_s is None else max(0.0, min(pause_s, deadline_s - time.monotonic())))

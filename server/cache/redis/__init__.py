@@ -1,0 +1,1 @@
+"""The Redis implementation of `Cache`: one server, a cluster, or sentinels."""

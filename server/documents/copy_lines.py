@@ -1,0 +1,81 @@
+"""Lines to copy into the clients of a layer."""
+
+from typing import Any, Final, NamedTuple
+from urllib.parse import urljoin
+
+from server.documents.preview import PICTURES
+from server.documents.wmts.names import native_set_name
+
+Json = dict[str, Any]
+
+_QGIS: Final = "Layer › Add Layer › Add Raster Layer: paste it as the dataset; values and places are the file's own"
+_QGIS_BY_WMTS: Final = (
+    "Layer › Add Layer › Add WMS/WMTS Layer › New: paste it as URL, connect, and choose “{name}” under Tilesets"
+)
+
+
+class Line(NamedTuple):
+    """A line to copy."""
+
+    label: str
+    text: str
+    hint: str
+    """Where it goes, and what comes of it."""
+
+
+def lines_of(about: Json, root: str) -> list[Line]:
+    """The lines for a layer, of what it has.
+
+    Args:
+        about: its JSON.
+        root: what whole URLs begin with.
+    """
+    urls: dict[str, str] = {}
+    for link in about["links"]:
+        urls.setdefault(link["rel"], urljoin(root, link["href"]))
+    lines = []
+    if "gdal" in urls:
+        lines.append(Line("QGIS", urls["gdal"], _QGIS))
+        lines.append(Line("GDAL", f"gdalinfo {urls['gdal']}", "all that GDAL knows of the file"))
+    if "wmts" in urls:
+        lines += _of_wmts(urls["wmts"], about)
+    lines += _of_web_maps(about["web_mercator"], urls.get("tilejson"), root)
+    if "tiles" in urls:
+        lines.append(Line("Tiles", urls["tiles"], "z/x/y in the file's own grid, from the upper left"))
+    lines.append(Line("JSON", urls["self"], "all that is known of the layer, as data"))
+    return [*lines, *_to_align(about["web_mercator"])]
+
+
+def _is_picture(about: Json) -> bool:
+    """Whether clients of WMTS, which look for pictures of 8 bit, show the layer as it is."""
+    return about["dtype"] == "uint8" and any(extension in about["formats"] for extension in PICTURES)
+
+
+def _of_wmts(url: str, about: Json) -> list[Line]:
+    name = about["name"]
+    lines = [Line("WMTS", url, f"the capabilities of all layers, for any WMTS client; the layer is “{name}”")]
+    if not _is_picture(about):
+        return lines
+    own = f"{url},layer={name},tilematrixset={native_set_name(name)}"
+    return [
+        *lines,
+        Line("QGIS, by WMTS", url, _QGIS_BY_WMTS.format(name=name)),
+        Line("GDAL, by WMTS", f'gdalinfo "WMTS:{own}"', "as a picture: red, green, blue and alpha"),
+    ]
+
+
+def _of_web_maps(facts: Json, tilejson: str | None, root: str) -> list[Line]:
+    lines = []
+    if facts["tiles"] is not None:
+        zooms = f"zoom {facts['minzoom']} to {facts['maxzoom']}, {facts['tile_size']} pixels"
+        hint = f"web mercator for Leaflet, OpenLayers and the like: {zooms}"
+        lines.append(Line("XYZ", urljoin(root, facts["tiles"]), hint))
+    if tilejson is not None:
+        lines.append(Line("TileJSON", tilejson, "for MapLibre and others that read it"))
+    return lines
+
+
+def _to_align(facts: Json) -> list[Line]:
+    if facts["command"] is None:
+        return []
+    return [Line("Align it to web maps", facts["command"], f"which it is not now: {facts['reason']}")]

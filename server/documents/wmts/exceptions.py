@@ -1,0 +1,67 @@
+"""What WMTS calls exceptions: errors of requests by key-value pairs, as reports in XML (OGC 06-121r3 §8)."""
+
+from typing import Final
+from xml.sax.saxutils import escape, quoteattr
+
+from server.documents.xml_text import xml_text
+from server.http.errors import BadRequest, NotSupported, public_reason, reply_to
+from server.http.reply import Reply
+
+MEDIA_TYPE: Final = "application/xml"
+
+_OWS: Final = "http://www.opengis.net/ows/1.1"
+_HEAD: Final = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    f'<ows:ExceptionReport xmlns:ows="{_OWS}" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    f' xsi:schemaLocation="{_OWS} http://schemas.opengis.net/ows/1.1.0/owsExceptionReport.xsd"'
+    ' version="1.1.0" xml:lang="en">\n'
+)
+
+
+class OwsError(BadRequest):
+    """A request that cannot be answered.
+
+    Attributes:
+        code: of OGC 07-057r7, tables 20, 24 and 26, such as `TileOutOfRange`.
+        locator: the parameter that is wrong; None where there is none to name.
+    """
+
+    def __init__(self, code: str, message: str, locator: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.locator = code, locator
+
+
+class OperationNotSupported(NotSupported):
+    """A request for an operation that the server does not have.
+
+    Attributes:
+        locator: the operation.
+    """
+
+    code: Final = "OperationNotSupported"
+
+    def __init__(self, message: str, locator: str) -> None:
+        super().__init__(message)
+        self.locator = locator
+
+
+def invalid(locator: str, found: str, wanted: str) -> OwsError:
+    """A parameter whose value is not one that it can have."""
+    return OwsError("InvalidParameterValue", f"{locator}={found[:100]!r}: wanted {wanted}", locator)
+
+
+def report(error: BaseException) -> Reply:
+    """The reply to a request by key-value pairs that ended in `error`."""
+    as_problem = reply_to(error)
+    code, locator = "NoApplicableCode", None
+    if isinstance(error, OwsError | OperationNotSupported):
+        code, locator = error.code, error.locator
+    where = "" if locator is None else f" locator={quoteattr(xml_text(locator))}"
+    text = escape(xml_text(public_reason(error)))
+    body = (
+        f'{_HEAD}<ows:Exception exceptionCode="{code}"{where}><ows:ExceptionText>{text}</ows:ExceptionText>'
+        "</ows:Exception>\n</ows:ExceptionReport>\n"
+    ).encode()
+    told = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(body)))]
+    kept = [field for field in as_problem.headers if field[0] not in ("Content-Type", "Content-Length")]
+    return Reply(as_problem.status, told + kept, body)

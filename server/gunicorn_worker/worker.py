@@ -1,0 +1,197 @@
+"""The gunicorn worker: gthread with a lossless shutdown that runs out of neither threads nor file descriptors.
+
+Threads take requests whose head is complete (see `connection`). The event loop never waits for a client: it
+drains a connection that ends by events, where gunicorn's own blocks all clients for two seconds. When the connections
+reach their limit, those that have been idle longest are closed; when the process or the machine is short of descriptors
+or memory, accepting pauses.
+
+At shutdown, connections in the listen queue are accepted and answered, and the listener is closed. Gunicorn's own keeps
+listening while it finishes, and resets what has connected meanwhile.
+
+No documented hook reaches the event loop, so this leans on the methods that it overrides and on `nr_conns`, `poller`,
+`max_keepalived`, `keepalived_conns`, `pending_conns` and the callbacks `on_…_socket_readable`. A release of gunicorn
+that changes them fails this module's tests.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from heapq import merge
+from itertools import islice
+from selectors import EVENT_READ
+from typing import Any, Final
+
+from gunicorn.http.errors import LimitRequestHeaders
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
+
+from server.gunicorn_worker.connection import MOST_HEAD_BYTES, Connection, Head
+
+PAUSE_S: Final = 0.5
+"""Time without accepting after a shortage that closing an idle connection does not end."""
+
+WARN_EVERY_S: Final = 60.0
+"""Least time between two warnings of a shortage."""
+
+DRAIN_S: Final = 2.0
+"""Time that a client has to close a connection that has ended."""
+
+_LOOKS: Final = 64
+"""Number of the idlest connections among which one without news is looked for."""
+
+
+class _Waiting(OrderedDict[Connection, None]):
+    """Connections in the order in which their timeouts end. Gunicorn has a deque, whose `remove` looks at thousands."""
+
+    def append(self, conn: Connection) -> None:
+        self[conn] = None
+
+    def popleft(self) -> Connection:
+        conn: Connection = self[0]
+        del self[conn]
+        return conn
+
+    def remove(self, conn: Connection) -> None:
+        del self[conn]
+
+    def __getitem__(self, _: object) -> Any:
+        """Return the first one, the only one that is asked for."""
+        return next(iter(self))
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """The worker that `config/gunicorn.conf.py` names."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.max_keepalived = self.worker_connections
+        """The idlest are closed where there are too many, so no reply need announce the end of its connection."""
+        self.keepalived_conns, self.pending_conns, self._draining = _Waiting(), _Waiting(), _Waiting()
+        """The last are connections that have ended, oldest first. They count until they are closed."""
+        self._accept_again_at = 0.0
+        self._warn_again_at = 0.0
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Begin or stop accepting; see `ThreadWorker`. The last call is the one at shutdown."""
+        if enabled and time.monotonic() < self._accept_again_at:
+            return
+        super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            for listener in self.sockets:
+                self._accept_waiting(listener)
+                listener.close()  # this worker's copy: after HUP the new workers go on with theirs
+            self.sockets: list[Any] = []
+            ends_at = time.monotonic() + STOP_KEEPALIVE_LINGER
+            for conn in self.pending_conns:
+                conn.timeout = min(conn.timeout, ends_at)
+
+    def accept(self, listener: Any) -> None:
+        """Accept a connection, if one waits; see `ThreadWorker`."""
+        try:
+            sock, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        except OSError as error:
+            self._ease(error)
+            return
+        self.nr_conns += 1
+        self.enqueue_req(Connection(self.cfg, sock, address, listener.getsockname()))
+
+    def handle(self, conn: Connection) -> Any:
+        """Answer a request, if its head is complete; see `ThreadWorker`. Runs in a thread.
+
+        Returns:
+            Head.PARTIAL: the connection waits for more; True: for the next request; False: it ends.
+        """
+        if self.cfg.is_ssl:
+            return super().handle(conn)
+        try:
+            head = conn.read_head()
+        except OSError:
+            return False
+        if head is Head.WHOLE:
+            return super().handle(conn)
+        if head is Head.TOO_LARGE:
+            self.handle_error(None, conn.sock, conn.client, LimitRequestHeaders(f"more than {MOST_HEAD_BYTES} bytes"))
+        return head if head is Head.PARTIAL else False
+
+    def finish_request(self, conn: Connection, fs: "Future[Any]") -> None:
+        """Do with the connection what `handle` said; see `ThreadWorker`."""
+        result = not fs.cancelled() and not fs.exception() and fs.result()
+        wait_s = self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER
+        if result is Head.PARTIAL:
+            self._watch(conn, self.pending_conns, wait_s, self.on_pending_socket_readable)
+        elif result and conn.has_read_ahead:
+            self.enqueue_req(conn)
+        elif result:
+            self._watch(conn, self.keepalived_conns, wait_s, self.on_client_socket_readable)
+        else:
+            conn.stop_sending()
+            if conn.drain():
+                self._close(conn)
+            else:
+                self._watch(conn, self._draining, DRAIN_S, self._drain)
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Close what has timed out, then the idlest while there are too many; see `ThreadWorker`."""
+        super().murder_keepalived(force)
+        now = time.monotonic()
+        while self._draining and (force or self._draining[0].timeout <= now):
+            self._close(self._draining.popleft())
+        while self.nr_conns >= self.worker_connections and self._close_idlest():
+            pass
+
+    def _accept_waiting(self, listener: Any) -> None:
+        """Accept what waits, up to the limit of connections."""
+        while (before := self.nr_conns) < self.worker_connections:
+            self.accept(listener)
+            if self.nr_conns == before:
+                return
+
+    def _ease(self, error: OSError) -> None:
+        """Make room where the process or the machine has none for another connection."""
+        now = time.monotonic()
+        if now >= self._warn_again_at:
+            self._warn_again_at = now + WARN_EVERY_S
+            self.log.warning("cannot accept connections: %s; closing idle ones", error.strerror)
+        if not self._close_idlest() and self.alive:
+            self._accept_again_at = now + PAUSE_S
+            self.set_accept_enabled(False)
+
+    def _close_idlest(self) -> bool:
+        """Close the connection that has been idle longest; False if a request is in flight on each."""
+        if self._draining:
+            self._close(self._draining.popleft())
+            return True
+        idlest = merge(self.keepalived_conns, self.pending_conns, key=lambda conn: conn.timeout)
+        for conn in islice(idlest, _LOOKS):
+            if not conn.has_news():
+                (self.keepalived_conns if conn in self.keepalived_conns else self.pending_conns).remove(conn)
+                self._close(conn)
+                return True
+        return False
+
+    def _watch(
+        self, conn: Connection, waiting: _Waiting, wait_s: float, callback: Callable[[Connection, Any], None]
+    ) -> None:
+        """Have a connection wait among others for something to arrive."""
+        conn.timeout = time.monotonic() + wait_s
+        try:
+            self.poller.register(conn.sock, EVENT_READ, partial(callback, conn))
+        except OSError:  # the kernel has no memory for it
+            self._close(conn)
+        else:
+            waiting.append(conn)
+
+    def _drain(self, conn: Connection, _: Any) -> None:
+        if conn.drain():
+            self._draining.remove(conn)
+            self._close(conn)
+
+    def _close(self, conn: Connection) -> None:
+        with suppress(OSError, KeyError, ValueError):  # not registered
+            self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()

@@ -1,0 +1,1 @@
+"""HTTP values: replies, errors and their status, public URLs."""

@@ -1,0 +1,1 @@
+"""Layers: the catalog, versions of a layer, grids and summaries."""

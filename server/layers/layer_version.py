@@ -1,0 +1,117 @@
+"""A version of a layer's file: its header, and what its tiles are offered as."""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from cogread.byterange import ByteRange
+from cogread.errors import FormatNotOffered
+from cogread.image import Cog, Level
+from cogread.tiff.parse import drive
+from cogread.wrap import UNLISTED, WRAPPERS, Options, Wrapper, Wrapping, offered, refusals
+from server.layers.grids import grids_of
+
+IMAGE: Final = "tiles"
+MASK: Final = "mask"
+"""The two kinds of tiles, as in URLs."""
+
+
+class Representation(NamedTuple):
+    """How the tiles of one level are sent."""
+
+    level: Level
+    wrapping: Wrapping
+    suffix: str
+    """Of the ETag: what tells this representation from others of the same bytes."""
+    content_type: tuple[str, str]
+    """The header field."""
+    has_options: bool
+    """Whether it depends on more of the request than its path."""
+
+
+ENTRY_BYTES: Final = 500
+"""What an entry of a directory costs in memory beside its values, with its share of all that is made of it."""
+
+
+MOST_KNOWN: Final = 1024
+"""Representations that are kept ready: all of a usual file, but not one for each of 65,535 bands."""
+
+
+class OpenLayer:
+    """A version of a layer's file. Safe to share between threads."""
+
+    def __init__(self, cog: Cog) -> None:
+        self.cog = cog
+        self.cost_bytes: Final = _cost(cog)
+        """What it takes of the worker's memory, roughly."""
+        self.version_key = cog.version.key
+        self.grids: Final = grids_of(cog)
+        masks = [None if level.mask is None else Level(level.mask, None) for level in cog.levels]
+        self._levels: dict[str, list[Level | None]] = {IMAGE: list(cog.levels), MASK: masks}
+        self._known: dict[tuple[str, int, str, Options], Representation] = {}
+
+    def offered(self, kind: str, number: int) -> list[str]:
+        """Extensions of what a level's tiles, or its mask's, are offered as."""
+        level = self._levels[kind][number]
+        if level is None:
+            return []
+        return [wrapper.extension for wrapper in offered(level)]
+
+    def refusals(self, kind: str) -> dict[str, str | None]:
+        """For each extension: None if some level offers it, else why the finest level does not."""
+        levels = [level for level in self._levels[kind] if level is not None]
+        if not levels:
+            return dict.fromkeys(WRAPPERS, "the layer has no mask")
+        return refusals(levels)
+
+    def coding(self, kind: str, number: int, extension: str) -> tuple[Level, str] | None:
+        """A level and the content coding of its tiles, for a representation that has options; None for all others."""
+        level, wrapper = self._levels[kind][number], WRAPPERS.get(extension)
+        if level is None or wrapper is None or wrapper.coding_of is None or wrapper.why_not(level) is not None:
+            return None
+        return level, wrapper.coding_of(level)
+
+    def representation(
+        self, kind: str, number: int, extension: str, options: Options, read: Callable[[ByteRange], bytes]
+    ) -> Representation:
+        """How the tiles of a level are sent.
+
+        Args:
+            kind: IMAGE or MASK.
+            number: the level, 0 = full resolution.
+            extension: of the representation.
+            options: the client's choices.
+            read: reads header bytes, where the representation needs values that were left out so far.
+
+        Raises:
+            FormatNotOffered: it is not to be had so; the message says what is.
+            FormatError: what the level's tiles share is damaged.
+        """
+        key = (kind, number, extension, options)
+        known = self._known.get(key)
+        if known is None:
+            level, wrapper = self._choose(kind, number, extension)
+            wrapping = drive(wrapper.prepare(self.cog, level, options), read)
+            suffix = f"{wrapper.extension}{wrapper.revision}{options.suffix}"
+            known = Representation(
+                level, wrapping, suffix, ("Content-Type", wrapper.media_type), wrapper.coding_of is not None
+            )
+            if len(self._known) < MOST_KNOWN:
+                self._known[key] = known
+        return known
+
+    def _choose(self, kind: str, number: int, extension: str) -> tuple[Level, Wrapper]:
+        level, wrapper = self._levels[kind][number], WRAPPERS.get(extension) or UNLISTED.get(extension)
+        if level is None:
+            raise FormatNotOffered("this level has no mask")
+        reason = wrapper.why_not(level) if wrapper is not None else "no such format"
+        if wrapper is None or reason is not None:
+            these = ", ".join(self.offered(kind, number)) or "none"
+            raise FormatNotOffered(f"format {extension!r}: {reason}; these tiles are offered as: {these}")
+        return level, wrapper
+
+
+def _cost(cog: Cog) -> int:
+    images = [image for level in cog.levels for image in (level.image, level.mask) if image is not None]
+    entries = [entry for image in images for entry in image.directory.entries.values()]
+    metadata = sum(ENTRY_BYTES + len(item.text) for item in cog.metadata)
+    return metadata + 8 * cog.full.samples + sum(ENTRY_BYTES + len(entry.data or b"") for entry in entries)

@@ -1,0 +1,1 @@
+"""The request log and what it counts."""

@@ -1,0 +1,135 @@
+"""Logs on stderr: one line for each request, and what else is worth telling.
+
+The request line does not go through `logging`, which would cost a tenth of a tile: what it says is noted, and spelled
+and written in the background. Values that come from outside are escaped.
+"""
+
+import logging
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from server.logs.log_writer import LogStream, LogWriter
+from server.logs.trace import trace
+
+_FORMAT: Final = "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
+_DATE: Final = "%Y-%m-%dT%H:%M:%S"
+_DOUBTFUL: Final = re.compile(r'[^!-~]|["=\\]')
+
+
+def set_up(level: str) -> LogWriter:
+    """Send the logs of the server, of cogread and of gunicorn's worker to stderr, by the writer that is returned."""
+    writer = LogWriter(_stderr(), dropped_line)
+    handler = logging.StreamHandler(LogStream(writer))
+    handler.setFormatter(logging.Formatter(_FORMAT, _DATE))
+    for name in ("server", "cogread"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.propagate = False
+        logger.setLevel(level.upper())
+    if level != "debug":
+        logging.getLogger("cogread").setLevel("WARNING")  # its INFO lines are one for each range read
+    for name in ("urllib3", "botocore", "boto3"):
+        logging.getLogger(name).handlers[:] = [logging.NullHandler()]  # their lines hold URLs with signatures
+        logging.getLogger(name).propagate = False
+    for other in logging.getLogger("gunicorn.error").handlers:
+        if type(other) is logging.StreamHandler:  # else it writes to a file or to syslog
+            other.setStream(LogStream(writer))
+    return writer
+
+
+def dropped_line(count: int) -> str:
+    """Tell of lines that nobody read in time."""
+    now = time.strftime(_DATE)
+    return f"{now} WARNING {os.getpid()} {__name__}: {count} lines dropped, for the reader of the log was too slow"
+
+
+def _stderr() -> int:
+    if sys.__stderr__ is None:  # closed at the start: the number may be a client's by now
+        return os.open(os.devnull, os.O_WRONLY)
+    return sys.__stderr__.fileno()
+
+
+def escaped(text: str, most: int = 200) -> str:
+    """A value from outside in one printable ASCII word, so that it cannot pretend to be another line or field."""
+    return _DOUBTFUL.sub(lambda found: f"\\x{ord(found[0]):02x}", text[:most])
+
+
+_Fields = tuple[float, str, str, Callable[[str], str], int, int, float, str, int, str]
+"""Of an `_Entry`, which is made of them in the background."""
+
+
+class _Entry(NamedTuple):
+    """What a line says."""
+
+    ended_at: float
+    """Seconds since the epoch."""
+    method: str
+    target: str
+    spelled: Callable[[str], str]
+    status: int
+    size_bytes: int
+    elapsed_s: float
+    tier: str
+    origin_reads: int
+    cause: str
+
+
+class RequestLog:
+    """Writes the line of a request."""
+
+    def __init__(self, level: str, writer: LogWriter) -> None:
+        self.enabled = level in ("debug", "info")
+        self._second = (0, "")
+        self._writer = writer
+
+    def write(
+        self,
+        method: str,
+        target: str,
+        status: int,
+        size_bytes: int,
+        began_s: float,
+        cause: str = "",
+        spelled: Callable[[str], str] = str,
+    ) -> None:
+        """Have one line written; errors are written at every level, with their cause, and at once.
+
+        Args:
+            method: of the request.
+            target: what was asked for.
+            status: of the reply.
+            size_bytes: of the reply's body.
+            began_s: instant of `time.perf_counter()` at which the request came.
+            cause: why it failed; escaped here.
+            spelled: puts the target into the words of the log, escaped: for a tile `layer=… tile=z/x/y`. Called later.
+        """
+        if not self.enabled and status < 500:
+            return
+        elapsed_s = time.perf_counter() - began_s
+        cost = (elapsed_s, trace.tier, trace.origin_reads)
+        fields = (time.time(), method, target, spelled, status, size_bytes, *cost, cause)
+        self._writer.put(fields, self._line, is_urgent=status >= 500)
+
+    def _line(self, fields: _Fields) -> str:
+        entry = _Entry(*fields)
+        level = "ERROR" if entry.status >= 500 else "INFO"
+        line = (
+            f"{self._time(int(entry.ended_at))} {level} {os.getpid()} request: {entry.method} "
+            f"{entry.spelled(entry.target)} status={entry.status} bytes={entry.size_bytes} "
+            f"ms={entry.elapsed_s * 1000:.1f} tier={entry.tier} origin_reads={entry.origin_reads}"
+        )
+        return f'{line} cause="{_quoted(entry.cause)}"' if entry.cause else line
+
+    def _time(self, second: int) -> str:
+        """The time, formatted once a second."""
+        if second != self._second[0]:
+            self._second = (second, time.strftime(_DATE, time.localtime(second)))
+        return self._second[1]
+
+
+def _quoted(text: str) -> str:
+    return text.encode("unicode_escape").decode("ascii").replace('"', '\\"')[:1000]

@@ -1,0 +1,1 @@
+"""One file, read through the tiers."""

@@ -1,0 +1,117 @@
+"""The header bytes of a source: read, cached and shared in aligned blocks, so that all who read them ask for the same.
+
+Ranges that are wanted together are fetched together. Of the blocks that no tier has, those that touch are one read of
+the origin, and the reads are made at the same time: with a large tile index, the pages of the two arrays, and those of
+the planes and the mask, lie far apart.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from cogread.byterange import ByteRange, Version
+from cogread.errors import SourceError
+from server.cache.single_flight import Flight
+from server.logs.trace import trace
+from server.resilience.crew import Crew
+
+BLOCK_BYTES: Final = 32 * 1024
+BLOCK_TTL_S: Final = 24 * 3600.0
+
+ReadWhole = Callable[[ByteRange, Version, float | None], bytes]
+"""Reads a range of a version by a deadline, all of it that is in the source."""
+
+
+class Blocks:
+    """The blocks of one source. What their keys begin with, which names the version, is handed in. Thread-safe."""
+
+    def __init__(self, flight: Flight, read: ReadWhole, size_bytes: int, crew: Crew | None) -> None:
+        """Know nothing yet.
+
+        Args:
+            flight: the tiers.
+            read: reads the origin.
+            size_bytes: of a block; the last one of a source may be shorter.
+            crew: who helps to read places that lie apart; None: they are read one after the other.
+        """
+        self.size_bytes: Final = size_bytes
+        self._flight = flight
+        self._read = read
+        self._crew = crew
+
+    def at_hand(self, wanted: ByteRange, prefix: str) -> bytes | None:
+        """The bytes of a range that lies in one block, where worker memory has it; else None."""
+        number, start = divmod(wanted.start, self.size_bytes)
+        stop = start + wanted.stop - wanted.start
+        if stop > self.size_bytes:
+            return None
+        block = self._flight.near.lookup(f"{prefix}{number}")
+        if block is None or start >= len(block):
+            return None
+        if trace.tier == "-":
+            trace.tier = "memory"
+        return block[start:stop]
+
+    def fetch(
+        self, wanted: Sequence[ByteRange], prefix: str, version: Version, deadline_s: float | None
+    ) -> list[bytes]:
+        """The bytes of ranges, each cut off at the end of the source, in which it begins.
+
+        Raises:
+            SourceError: as `Source.read`.
+        """
+        numbers = sorted({number for place in wanted for number in self._numbers(place, version)})
+        number_of = {f"{prefix}{number}": number for number in numbers}
+
+        def load(keys: Sequence[str]) -> Mapping[str, bytes]:
+            return self._load([number_of[key] for key in keys], prefix, version, deadline_s)
+
+        blocks = self._flight.fetch(list(number_of), load, BLOCK_TTL_S, deadline_s)
+        return [self._cut(place, [blocks[f"{prefix}{n}"] for n in self._numbers(place, version)]) for place in wanted]
+
+    def split(self, data: bytes, prefix: str, first: int = 0) -> dict[str, bytes]:
+        """Cut what was read from the start of the block `first` on into blocks, by their keys."""
+        starts = range(0, len(data), self.size_bytes)
+        return {f"{prefix}{number}": data[at : at + self.size_bytes] for number, at in enumerate(starts, first)}
+
+    def _load(
+        self, numbers: Sequence[int], prefix: str, version: Version, deadline_s: float | None
+    ) -> dict[str, bytes]:
+        """Read blocks of the origin. Where some cannot be read, the others are kept: they have done nothing wrong."""
+        loaded: dict[str, bytes] = {}
+
+        def load(run: range) -> None:
+            place = ByteRange(run.start * self.size_bytes, run.stop * self.size_bytes)
+            loaded.update(self.split(self._read(place, version, deadline_s), prefix, run.start))
+
+        try:
+            self._do(load, list(_runs(numbers)))
+        except SourceError:
+            if loaded:
+                self._flight.keep(loaded, BLOCK_TTL_S)
+            raise
+        return loaded
+
+    def _do(self, load: Callable[[range], None], runs: Sequence[range]) -> None:
+        if self._crew is not None and len(runs) > 1:
+            self._crew.do(load, runs)
+        else:
+            for run in runs:
+                load(run)
+
+    def _numbers(self, place: ByteRange, version: Version) -> range:
+        """The blocks that a range lies in."""
+        return range(place.start // self.size_bytes, (min(place.stop, version.size_bytes) - 1) // self.size_bytes + 1)
+
+    def _cut(self, place: ByteRange, blocks: Sequence[bytes]) -> bytes:
+        """The bytes of a range from the blocks that it lies in."""
+        start = place.start % self.size_bytes
+        return b"".join(blocks)[start : start + place.size_bytes]
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[range]:
+    """Cut ascending numbers into ranges without gaps: [3, 4, 7] -> 3..4, 7..7."""
+    start = numbers[0]
+    for previous, number in zip(numbers, [*numbers[1:], -1], strict=True):
+        if number != previous + 1:
+            yield range(start, previous + 1)
+            start = number

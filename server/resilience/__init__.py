@@ -1,0 +1,1 @@
+"""Deadlines, bulkheads, circuit breakers, remembered failures, parallel work."""

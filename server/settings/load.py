@@ -1,0 +1,217 @@
+"""Settings: the TOML file that names the layers, and the environment. The only module that reads either.
+
+What may stand in the file is in `settings.file`; what its types cannot say is checked here. A layer's file is not
+opened: a layer that is broken must not stop the others.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Final
+
+from cogread.errors import SettingError, UriError
+from cogread.sources import SourceOptions, SourceUri, parse_uri
+from cogread.sources.gdal_env import first_read_bytes, flag, options_from_environment
+from server.cache import open_cache
+from server.http.public_urls import Roots, TrustedProxies
+from server.settings.file import ConfigFile, Empty, FileError, ServerConfig, decode
+from server.settings.origin_identity import Identities
+from server.settings.origins import check_url, source_options
+
+_DEFAULT_PATH = Path(__file__).resolve().parents[2] / "config" / "layers.toml"
+
+LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+"""A layer's name stands in URLs, file names and XML identifiers; `@` and `/` are taken by the URLs."""
+
+THREADS: Final = 32
+"""Of each worker; gunicorn is told, and what bounds the threads that wait for an origin."""
+
+
+class ConfigError(Exception):
+    """The config file or the environment is not as it should be; the message is one line that names the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerConfig:
+    """One layer, with the defaults filled in."""
+
+    name: str
+    title: str
+    attribution: str | None
+    uri: SourceUri
+    options: SourceOptions
+    identity: str
+    """Of its source; see `server.settings.origin_identity`."""
+    max_age_s: int
+    empty: Empty
+    cache_tiles: bool
+    versioned_urls: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the server is told from outside."""
+
+    path: Path
+    """The config file."""
+    server: ServerConfig
+    roots: Roots
+    layers: Mapping[str, LayerConfig]
+    redis_url: str | None = field(repr=False)
+    redis_tls_verify: bool
+    first_read_bytes: int
+    """How much of a file is read when it is opened, at least; a cache may read more."""
+    log_level: str
+    threads: int = THREADS
+    """Of the worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """How gunicorn is to run."""
+
+    host: str
+    port: int
+    workers: int
+    log_level: str
+    threads: int = THREADS
+    """Of each worker."""
+
+
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+
+
+def deployment(environ: Mapping[str, str] | None = None) -> Deployment:
+    """Read HOST, PORT, WEB_CONCURRENCY and LOG_LEVEL.
+
+    A platform that sets PORT expects the server on every interface; without it the server stays on loopback.
+
+    Raises:
+        ConfigError: a value is not a number, out of range or unknown.
+    """
+    env = os.environ if environ is None else environ
+    host = env.get("HOST") or ("0.0.0.0" if env.get("PORT") else "127.0.0.1")  # noqa: S104 - a platform's router
+    return Deployment(
+        host=host,
+        port=_number(env, "PORT", 8000, 0, 65535),
+        workers=_number(env, "WEB_CONCURRENCY", 2, 1, 1024),
+        log_level=_log_level(env),
+    )
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment and the config file that RAWCOG_CONFIG names (default: config/layers.toml).
+
+    Raises:
+        ConfigError: something is missing, unknown or wrong; the message names file and key.
+    """
+    env = os.environ if environ is None else environ
+    path = Path(env.get("RAWCOG_CONFIG") or _DEFAULT_PATH)
+    try:
+        return _settings(path, env)
+    except SettingError as error:
+        raise ConfigError(str(error)) from error
+    except FileError as error:
+        raise ConfigError(f"config file {path}: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"config file {path}: {error.strerror}") from error
+
+
+def _settings(path: Path, env: Mapping[str, str]) -> Settings:
+    file = decode(path.read_bytes())
+    check_url("server.public_url", file.server.public_url, "http(s)://host/path/")
+    folder = path.resolve().parent
+    roots = Roots(file.server.public_url, _trusted(file.server.trusted_proxies))
+    options = {name: source_options(f"sources.{name}", source, env) for name, source in file.sources.items()}
+    identities = Identities(env)
+    is_on_heroku = bool(env.get("DYNO"))  # whose Redis has a self-signed certificate
+    redis_tls_verify = flag(env, "RAWCOG_REDIS_TLS_VERIFY", default=not is_on_heroku)
+    return Settings(
+        path=path,
+        server=file.server,
+        roots=roots,
+        layers={name: _layer(folder, name, file, options, identities, env) for name in file.layers},
+        redis_url=_redis_url(env, redis_tls_verify),
+        redis_tls_verify=redis_tls_verify,
+        first_read_bytes=first_read_bytes(env, default=0),
+        log_level=_log_level(env),
+    )
+
+
+def _layer(
+    folder: Path,
+    name: str,
+    file: ConfigFile,
+    options: Mapping[str, SourceOptions],
+    identities: Identities,
+    env: Mapping[str, str],
+) -> LayerConfig:
+    fields, defaults = file.layers[name], file.defaults
+    where = f"layers.{name}"
+    if not LAYER_NAME.fullmatch(name):
+        wanted = "1 to 100 letters, digits, '_', '-' or '.', not first '-' or '.'"
+        raise FileError(f"layers: found the name {name!r}, wanted {wanted}")
+    try:
+        uri = parse_uri(fields.uri, base=folder)
+    except UriError as error:
+        raise FileError(f"{where}.uri: {error}") from error
+    if fields.source is not None:
+        if fields.source not in options:
+            known = ", ".join(sorted(options)) or "none"
+            raise FileError(f"{where}.source: found {fields.source!r}, wanted one of [sources]: {known}")
+        wanted = file.sources[fields.source].type
+        if wanted != uri.scheme.replace("https", "http"):
+            raise FileError(f"{where}.source: {fields.source!r} is of type {wanted!r}, the uri is {uri.scheme}")
+    reach = options[fields.source] if fields.source else options_from_environment(uri.scheme, env)
+    cache_tiles = fields.cache_tiles if fields.cache_tiles is not None else defaults.cache_tiles
+    return LayerConfig(
+        name=name,
+        title=fields.title or name,
+        attribution=fields.attribution,
+        uri=uri,
+        options=reach,
+        identity=identities.of(uri, reach),
+        max_age_s=defaults.max_age_s if fields.max_age_s is None else fields.max_age_s,
+        empty=fields.empty or defaults.empty,
+        cache_tiles=uri.scheme != "file" if cache_tiles is None else cache_tiles,
+        versioned_urls=defaults.versioned_urls if fields.versioned_urls is None else fields.versioned_urls,
+    )
+
+
+def _trusted(proxies: int | tuple[str, ...]) -> TrustedProxies:
+    if isinstance(proxies, int):
+        return proxies
+    return tuple(_network(f"server.trusted_proxies[{at}]", text) for at, text in enumerate(proxies))
+
+
+def _network(where: str, text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise FileError(f"{where}: found {text!r}, wanted an address or a network such as 10.0.0.0/8") from error
+
+
+def _redis_url(env: Mapping[str, str], tls_verify: bool) -> str | None:
+    url = env.get("REDIS_URL") or None
+    try:
+        open_cache(url, tls_verify)
+    except ValueError as error:
+        raise ConfigError(f"REDIS_URL: {error}") from error
+    return url
+
+
+def _log_level(env: Mapping[str, str]) -> str:
+    level = (env.get("LOG_LEVEL") or "info").lower()
+    if level not in LOG_LEVELS:
+        raise ConfigError(f"LOG_LEVEL: found {level!r}, wanted one of {', '.join(LOG_LEVELS)}")
+    return level
+
+
+def _number(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    text = env.get(name) or str(default)
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+        raise ConfigError(f"{name}: found {text!r}, wanted a number from {least} to {most}")
+    return int(text)

@@ -1,0 +1,107 @@
+"""[sources.NAME] and the environment -> how to reach an origin. The environment is handed in; nothing is asked here."""
+
+from collections.abc import Mapping
+
+from cogread.sources import SourceOptions
+from cogread.sources.gdal_env import options_from_environment
+from cogread.sources.web import HOST, split_url
+from server.settings.file import FileError, SourceConfig
+
+_S3_ONLY = frozenset(
+    {
+        "endpoint_url",
+        "region",
+        "profile",
+        "access_key_id_env",
+        "secret_access_key_env",
+        "session_token_env",
+        "anonymous",
+        "request_payer",
+        "virtual_hosting",
+    }
+)
+_HTTP_ONLY = frozenset({"username_env", "password_env", "bearer_token_env"})
+_OTHER_TYPES = {"http": _S3_ONLY, "s3": _HTTP_ONLY}
+
+
+def source_options(where: str, source: SourceConfig, env: Mapping[str, str]) -> SourceOptions:
+    """How to reach the origin that a table describes.
+
+    Args:
+        where: the table's name, for messages.
+        source: the table.
+        env: where the secrets are that it names, and what it leaves out.
+
+    Raises:
+        FileError: keys contradict each other, or name a variable that is not set.
+        SettingError: a switch in the environment is neither on nor off.
+    """
+
+    def secret(key: str) -> str | None:
+        variable: str | None = getattr(source, f"{key}_env")
+        if variable is None:
+            return None
+        if not env.get(variable):
+            raise FileError(f"{where}.{key}_env: the environment variable that it names is not set")
+        return env[variable]
+
+    _check_keys(where, source)
+    usual = options_from_environment(source.type, env)
+    has_own_identity = source.access_key_id_env is not None or source.profile is not None
+    return SourceOptions(
+        connect_timeout_s=source.connect_timeout_s,
+        read_timeout_s=source.read_timeout_s,
+        redirect_hosts=tuple(host.lower().strip("[]") for host in source.redirect_hosts),
+        validators=source.validators,
+        username=secret("username"),
+        password=secret("password"),
+        bearer_token=secret("bearer_token"),
+        endpoint_url=source.endpoint_url or usual.endpoint_url,
+        region=source.region or usual.region,
+        profile=source.profile,
+        access_key_id=secret("access_key_id"),
+        secret_access_key=secret("secret_access_key"),
+        session_token=secret("session_token"),
+        anonymous=usual.anonymous and not has_own_identity if source.anonymous is None else source.anonymous,
+        request_payer=usual.request_payer if source.request_payer is None else source.request_payer,
+        virtual_hosting=usual.virtual_hosting if source.virtual_hosting is None else source.virtual_hosting,
+    )
+
+
+def _check_keys(where: str, source: SourceConfig) -> None:
+    """Refuse keys of the other type, half of a pair, and an endpoint that is none."""
+    for key in source.__struct_fields__:
+        if key in _OTHER_TYPES[source.type] and getattr(source, key) is not None:
+            raise FileError(f"{where}.{key}: not for a source of type {source.type!r}")
+    for one, other in (("access_key_id_env", "secret_access_key_env"), ("username_env", "password_env")):
+        if (getattr(source, one) is None) != (getattr(source, other) is None):
+            raise FileError(f"{where}: {one} and {other} go together")
+    check_url(f"{where}.endpoint_url", source.endpoint_url, "http(s)://host[:port]")
+    for at, host in enumerate(source.redirect_hosts):
+        if not HOST.fullmatch(host):
+            found = "a host with a user" if "@" in host else repr(host)
+            raise FileError(
+                f"{where}.redirect_hosts[{at}]: found {found}, wanted a host alone, such as cdn.example.com"
+            )
+
+
+def check_url(where: str, url: str | None, wanted: str) -> None:
+    """Refuse what is no http(s) URL of a host, or holds what a root must not: a user, a query, a fragment.
+
+    Args:
+        where: the key, for messages.
+        url: its value; None: it is not set.
+        wanted: what such a URL looks like.
+
+    Raises:
+        FileError: it is refused.
+    """
+    if url is None:
+        return
+    try:
+        is_root = not set("?# ") & set(split_url(url).target)
+    except ValueError:
+        is_root = False
+    if not is_root or "@" in url:
+        found = "a URL with a user" if "@" in url else repr(url)
+        raise FileError(f"{where}: found {found}, wanted {wanted}")

@@ -1,0 +1,1 @@
+"""Tile requests: parsing, planning, reading, replying."""

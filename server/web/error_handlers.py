@@ -1,0 +1,85 @@
+"""What holds for every reply of the app: problem documents for errors, the headers of all, and a line in the log."""
+
+import logging
+import time
+from typing import Final
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import RequestRedirect
+
+from server.http.errors import UnknownUrl, problem, public_reason, reply_to, status_of
+from server.http.reply import EVERY_REPLY, PREFLIGHT, Reply
+from server.layers.grids import NATIVE
+from server.logs.request_log import escaped
+from server.logs.trace import trace
+from server.resilience.layer_fault import layer_fault
+from server.web.context import context, response
+from server.web.pages import problem_page, wants_page
+
+logger = logging.getLogger(__name__)
+
+_DETAILS: Final = {404: "nothing is served at this path", 405: "wanted GET, HEAD or OPTIONS"}
+
+
+def install(app: Flask) -> None:
+    """Register the handlers."""
+    app.before_request(_begin)
+    app.after_request(_end)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _error)
+
+
+def _begin() -> None:
+    g.began_s = time.perf_counter()
+    g.cause = ""
+    trace.reset()
+    is_redirect = isinstance(request.routing_exception, RequestRedirect)  # to the host that the client names
+    if is_redirect or request.environ["PATH_INFO"].startswith("//"):  # Flask takes many slashes for one, tiles do not
+        raise UnknownUrl(_DETAILS[404])
+
+
+def _http_error(error: HTTPException) -> Response:
+    """An error that Flask found: no such path, method not allowed."""
+    status = error.code or 500
+    detail = _DETAILS.get(status, error.description or "")
+    made = _told(problem(status, detail), detail)
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        made.headers["Allow"] = ", ".join(sorted(allowed))
+    return made
+
+
+def _error(error: Exception) -> Response:
+    """An error that a view raised."""
+    name = _layer_name()
+    if status_of(error) == 500 and name is not None:
+        error = layer_fault(name, error)
+    g.cause = f"{type(error).__name__}: {error}"
+    if status_of(error) == 500:
+        logger.exception("request failed")
+    return _told(reply_to(error), public_reason(error))
+
+
+def _layer_name() -> str | None:
+    """The layer whose document the view was to write; views of one layer have its name as their argument `name`."""
+    name = (request.view_args or {}).get("name", "").partition("@")[0].removeprefix(f"{NATIVE}.")
+    return name if name in context().catalog else None
+
+
+def _told(reply: Reply, detail: str) -> Response:
+    """A problem document, for people as a page."""
+    made = response(reply)
+    return problem_page(made, detail) if "f" not in request.args and wants_page() else made
+
+
+def _end(made: Response) -> Response:
+    for field in EVERY_REPLY:
+        made.headers.set(*field)
+    if request.method == "OPTIONS":
+        made.headers.extend(PREFLIGHT)
+    size_bytes = made.calculate_content_length() or 0
+    context().log.write(
+        escaped(request.method), f"path={escaped(request.path)}", made.status_code, size_bytes, g.began_s, g.cause
+    )
+    return made

@@ -1,0 +1,65 @@
+"""Parts of long lists: `limit` and `offset`, and links to the parts before and after (OGC API Common 2)."""
+
+import re
+from typing import Final, NamedTuple
+
+from flask import request
+
+from server.documents.ogc.links import JSON, Json, link
+from server.http.errors import BadRequest
+
+DEFAULT_LIMIT: Final = 100
+MOST: Final = 1000
+"""Of a page; who asks for more gets so many."""
+
+_TITLES: Final = {"self": "This page", "next": "Next page", "prev": "Page before"}
+_NUMBER: Final = re.compile(r"[0-9]{1,9}")
+
+
+class Page(NamedTuple):
+    """A part of a list."""
+
+    offset: int
+    limit: int
+
+    @property
+    def part(self) -> slice:
+        """Of the list."""
+        return slice(self.offset, self.offset + self.limit)
+
+    def links(self, href: str, total: int) -> list[Json]:
+        """To the part itself, and to those before and after if there are any.
+
+        Args:
+            href: of the list.
+            total: how long it is.
+        """
+        parts = {"self": self}
+        if self.offset + self.limit < total:
+            parts["next"] = self._replace(offset=self.offset + self.limit)
+        if self.offset > 0:
+            parts["prev"] = self._replace(offset=max(0, self.offset - self.limit))
+        return [link(rel, part.of(href), JSON, _TITLES[rel]) for rel, part in parts.items()]
+
+    def of(self, href: str) -> str:
+        """The address of this part of the list at `href`: its own where this is what it gives unasked."""
+        return href if self == FIRST else f"{href}?limit={self.limit}&offset={self.offset}"
+
+
+FIRST: Final = Page(0, DEFAULT_LIMIT)
+
+
+def asked_page() -> Page:
+    """What the request wants of a list.
+
+    Raises:
+        BadRequest: `limit` or `offset` is no number that it can be.
+    """
+    return Page(_number("offset", FIRST.offset, 0), min(_number("limit", FIRST.limit, 1), MOST))
+
+
+def _number(name: str, default: int, least: int) -> int:
+    text = request.args.get(name, str(default))
+    if not _NUMBER.fullmatch(text) or int(text) < least:
+        raise BadRequest(f"{name}={text[:20]!r}: wanted a number, {least} at least, of 9 digits at most")
+    return int(text)

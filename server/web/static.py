@@ -1,0 +1,61 @@
+"""`/static/{digest}/{file}`: scripts and styles of the pages, under URLs that change when any of the files does."""
+
+import gzip
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from flask import Blueprint, Response, request
+
+from server.http.errors import UnknownUrl
+from server.http.reply import IMMUTABLE, accepts_coding
+from server.web.context import document
+
+blueprint = Blueprint("static_files", __name__)
+
+FOLDER: Final = Path(__file__).resolve().parent.parent / "static"
+MEDIA_TYPES: Final = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+"""By suffix; a file of any other is not served."""
+
+
+class StaticFiles(NamedTuple):
+    """All files, in memory: they are few and small."""
+
+    plain: dict[str, bytes]
+    """By path below the folder."""
+    packed: dict[str, bytes]
+    """The same for clients that take gzip."""
+    digest: str
+    """Of all of them, since scripts import one another by relative URLs."""
+
+
+@cache
+def static_files() -> StaticFiles:
+    """The files as they were when a worker was first asked for a page."""
+    paths = sorted(path for path in FOLDER.rglob("*") if path.suffix in MEDIA_TYPES)
+    plain = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in paths}
+    digest = sha256(b"".join(name.encode() + sha256(data).digest() for name, data in plain.items()))
+    packed = {name: gzip.compress(data, mtime=0) for name, data in plain.items()}
+    return StaticFiles(plain, packed, digest.hexdigest()[:16])
+
+
+@blueprint.get("/static/<digest>/<path:name>")
+def static_file(digest: str, name: str) -> Response:
+    """A file; under the digest of another release, today's file, but not to be kept."""
+    files = static_files()
+    if name not in files.plain:
+        raise UnknownUrl(f"no static file {name[:100]!r}")
+    is_packed = accepts_coding(request.headers.get("Accept-Encoding"), "gzip")
+    body = files.packed[name] if is_packed else files.plain[name]
+    media_type = MEDIA_TYPES[Path(name).suffix]
+    made = document(body, media_type, IMMUTABLE if digest == files.digest else "no-cache")
+    made.headers["Vary"] = "Accept-Encoding"
+    if is_packed:
+        made.headers["Content-Encoding"] = "gzip"
+    return made

@@ -1,0 +1,58 @@
+"""`/layers/{layer}/tilejson.json`, `gdal.vrt` and `gdal.xml`: layers in the words of web maps, and of GDAL."""
+
+import time
+
+import msgspec
+from flask import Blueprint, Response, render_template
+
+from cogread.byterange import ByteRange
+from server.documents.tilejson import tilejson
+from server.http.reply import ACCEPT_RANGES, Reply
+from server.layers.catalog import Layer
+from server.layers.layer_version import OpenLayer
+from server.tiles.service import BUDGET_S
+from server.web.context import tile_response
+from server.web.versioned import versioned
+
+blueprint = Blueprint("clients", __name__)
+
+
+@blueprint.get("/layers/<name>/tilejson.json")
+def tilejson_document(name: str) -> Response:
+    """For MapLibre, Leaflet, OpenLayers and others that show web maps."""
+    return versioned(name, "/layers/{}/tilejson.json", _tilejson, "application/json")
+
+
+@blueprint.get("/layers/<name>/gdal.vrt")
+def gdal_vrt_document(name: str) -> Response:
+    """For GDAL and what is built on it: all that GDAL knows of the file. /vsicurl/ reads it by ranges."""
+    made = versioned(name, "/layers/{}/gdal.vrt", _gdal_vrt, "application/xml")
+    return tile_response(Reply(made.status_code, [*made.headers.items(), ACCEPT_RANGES], made.get_data()))
+
+
+@blueprint.get("/layers/<name>/gdal.xml")
+def gdal_wms_document(name: str) -> Response:
+    """For GDAL's WMS driver, where it reads the layer as it is."""
+    return versioned(name, "/layers/{}/gdal.xml", _gdal_wms, "application/xml")
+
+
+def _tilejson(layer: Layer, opened: OpenLayer, root: str) -> bytes:
+    return msgspec.json.encode(tilejson(layer, opened, root))
+
+
+def _gdal_vrt(layer: Layer, opened: OpenLayer, root: str) -> bytes:
+    from server.documents.gdal_vrt import gdal_vrt  # noqa: PLC0415 - PROJ takes 0.1 s to load
+
+    deadline_s = time.monotonic() + BUDGET_S
+
+    def read(wanted: ByteRange) -> bytes:
+        return layer.source.read(wanted, opened.cog.version, deadline_s).data
+
+    return gdal_vrt(layer, opened, root, read).encode()
+
+
+def _gdal_wms(layer: Layer, opened: OpenLayer, root: str) -> bytes:
+    from server.documents.gdal_wms import gdal_wms  # noqa: PLC0415 - PROJ takes 0.1 s to load
+
+    about = gdal_wms(layer, opened, f"{root}{layer.path}/gdal.vrt")
+    return render_template("gdal_wms.xml", about=about, root=root).encode()

@@ -1,0 +1,37 @@
+"""Documents of layers under two URLs: `{layer}` follows the file, `{layer}@{version}` never changes."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from flask import Response
+
+from server.http.reply import IMMUTABLE, redirect
+from server.layers.catalog import Layer
+from server.layers.layer_version import OpenLayer
+from server.tiles.service import BUDGET_S
+from server.web.context import context, response
+from server.web.gzip import packed_document
+
+PRIVATE_IMMUTABLE: Final = IMMUTABLE.replace("public", "private")
+"""The same for one client alone: something of its request is in the document."""
+
+
+def versioned(name: str, path: str, write: Callable[[Layer, OpenLayer, str], bytes], media_type: str) -> Response:
+    """A document with whole URLs.
+
+    Args:
+        name: of the layer, as in the URL: with `@` and a version behind it, that version and no other.
+        path: of the document, with `{}` where the layer's name goes.
+        write: makes it of the layer, its version and the server's root.
+        media_type: of the document.
+    """
+    ctx = context()
+    name, at, version = name.partition("@")
+    layer = ctx.catalog[name]
+    opened = layer.open(time.monotonic() + BUDGET_S)
+    if at and version != opened.version_key:
+        return response(redirect(ctx.root + path.format(layer.config.name)))
+    immutable = IMMUTABLE if ctx.settings.roots.is_fixed else PRIVATE_IMMUTABLE
+    body = write(layer, opened, ctx.absolute_root)
+    return packed_document(body, media_type, immutable if at else ctx.absolute_policy)

@@ -1,0 +1,80 @@
+"""`/wmts` and `/wmts/1.0.0/WMTSCapabilities.xml`: the capabilities. Tiles are answered before the app sees them."""
+
+import logging
+from typing import Final, cast
+
+from flask import Blueprint, Flask, Response, current_app, g, request
+from flask.blueprints import BlueprintSetupState
+
+from server.documents.wmts.capabilities import Capabilities, written
+from server.documents.wmts.exceptions import MEDIA_TYPE, OwsError, report
+from server.documents.wmts.kvp import capabilities_request, operation, pairs_of
+from server.documents.wmts.names import CAPABILITIES, QUERIES, RESOURCES
+from server.documents.wmts.update_sequence import is_later
+from server.http.errors import NotAcceptable, UnknownUrl, status_of
+from server.tiles.request import PLAIN_NUMBERS
+from server.web.context import context, response
+from server.web.gzip import packed_document
+from server.web.negotiation import accepted
+
+logger = logging.getLogger(__name__)
+
+blueprint = Blueprint("wmts", __name__)
+
+_ACCEPTABLE: Final = (MEDIA_TYPE, "text/xml")
+
+
+@blueprint.record
+def _attach(state: BlueprintSetupState) -> None:
+    app = cast(Flask, state.app)
+    ctx = app.extensions["rawcog"]
+    app.extensions["rawcog.wmts"] = Capabilities(ctx.catalog, ctx.settings.server.title)
+
+
+@blueprint.get(QUERIES)
+def queries() -> Response:
+    """Requests by key-value pairs; those for tiles do not come here."""
+    try:
+        return _queried(request.query_string.decode("latin-1"))
+    except Exception as error:  # whatever it is, the client gets a report and the log the cause
+        g.cause = f"{type(error).__name__}: {error}"
+        if status_of(error) == 500:
+            logger.exception("request failed")
+        return response(report(error))
+
+
+@blueprint.get(CAPABILITIES)
+def capabilities() -> Response:
+    """The whole document, as a resource."""
+    ranges = accepted()
+    if ranges and not ranges.best_match(_ACCEPTABLE):
+        raise NotAcceptable(f"wanted a client that accepts {MEDIA_TYPE}")
+    return _reply(written(_capabilities().contents(), None, context().absolute_root))
+
+
+@blueprint.get(f"{RESOURCES}/<path:rest>")
+def resource(rest: str) -> Response:
+    """Say what a tile's URL looks like."""
+    wanted = "{layer}/{Style}/{TileMatrixSet}/{TileMatrix}/{TileRow}/{TileCol}.{extension}"
+    raise UnknownUrl(f"{rest[:100]!r}: wanted WMTSCapabilities.xml or {wanted}, {PLAIN_NUMBERS}")
+
+
+def _queried(query: str) -> Response:
+    pairs = pairs_of(query)
+    _ = operation(pairs)
+    asked, contents = capabilities_request(pairs), _capabilities().contents()
+    sections = asked.sections or None
+    if asked.update_sequence == contents.update_sequence:
+        sections = ()
+    elif is_later(asked.update_sequence, contents.update_sequence):
+        message = f"UpdateSequence={asked.update_sequence[:50]!r}: the document's is {contents.update_sequence}"
+        raise OwsError("InvalidUpdateSequence", message)
+    return _reply(written(contents, sections, context().absolute_root))
+
+
+def _reply(body: bytes) -> Response:
+    return packed_document(body, MEDIA_TYPE, context().absolute_policy)
+
+
+def _capabilities() -> Capabilities:
+    return cast(Capabilities, current_app.extensions["rawcog.wmts"])

@@ -1,0 +1,358 @@
+"""A source through the tiers gives the bytes of the source, and asks the origin as seldom as it can."""
+
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.errors import SourceChanged, SourceNotFound, SourceProtocolError
+from cogread.sources.memory import MemorySource
+from cogread.sources.protocol import Source
+from server.cache import Cache
+from server.cache.memory import MemoryCache
+from server.cache.redis.cache import RedisCache
+from server.cache.single_flight import Flight
+from server.logs.trace import trace
+from server.origin.cached_source import PREFIX, CachedSource
+from server.resilience.crew import Crew
+from tests.support.counting_source import CountingSource, run_threads
+from tests.support.redis import RedisServer
+
+BLOCK = 100
+DATA = bytes(range(256)) * 4  # 1024 bytes: 10 blocks and a short one
+
+
+@pytest.fixture(scope="module")
+def running_redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server(running_redis: RedisServer) -> RedisServer:
+    running_redis.flushall()
+    return running_redis
+
+
+@pytest.fixture
+def far(redis_server: RedisServer) -> Iterator[Cache]:
+    cache = RedisCache(redis_server.url, timeout_s=10)
+    yield cache
+    cache.close()
+
+
+class Clock:
+    now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def cached(
+    source: Source,
+    far: Cache | None = None,
+    *,
+    clock: Clock | None = None,
+    cache_tiles: bool = True,
+    near_bytes: int = 1_000_000,
+    first_read_bytes: int = 0,
+    crew: Crew | None = None,
+) -> CachedSource:
+    """A source as a process of its own has it."""
+    return CachedSource(
+        source,
+        Flight(MemoryCache(near_bytes), far),
+        key="layer",
+        revalidate_s=60,
+        cache_tiles=cache_tiles,
+        crew=crew,
+        first_read_bytes=first_read_bytes,
+        block_bytes=BLOCK,
+        clock=clock or Clock(),
+    )
+
+
+def covered(reads: list[ByteRange]) -> list[int]:
+    """The numbers of the blocks that were read."""
+    assert all(read.start % BLOCK == 0 and read.stop % BLOCK == 0 for read in reads)
+    return [number for read in reads for number in range(read.start // BLOCK, read.stop // BLOCK)]
+
+
+@settings(deadline=None)
+@given(
+    data=st.binary(min_size=1, max_size=700),
+    block_bytes=st.integers(1, 300),
+    near_bytes=st.sampled_from([0, 2000, 1_000_000]),
+    is_local=st.booleans(),
+    ranges=st.lists(st.tuples(st.integers(0, 699), st.integers(1, 900)), max_size=8),
+)
+def test_any_range_is_that_of_the_source(
+    data: bytes, block_bytes: int, near_bytes: int, is_local: bool, ranges: list[tuple[int, int]]
+) -> None:
+    source = MemorySource(data) if is_local else CountingSource(data)
+    tier = CachedSource(
+        source,
+        Flight(MemoryCache(near_bytes)),
+        key="any",
+        revalidate_s=60,
+        cache_tiles=True,
+        block_bytes=block_bytes,
+    )
+    for start, size in ranges:
+        wanted = ByteRange(start, start + size)
+        for read in (tier.read, tier.read_tile):
+            if start < len(data):
+                assert read(wanted) == SourceBytes(data[start : start + size], source.version())
+            else:
+                with pytest.raises(SourceProtocolError):
+                    read(wanted)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1023), st.integers(1, 400)), min_size=1, max_size=12))
+@settings(deadline=None)
+def test_no_block_is_read_twice(ranges: list[tuple[int, int]]) -> None:
+    source = CountingSource(DATA)
+    tier = cached(source)
+    for start, size in ranges:
+        tier.read(ByteRange(start, start + size))
+    numbers = covered(source.reads)
+    assert len(numbers) == len(set(numbers))
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 1023), st.integers(1, 250)), min_size=1, max_size=6), min_size=1, max_size=4
+    ),
+    st.sampled_from([None, 0, 2]),
+)
+@settings(deadline=None)
+def test_ranges_that_are_read_together_are_those_of_the_source(
+    rounds: list[list[tuple[int, int]]], helpers: int | None
+) -> None:
+    source = CountingSource(DATA)
+    tier = cached(source, crew=None if helpers is None else Crew(helpers))
+    for ranges in rounds:
+        wanted = [ByteRange(start, start + size) for start, size in ranges]
+        assert tier.read_many(wanted, source.version()) == [DATA[place.start : place.stop] for place in wanted]
+    numbers = covered(source.reads)
+    assert len(numbers) == len(set(numbers))
+
+
+def test_ranges_that_are_read_together_and_touch_come_in_one_read_and_the_others_at_the_same_time() -> None:
+    source = CountingSource(DATA)
+    together = threading.Barrier(3)
+    source.on_read = lambda wanted: _meet(together)
+    tier = cached(source, crew=Crew(2))
+    wanted = [ByteRange(at, at + 4) for at in (904, 4, 598, 404, 480)]
+    assert tier.read_many(wanted, source.version()) == [DATA[place.start : place.stop] for place in wanted]
+    assert sorted((read.start, read.stop) for read in source.reads) == [(0, 100), (400, 700), (900, 1000)]
+
+
+def test_another_process_gets_ranges_that_are_read_together_from_the_far_tier_at_once() -> None:
+    class Far(MemoryCache):
+        gets = 0
+
+        def get(self, keys: Sequence[str]) -> list[bytes | None]:
+            self.gets += 1
+            return super().get(keys)
+
+    far, version = Far(1_000_000), MemorySource(DATA).version()
+    wanted = [ByteRange(4, 8), ByteRange(504, 508)]
+    cached(CountingSource(DATA), far).read_many(wanted, version)
+    far.gets, source = 0, CountingSource(DATA)
+    assert cached(source, far).read_many(wanted, version) == [DATA[4:8], DATA[504:508]]
+    assert (source.reads, far.gets) == ([], 1)
+
+
+def test_what_came_before_a_read_failed_is_kept_and_what_failed_is_an_error() -> None:
+    source = CountingSource(DATA)
+    together = threading.Barrier(2)
+
+    def fail_far(wanted: ByteRange) -> None:
+        _meet(together)
+        if wanted.start == 500:
+            raise SourceNotFound("gone")
+
+    source.on_read = fail_far
+    tier, version = cached(source, crew=Crew(1)), source.version()
+    near, far = ByteRange(4, 8), ByteRange(504, 508)
+    with pytest.raises(SourceNotFound):
+        tier.read_many([near, far], version)
+    assert tier.read_many([near], version) == [DATA[4:8]]
+    with pytest.raises(SourceNotFound):
+        tier.read_many([near, far], version)
+    assert len(source.reads) == 2, "the failure is remembered"
+
+
+def _meet(together: threading.Barrier) -> None:
+    together.wait(20)
+
+
+def test_the_first_contact_brings_version_and_first_block_in_one_read() -> None:
+    source = CountingSource(DATA)
+    tier = cached(source)
+    assert tier.version() == MemorySource(DATA).version()
+    assert tier.read(ByteRange(3, 90)).data == DATA[3:90]
+    assert (source.reads, source.probes) == ([ByteRange(0, BLOCK)], 0)
+
+
+def test_a_larger_first_read_brings_whole_blocks_at_once() -> None:
+    source = CountingSource(DATA)
+    tier = cached(source, first_read_bytes=2 * BLOCK + 1)
+    assert tier.read(ByteRange(3, 290)).data == DATA[3:290]
+    assert (source.reads, source.probes) == ([ByteRange(0, 3 * BLOCK)], 0)
+
+
+def test_missing_blocks_that_touch_come_in_one_read() -> None:
+    source = CountingSource(DATA)
+    tier = cached(source)
+    tier.read(ByteRange(450, 460))
+    source.reads.clear()
+    assert tier.read(ByteRange(50, 1024)).data == DATA[50:]
+    assert source.reads == [ByteRange(100, 400), ByteRange(500, 1100)]
+
+
+def test_another_process_finds_all_in_redis(far: Cache) -> None:
+    source = CountingSource(DATA)
+    for _ in range(2):
+        tier = cached(source, far)
+        assert tier.read(ByteRange(50, 1024)).data == DATA[50:]
+        assert tier.read_tile(ByteRange(50, 1000)).data == DATA[50:1000]
+    assert source.reads == [ByteRange(0, 100), ByteRange(100, 1100), ByteRange(50, 1000)]
+
+
+def test_a_block_size_does_not_read_the_blocks_of_another(far: Cache) -> None:
+    for block_bytes in (64, 100):
+        flight = Flight(MemoryCache(1_000_000), far)
+        tier = CachedSource(
+            CountingSource(DATA), flight, key="layer", revalidate_s=60, cache_tiles=True, block_bytes=block_bytes
+        )
+        assert tier.read(ByteRange(130, 1024)).data == DATA[130:]
+
+
+def test_a_damaged_block_in_redis_is_read_again(far: Cache, redis_server: RedisServer) -> None:
+    cached(CountingSource(DATA), far).read(ByteRange(0, 1024))
+    keys = redis_server.command("KEYS", "*").split(b"\r\n")[2::2]
+    assert all(key.startswith(PREFIX.encode()) for key in keys)
+    for key in keys:
+        redis_server.command("SETRANGE", key, 20, b"damage")
+    assert cached(CountingSource(DATA), far).read(ByteRange(0, 1024)).data == DATA
+
+
+def test_tiles_are_cached_only_where_wanted() -> None:
+    source = CountingSource(DATA)
+    version = source.version()
+    for cache_tiles, reads in ((True, 1), (False, 3)):
+        source.reads.clear()
+        tier = cached(source, cache_tiles=cache_tiles)
+        for _ in range(3):
+            assert tier.read_tile(ByteRange(10, 20), version) == SourceBytes(DATA[10:20], version)
+        assert source.reads == [ByteRange(10, 20)] * reads
+
+
+def test_a_large_tile_is_kept_from_redis(far: Cache, redis_server: RedisServer) -> None:
+    data = bytes(3_000_000)
+    tier = cached(CountingSource(data), far, near_bytes=100_000_000)
+    tier.read_tile(ByteRange(0, 2_000_000))
+    assert b":tile:" not in redis_server.command("KEYS", "*")
+    tier.read_tile(ByteRange(0, 1_000_000))
+    assert b":tile:" in redis_server.command("KEYS", "*")
+
+
+def test_a_short_read_is_an_error_and_is_not_cached() -> None:
+    class ShortOnce(CountingSource):
+        def read(
+            self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None
+        ) -> SourceBytes:
+            got = super().read(wanted, expect, deadline_s)
+            return SourceBytes(got.data[:-1], got.version) if len(self.reads) == 1 else got
+
+    version = MemorySource(DATA).version()
+    for name in ("read", "read_tile", "version"):
+        tier = cached(ShortOnce(DATA))
+        with pytest.raises(SourceProtocolError, match=r"wanted|at the start"):
+            tier.version() if name == "version" else getattr(tier, name)(ByteRange(0, 300), version)
+        other = ByteRange(0, 299)  # the range itself is remembered as failed for a moment
+        assert tier.read_tile(other, version).data == DATA[:299]
+
+
+@pytest.mark.parametrize("with_redis", [False, True])
+def test_a_replaced_source_is_noticed_and_never_mixed(with_redis: bool, redis_server: RedisServer) -> None:
+    far = RedisCache(redis_server.url, timeout_s=10) if with_redis else None
+    source = CountingSource(DATA)
+    tier = cached(source, far)
+    old = tier.version()
+    tier.read(ByteRange(0, 200), old)
+    tier.read_tile(ByteRange(0, 200), old)
+    source.data = new_data = DATA[::-1] + b"longer"
+    assert tier.read(ByteRange(0, 200), old).data == DATA[:200]  # still of the old version, all of it
+    for read in (tier.read, tier.read_tile):
+        with pytest.raises(SourceChanged):
+            read(ByteRange(150, 250), old)
+    assert tier.version() == source.version() != old
+    assert tier.read(ByteRange(0, 1030)).data == new_data
+    assert tier.read_tile(ByteRange(0, 200)).data == new_data[:200]
+    assert cached(source, far).version() == source.version()
+    if far:
+        far.close()
+
+
+def test_a_read_of_any_version_follows_a_replaced_source() -> None:
+    source = CountingSource(DATA)
+    tier = cached(source)
+    tier.version()
+    source.data = DATA[::-1]
+    assert tier.read(ByteRange(500, 900)) == SourceBytes(DATA[::-1][500:900], source.version())
+
+
+def test_while_a_source_is_replaced_all_reads_are_of_one_version() -> None:
+    contents = [bytes([number]) * 1000 for number in range(5)]
+    source = CountingSource(contents[0])
+    tier = cached(source)
+    stop = threading.Event()
+
+    def work(number: int) -> None:
+        if number == 0:
+            for content in contents:
+                source.data = content
+                for _ in range(5):
+                    tier.forget(tier.version())
+            stop.set()
+        while not stop.is_set():
+            try:
+                got = tier.read(ByteRange(number, 1000))
+            except SourceChanged:
+                continue
+            assert got.data in [content[number:] for content in contents]
+            assert got.version == MemorySource(bytes([got.data[0]]) * 1000).version()
+
+    run_threads(8, work)
+
+
+def test_a_local_source_is_asked_for_its_version_every_time() -> None:
+    source = MemorySource(DATA)
+    tier = cached(source)
+    assert tier.read(ByteRange(0, 10)).data == DATA[:10]
+    source.data = DATA[::-1]
+    assert tier.read(ByteRange(0, 10)).data == DATA[::-1][:10]
+
+
+def test_the_trace_tells_how_far_a_request_had_to_go(far: Cache) -> None:
+    source = CountingSource(DATA)
+    first, second = cached(source, far), cached(source, far)
+    seen = []
+    for tier in (first, first, second, second):
+        trace.reset()
+        tier.read(ByteRange(0, 250))
+        seen.append((trace.tier, trace.origin_reads))
+    assert seen == [("origin", 2), ("memory", 0), ("redis", 0), ("memory", 0)]
+
+
+def test_a_source_passes_for_the_one_it_wraps() -> None:
+    wrapped = cached(CountingSource(DATA))
+    source: Source = wrapped
+    assert (source.name, source.is_local) == ("origin", False)
+    source.close()

@@ -1,0 +1,156 @@
+"""A mount of local files hangs: its layers fail in time, and others do not notice."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+import pytest
+import requests
+
+from cogread.errors import SourceNotFound, SourceTimeout
+from cogread.sources.file import FileSource
+from server.origin.mounts import HELPERS, STUCK_S, Lane, MountedFile, Mounts, Places
+from server.settings.load import THREADS
+from tests.support.app import ROOT, layer
+from tests.support.gunicorn import Gunicorn
+from tests.support.hanging_files import HangingFolder
+from tests.support.tiffs import gdal_tiff
+from tests.support.wait import wait_until
+
+FILE: Final = gdal_tiff("jpeg-ycbcr")
+TILE: Final = "tiles/native/0/0/0.jpg"
+CROWD: Final = 40
+PATIENCE_S: Final = 30
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Device:
+    """Calls that hang until it is told to answer."""
+
+    def __init__(self) -> None:
+        self.begun: list[int] = []
+        self.may_answer = Event()
+
+    def call(self) -> str:
+        self.begun.append(1)
+        assert self.may_answer.wait(PATIENCE_S)
+        return "answer"
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(THREADS) as threads:
+        yield threads
+
+
+def answered(future: "Future[str]") -> str:
+    try:
+        return future.result(PATIENCE_S)
+    except SourceTimeout:
+        return "timeout"
+
+
+def test_calls_that_hang_are_few_and_the_others_fail_until_one_is_answered(pool: ThreadPoolExecutor) -> None:
+    places, device = Places(), Device()
+    for _ in range(3):
+        places.put(None)
+    lane = Lane("device", places)
+    assert lane.call(lambda: "fresh", None) == "fresh"
+    soon = time.monotonic() + 2 * STUCK_S
+    futures = [pool.submit(lane.call, device.call, soon) for _ in range(THREADS)]
+    wait_until(lambda: sum(future.done() for future in futures) == THREADS - 3)
+    assert {answered(future) for future in futures if future.done()} == {"timeout"}
+    assert len(device.begun) == 3 + HELPERS
+    with pytest.raises(SourceTimeout):
+        lane.call(device.call, None)
+    assert len(device.begun) == 3 + HELPERS, "nobody else was sent there"
+    device.may_answer.set()
+    wait_until(lambda: places.qsize() == 3)
+    assert Counter(answered(future) for future in futures)["answer"] == 3
+    assert lane.call(lambda: "fresh", None) == "fresh"
+
+
+def test_a_device_that_was_quiet_for_a_while_takes_no_thread_of_the_worker() -> None:
+    clock, places, device = Clock(), Places(), Device()
+    places.put(None)
+    lane = Lane("device", places, clock)
+    assert lane.call(lambda: "fresh", None) == "fresh"
+    clock.now = 10.0
+    with pytest.raises(SourceTimeout, match="device: the device does not answer"):
+        lane.call(device.call, deadline_s=clock.now)
+    assert places.qsize() == 1
+    device.may_answer.set()
+
+
+def test_devices_that_hang_leave_threads_of_the_worker() -> None:
+    mounts = Mounts(THREADS)
+    devices = [mounts.of_device(number) for number in range(4)]
+    assert mounts.of_device(0) is devices[0]
+    taken = 0
+    for look, read in devices:
+        assert look._places is read._places
+        assert look._places is not None
+        taken += look._places.qsize()
+    assert taken < THREADS
+
+
+def test_a_file_is_of_the_device_that_it_is_on(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(FILE)
+    mounts = Mounts(THREADS)
+    file = FileSource(str(tmp_path / "a.tif"))
+    mounted = MountedFile(file, mounts)
+    assert mounted.version(None) == file.version()
+    assert mounted._lanes is mounts.of_device(os.stat(tmp_path).st_dev)
+    with pytest.raises(SourceNotFound):
+        MountedFile(FileSource(str(tmp_path / "b.tif")), mounts).version(None)
+
+
+def test_other_layers_are_served_while_a_mount_hangs(tmp_path: Path) -> None:
+    """One worker. Requests that are inside of a call when the mount hangs wait for it; all later ones fail in time."""
+    folder = HangingFolder(tmp_path)
+    (folder.path / "a.tif").write_bytes(FILE)
+    config = layer("hanging", folder.path / "a.tif") + layer("world", ROOT / "data" / "world.tif")
+    with Gunicorn({"WEB_CONCURRENCY": "1", **folder.environment}, config) as server:
+        hanging, world = (f"{server.url}/layers/{name}/{TILE}" for name in ("hanging", "world"))
+        right = requests.get(hanging, timeout=PATIENCE_S)
+        assert right.status_code == 200
+        folder.hang()
+        with ThreadPoolExecutor(CROWD) as clients:
+            crowd = [clients.submit(requests.get, hanging, timeout=2 * PATIENCE_S) for _ in range(CROWD)]
+            wait_until(lambda: sum(asked.done() for asked in crowd) >= CROWD - THREADS // 2)
+            early = [asked.result() for asked in crowd if asked.done()]
+            for _ in range(10):
+                assert requests.get(world, timeout=PATIENCE_S).status_code == 200
+                assert requests.get(f"{server.url}/health/ready", timeout=PATIENCE_S).status_code == 200
+                early.append(requests.get(hanging, timeout=PATIENCE_S))
+            assert requests.get(f"{server.url}/layers", timeout=PATIENCE_S).status_code == 200
+            folder.answer()
+            late = [asked.result() for asked in crowd if asked.result() not in early]
+        wait_until(lambda: requests.get(hanging, timeout=PATIENCE_S).content == right.content)
+    assert {reply.status_code for reply in early} == {504}
+    assert {reply.headers["Content-Type"] for reply in early} == {"application/problem+json"}
+    assert {reply.content for reply in late if reply.status_code == 200} <= {right.content}
+
+
+def test_a_server_starts_while_a_mount_hangs(tmp_path: Path) -> None:
+    folder = HangingFolder(tmp_path)
+    (folder.path / "a.tif").write_bytes(FILE)
+    folder.hang()
+    config = layer("hanging", folder.path / "a.tif") + layer("world", ROOT / "data" / "world.tif")
+    with Gunicorn({"WEB_CONCURRENCY": "1", **folder.environment}, config) as server:
+        assert requests.get(f"{server.url}/layers/hanging/{TILE}", timeout=PATIENCE_S).status_code == 504
+        assert requests.get(f"{server.url}/layers/world/{TILE}", timeout=PATIENCE_S).status_code == 200
+        folder.answer()
+        wait_until(lambda: requests.get(f"{server.url}/layers/hanging/{TILE}", timeout=PATIENCE_S).status_code == 200)

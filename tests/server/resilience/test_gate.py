@@ -1,0 +1,226 @@
+"""A source that hangs takes a part of a worker's threads; one that moves may have nearly all, and turns nobody away."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.errors import SourceBusy, SourceTimeout
+from server.cache.memory import MemoryCache
+from server.cache.single_flight import Flight
+from server.origin.cached_source import CachedSource
+from server.resilience.deadline import OutOfTime
+from server.resilience.gate import LONGEST_WAIT_S, SHORTEST_WAIT_S, Gate, Places
+from server.resilience.outage import FAILURES, PAUSE_S, STUCK_S
+from tests.support.counting_source import CountingSource, run_threads
+
+THREADS = 32
+DATA = bytes(range(256)) * 4
+
+
+class Clock:
+    """Ahead of the real one, as far as a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = time.monotonic()
+        self.asked_by: set[int] = set()
+        """Threads."""
+
+    def __call__(self) -> float:
+        self.asked_by.add(threading.get_ident())
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def fill(gate: Gate, may_end: threading.Event) -> Callable[[], int]:
+    """Threads that go through the gate until no more can; the number of those who are behind it."""
+    behind = []
+
+    def wait() -> None:
+        try:
+            with gate.passed(None):
+                behind.append(1)
+                may_end.wait(30)
+        except SourceBusy:
+            pass
+
+    for _ in range(THREADS):
+        threading.Thread(target=wait, daemon=True).start()
+    return behind.__len__
+
+
+def wait_for(number: Callable[[], int], wanted: int) -> None:
+    give_up = time.monotonic() + 20
+    while number() < wanted:
+        assert time.monotonic() < give_up
+        time.sleep(0.002)
+
+
+def test_a_stuck_source_leaves_threads_to_others_and_all_of_them_leave_some(clock: Clock) -> None:
+    places, may_end = Places(THREADS, clock), threading.Event()
+    stuck, other = Gate("a", places, clock), Gate("b", places, clock)
+    wait_for(fill(stuck, may_end), places.most_of_one)
+    with other.passed(None):
+        pass
+    clock.now += LONGEST_WAIT_S
+    with pytest.raises(SourceBusy) as found, stuck.passed(None):
+        pass
+    assert found.value.retry_after_s == 1
+    wait_for(fill(other, may_end), places.most - places.most_of_one)
+    clock.now += LONGEST_WAIT_S
+    with pytest.raises(SourceBusy), Gate("c", places, clock).passed(None):
+        pass
+    may_end.set()
+    assert places.most_of_one < places.most < THREADS
+
+
+def test_a_source_that_moves_serves_more_than_there_are_places(clock: Clock) -> None:
+    places = Places(4, clock)
+    gate = Gate("a", places, clock)
+    behind, most, mutex = 0, 0, threading.Lock()
+
+    def work(number: int) -> None:
+        nonlocal behind, most
+        for _ in range(20):
+            with gate.passed(None):
+                with mutex:
+                    behind += 1
+                    most = max(most, behind)
+                time.sleep(0)
+                with mutex:
+                    behind -= 1
+
+    run_threads(16, work)
+    assert most <= places.most_of_one
+
+
+@pytest.mark.parametrize(("read_s", "patience_s"), [(0.01, SHORTEST_WAIT_S), (0.3, 0.6), (0.9, LONGEST_WAIT_S)])
+@pytest.mark.parametrize("is_late", [False, True])
+def test_the_last_threads_wait_about_as_long_as_the_source_usually_takes(
+    read_s: float, patience_s: float, is_late: bool, clock: Clock
+) -> None:
+    places, may_end = Places(THREADS, clock), threading.Event()
+    gate = Gate("a", places, clock)
+    for _ in range(100):
+        with gate.passed(None), gate.asking(None):
+            clock.now += read_s
+        with gate.passed(None):  # what another tier has says nothing of the source
+            clock.now += 0.001
+    behind = fill(gate, may_end)
+    wait_for(behind, places.most_of_one)
+    clock.now += patience_s * (1.1 if is_late else 0.9)
+    if is_late:
+        with pytest.raises(SourceBusy), gate.passed(None):
+            pass
+    may_end.set()
+    if not is_late:
+        wait_for(behind, THREADS)
+
+
+def test_who_waits_for_a_place_keeps_to_the_deadline(clock: Clock) -> None:
+    places, may_end = Places(THREADS, clock), threading.Event()
+    gate = Gate("a", places, clock)
+    wait_for(fill(gate, may_end), places.most_of_one)
+    with pytest.raises(SourceBusy), gate.passed(clock.now - 1):
+        pass
+    may_end.set()
+
+
+def test_who_is_behind_a_gate_passes_it_again(clock: Clock) -> None:
+    places = Places(2, clock)
+    gate = Gate("a", places, clock)
+    assert places.most_of_one == 1
+    for _ in range(3):
+        with gate.passed(5.0) as outer, gate.passed(outer) as inner:
+            assert (outer, inner) == (5.0, 5.0)
+
+
+class DeadSource(CountingSource):
+    """Takes some seconds of the clock to answer, or rather not to."""
+
+    seconds = 0.0
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(DATA)
+        self._clock = clock
+
+    def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
+        got = super().read(wanted, expect, deadline_s)
+        if self.seconds:
+            self._clock.now += self.seconds
+            raise SourceTimeout("origin: no answer in time")
+        return got
+
+
+def cached(source: CountingSource, far: MemoryCache, clock: Clock, gate: Gate | None = None) -> CachedSource:
+    """As a process of its own has it, of those that share `far`."""
+    flight = Flight(MemoryCache(1_000_000), far)
+    gate = gate or Gate("layer 'a'", Places(THREADS, clock), clock)
+    return CachedSource(source, flight, key="a", revalidate_s=3600, cache_tiles=True, gate=gate, block_bytes=100)
+
+
+def test_nobody_is_turned_away_while_the_first_of_all_reads_one_block_of_a_slow_source_after_another(
+    clock: Clock,
+) -> None:
+    places, may_end, source = Places(THREADS, clock), threading.Event(), CountingSource(DATA)
+    gate, other = Gate("a", places, clock), Gate("b", places, clock)
+    tier, version = cached(source, MemoryCache(1_000_000), clock, gate), source.version()
+
+    def take_long(wanted: ByteRange) -> None:
+        clock.now += 0.9
+
+    source.on_read = take_long
+    with tier.waiting(None):
+        behind = fill(gate, may_end)
+        wait_for(behind, places.most_of_one - 1)
+        for start in range(0, 500, 100):
+            tier.read(ByteRange(start, start + 10), version)
+        clock.now += 0.9
+        clock.asked_by.clear()
+        with other.passed(None):  # whose leaving has all look who are without a place
+            pass
+        wait_for(lambda: len(clock.asked_by - {threading.get_ident()}), THREADS - behind())
+    may_end.set()
+    wait_for(behind, THREADS)
+
+
+def test_in_an_outage_the_tiers_are_served_and_the_origin_is_left_alone(clock: Clock) -> None:
+    source, far = DeadSource(clock), MemoryCache(1_000_000)
+    version = source.version()
+    cached(source, far, clock).read_tile(ByteRange(10, 20), version)
+    tier = cached(source, far, clock)
+    source.seconds = 5.0
+    with pytest.raises(SourceTimeout):
+        tier.read_tile(ByteRange(20, 30), version)
+    before = len(source.reads)
+    for start in range(30, 200, 10):
+        with pytest.raises(SourceTimeout, match="origin: no answer in time") as found:
+            tier.read_tile(ByteRange(start, start + 10), version)
+        assert not isinstance(found.value, OutOfTime), "which would say that this request was late"
+    assert tier.read_tile(ByteRange(10, 20), version).data == DATA[10:20]
+    assert len(source.reads) == before
+    clock.now += PAUSE_S
+    source.seconds = 0.0
+    for start in range(30, 200, 10):  # none of them is remembered as failed
+        assert tier.read_tile(ByteRange(start, start + 10), version).data == DATA[start : start + 10]
+
+
+def test_a_read_with_no_time_left_asks_nothing_and_is_not_remembered(clock: Clock) -> None:
+    source = DeadSource(clock)
+    version = source.version()
+    tier = cached(source, MemoryCache(1_000_000), clock)
+    with pytest.raises(SourceTimeout):
+        tier.read_tile(ByteRange(10, 20), version, clock.now)
+    assert source.reads == []
+    source.seconds = STUCK_S / 2
+    for _ in range(2 * FAILURES):
+        with pytest.raises(SourceTimeout):
+            tier.read_tile(ByteRange(10, 20), version, clock.now + STUCK_S / 4)
+    source.seconds = 0.0
+    assert tier.read_tile(ByteRange(10, 20), version).data == DATA[10:20]

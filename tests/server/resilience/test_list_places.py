@@ -1,0 +1,154 @@
+"""Lists of layers that take long do not keep tiles waiting."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+import server.documents.wmts.capabilities
+import server.resilience.list_places
+import server.web.layers
+import server.web.ogc_api
+import server.web.tms
+from server.resilience.list_places import SHARE
+from server.settings.load import THREADS
+from tests.support import faults
+from tests.support.app import client, layer
+from tests.support.origin import Origin
+from tests.support.tiffs import gdal_tiff
+from tests.support.wait import wait_until
+
+CLIENTS = 2 * THREADS
+PLACES = THREADS // SHARE
+FILE = gdal_tiff("jpeg-ycbcr")
+TILE = "/layers/local/tiles/native/0/0/0.jpg"
+PROBLEM = "application/problem+json"
+XML = "application/xml"
+LISTS = {
+    "page": ("/", "text/html", "text/html; charset=utf-8"),
+    "layers": ("/layers", "*/*", PROBLEM),
+    "collections": ("/collections", "*/*", PROBLEM),
+    "tile matrix sets": ("/tileMatrixSets", "*/*", PROBLEM),
+    "TMS": ("/tms/1.0.0", "*/*", PROBLEM),
+    "WMTS": ("/wmts/1.0.0/WMTSCapabilities.xml", "*/*", PROBLEM),
+    "WMTS by query": ("/wmts?service=WMTS&request=GetCapabilities", "*/*", XML),
+}
+"""Path and Accept, and the type of the refusal."""
+PATIENCE: dict[ModuleType, str] = {
+    server.web.layers: "OPEN_ALL_S",
+    server.web.tms: "OPEN_ALL_S",
+    server.web.ogc_api: "OPEN_PAGE_S",
+    server.documents.wmts.capabilities: "PATIENCE_S",
+}
+
+
+class Worker:
+    """The app with as many threads as a worker has."""
+
+    def __init__(self, app: Flask, threads: ThreadPoolExecutor) -> None:
+        self.app = app
+        self._threads = threads
+
+    def get(self, path: str, accept: str = "*/*") -> Future[TestResponse]:
+        """Queue a request."""
+        return self._threads.submit(lambda: self.app.test_client().get(path, headers={"Accept": accept}))
+
+
+@pytest.fixture
+def hold() -> faults.Hold:
+    return faults.Hold()
+
+
+@pytest.fixture
+def worker(hold: faults.Hold, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
+    """With a local layer and one whose origin hangs, and lists that have all the time to wait for it."""
+    for module, patience in PATIENCE.items():
+        monkeypatch.setattr(module, patience, 60)
+        monkeypatch.setattr(module, "BUDGET_S", 60)
+    (tmp_path / "a.tif").write_bytes(FILE)
+    with Origin() as origin, ThreadPoolExecutor(THREADS) as threads:
+        origin.put("/hanging.tif", FILE)
+        origin.fail("/hanging.tif", hold)
+        config = "[sources.patient]\ntype = 'http'\nread_timeout_s = 25\n" + layer("local", tmp_path / "a.tif")
+        app = client(tmp_path, config + layer("hanging", f"{origin.url}/hanging.tif", "source = 'patient'"))
+        yield Worker(app.application, threads)
+        hold.is_over.set()
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_tile_is_served_while_all_clients_want_a_list_that_takes_long(
+    name: str, worker: Worker, hold: faults.Hold
+) -> None:
+    path, accept, refusal = LISTS[name]
+    lists = [worker.get(path, accept) for _ in range(CLIENTS)]
+    assert worker.get(TILE).result(20).status_code == 200
+    wait_until(lambda: sum(reply.done() for reply in lists) == CLIENTS - PLACES)
+    refused = [reply.result() for reply in lists if reply.done()]
+    assert {reply.status_code for reply in refused} == {503}
+    assert {reply.content_type for reply in refused} == {refusal}
+    assert {reply.headers["Retry-After"] for reply in refused} == {"2"}
+    assert {reply.headers["Cache-Control"] for reply in refused} == {"no-store"}
+    assert all("the list of the layers is being made" in reply.text for reply in refused)
+    described = worker.app.test_client().get("/api").get_json()["paths"]
+    assert "503" in described[path.partition("?")[0]]["get"]["responses"]
+    hold.is_over.set()
+    assert sum(reply.result(30).status_code == 200 for reply in lists) == PLACES
+    assert worker.get(path, accept).result(30).status_code == 200
+
+
+def test_a_list_of_known_layers_needs_no_place(worker: Worker, hold: faults.Hold) -> None:
+    hold.is_over.set()
+    for path, accept, _ in LISTS.values():
+        assert worker.get(path, accept).result(30).status_code == 200
+    with ExitStack() as taken:
+        for _ in range(PLACES):
+            taken.enter_context(worker.app.extensions["rawcog"].catalog.list_places.place())
+        for path, accept, _ in LISTS.values():
+            assert worker.get(path, accept).result(30).status_code == 200
+
+
+def test_a_list_of_layers_that_were_open_before_waits_for_no_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether they have changed takes an answer of the origin, which may be slow."""
+    monkeypatch.setattr(server.resilience.list_places, "BRIEFLY_S", 0.0)
+    with Origin() as origin:
+        origin.put("/a.tif", FILE)
+        asking = client(tmp_path, "[server]\nrevalidate_s = 0\n" + layer("a", f"{origin.url}/a.tif"))
+        before = {path: asking.get(path, headers={"Accept": accept}) for path, accept, _ in LISTS.values()}
+        assert {reply.status_code for reply in before.values()} == {200}
+        with ExitStack() as taken:
+            for _ in range(PLACES):
+                taken.enter_context(asking.application.extensions["rawcog"].catalog.list_places.place())
+            for path, accept, _ in LISTS.values():
+                reply = asking.get(path, headers={"Accept": accept})
+                assert (reply.status_code, reply.data) == (200, before[path].data)
+
+
+def test_a_list_waits_for_no_place_for_a_layer_that_the_last_one_waited_for_in_vain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server.resilience.list_places, "BRIEFLY_S", 0.0)
+    for module, patience in PATIENCE.items():
+        monkeypatch.setattr(module, patience, 0.05)
+    (tmp_path / "a.tif").write_bytes(FILE)
+    with Origin() as origin:
+        origin.put("/hanging.tif", FILE)
+        origin.fail("/hanging.tif", faults.hang, times=1000)
+        config = layer("local", tmp_path / "a.tif") + layer("gone", f"{origin.url}/gone.tif")
+        asking = client(tmp_path, config + layer("hanging", f"{origin.url}/hanging.tif"))
+        for path, accept, _ in LISTS.values():
+            assert asking.get(path, headers={"Accept": accept}).status_code == 200
+        with ExitStack() as taken:
+            for _ in range(PLACES):
+                taken.enter_context(asking.application.extensions["rawcog"].catalog.list_places.place())
+            for path, accept, _ in LISTS.values():
+                assert asking.get(path, headers={"Accept": accept}).status_code == 200
+            told = {found["name"]: found["status"] for found in asking.get("/layers").get_json()["layers"]}
+    assert told.pop("hanging") in ("not opened yet", "error")  # once it has timed out
+    assert told == {"local": "ok", "gone": "error"}

@@ -1,0 +1,119 @@
+"""Documents go as gzip to clients that take it: a fraction of the bytes, and the same content."""
+
+import gzip
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+import pytest
+import requests
+from flask.testing import FlaskClient
+
+from server.web.packed import KEPT_BYTES, Packed
+from tests.support.app import client, layer
+from tests.support.gunicorn import Gunicorn
+from tests.support.webmercator import web_mercator_tiff
+
+NAMES: Final = tuple(f"layer{number}" for number in range(20))
+LARGE: Final = (
+    "/layers",
+    "/layers/layer0",
+    "/layers/layer0/tilejson.json",
+    "/tms/1.0.0",
+    "/tms/1.0.0/layer0",
+    "/api",
+    "/",
+    "/conformance",
+    "/collections",
+    "/collections/layer0",
+    "/collections/layer0/map/tiles/native",
+    "/tileMatrixSets",
+    "/tileMatrixSets/WebMercatorQuad",
+)
+SMALL: Final = ("/tms", "/layers/layer1/tilejson.json", "/layers/layer1/gdal.xml")
+TAKES_GZIP: Final = {"Accept-Encoding": "gzip"}
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("layers") / "a.tif"
+    path.write_bytes(web_mercator_tiff(width=400, height=300))
+    long = f"attribution = '{'Somebody, and others; ' * 50}'"
+    return "".join(layer(name, path, long if name == "layer0" else "") for name in NAMES)
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, config: str) -> FlaskClient:
+    return client(tmp_path_factory.mktemp("app"), config)
+
+
+@pytest.fixture(scope="module")
+def server(config: str) -> Iterator[Gunicorn]:
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as running:
+        yield running
+
+
+@pytest.mark.parametrize("path", LARGE)
+def test_a_document_is_packed_for_who_takes_gzip(path: str, app: FlaskClient) -> None:
+    plain, packed = app.get(path), app.get(path, headers={"Accept-Encoding": "gzip, br"})
+    assert gzip.decompress(packed.data) == plain.data
+    assert len(packed.data) < len(plain.data) / 2
+    assert (plain.headers.get("Content-Encoding"), packed.headers["Content-Encoding"]) == (None, "gzip")
+    assert plain.headers["ETag"] != packed.headers["ETag"]
+    for field in ("Content-Type", "Cache-Control", "Vary"):
+        assert plain.headers[field] == packed.headers[field]
+    assert "Accept-Encoding" in plain.vary
+    assert app.head(path, headers=TAKES_GZIP).content_length == len(packed.data)
+
+
+@pytest.mark.parametrize("path", LARGE)
+def test_each_form_is_revalidated_as_what_it_is(path: str, app: FlaskClient) -> None:
+    plain, packed = ({"If-None-Match": app.get(path, headers=how).headers["ETag"]} for how in ({}, TAKES_GZIP))
+    assert app.get(path, headers=plain).status_code == 304
+    assert app.get(path, headers={**packed, **TAKES_GZIP}).status_code == 304
+    assert app.get(path, headers=packed).status_code == 200
+    assert app.get(path, headers={**plain, **TAKES_GZIP}).status_code == 200
+
+
+@pytest.mark.parametrize("path", SMALL)
+def test_what_is_small_already_is_left_as_it_is(path: str, app: FlaskClient) -> None:
+    reply = app.get(path, headers=TAKES_GZIP)
+    assert reply.status_code == 200
+    assert "Content-Encoding" not in reply.headers
+
+
+@pytest.mark.parametrize("path", ["/", "/layers", "/layers/layer0"])
+def test_what_varies_by_the_media_type_still_does(path: str, app: FlaskClient) -> None:
+    for headers in ({}, TAKES_GZIP, {"Accept": "application/json"}):
+        assert {"Accept", "Accept-Encoding"} <= set(app.get(path, headers=headers).vary)
+
+
+def test_clients_unpack_it_by_themselves(server: Gunicorn) -> None:
+    reply = requests.get(f"{server.url}/layers", timeout=10)
+    assert reply.headers["Content-Encoding"] == "gzip"
+    assert [each["name"] for each in reply.json()["layers"]] == list(NAMES)
+
+
+def test_a_document_is_packed_once() -> None:
+    packed, body = Packed(), b"a document " * 1000
+    first = packed.of(body)
+    assert gzip.decompress(first) == body
+    assert packed.of(bytes(bytearray(body))) is first
+
+
+@pytest.mark.parametrize("asks_again", [True, False])
+def test_what_is_packed_is_kept_in_bounds(asks_again: bool) -> None:
+    """What nobody asked for longest goes first."""
+    packed, body, random = Packed(), b"a document " * 1000, Random(1)
+    first = packed.of(body)
+    for _ in range(6):
+        packed.of(random.randbytes(KEPT_BYTES // 4))
+        if asks_again:
+            assert packed.of(body) is first
+    assert (packed.of(body) is first) is asks_again
+
+
+def test_what_is_larger_than_all_that_is_kept_is_packed_too() -> None:
+    packed, body = Packed(), Random(1).randbytes(KEPT_BYTES + 1)
+    assert gzip.decompress(packed.of(body)) == body
+    assert packed.of(body) is packed.of(body)
