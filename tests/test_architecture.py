@@ -38,8 +38,8 @@ LAYERS = {
         http logs
     """,
 }
-"""Each row may import the rows below it. A folder is one name; within it only cycles are forbidden. `cogread` and `server`
-are the packages' own `__init__.py`."""
+"""Each row may import the rows below it. A folder is one name; within it only cycles are forbidden. `cogread` and
+`server` are the packages' own `__init__.py`."""
 
 FOREIGN_TO_COGREAD = {"server", "flask", "werkzeug", "redis", "gunicorn", "wsgi"}
 COMMAND_LINES = {"__main__", "filedumper", "httpdumper", "s3dumper", "cli"}

@@ -4,7 +4,6 @@ Each kind of case has its check. Cases of origins that misbehave are in the test
 """
 
 import csv
-import json
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -123,10 +122,8 @@ def scale_said(served: Served) -> None:
     reads_alike(served)
     with served.file() as file:
         wanted = [(s, o) for s, o in zip(file.scales, file.offsets, strict=True)]
-    text = json.dumps(served.about)
-    for scale, offset in wanted:
-        for value in (scale, offset):
-            assert value in (0.0, 1.0) or repr(value) in text
+    told = [(band["scale"], band["offset"]) for band in served.about["band_info"]]
+    assert [(1.0 if s is None else s, 0.0 if o is None else o) for s, o in told] == wanted
 
 
 def png_is_what_gdal_names(served: Served) -> None:
@@ -197,14 +194,12 @@ def opens_as_in_gdal(served: Served) -> None:
         assert served.get("").status_code == 502
         return
     reply = served.get("", headers={"Accept": "application/json"})
-    if "depth" in served.path.name and reply.status_code == 502:
+    if reply.status_code == 502:  # GDAL warns of a damaged tag and goes on
+        assert any(word in reply.text for word in ("DEPTH", "PREDICTOR"))
         return
     assert reply.status_code == 200, reply.text
     level = reply.json()["levels"][-1]
     tile = served.get(f"/tiles/native/{level['z']}/0/0.tif")
-    if tile.status_code != 200 and "predictor" in served.path.name:
-        assert tile.status_code == 502
-        return
     with MemoryFile(tile.content) as memory, memory.open() as dataset:
         pixels = dataset.read()
         np.testing.assert_array_equal(pixels, wanted[:, : pixels.shape[1], : pixels.shape[2]])

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -155,9 +156,10 @@ def _told(source: str) -> dict[str, Any]:
 
 
 def tiles_asked(server: Gunicorn) -> int:
-    """Requests for tiles in the log; the last is of a tile that no test asks for but this."""
-    requests.get(f"{server.url}/layers/feet/tiles/native/0/0/0.bin", timeout=10)
-    wait_for(lambda: server.log().rstrip().endswith("origin_reads=0"), "the log")
+    """Requests for tiles in the log, up to one that no other test makes."""
+    mark = f"/layers/mark-{uuid4()}"
+    requests.get(f"{server.url}{mark}", timeout=10)
+    wait_for(lambda: f"path={mark}" in server.log(), "the log")
     return server.log().count("GET layer=near-infrared@")
 
 
