@@ -35,7 +35,7 @@ def look(cog: Cog) -> Steps[Cog]:
 
 
 def _needs_look(image: Image) -> bool:
-    if jpeg.why_not(image) is not None:
+    if jpeg.refusal(image) is not None:
         return False
     has_unknown_subsampling = image.photometric == Photometric.YCBCR and image.ycbcr_subsampling is None
     return has_unknown_subsampling or not _has_quantization(image.jpeg_tables or b"")

@@ -166,9 +166,9 @@ def choose(level: Level, extension: str | None) -> Wrapper:
     wrapper = WRAPPERS.get(extension)
     if wrapper is None:
         raise FormatNotOffered(f"format {extension!r}: wanted one of {', '.join(WRAPPERS)}")
-    reason = wrapper.why_not(level)
-    if reason:
-        raise FormatNotOffered(f"format {extension!r}: {reason}")
+    refusal = wrapper.refusal(level)
+    if refusal:
+        raise FormatNotOffered(f"format {extension!r}: {refusal}")
     return wrapper
 
 

@@ -23,7 +23,7 @@ LAYERS = {
         image
         crs
         tiff sources jpeg_stream
-        byterange errors cogread
+        byterange errors refusal cogread
     """,
     "server": """
         wsgi config.gunicorn

@@ -10,6 +10,7 @@ from typing import Final
 from cogread.errors import TileDamaged, TileError, TileOutOfRange
 from cogread.image import Image
 from cogread.reader import CogReader
+from cogread.refusal import Refusal
 from cogread.tiff.tags import Compression, Tag
 from cogread.wrap import jpeg, webp
 
@@ -82,7 +83,7 @@ def _as_file(image: Image, stored: bytes) -> TileFile:
     if image.compression not in _FILES:
         return TileFile(stored, _extension(image), (_description(image),))
     module, extension = _FILES[Compression(image.compression)]
-    problem = module.why_not(image)
+    problem: Refusal | str | None = module.refusal(image)
     if problem is None:
         try:
             return TileFile(module.prepare(image).wrap(stored), extension, ())

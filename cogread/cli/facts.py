@@ -128,7 +128,7 @@ def facts(cog: Cog, name: str) -> Facts:
         geo=_geo(cog.geo),
         levels=tuple(_level(number, level, cog.full) for number, level in enumerate(cog.levels)),
         formats=tuple(extension for extension, reason in reasons.items() if reason is None),
-        not_offered={extension: reason for extension, reason in reasons.items() if reason is not None},
+        not_offered={extension: str(reason) for extension, reason in reasons.items() if reason is not None},
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from cogread.image import Level
+from cogread.refusal import Refusal
 from cogread.wrap.bin import SAMPLES
 from cogread.wrap.jpeg import JPEG
 from cogread.wrap.png.file import transparent_png, transparent_webp
@@ -23,13 +24,13 @@ EMPTY_TILES: dict[str, Callable[[int, int], bytes]] = {"png": transparent_png, "
 
 def offered(level: Level) -> list[Wrapper]:
     """The representations in which the tiles of a level can be had."""
-    return [wrapper for wrapper in WRAPPERS.values() if wrapper.why_not(level) is None]
+    return [wrapper for wrapper in WRAPPERS.values() if wrapper.refusal(level) is None]
 
 
-def refusals(levels: Sequence[Level]) -> dict[str, str | None]:
+def refusals(levels: Sequence[Level]) -> dict[str, Refusal | None]:
     """For each extension: None if some level offers it, else why the first does not."""
     return {
-        extension: None if any(wrapper.why_not(level) is None for level in levels) else wrapper.why_not(levels[0])
+        extension: None if any(wrapper.refusal(level) is None for level in levels) else wrapper.refusal(levels[0])
         for extension, wrapper in WRAPPERS.items()
     }
 

@@ -10,10 +10,11 @@ from typing import Final
 
 from cogread.errors import TileDamaged
 from cogread.image import Cog, Image, Level
+from cogread.refusal import Refusal
 from cogread.tiff.parse import Steps
 from cogread.tiff.tags import DEFLATES, Compression, SampleFormat
 from cogread.wrap.check import check_stored
-from cogread.wrap.decode.support import is_lsb_first, plane_samples, predictor, why_not_decoded, work_bytes
+from cogread.wrap.decode.support import is_lsb_first, plane_samples, predictor, undecodable, work_bytes
 from cogread.wrap.tile import Tile, valid_size
 from cogread.wrap.wrapper import Options, Wrapper, Wrapping
 
@@ -34,14 +35,14 @@ _TYPE_LETTERS: Final = {SampleFormat.INT: "i", SampleFormat.FLOAT: "f", SampleFo
 _TYPE_BITS: Final = {"u": (8, 16, 32, 64), "i": (8, 16, 32, 64), "f": (16, 32, 64), "c": (64, 128)}
 
 
-def why_not(level: Level) -> str | None:
-    """See `Wrapper.why_not`; of a mask's own tiles with the mask as the image of the level."""
+def refusal(level: Level) -> Refusal | None:
+    """See `Wrapper.refusal`; for a mask's own tiles, the mask is the image of the level."""
     image = level.image
     if image.compression not in (Compression.NONE, Compression.ZSTD, *DEFLATES):
-        return f"{image.compression_name} is no content coding of HTTP"
+        return Refusal(f"{image.compression_name} is no content coding of HTTP")
     if is_lsb_first(image):
-        return "the bits of each byte are in reverse order"
-    return why_not_decoded(image)
+        return Refusal("the bits of each byte are in reverse order")
+    return undecodable(image)
 
 
 def identity(image: Image, stored: bytes, col: int, row: int) -> bytes:
@@ -149,5 +150,5 @@ def _within_window(stored: bytes) -> bytes:
 
 
 SAMPLES: Final = Wrapper(
-    "bin", "application/octet-stream", revision=1, why_not=why_not, prepare=prepare, coding_of=coding_of
+    "bin", "application/octet-stream", revision=1, refusal=refusal, prepare=prepare, coding_of=coding_of
 )

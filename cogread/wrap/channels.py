@@ -7,6 +7,7 @@ its opacity. Other bands, such as near infrared, are not in it. Without a band t
 from typing import Final, NamedTuple
 
 from cogread.image import Image, Level
+from cogread.refusal import Refusal
 from cogread.tiff.colors import ALPHA, ASSOCIATED_ALPHA, GRAY, PALETTE, RGB, extra_samples, has_color_map
 from cogread.tiff.tags import Photometric
 
@@ -31,38 +32,34 @@ SINGLE: Final = Channels((0,))
 """The channel of a palette, and of a mask's own tiles."""
 
 
-def channels_of(level: Level) -> Channels | None:
-    """The channels of a level's pictures; None where no band, or more than one, is named as one of them."""
-    names = level.colors
+def channels_of(level: Level) -> Channels | Refusal:
+    """Choose the channels of a level's pictures, or refuse bands that make no picture."""
+    image, names = level.image, level.colors
+    if image.samples > MAX_BANDS:
+        return Refusal(f"{image.samples} bands, and a picture is made of at most {MAX_BANDS}")
     alphas = [band for band, name in enumerate(names) if name == ALPHA]
     colors = _colors(names)
-    return None if colors is None or len(alphas) > 1 else Channels(colors, *alphas)
-
-
-def why_no_channels(level: Level) -> str | None:
-    """Why the bands cannot be the channels of a picture, fit to be shown; None if they can."""
-    image = level.image
-    if image.samples > MAX_BANDS:
-        return f"{image.samples} bands, and a picture is made of at most {MAX_BANDS}"
-    channels = channels_of(level)
-    if channels is None:
-        return (
-            f"bands named {', '.join(level.colors)}: wanted red, green and blue, or a grey one, and at most one alpha"
+    if colors is None or len(alphas) > 1:
+        return Refusal(
+            f"bands named {', '.join(names)}: wanted red, green and blue, or a grey one, and at most one alpha"
         )
+    channels = Channels(colors, *alphas)
     if channels.alpha is not None and _extra(image, channels.alpha) == ASSOCIATED_ALPHA:
-        return "the colours are multiplied with alpha, those of a picture must not be"
+        return Refusal("the colours are multiplied with alpha, those of a picture must not be")
     if (image.bits < 8 and image.samples > 1) or (is_palette(image) and channels.bands != SINGLE.bands):
-        return f"{image.samples} bands of {image.bits} bits as {image.photometric_name} have no place in a picture"
-    return None
+        return Refusal(
+            f"{image.samples} bands of {image.bits} bits as {image.photometric_name} have no place in a picture"
+        )
+    return channels
 
 
-def why_misnamed(level: Level) -> str | None:
-    """Why pictures that are stored as such show bands as what GDAL does not take them for; None if they do not."""
+def misnamed_bands(level: Level) -> Refusal | None:
+    """Refuse stored pictures that show a band as another colour than GDAL names it."""
     shown = (*RGB, ALPHA) if len(level.colors) > 1 else (GRAY,)
     for name, channel in zip(level.colors, shown, strict=False):
         is_either = ALPHA in (name, channel) or (name in RGB and channel in RGB)
         if name != channel and is_either:
-            return f"the stored pictures show a band as {channel} that GDAL names {name}"
+            return Refusal(f"the stored pictures show a band as {channel} that GDAL names {name}")
     return None
 
 

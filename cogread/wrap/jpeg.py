@@ -28,6 +28,7 @@ from cogread.jpeg_stream import (
     head,
     segments,
 )
+from cogread.refusal import Refusal
 from cogread.tiff.tags import Compression, Photometric, Planar
 from cogread.wrap.wrapper import StreamWrapping, Wrapper, stream_wrapper
 
@@ -46,19 +47,23 @@ _NOT_OF_TABLES: Final = COLOR_MARKERS | {DRI}
 """Segments of JPEGTables that do not count: libjpeg forgets them at the tile's SOI (jdmarker.c, `get_soi`)."""
 
 
-def why_not(image: Image) -> str | None:
+def refusal(image: Image) -> Refusal | None:
     """See `stream_wrapper`."""
     if image.compression != Compression.JPEG:
-        return f"the tiles are {image.compression_name}, not JPEG"
+        return Refusal(f"the tiles are {image.compression_name}, not JPEG")
     if image.bits != 8:
-        return f"JPEG of {image.bits} bits a sample is not shown by web clients"
+        return Refusal(f"JPEG of {image.bits} bits a sample is not shown by web clients")
     if image.planar == Planar.SEPARATE and image.samples > 1:
-        return "the bands are stored in tiles of their own"
+        return Refusal("the bands are stored in tiles of their own")
     shown = {1: (Photometric.MINISBLACK,), 3: (Photometric.RGB, Photometric.YCBCR)}
     if image.photometric not in shown.get(image.samples, ()):
-        return f"JPEG of {image.samples} bands as {image.photometric_name} is not shown rightly by web clients"
-    reason = None if image.first_tile is None else _objection(image, image.first_tile)
-    return f"the first tile is a {reason}" if reason else None
+        return Refusal(f"JPEG of {image.samples} bands as {image.photometric_name} is not shown rightly by web clients")
+    try:
+        if image.first_tile is not None:
+            _check_shown(image, image.first_tile)
+    except TileDamaged as error:
+        return Refusal(f"the first tile is a {error.message}")
+    return None
 
 
 def prepare(image: Image) -> StreamWrapping:
@@ -78,9 +83,7 @@ def prepare(image: Image) -> StreamWrapping:
         found = (frame.height, frame.width, len(frame.components)) if frame else None
         if found != shape:
             raise TileDamaged(f"JPEG tile of (height, width, bands) {found}, wanted {shape}")
-        reason = _objection(image, beginning)
-        if reason is not None:
-            raise TileDamaged(reason)
+        _check_shown(image, beginning)
         if frame and frame.marker == PROGRESSIVE:
             _check_scans(stored)
         return wrap_again(stored)
@@ -122,23 +125,25 @@ def decodable(image: Image, stored: bytes) -> bytes:
         FormatError: as `merge_tables`.
     """
     file = merge_tables(image, stored)
-    reason = _unreadable(image, head(stored))
-    if reason is not None:
-        raise TileDamaged(reason)
+    _check_readable(image, head(stored))
     _check_scans(stored)
     return file
 
 
-def _objection(image: Image, beginning: Head) -> str | None:
-    """The reason why web clients would not show what GDAL reads; None if they do."""
+def _check_shown(image: Image, beginning: Head) -> None:
+    """Check that web clients show the colours that GDAL reads.
+
+    Raises:
+        TileDamaged: they do not.
+    """
     frame = beginning.frame
     if frame is not None and frame.marker not in _WEB_FRAMES:
         kind = "lossless " if frame.marker == _LOSSLESS else ""
         tile = f"{kind}JPEG tile with the frame SOF{frame.marker - SOF0}"
-        return f"{tile}, wanted SOF0, SOF1 or SOF2, which browsers show"
+        raise TileDamaged(f"{tile}, wanted SOF0, SOF1 or SOF2, which browsers show")
     if image.photometric == Photometric.YCBCR and _is_shown_as_rgb(beginning):
-        return "JPEG tile that says that it is RGB, in an image that is YCBCR by its Photometric"
-    return _unreadable(image, beginning)
+        raise TileDamaged("JPEG tile that says that it is RGB, in an image that is YCBCR by its Photometric")
+    _check_readable(image, beginning)
 
 
 def _is_shown_as_rgb(beginning: Head) -> bool:
@@ -150,19 +155,22 @@ def _is_shown_as_rgb(beginning: Head) -> bool:
     return beginning.frame is not None and beginning.frame.components == b"RGB"
 
 
-def _unreadable(image: Image, beginning: Head) -> str | None:
-    """The reason why GDAL does not read a tile (libtiff, tif_jpeg.c, `JPEGPreDecode`); None if it does."""
+def _check_readable(image: Image, beginning: Head) -> None:
+    """Check that GDAL reads a tile (libtiff, tif_jpeg.c, `JPEGPreDecode`).
+
+    Raises:
+        TileDamaged: it does not.
+    """
     frame = beginning.frame
     if frame is None:
-        return "JPEG tile without a frame"
+        raise TileDamaged("JPEG tile without a frame")
     if len(frame.components) != len(image.jpeg_sampling):
-        return f"JPEG tile of {len(frame.components)} bands, wanted {len(image.jpeg_sampling)}"
+        raise TileDamaged(f"JPEG tile of {len(frame.components)} bands, wanted {len(image.jpeg_sampling)}")
     if frame.precision != image.bits:
-        return f"JPEG tile of {frame.precision} bits a sample, wanted {image.bits}"
+        raise TileDamaged(f"JPEG tile of {frame.precision} bits a sample, wanted {image.bits}")
     if frame.sampling != image.jpeg_sampling:
         stated, wanted = _factors(frame.sampling), _factors(image.jpeg_sampling)
-        return f"JPEG tile of the sampling factors {stated}, wanted {wanted} as the tags have it"
-    return None
+        raise TileDamaged(f"JPEG tile of the sampling factors {stated}, wanted {wanted} as the tags have it")
 
 
 def _factors(sampling: bytes) -> str:
@@ -201,4 +209,4 @@ def _tables(image: Image) -> bytes:
     raise FormatError(f"{where} has no end, wanted ffd9")
 
 
-JPEG: Final[Wrapper] = stream_wrapper("jpg", "image/jpeg", revision=2, why_not=why_not, prepare=prepare)
+JPEG: Final[Wrapper] = stream_wrapper("jpg", "image/jpeg", revision=2, refusal=refusal, prepare=prepare)

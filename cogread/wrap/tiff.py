@@ -17,6 +17,7 @@ from xml.sax.saxutils import escape, quoteattr
 from cogread.crs.georeference import Geotransform, GroundControlPoint
 from cogread.errors import FormatError
 from cogread.image import Cog, Image, Level
+from cogread.refusal import Refusal
 from cogread.tiff.directory import Directory, Entry
 from cogread.tiff.parse import MAX_VALUE_BYTES, Steps
 from cogread.tiff.tags import CLASSIC, ByteOrder, Compression, FieldType, Subfile, Tag
@@ -85,19 +86,19 @@ class _Part:
     """What its tiles are given."""
 
 
-def why_not(level: Level) -> str | None:
-    """See `Wrapper.why_not`."""
-    return _why_no_image(level) or mask_mismatch(level)
+def refusal(level: Level) -> Refusal | None:
+    """See `Wrapper.refusal`."""
+    return _refusal_of_image(level) or mask_mismatch(level)
 
 
-def _why_no_image(level: Level) -> str | None:
+def _refusal_of_image(level: Level) -> Refusal | None:
     image = level.image
     if image.compression not in set(Compression):
-        return f"compression {image.compression} is not known"
+        return Refusal(f"compression {image.compression} is not known")
     if image.compression in _UNREADABLE:
-        return f"GIS clients do not read {image.compression_name} in TIFF"
+        return Refusal(f"GIS clients do not read {image.compression_name} in TIFF")
     if image.planes > MAX_PLANES:
-        return f"the {image.planes} bands are stored apart, and a file is made of at most {MAX_PLANES}"
+        return Refusal(f"the {image.planes} bands are stored apart, and a file is made of at most {MAX_PLANES}")
     return None
 
 
@@ -278,10 +279,10 @@ def _metadata(cog: Cog) -> list[Field]:
     return [Field(Tag.GDAL_METADATA, FieldType.ASCII, len(text), text)]
 
 
-TIFF: Final = Wrapper("tif", "image/tiff;application=geotiff", revision=3, why_not=why_not, prepare=prepare)
+TIFF: Final = Wrapper("tif", "image/tiff;application=geotiff", revision=3, refusal=refusal, prepare=prepare)
 
-BARE_TIFF: Final = Wrapper("gdaltif", TIFF.media_type, revision=3, why_not=_why_no_image, prepare=_prepare_bare)
+BARE_TIFF: Final = Wrapper("gdaltif", TIFF.media_type, revision=3, refusal=_refusal_of_image, prepare=_prepare_bare)
 """Pixels without place, metadata and mask: for GDAL's WMS driver, which the documents tell all of these."""
 
-WHOLE_TIFF: Final = Wrapper("wholetif", TIFF.media_type, revision=3, why_not=why_not, prepare=_prepare_whole)
+WHOLE_TIFF: Final = Wrapper("wholetif", TIFF.media_type, revision=3, refusal=refusal, prepare=_prepare_whole)
 """For WMTS, whose tiles are all of the size of their matrix: clients refuse what is smaller (OGC 07-057r7 §6.1)."""

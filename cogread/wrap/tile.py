@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from cogread.image import Image, Level
+from cogread.refusal import Refusal
 
 
 class Tile(NamedTuple):
@@ -22,12 +23,12 @@ def valid_size(image: Image, col: int, row: int) -> tuple[int, int]:
     return width, min(image.tile_height, image.height - row * image.tile_height)
 
 
-def mask_mismatch(level: Level) -> str | None:
-    """Why a level's tiles and those of its mask do not go together; None if they do or there is no mask."""
+def mask_mismatch(level: Level) -> Refusal | None:
+    """Refuse a level whose mask is cut into tiles of another size than its image."""
     image, mask = level.image, level.mask
     if mask is None or (mask.tile_width, mask.tile_height) == (image.tile_width, image.tile_height):
         return None
-    return (
+    return Refusal(
         f"the mask has tiles of {mask.tile_width} × {mask.tile_height} pixels, "
         f"the image of {image.tile_width} × {image.tile_height}"
     )

@@ -4,16 +4,17 @@ from typing import Final
 
 from cogread.errors import TileDamaged
 from cogread.image import Image
+from cogread.refusal import Refusal
 from cogread.tiff.tags import Compression, Planar
 from cogread.wrap.wrapper import StreamWrapping, Wrapper, stream_wrapper
 
 
-def why_not(image: Image) -> str | None:
+def refusal(image: Image) -> Refusal | None:
     """See `stream_wrapper`."""
     if image.compression != Compression.WEBP:
-        return f"the tiles are {image.compression_name}, not WebP"
+        return Refusal(f"the tiles are {image.compression_name}, not WebP")
     if image.planar == Planar.SEPARATE or image.samples not in (3, 4) or image.bits != 8:
-        return f"WebP of {image.samples} bands of {image.bits} bits"
+        return Refusal(f"WebP of {image.samples} bands of {image.bits} bits")
     return None
 
 
@@ -48,4 +49,4 @@ def _size(stored: bytes) -> tuple[int, int] | None:
     return None
 
 
-WEBP: Final[Wrapper] = stream_wrapper("webp", "image/webp", revision=1, why_not=why_not, prepare=prepare)
+WEBP: Final[Wrapper] = stream_wrapper("webp", "image/webp", revision=1, refusal=refusal, prepare=prepare)

@@ -1,6 +1,6 @@
 """What a representation is: the bytes that a client opens, made from the bytes that are stored.
 
-`why_not` is asked once for each level, `prepare` does what is the same for all of its tiles, `wrap` makes one tile.
+`refusal` is asked once for each level, `prepare` does what is the same for all of its tiles, `wrap` makes one tile.
 """
 
 from collections.abc import Callable
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from cogread.image import Cog, Image, Level
+from cogread.refusal import Refusal
 from cogread.tiff.parse import Steps
-from cogread.wrap.channels import why_misnamed
+from cogread.wrap.channels import misnamed_bands
 from cogread.wrap.tile import Tile
 
 
@@ -62,8 +63,8 @@ class Wrapper:
     media_type: str
     revision: int
     """Counted up whenever the same stored bytes give other output, so that ETags change."""
-    why_not: Callable[[Level], str | None]
-    """None if the level's tiles can be had so, else the reason, fit to be shown."""
+    refusal: Callable[[Level], Refusal | None]
+    """The reason why a level's tiles are not offered in this format; None where they are."""
     prepare: Callable[[Cog, Level, Options], Steps[Wrapping]]
     """For a level that can be had so; asks for values that were not loaded with the header, and raises FormatError when
     what its tiles share is damaged."""
@@ -88,7 +89,7 @@ def stream_wrapper(
     media_type: str,
     *,
     revision: int,
-    why_not: Callable[[Image], str | None],
+    refusal: Callable[[Image], Refusal | None],
     prepare: Callable[[Image], StreamWrapping],
 ) -> Wrapper:
     """A representation that is made of the one stream of a pixel-interleaved tile, whatever its mask.
@@ -105,7 +106,7 @@ def stream_wrapper(
             wrap_again=stream.wrap_again,
         )
 
-    def why_not_level(level: Level) -> str | None:
-        return why_not(level.image) or why_misnamed(level)
+    def refusal_of_level(level: Level) -> Refusal | None:
+        return refusal(level.image) or misnamed_bands(level)
 
-    return Wrapper(extension, media_type, revision, why_not_level, prepare_level)
+    return Wrapper(extension, media_type, revision, refusal_of_level, prepare_level)

@@ -10,6 +10,7 @@ from cogread.crs.crs import crs_of
 from cogread.crs.georeference import Georeference
 from cogread.image import Image, Level
 from cogread.metadata.nodata import nodata_of, nodata_text
+from cogread.refusal import Refusal
 from cogread.tiff.tags import SampleFormat
 from cogread.wrap.tiff import BARE_TIFF
 from server.documents.xml_text import xml_text
@@ -71,12 +72,12 @@ def gdal_tiles(layer: Layer, opened: OpenLayer, number: int, kind: str) -> GdalT
     )
 
 
-def why_no_tiles(level: Level) -> str | None:
-    """Reason why GDAL cannot be given the tiles of a level as they are; None if it can."""
+def why_no_tiles(level: Level) -> Refusal | None:
+    """Refuse a level whose tiles GDAL cannot read as they are."""
     image = level.image
     if data_type(image) is None:
-        return f"GDAL has no type for {image.dtype}"
-    return BARE_TIFF.why_not(level)
+        return Refusal(f"GDAL has no type for {image.dtype}")
+    return BARE_TIFF.refusal(level)
 
 
 def data_type(image: Image) -> str | None:

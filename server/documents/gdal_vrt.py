@@ -20,7 +20,7 @@ from cogread.metadata.tag_metadata import tag_metadata
 from cogread.tiff.colors import ALPHA, PALETTE
 from cogread.tiff.parse import drive
 from cogread.tiff.tags import Photometric, Tag
-from cogread.wrap.png.palette import Palette, load_palette, why_no_palette
+from cogread.wrap.png.palette import Palette, load_palette, palette_refusal
 from cogread.wrap.tile import mask_mismatch
 from server.documents.gdal_tiles import GdalTiles, crs_text, data_type, gdal_tiles, has_odd_bits, why_no_tiles
 from server.documents.xml_text import element, escaped
@@ -62,15 +62,15 @@ def gdal_vrt(layer: Layer, opened: OpenLayer, root: str, read: Callable[[ByteRan
 
 def _obstacles(cog: Cog) -> Iterator[str]:
     for level in cog.levels:
-        reason = why_no_tiles(level) or mask_mismatch(level)
-        if reason is not None:
-            yield reason
+        refusal = why_no_tiles(level) or mask_mismatch(level)
+        if refusal is not None:
+            yield refusal.reason
         if level.mask is not None and level.mask.samples > 1:
             yield f"the mask has {level.mask.samples} bands"
     has_palette = cog.levels[0].colors[0] == PALETTE and not _is_bilevel(cog)
-    reason = why_no_palette(cog.levels[0]) if has_palette else None
-    if reason is not None:
-        yield reason
+    refusal = palette_refusal(cog.levels[0]) if has_palette else None
+    if refusal is not None:
+        yield refusal.reason
     nodata = nodata_of(cog)
     if isinstance(nodata, int) and int(float(nodata)) != nodata and nodata not in (2**63 - 1, 2**64 - 1):
         yield f"nodata {nodata} cannot be handed to GDAL's WMS driver, which has it as a double"

@@ -68,9 +68,9 @@ def why_no_wms(cog: Cog) -> str | None:
 
 def _untruths(cog: Cog) -> Iterator[str]:
     for level in cog.levels:
-        reason = why_no_tiles(level)
-        if reason is not None:
-            yield reason
+        refusal = why_no_tiles(level)
+        if refusal is not None:
+            yield refusal.reason
         if level.mask is not None:
             yield "it has a mask"
     yield from _misplaced(cog)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cogread.image import Cog, Level
 from cogread.metadata.bands import bands_of
 from cogread.metadata.nodata import json_number, nodata_of
+from cogread.refusal import Refusal
 from cogread.tiff.tags import Planar
 from cogread.wrap import WRAPPERS
 from cogread.wrap.bin import describe as describe_samples
@@ -145,11 +146,11 @@ def _pixel_size(cog: Cog, level: Level) -> list[float] | None:
     return [across * full.width / level.image.width, down * full.height / level.image.height]
 
 
-def _offers(key: str, refusals: Mapping[str, str | None]) -> Json:
+def _offers(key: str, refusals: Mapping[str, Refusal | str | None]) -> Json:
     """Names of formats or services that the layer has, and of the others with the reason why not."""
     return {
         key: [name for name, reason in refusals.items() if reason is None],
-        f"{key}_not_offered": {name: reason for name, reason in refusals.items() if reason is not None},
+        f"{key}_not_offered": {name: str(reason) for name, reason in refusals.items() if reason is not None},
     }
 
 

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from cogread.byterange import ByteRange
 from cogread.errors import FormatNotOffered
 from cogread.image import Cog, Level
+from cogread.refusal import Refusal
 from cogread.tiff.parse import drive
 from cogread.wrap import UNLISTED, WRAPPERS, Options, Wrapper, Wrapping, offered, refusals
 from server.layers.grids import grids_of
@@ -56,17 +57,17 @@ class OpenLayer:
             return []
         return [wrapper.extension for wrapper in offered(level)]
 
-    def refusals(self, kind: str) -> dict[str, str | None]:
+    def refusals(self, kind: str) -> dict[str, Refusal | None]:
         """For each extension: None if some level offers it, else why the finest level does not."""
         levels = [level for level in self._levels[kind] if level is not None]
         if not levels:
-            return dict.fromkeys(WRAPPERS, "the layer has no mask")
+            return dict.fromkeys(WRAPPERS, Refusal("the layer has no mask"))
         return refusals(levels)
 
     def coding(self, kind: str, number: int, extension: str) -> tuple[Level, str] | None:
         """A level and the content coding of its tiles, for a representation that has options; None for all others."""
         level, wrapper = self._levels[kind][number], WRAPPERS.get(extension)
-        if level is None or wrapper is None or wrapper.coding_of is None or wrapper.why_not(level) is not None:
+        if level is None or wrapper is None or wrapper.coding_of is None or wrapper.refusal(level) is not None:
             return None
         return level, wrapper.coding_of(level)
 
@@ -103,7 +104,7 @@ class OpenLayer:
         level, wrapper = self._levels[kind][number], WRAPPERS.get(extension) or UNLISTED.get(extension)
         if level is None:
             raise FormatNotOffered("this level has no mask")
-        reason = wrapper.why_not(level) if wrapper is not None else "no such format"
+        reason = wrapper.refusal(level) if wrapper is not None else "no such format"
         if wrapper is None or reason is not None:
             these = ", ".join(self.offered(kind, number)) or "none"
             raise FormatNotOffered(f"format {extension!r}: {reason}; these tiles are offered as: {these}")

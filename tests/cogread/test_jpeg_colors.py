@@ -197,9 +197,9 @@ def looked_at(data: bytes) -> tuple[Cog, list[ByteRange]]:
 
 def test_lossless_jpeg_is_not_listed() -> None:
     cog, [_] = looked_at(file_of("grey", streams()["grey-lossless"]))
-    reason = WRAPPERS["jpg"].why_not(cog.levels[0])
-    assert reason is not None
-    assert "lossless JPEG tile with the frame SOF3" in reason
+    refusal = WRAPPERS["jpg"].refusal(cog.levels[0])
+    assert refusal is not None
+    assert "lossless JPEG tile with the frame SOF3" in refusal.reason
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.startswith("jpeg") and kind != "jpeg-no-tables"])
@@ -210,7 +210,7 @@ def test_files_as_gdal_writes_them_cost_no_read_of_a_tile(kind: str) -> None:
 @pytest.mark.parametrize("first", [None, b"\xff\xd8\xff", b"\0" * 99])
 def test_a_first_tile_that_says_nothing_leaves_the_others_alone(first: bytes | None) -> None:
     data = file_of("grey", first, streams()["grey"])
-    assert WRAPPERS["jpg"].why_not(looked_at(data)[0].levels[0]) is None
+    assert WRAPPERS["jpg"].refusal(looked_at(data)[0].levels[0]) is None
     assert served(data, 1) == streams()["grey"]
 
 

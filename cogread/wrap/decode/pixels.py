@@ -59,7 +59,7 @@ def samples(image: Image, stored: bytes, rows: int) -> NDArray[Any]:
     """Decode a tile of one plane.
 
     Args:
-        image: one that `decoding.why_not_decoded` has no objections to.
+        image: one that `undecodable` accepts.
         stored: the tile.
         rows: see `decompress`.
 

@@ -16,7 +16,7 @@ def undo(image: Image, data: bytes) -> bytes:
     """The samples of a plane in the file's byte order, from decompressed bytes as they are stored.
 
     Args:
-        image: one that `why_not_decoded` has no objections to.
+        image: one that `undecodable` accepts.
         data: image.tile_bytes bytes.
     """
     kind = predictor(image)

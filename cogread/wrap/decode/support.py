@@ -6,6 +6,7 @@ Representations are asked for every layer whether they are to be had, so this mu
 from typing import Final
 
 from cogread.image import Image
+from cogread.refusal import Refusal
 from cogread.tiff.tags import PREDICTED, Compression, Photometric, SampleFormat, Subfile, Tag
 
 MAX_DECODED_BYTES: Final = 64 << 20
@@ -36,26 +37,28 @@ _LSB_FIRST: Final = 2
 """Of FillOrder (TIFF 6.0 §8)."""
 
 
-def why_not_decoded(image: Image) -> str | None:
-    """Why the tiles of an image cannot be decoded, fit to be shown; None if they can."""
+def undecodable(image: Image) -> Refusal | None:
+    """Refuse an image whose tiles are not decoded."""
     if image.compression in (Compression.CCITTRLE, Compression.CCITTFAX3, Compression.CCITTFAX4):
-        return f"the decoder of {image.compression_name} does not tell damaged tiles from sound ones"
+        return Refusal(f"the decoder of {image.compression_name} does not tell damaged tiles from sound ones")
     if image.compression not in DECODED:
-        return f"tiles of compression {image.compression_name} are not decoded"
+        return Refusal(f"tiles of compression {image.compression_name} are not decoded")
     if image.compression == Compression.JPEG:
         shown = {1: set(Photometric), 3: {Photometric.RGB, Photometric.YCBCR}}
         if image.bits != 8 or image.photometric not in shown.get(plane_samples(image), ()):
-            return f"JPEG of {image.samples} bands of {image.bits} bits as {image.photometric_name} is not decoded"
+            return Refusal(
+                f"JPEG of {image.samples} bands of {image.bits} bits as {image.photometric_name} is not decoded"
+            )
     elif image.photometric == Photometric.YCBCR:
-        return f"YCbCr samples, which may be subsampled, are not decoded from {image.compression_name}"
+        return Refusal(f"YCbCr samples, which may be subsampled, are not decoded from {image.compression_name}")
     if image.compression in JXLS and image.bits > 8 and image.directory.order == ">":
-        return (
+        return Refusal(
             f"the byte order of {image.bits}-bit samples in {image.compression_name} is not known in a big-endian file"
         )
     decoded = image.tile_width * image.tile_height * image.samples * -(-image.bits // 8)
     if decoded > MAX_DECODED_BYTES:
-        return f"a decoded tile has {decoded} bytes, wanted at most {MAX_DECODED_BYTES}"
-    return _why_not_predicted(image)
+        return Refusal(f"a decoded tile has {decoded} bytes, wanted at most {MAX_DECODED_BYTES}")
+    return _unknown_predictor(image)
 
 
 def predictor(image: Image) -> int:
@@ -91,17 +94,17 @@ def plane_samples(image: Image) -> int:
     return image.samples // image.planes
 
 
-def _why_not_predicted(image: Image) -> str | None:
+def _unknown_predictor(image: Image) -> Refusal | None:
     """As libtiff judges it (tif_predict.c, `PredictorSetup`)."""
     found, kind = predictor(image), image.dtype
     if found == PREDICTOR_HORIZONTAL and image.bits not in (8, 16, 32, 64):
-        return f"horizontal differencing (predictor 2) of {image.bits} bits a sample is not known"
+        return Refusal(f"horizontal differencing (predictor 2) of {image.bits} bits a sample is not known")
     if found == PREDICTOR_HORIZONTAL and image.directory.order == ">" and kind.startswith("complex"):
-        return "libtiff exchanges the halves of complex samples with predictor 2 in a big-endian file"
+        return Refusal("libtiff exchanges the halves of complex samples with predictor 2 in a big-endian file")
     if found == PREDICTOR_FLOATING and (
         image.sample_format != SampleFormat.FLOAT or image.bits not in (16, 24, 32, 64)
     ):
-        return f"floating point differencing (predictor 3) of {kind} is not known"
+        return Refusal(f"floating point differencing (predictor 3) of {kind} is not known")
     if found not in (PREDICTOR_NONE, PREDICTOR_HORIZONTAL, PREDICTOR_FLOATING):
-        return f"predictor {found} is not known"
+        return Refusal(f"predictor {found} is not known")
     return None

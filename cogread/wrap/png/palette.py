@@ -7,6 +7,7 @@ from typing import Final
 from cogread.errors import FormatError
 from cogread.image import Cog, Level
 from cogread.metadata.nodata import nodata_of
+from cogread.refusal import Refusal
 from cogread.tiff.parse import Steps
 from cogread.tiff.tags import FieldType, Tag
 
@@ -29,12 +30,12 @@ class Palette:
         return len(self.colors) // _CHANNELS
 
 
-def why_no_palette(level: Level) -> str | None:
-    """Reason why a level's own palette is none that `load_palette` takes; None if it is one."""
+def palette_refusal(level: Level) -> Refusal | None:
+    """Refuse a level's own palette where `load_palette` would."""
     entry = level.image.directory.entries.get(Tag.COLOR_MAP)
     if entry is None or entry.type != FieldType.SHORT or not 0 < entry.count <= _CHANNELS * MAX_COLORS:
         count = 0 if entry is None else entry.count // _CHANNELS
-        return f"a palette of {count} colours, wanted 1 to {MAX_COLORS}"
+        return Refusal(f"a palette of {count} colours, wanted 1 to {MAX_COLORS}")
     return None
 
 

@@ -9,12 +9,14 @@ from importlib import import_module
 from math import isnan
 from typing import TYPE_CHECKING, Final
 
+from cogread.errors import FormatNotOffered
 from cogread.image import Cog, Image, Level
 from cogread.metadata.nodata import nodata_of
+from cogread.refusal import Refusal
 from cogread.tiff.parse import Steps
 from cogread.tiff.tags import Compression, Photometric, Planar, SampleFormat
-from cogread.wrap.channels import SINGLE, Channels, channels_of, is_palette, why_misnamed, why_no_channels
-from cogread.wrap.decode.support import LOSSLESS, is_mask, why_not_decoded, work_bytes
+from cogread.wrap.channels import SINGLE, Channels, channels_of, is_palette, misnamed_bands
+from cogread.wrap.decode.support import LOSSLESS, is_mask, undecodable, work_bytes
 from cogread.wrap.png.palette import Palette, load_palette
 from cogread.wrap.tile import Tile, mask_mismatch
 from cogread.wrap.wrapper import Options, Wrapper, Wrapping
@@ -32,11 +34,11 @@ _DEPTHS: Final[dict[int, tuple[int, ...]]] = {
 """How many bits a sample may have."""
 
 
-def why_not(level: Level) -> str | None:
-    """See `Wrapper.why_not`; of a mask's own tiles with the mask as the image of the level."""
+def refusal(level: Level) -> Refusal | None:
+    """See `Wrapper.refusal`; for a mask's own tiles, the mask is the image of the level."""
     if is_mask(level.image):
-        return _why_not_mask(level.image)
-    return _why_not_codec(level) or _why_not_image(level) or _why_not_masked(level)
+        return _refusal_of_mask(level.image)
+    return _refusal_of_codec(level) or _refusal_of_image(level) or _refusal_of_level_mask(level)
 
 
 def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
@@ -45,15 +47,20 @@ def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
     Raises:
         FormatError: a palette image has none, or a damaged one.
     """
-    image, palette, channels, nodata = level.image, None, SINGLE, 0.0
-    if not is_mask(image):
-        channels, nodata = channels_of(level) or SINGLE, _fill(nodata_of(cog))
-        if is_palette(image):
-            palette = yield from load_palette(cog, level)
+    image, channels = level.image, _channels(level)
+    palette = (yield from load_palette(cog, level)) if is_palette(image) and not is_mask(image) else None
+    nodata = 0.0 if is_mask(image) else _fill(nodata_of(cog))
     pictures = _Pictures(level, palette, nodata, channels)
     planes = channels.bands if image.planes > 1 else (0,)
     work = work_bytes(image, _most_samples(image))
     return Wrapping(pictures.draw, None, planes, wants_mask=level.mask is not None, work_bytes=work)
+
+
+def _channels(level: Level) -> Channels:
+    channels = SINGLE if is_mask(level.image) else channels_of(level)
+    if isinstance(channels, Refusal):
+        raise FormatNotOffered(channels.reason)
+    return channels
 
 
 def _most_samples(image: Image) -> int:
@@ -80,36 +87,37 @@ class _Pictures:
         return data
 
 
-def _why_not_codec(level: Level) -> str | None:
+def _refusal_of_codec(level: Level) -> Refusal | None:
     image = level.image
     if image.compression not in (Compression.JPEG, Compression.WEBP):
         return None
-    if level.mask is None and why_misnamed(level) is None:
-        return f"the tiles are {image.compression_name}, and there is no mask to be shown with them"
+    if level.mask is None and misnamed_bands(level) is None:
+        return Refusal(f"the tiles are {image.compression_name}, and there is no mask to be shown with them")
     if image.planar == Planar.SEPARATE and image.samples > 1:
-        return f"the bands are {image.compression_name} tiles of their own"
+        return Refusal(f"the bands are {image.compression_name} tiles of their own")
     return None
 
 
-def _why_not_image(level: Level) -> str | None:
+def _refusal_of_image(level: Level) -> Refusal | None:
     image = level.image
     if image.sample_format not in (SampleFormat.UINT, SampleFormat.VOID):
-        return f"PNG has no samples of {image.dtype}"
+        return Refusal(f"PNG has no samples of {image.dtype}")
     if image.bits not in _DEPTHS.get(Photometric.PALETTE if is_palette(image) else image.photometric, ()):
-        return f"{image.photometric_name} of {image.bits} bits a sample has no place in a PNG"
-    return why_no_channels(level) or why_not_decoded(image)
+        return Refusal(f"{image.photometric_name} of {image.bits} bits a sample has no place in a PNG")
+    channels = channels_of(level)
+    return channels if isinstance(channels, Refusal) else undecodable(image)
 
 
-def _why_not_masked(level: Level) -> str | None:
+def _refusal_of_level_mask(level: Level) -> Refusal | None:
     mask = level.mask
-    return None if mask is None else _why_not_mask(mask) or mask_mismatch(level)
+    return None if mask is None else _refusal_of_mask(mask) or mask_mismatch(level)
 
 
-def _why_not_mask(mask: Image) -> str | None:
+def _refusal_of_mask(mask: Image) -> Refusal | None:
     if mask.samples != 1:
-        return f"the mask has {mask.samples} bands"
-    reason = why_not_decoded(mask) if mask.compression in LOSSLESS else f"tiles of {mask.compression_name}"
-    return f"the mask: {reason}" if reason else None
+        return Refusal(f"the mask has {mask.samples} bands")
+    reason = undecodable(mask) if mask.compression in LOSSLESS else f"tiles of {mask.compression_name}"
+    return Refusal(f"the mask: {reason}") if reason else None
 
 
 def _fill(nodata: float | None) -> float:
@@ -117,4 +125,4 @@ def _fill(nodata: float | None) -> float:
     return 0.0 if nodata is None or isnan(nodata) else nodata
 
 
-PNG: Final = Wrapper("png", "image/png", revision=2, why_not=why_not, prepare=prepare)
+PNG: Final = Wrapper("png", "image/png", revision=2, refusal=refusal, prepare=prepare)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from cogread.errors import TileDamaged
 from cogread.image import Level
+from cogread.refusal import Refusal
 from cogread.wrap import USUAL, Options
 from cogread.wrap import bin as samples
 from cogread.wrap.tile import Tile
@@ -69,7 +70,7 @@ def check(data: bytes) -> set[str]:
     codings = set()
     for place in places(data):
         image = place.level.image
-        assert samples.why_not(place.level) is None
+        assert samples.refusal(place.level) is None
         for plane in range(image.planes):
             if place.tile.planes[plane] is None:
                 continue
@@ -95,9 +96,9 @@ def test_every_plane_of_every_tile_has_the_samples_that_gdal_reads(kind: str) ->
 
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {*SERVED, *SERVED_TOO}))
 def test_other_codecs_are_refused_by_name(kind: str) -> None:
-    found = samples.why_not(cog_of(gdal_tiff(kind)).levels[0])
+    found = samples.refusal(cog_of(gdal_tiff(kind)).levels[0])
     assert found is not None
-    assert found.endswith(" is no content coding of HTTP")
+    assert found.reason.endswith(" is no content coding of HTTP")
 
 
 @pytest.mark.parametrize("endianness", ["LITTLE", "BIG"])
@@ -130,7 +131,7 @@ def test_a_mask_is_given_in_packed_rows() -> None:
         assert place.level.mask is not None
         assert place.visible is not None
         alone = Level(place.level.mask, None)
-        assert samples.why_not(alone) is None
+        assert samples.refusal(alone) is None
         stored = place.tile.mask
         assert stored is not None
         described = samples.describe(place.level.mask)
@@ -166,7 +167,7 @@ def test_the_description_is_fit_for_headers() -> None:
 
 def test_bits_in_reverse_order_are_refused() -> None:
     data = hm.tiff(hm.image().having({FILL_ORDER: (hm.SHORT, [2])}))
-    assert samples.why_not(cog_of(data).levels[0]) == "the bits of each byte are in reverse order"
+    assert samples.refusal(cog_of(data).levels[0]) == Refusal("the bits of each byte are in reverse order")
 
 
 @pytest.mark.parametrize("options", [USUAL, Options(is_identity=True), Options(is_plain=True)])

@@ -9,7 +9,7 @@ from cogread.errors import FormatError, TileDamaged
 from cogread.image import Image
 from cogread.tiff.tags import Compression
 from cogread.tile_index import tile_number
-from cogread.wrap.jpeg import prepare, why_not
+from cogread.wrap.jpeg import prepare, refusal
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of, stored
 from tests.support.decode import block, decoded
@@ -246,5 +246,5 @@ def test_offers_only_what_web_clients_show_rightly(
     samples: int, photometric: int, changes: dict[int, hm.Field], reason: str | None
 ) -> None:
     fields: dict[int, hm.Field] = {hm.COMPRESSION: (hm.SHORT, [7]), hm.PHOTOMETRIC: (hm.SHORT, [photometric])}
-    found = why_not(cog_of(hm.tiff(hm.image(samples=samples).having({**fields, **changes}))).full)
-    assert found is None if reason is None else found is not None and found.startswith(reason)
+    found = refusal(cog_of(hm.tiff(hm.image(samples=samples).having({**fields, **changes}))).full)
+    assert found is None if reason is None else found is not None and found.reason.startswith(reason)

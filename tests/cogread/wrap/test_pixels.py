@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from cogread.errors import TileDamaged
 from cogread.tiff.tags import Compression
 from cogread.wrap.decode import pixels
-from cogread.wrap.decode.support import why_not_decoded
+from cogread.wrap.decode.support import undecodable
 from cogread.wrap.tile import valid_size
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of, stored
@@ -101,7 +101,7 @@ def test_codecs_types_predictors_and_byte_orders(compress: str, predictor: int, 
     bands = 3 if dtype in ("uint8", "uint16", "float32") else 1
     own = {"compress": compress, "endianness": endianness, "interleave": "PIXEL"}
     data = raster(noise(bands, dtype), options=own if predictor == 1 else own | {"predictor": str(predictor)})
-    if why_not_decoded(cog_of(data).full) is None:
+    if undecodable(cog_of(data).full) is None:
         check(data)
     else:
         assert (predictor, dtype, endianness) == (2, "complex64", "BIG")
@@ -352,7 +352,8 @@ def test_what_cannot_be_decoded_is_said_by_name() -> None:
     def reason(compression: int, fields: dict[int, hm.Field], bands: int = 1, side: int = 64) -> str | None:
         own: dict[int, hm.Field] = {hm.COMPRESSION: (hm.SHORT, [compression])}
         shape = hm.image(side, side, (side, side), samples=bands, tiles=[b""])
-        return why_not_decoded(cog_of(hm.tiff(shape.having(own | fields))).full)
+        refusal = undecodable(cog_of(hm.tiff(shape.having(own | fields))).full)
+        return None if refusal is None else refusal.reason
 
     predictor = 317
     assert reason(4, {}) == "the decoder of CCITTFAX4 does not tell damaged tiles from sound ones"
@@ -386,7 +387,7 @@ def corpus_faults(data: bytes, record: Record) -> list[str]:
         image = level.image if wanted["kind"] == "image" else level.mask
         assert image is not None
         tile = stored(data, image, wanted["index"])
-        if tile is None or image.compression == Compression.JPEG or why_not_decoded(image):
+        if tile is None or image.compression == Compression.JPEG or undecodable(image):
             continue
         _, _, width, height = wanted["window"]
         found = pixels.samples(image, tile, height)[:height, :width].transpose(2, 0, 1)

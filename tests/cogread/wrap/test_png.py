@@ -78,7 +78,7 @@ def check(data: bytes, is_close: bool = False) -> int:
     """
     count = 0
     for place in places(data):
-        if png.why_not(place.level) is not None:
+        if png.refusal(place.level) is not None:
             assert place.number > 0
             continue
         found, wanted = decoded(drawn(data, place)), place.pixels
@@ -130,7 +130,8 @@ def test_other_kinds_are_refused_with_a_reason(kind: str) -> None:
         "big-endian-bigtiff": None,
     }
     stem = kind if kind in reasons else kind.partition("-")[0]
-    assert png.why_not(cog_of(gdal_tiff(kind)).levels[0]) == reasons[stem]
+    refusal = png.refusal(cog_of(gdal_tiff(kind)).levels[0])
+    assert (None if refusal is None else refusal.reason) == reasons[stem]
 
 
 SPLIT: Final = [{"interleave": "PIXEL"}, {"interleave": "BAND"}]
@@ -256,7 +257,7 @@ def test_a_mask_is_white_where_the_image_is_valid(bits: str) -> None:
         assert place.level.mask is not None
         assert place.tile.mask is not None
         alone = Level(place.level.mask, None)
-        assert png.why_not(alone) is None
+        assert png.refusal(alone) is None
         picture = run(data, png.prepare(place.cog, alone, USUAL)).wrap(
             Tile(place.tile.col, place.tile.row, (place.tile.mask,))
         )
@@ -298,7 +299,7 @@ def check_palette(data: bytes) -> set[str]:
         with memory.open() as dataset:
             table = dataset.colormap(1)
     for place in places(data):
-        assert png.why_not(place.level) is None
+        assert png.refusal(place.level) is None
         picture = drawn(data, place)
         _, height, width = place.pixels.shape
         wanted = np.zeros((4, place.level.image.tile_height, place.level.image.tile_width), np.uint8)
@@ -390,7 +391,8 @@ def test_a_palette_that_is_none_is_a_damaged_format(kind: str) -> None:
 
 def reason(fields: dict[int, hm.Field], samples: int = 1, mask: hm.Ifd | None = None) -> str | None:
     image = hm.image(80, 40, samples=samples).having(fields)
-    return png.why_not(cog_of(hm.tiff(image, *([] if mask is None else [mask]))).levels[0])
+    refusal = png.refusal(cog_of(hm.tiff(image, *([] if mask is None else [mask]))).levels[0])
+    return None if refusal is None else refusal.reason
 
 
 def test_what_a_png_would_lie_about_is_refused_by_name() -> None:
@@ -471,7 +473,7 @@ def test_the_decoders_are_loaded_with_the_first_tile() -> None:
 def corpus_faults(path: Path) -> list[str]:
     data = path.read_bytes()
     image = cog_of(data).full
-    if png.why_not(cog_of(data).levels[0]) is None:
+    if png.refusal(cog_of(data).levels[0]) is None:
         try:
             if image.photometric == 3:
                 check_palette(data)

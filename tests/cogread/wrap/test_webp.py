@@ -3,8 +3,9 @@ import pytest
 from rasterio.io import MemoryFile
 
 from cogread.errors import TileDamaged
+from cogread.refusal import Refusal
 from cogread.tile_index import tile_number
-from cogread.wrap.webp import prepare, why_not
+from cogread.wrap.webp import prepare, refusal
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of, stored
 from tests.support.decode import block, decoded
@@ -112,4 +113,6 @@ def test_a_tile_cut_off_anywhere_is_damaged(kind: str) -> None:
 )
 def test_offers_only_what_is_webp(samples: int, changes: dict[int, hm.Field], reason: str | None) -> None:
     fields: dict[int, hm.Field] = {hm.COMPRESSION: (hm.SHORT, [50001])}
-    assert why_not(cog_of(hm.tiff(hm.image(samples=samples).having({**fields, **changes}))).full) == reason
+    assert refusal(cog_of(hm.tiff(hm.image(samples=samples).having({**fields, **changes}))).full) == (
+        reason and Refusal(reason)
+    )
