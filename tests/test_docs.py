@@ -1,0 +1,97 @@
+"""The documentation: its links lead somewhere, its keys exist, its commands run."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from server.settings.file import Defaults, LayerFields, ServerConfig, SourceConfig
+from server.settings.load import load
+from tests.support.commands import Checkout
+from tests.support.gunicorn import ROOT, Gunicorn
+from tests.support.system_gdal import gdal_program
+
+PAGES = sorted(path for folder in (".", "docs", "bench", "data", "tests/**") for path in ROOT.glob(f"{folder}/*.md"))
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+CONFIGURATION = ROOT / "docs" / "configuration.md"
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=NAMES)
+
+_LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of headings as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@each_page
+def test_each_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    for target, anchor in _LINK.findall(page.read_text()):
+        linked = page.parent / target if target else page
+        assert linked.exists(), f"{page.name}: {target}"
+        assert not anchor or anchor in anchors(linked), f"{page.name}: {target}#{anchor}"
+
+
+@pytest.mark.parametrize(
+    ("heading", "keys"),
+    [
+        ("## `[server]`", ServerConfig.__struct_fields__),
+        ("## `[defaults]` and `[layers.NAME]`", {*Defaults.__struct_fields__, *LayerFields.__struct_fields__}),
+        ("## `[sources.NAME]`", SourceConfig.__struct_fields__),
+    ],
+)
+def test_each_key_of_the_config_file_has_a_description(heading: str, keys: tuple[str, ...]) -> None:
+    section = CONFIGURATION.read_text().partition(f"{heading}\n")[2].partition("\n## ")[0]
+    assert not [key for key in keys if f"`{key}`" not in section]
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", CONFIGURATION], ids=["README", "configuration"])
+def test_the_example_of_a_config_file_loads(page: Path, tmp_path: Path) -> None:
+    (text,) = blocks(page, "toml")
+    config = tmp_path / "layers.toml"
+    config.write_text(text)
+    environment = {"RAWCOG_CONFIG": str(config), "MINIO_KEY": "key", "MINIO_SECRET": "secret", "HOME": str(tmp_path)}
+    assert len(load(environment).layers) == 1
+
+
+def commands(*names: str) -> Iterator[list[str]]:
+    """The commands with these first words in the shell blocks of all pages."""
+    for page in PAGES:
+        for line in "\n".join(blocks(page, "sh")).splitlines():
+            words = shlex.split(line, comments=True)
+            if " ".join(words).startswith(names):
+                yield words
+
+
+def test_the_requests_to_the_demo_server_are_answered() -> None:
+    fetched, opened = list(commands("curl ")), list(commands("gdalinfo "))
+    assert (len(fetched), len(opened)) >= (2, 3)
+    with Gunicorn() as server:
+        for words in fetched:
+            url = words[-1].replace("http://127.0.0.1:8000", server.url)
+            assert requests.get(url, timeout=30).status_code == 200, url
+        for _, dataset in opened:
+            local = dataset.replace("http://127.0.0.1:8000", server.url)
+            done = subprocess.run([gdal_program("gdalinfo"), local], check=False, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+
+
+def test_the_commands_for_local_files_run(tmp_path: Path) -> None:
+    checkout = Checkout.make(tmp_path)
+    lines = list(commands(".venv/bin/python -m cogread", "python cogread/filedumper.py"))
+    assert len(lines) >= 3
+    for _, *arguments in lines:
+        done = checkout.run(shlex.join([sys.executable, *arguments]))
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    assert "tile.jpg" in checkout.files()
