@@ -1,5 +1,5 @@
-# The commands of this project; `make help` lists them. What they need is set up by .ci/setup.
-# PORT=… moves the server, PYTHON=… picks the interpreter, ARGS=… goes to pytest or to the benchmarks.
+# The commands of this project; `make help` lists them. `.ci/setup` installs their requirements.
+# PORT=… sets the port of the server, PYTHON=… the interpreter, ARGS=… the arguments of pytest or of the benchmarks.
 
 PORT ?= 8000
 HOST = 127.0.0.1
@@ -23,18 +23,18 @@ test: ## check style and types, run all tests
 	$(PY) -m mypy
 	$(PY) -m pytest -n auto --maxprocesses=4 $(ARGS)
 
-check: test ## the same: all that has to hold before a commit
+check: test ## the same; run it before each commit
 
-bench: ## measure all that bench/README.md tells of, or ARGS="hot …"
+bench: ## run the benchmarks of bench/README.md, or some of them: ARGS="hot …"
 	@.ci/setup requirements-dev.txt wrk=wrk "nginx|/usr/sbin/nginx=nginx-light"
 	$(PY) -m bench $(ARGS)
 
-format: ## put the code into its form
+format: ## format the code
 	@.ci/setup requirements-dev.txt
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-pages: ## build OpenLayers for the web pages anew from the npm package; needs Node.js and npm
+pages: ## rebuild OpenLayers for the pages from its npm package; needs Node.js and npm
 	@command -v npm >/dev/null || { echo "npm is missing: install Node.js 20 or newer with npm"; exit 1; }
 	cd server/openlayers && npm ci && npm run --silent build && rm -rf node_modules
 
