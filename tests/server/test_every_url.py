@@ -58,7 +58,7 @@ LEFT_OUT: Final = {
 
 DOCUMENTS: Final = (
     *("/", "/?f=html", "/layers", "/layers/photo", "/layers/photo@{photo}", "/health/live", "/health/ready", "/api"),
-    *("/layers/web/tilejson.json", "/layers/photo/gdal.xml", "/layers/photo@{photo}/gdal.xml"),
+    *("/layers/web/tilejson.json", "/layers/photo/gdal.vrt", "/layers/photo@{photo}/gdal.vrt"),
     *("/wmts/1.0.0/WMTSCapabilities.xml", "/wmts?service=WMTS&request=GetCapabilities", "/tms", "/tms/1.0.0"),
     *("/tms/1.0.0/web", "/conformance", "/collections", "/collections/photo", "/collections/photo/map/tiles"),
     *("/collections/photo/map/tiles/native", "/tileMatrixSets", "/tileMatrixSets/WebMercatorQuad"),

@@ -26,6 +26,8 @@ FILES: Final = {
     "aligned-values": (web_mercator_tiff(compress="LERC", width=600, height=500, dtype="float32"), None),
 }
 """Name -> file, and the beginning of why no tile matrix set describes it; None: one does."""
+GDAL: Final = {"gdal.vrt": "gdal", "gdal.xml": "gdal-wms"}
+"""Documents for GDAL, with the relation of their links."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def present(app: FlaskClient) -> dict[str, set[str]]:
         "ogc-tiles": {each["id"] for each in app.get("/collections").get_json()["collections"]},
         "tms": {each.attrib["href"].rpartition("/")[2] for each in maps},
         "tilejson": {name for name in FILES if app.get(f"/layers/{name}/tilejson.json").status_code == 200},
-        "gdal.xml": {name for name in FILES if app.get(f"/layers/{name}/gdal.xml").status_code == 200},
+        **{service: {n for n in FILES if app.get(f"/layers/{n}/{service}").status_code == 200} for service in GDAL},
     }
 
 
@@ -56,7 +58,7 @@ def test_a_layer_names_the_services_that_have_it(name: str, app: FlaskClient, pr
         assert (service in about["services"]) == (name in layers), service
         assert (service in about["services_not_offered"]) == (name not in layers), service
     linked = {link["rel"].rpartition("/")[2] for link in about["links"]}
-    rels = {"wmts": "wmts", "ogc-tiles": "tilesets-map", "tms": "tms", "tilejson": "tilejson", "gdal.xml": "gdal"}
+    rels = {"wmts": "wmts", "ogc-tiles": "tilesets-map", "tms": "tms", "tilejson": "tilejson", **GDAL}
     assert {service for service, rel in rels.items() if rel in linked} == set(about["services"]) & rels.keys()
 
 

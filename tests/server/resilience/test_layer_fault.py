@@ -124,7 +124,7 @@ def test_a_damaged_tag_costs_its_layer_alone(kind: str, tmp_path: Path) -> None:
             if reply.status_code == 502:
                 assert problem(reply, 502)
         assert (app.get(f"/layers/{name}").status_code == 502) == (name in broken)
-    assert greeting.lines(settings(tmp_path, config), "127.0.0.1", 80)[1].startswith("Try:  curl -o tile.")
+    assert greeting.lines(settings(tmp_path, config), "127.0.0.1", 80)[-1].startswith("Try:  curl -o tile.")
 
 
 INJECTED: Final = (
@@ -137,7 +137,7 @@ INJECTED: Final = (
     "server.documents.ogc.sets.native_set",
     "server.documents.ogc.collections._where",
     "server.documents.layer_json.describe_samples",
-    "server.documents.gdal_wms.crs_of",
+    "server.documents.gdal_tiles.data_type",
     "server.tiles.plan.tile_number",
 )
 """Functions that take part in what is built of one layer."""
@@ -199,7 +199,7 @@ def test_the_greeting_passes_over_a_layer_that_fails(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(greeting, "offered", failing)
     config = layer("bad", "bad.tif") + layer(GOOD, f"{GOOD}.tif")
-    assert f"/layers/{GOOD}/tiles/" in greeting.lines(settings(tmp_path, config), "127.0.0.1", 80)[1]
+    assert f"/layers/{GOOD}/tiles/" in greeting.lines(settings(tmp_path, config), "127.0.0.1", 80)[-1]
 
 
 @pytest.mark.usefixtures("patience")
