@@ -7,7 +7,8 @@
     │   ├── SourceNotFound       there is no such file or object
     │   ├── SourceForbidden      the origin refuses us (credentials)
     │   ├── SourceBusy           the origin asks for patience (429, 503); `retry_after_s`
-    │   ├── SourceTimeout        the origin did not answer within the budget
+    │   ├── SourceTimeout        the origin did not answer in time
+    │   │   └── OutOfTime        the caller's deadline passed: no fault of the source
     │   ├── SourceUnreachable    no connection (DNS, refused, reset)
     │   ├── SourceProtocolError  the reply is not what was asked for (no 206, other range, short body)
     │   └── SourceChanged        the source is not the version that was expected
@@ -82,7 +83,11 @@ class SourceBusy(SourceError):
 
 
 class SourceTimeout(SourceError):
-    """No answer, or not all of it, within the time budget."""
+    """No answer, or not all of it, in time."""
+
+
+class OutOfTime(SourceTimeout):
+    """The caller's deadline passed while it waited for others; says nothing about the source."""
 
 
 class SourceUnreachable(SourceError):

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from cogread.byterange import ByteRange, Version
+from cogread.deadline import NEVER, Deadline
 from cogread.errors import FormatNotOffered, SourceChanged, TileOutOfRange
 from cogread.first_tiles import look
 from cogread.image import Cog, Image, Level, build_cog
@@ -26,22 +27,22 @@ from cogread.wrap.tile import Tile
 BLOCK_BYTES: Final = 32768
 
 
-def read_cog(source: Source, expect: Version | None = None, deadline_s: float | None = None) -> Cog:
+def read_cog(source: Source, expect: Version | None = None, deadline: Deadline = NEVER) -> Cog:
     """Parse the header of a source whose small reads are cheap, because it caches blocks.
 
     Args:
         source: where the bytes come from.
         expect: the version; None: the current one.
-        deadline_s: see `Source.read`.
+        deadline: see `Source.read`.
 
     Raises:
         SourceError: it cannot be read.
         FormatError: it is no TIFF, a damaged one, or one of a kind that is not read.
     """
-    version = expect or source.version(deadline_s)
+    version = expect or source.version(deadline)
 
     def read(wanted: ByteRange) -> bytes:
-        return source.read(wanted, version, deadline_s).data
+        return source.read(wanted, version, deadline).data
 
     return drive(look(build_cog(drive(parse(version.size_bytes), read), version)), read)
 

@@ -23,7 +23,7 @@ LAYERS = {
         image
         crs
         tiff sources jpeg_stream
-        byterange errors refusal cogread
+        byterange deadline errors refusal cogread
     """,
     "server": """
         wsgi config.gunicorn

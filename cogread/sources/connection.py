@@ -1,7 +1,7 @@
 """urllib3 connections whose replies end before a deadline, however slowly they drip, and that own up to being stale.
 
 Strategy: timeouts of sockets are per `recv`, so an origin that sends a byte a second beats them, in the header as in
-the body. Each reply is therefore read through `_BoundedReader`, which gives every `recv` what is left of the budget.
+the body. Each reply is therefore read through `_BoundedReader`, which gives every `recv` the time that is left.
 Connecting, whose parts have timeouts of their own or none, is waited for no longer than that (`dial`).
 urllib3 has no parameter to hand a deadline to where the reply is made: it travels in a thread-local.
 """
@@ -12,15 +12,13 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
-from time import monotonic
 from typing import Any
 
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
-from urllib3.util import Timeout
 
+from cogread.deadline import Deadline
 from cogread.sources.dial import dial
 
 _BUFFER_BYTES = 65536
@@ -29,34 +27,9 @@ _BUFFER_BYTES = 65536
 _SWITCHING = http.client.SWITCHING_PROTOCOLS
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """The time that one read may take."""
-
-    until: float
-    """Instant of `time.monotonic()`."""
-
-    connect_timeout_s: float
-    read_timeout_s: float
-
-    def left_s(self) -> float:
-        """Seconds left.
-
-        Raises:
-            TimeoutError: none are.
-        """
-        left_s = self.until - monotonic()
-        if left_s <= 0:
-            raise TimeoutError("the time for this read is over")
-        return left_s
-
-    def timeout(self) -> Timeout:
-        """What is left, for urllib3."""
-        return Timeout(self.left_s(), self.connect_timeout_s, self.read_timeout_s)
-
-
 class _Current(threading.local):
-    budget: Budget
+    deadline: Deadline
+    read_timeout_s: float
 
 
 _current = _Current()
@@ -67,18 +40,18 @@ class StaleConnection(http.client.RemoteDisconnected):
 
 
 class _BoundedReader(io.RawIOBase):
-    """A socket's raw reader that keeps to the budget."""
+    """A socket's raw reader that keeps to the deadline and the read timeout."""
 
     def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
         self._raw = raw
         self._sock = sock
-        self._budget = _current.budget
+        self._deadline, self._read_timeout_s = _current.deadline, _current.read_timeout_s
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int | None:
-        self._sock.settimeout(min(self._budget.left_s(), self._budget.read_timeout_s))
+        self._sock.settimeout(min(self._deadline.timeout_s(), self._read_timeout_s))
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -117,7 +90,7 @@ class BoundedConnection(HTTPConnection):
         super().connect()
 
     def _new_conn(self) -> socket.socket:
-        return dial(super()._new_conn, _current.budget.left_s())
+        return dial(super()._new_conn, _current.deadline.timeout_s())
 
     def getresponse(self) -> Any:
         """See `HTTPConnection.getresponse`."""
@@ -126,13 +99,13 @@ class BoundedConnection(HTTPConnection):
         self._has_answered = True
         return reply
 
-    def ask_again(self, target: str, headers: Mapping[str, str], budget: Budget) -> http.client.HTTPResponse:
+    def ask_again(self, target: str, headers: Mapping[str, str], deadline: Deadline) -> http.client.HTTPResponse:
         """Send a GET over the connection as it stands, past urllib3; `begin` has to come before.
 
         Raises:
             OSError, HTTPException: no reply.
         """
-        self.sock.settimeout(min(budget.left_s(), budget.read_timeout_s))
+        self.sock.settimeout(min(deadline.timeout_s(), _current.read_timeout_s))
         with self._noticing_staleness():
             http.client.HTTPConnection.request(self, "GET", target, headers=headers)
             return http.client.HTTPConnection.getresponse(self)
@@ -159,6 +132,6 @@ def bind(pool: HTTPConnectionPool) -> None:
     pool.ConnectionCls = _bounded(pool.ConnectionCls)
 
 
-def begin(budget: Budget) -> None:
-    """Let the next request of this thread keep to the budget."""
-    _current.budget = budget
+def begin(deadline: Deadline, read_timeout_s: float) -> None:
+    """Let the next request of this thread keep to the deadline, and each wait for bytes to the read timeout."""
+    _current.deadline, _current.read_timeout_s = deadline, read_timeout_s

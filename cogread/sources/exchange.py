@@ -13,7 +13,8 @@ from typing import Protocol
 
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
-from cogread.sources.connection import BoundedConnection, Budget
+from cogread.deadline import Deadline
+from cogread.sources.connection import BoundedConnection
 
 
 class Reply(Protocol):
@@ -100,7 +101,7 @@ class NextReply:
             self._connection.close()
 
 
-def ask_kept(pool: HTTPConnectionPool, target: str, headers: Mapping[str, str], budget: Budget) -> NextReply | None:
+def ask_kept(pool: HTTPConnectionPool, target: str, headers: Mapping[str, str], deadline: Deadline) -> NextReply | None:
     """Send a GET over a connection that the pool keeps.
 
     Returns:
@@ -113,7 +114,7 @@ def ask_kept(pool: HTTPConnectionPool, target: str, headers: Mapping[str, str], 
     if connection is None:
         return None
     try:
-        return NextReply(connection.ask_again(target, headers, budget), connection, pool)
+        return NextReply(connection.ask_again(target, headers, deadline), connection, pool)
     except BaseException:
         connection.close()
         raise

@@ -12,6 +12,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import Final
 
 from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceChanged, SourceError, SourceForbidden, SourceNotFound, SourceProtocolError
 from cogread.sources.protocol import SourceOptions
 from cogread.sources.uri import SourceUri
@@ -41,7 +42,7 @@ class FileSource:
         self.name = path
         self._seen: tuple[tuple[int, int, int], Version] | None = None
 
-    def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
+    def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         """See `Source.read`."""
         if log.isEnabledFor(logging.INFO):
             log.info("read %s bytes %d-%d", self.name, wanted.start, wanted.stop - 1)
@@ -54,7 +55,7 @@ class FileSource:
         except (OSError, ValueError) as error:
             raise self._failure(error) from error
 
-    def version(self, deadline_s: float | None = None) -> Version:
+    def version(self, deadline: Deadline = NEVER) -> Version:
         """See `Source.version`."""
         try:
             return self._version(os.stat(self.name))

@@ -7,8 +7,8 @@ from functools import partial
 from requests import PreparedRequest
 from requests.auth import HTTPBasicAuth
 
+from cogread.deadline import Deadline
 from cogread.errors import SourceError, SourceProtocolError
-from cogread.sources.connection import Budget
 from cogread.sources.exchange import Reply, close_idle, finish_redirect
 from cogread.sources.process import PerProcess
 from cogread.sources.protocol import SourceOptions
@@ -35,10 +35,10 @@ class HttpSource(RangeSource):
         if home:
             close_idle(home.pool)
 
-    def _ask(self, headers: Mapping[str, str], budget: Budget) -> Reply:
+    def _ask(self, headers: Mapping[str, str], deadline: Deadline) -> Reply:
         route = self._home.get()
         for _ in range(_MOST_REDIRECTS + 1):
-            reply = get(route, headers, budget)
+            reply = get(route, headers, deadline)
             location = reply.headers.get("location") if reply.status in _REDIRECTS else None
             if location is None:
                 return reply

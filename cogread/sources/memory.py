@@ -3,6 +3,7 @@
 from hashlib import blake2b
 
 from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceChanged, SourceProtocolError
 
 
@@ -15,7 +16,7 @@ class MemorySource:
         self.data = data
         self.name = name
 
-    def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
+    def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         """See `Source.read`."""
         data = self.data
         version = _version(data)
@@ -25,7 +26,7 @@ class MemorySource:
             raise SourceProtocolError(f"{self.name}: wanted the bytes {wanted} of {len(data)}")
         return SourceBytes(data[wanted.start : wanted.stop], version)
 
-    def version(self, deadline_s: float | None = None) -> Version:
+    def version(self, deadline: Deadline = NEVER) -> Version:
         """See `Source.version`."""
         return _version(self.data)
 

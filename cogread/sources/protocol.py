@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.deadline import NEVER, Deadline
 
 Validators = Literal["etag", "modified"]
 """Comparison of versions: by the ETag where the origin states one, or by size and Last-Modified."""
@@ -90,13 +91,13 @@ class Source(Protocol):
         """Whether asking for the version costs microseconds (a file) rather than a round trip."""
         ...
 
-    def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
+    def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         """Read the range, cut off at the end of the source.
 
         Args:
             wanted: the bytes; the start must lie within the source.
             expect: the version that the bytes must be of; None: any, and the reply tells which.
-            deadline_s: instant of `time.monotonic()` after which the read gives up.
+            deadline: when the call gives up.
 
         Raises:
             SourceChanged: the source is another version than `expect`.
@@ -104,7 +105,7 @@ class Source(Protocol):
         """
         ...
 
-    def version(self, deadline_s: float | None = None) -> Version:
+    def version(self, deadline: Deadline = NEVER) -> Version:
         """Ask the origin for the current version, reading no more than a byte.
 
         Raises:

@@ -1,6 +1,6 @@
 """Ranged GETs: what the http and s3 sources have in common.
 
-Strategy: one read is up to `1 + retries` tries within one budget of time. A try sends one request (`_ask`, which each
+Strategy: one read is up to `1 + retries` tries before one deadline. A try sends one request (`_ask`, which each
 scheme fills in), checks the header of the reply before a byte of its body is read, and reads no more than was wanted.
 """
 
@@ -11,8 +11,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceError, SourceProtocolError
-from cogread.sources.connection import Budget
 from cogread.sources.exchange import Reply
 from cogread.sources.protocol import SourceOptions
 from cogread.sources.reply import TRY_AGAIN, Asked, check_partial, refusal, request_headers
@@ -33,30 +33,30 @@ class RangeSource(ABC):
         self.name = name
         self._options = options
 
-    def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
+    def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         """See `Source.read`."""
         if log.isEnabledFor(logging.INFO):
             log.info("read %s bytes %d-%d", self.name, wanted.start, wanted.stop - 1)
         asked = Asked(self.name, wanted, expect, self._options.validators)
-        budget = self._budget(deadline_s)
+        deadline = deadline.earlier(Deadline.after(self._options.total_timeout_s))
         for tries_left in range(self._options.retries, -1, -1):
             try:
-                return self._try(asked, budget)
+                return self._try(asked, deadline)
             except Retryable as found:
-                if not tries_left or not _pause(budget):
+                if not tries_left or not _pause(deadline):
                     raise found.error from found.__cause__
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def version(self, deadline_s: float | None = None) -> Version:
+    def version(self, deadline: Deadline = NEVER) -> Version:
         """See `Source.version`. By GET: a URL that is signed for GET answers no HEAD."""
-        return self.read(ByteRange(0, 1), deadline_s=deadline_s).version
+        return self.read(ByteRange(0, 1), deadline=deadline).version
 
     @abstractmethod
     def close(self) -> None:
         """See `Source.close`."""
 
     @abstractmethod
-    def _ask(self, headers: Mapping[str, str], budget: Budget) -> Reply:
+    def _ask(self, headers: Mapping[str, str], deadline: Deadline) -> Reply:
         """Send a GET with these headers, those of authentication added.
 
         Raises:
@@ -68,15 +68,9 @@ class RangeSource(ABC):
         """The error for a reply other than 206."""
         return refusal(asked, reply.status, reply.headers)
 
-    def _budget(self, deadline_s: float | None) -> Budget:
-        until = time.monotonic() + self._options.total_timeout_s
-        if deadline_s is not None:
-            until = min(until, deadline_s)
-        return Budget(until, self._options.connect_timeout_s, self._options.read_timeout_s)
-
-    def _try(self, asked: Asked, budget: Budget) -> SourceBytes:
+    def _try(self, asked: Asked, deadline: Deadline) -> SourceBytes:
         try:
-            reply = self._ask(request_headers(asked), budget)
+            reply = self._ask(request_headers(asked), deadline)
             try:
                 return self._receive(asked, reply)
             finally:
@@ -106,10 +100,10 @@ def _body(asked: Asked, reply: Reply, size_bytes: int) -> bytes:
     return data
 
 
-def _pause(budget: Budget) -> bool:
-    """Wait a little; False if the budget does not allow for it."""
+def _pause(deadline: Deadline) -> bool:
+    """Wait a little; False if the deadline does not allow for it."""
     pause_s = random.uniform(*_PAUSE_S)  # noqa: S311 - no secret
-    if budget.until - time.monotonic() <= pause_s:
+    if deadline.left_s <= pause_s:
         return False
     time.sleep(pause_s)
     return True

@@ -19,9 +19,9 @@ from botocore.exceptions import (
 )
 
 from cogread.byterange import SourceBytes
+from cogread.deadline import Deadline
 from cogread.errors import SourceError, SourceForbidden, SourceProtocolError
 from cogread.sources.aws import Account, NoCredentials, account_of
-from cogread.sources.connection import Budget
 from cogread.sources.exchange import Reply, close_idle
 from cogread.sources.process import PerProcess
 from cogread.sources.protocol import SourceOptions
@@ -80,31 +80,31 @@ class S3Source(RangeSource):
         if place:
             close_idle(place.route.pool)
 
-    def _try(self, asked: Asked, budget: Budget) -> SourceBytes:
+    def _try(self, asked: Asked, deadline: Deadline) -> SourceBytes:
         try:
-            return super()._try(asked, budget)
+            return super()._try(asked, deadline)
         except _WrongRegion as found:
             self._region = found.region
             self._place.forget()
-            return super()._try(asked, budget)
+            return super()._try(asked, deadline)
 
-    def _ask(self, headers: Mapping[str, str], budget: Budget) -> Reply:
+    def _ask(self, headers: Mapping[str, str], deadline: Deadline) -> Reply:
         wanted = dict(headers)
         if self._options.request_payer:
             wanted["x-amz-request-payer"] = "requester"
         try:
-            place = self._place.made() or self._make_place(budget)
+            place = self._place.made() or self._make_place(deadline)
             signed = place.account.sign(place.url, wanted)
         except NoCredentials as error:
             raise SourceForbidden(f"{self.name}: no AWS credentials found, nor asked for anonymous access") from error
         except BotoCoreError as error:
             kind = SourceForbidden if isinstance(error, _CREDENTIAL_ERRORS) else SourceError
             raise kind(f"{self.name}: boto3 cannot prepare the request ({type(error).__name__})") from error
-        return get(place.route, signed, budget)
+        return get(place.route, signed, deadline)
 
-    def _make_place(self, budget: Budget) -> _Place:
-        account_of(self._options, self._region, budget.left_s())  # the one thing that may take long
-        return self._place.get(budget.left_s())
+    def _make_place(self, deadline: Deadline) -> _Place:
+        account_of(self._options, self._region, deadline.timeout_s())  # the one thing that may take long
+        return self._place.get(deadline.timeout_s())
 
     def _find_place(self) -> _Place:
         usual, region = self._place_in(None), self._region

@@ -15,10 +15,12 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool
 from urllib3 import exceptions as urllib3_errors
+from urllib3.util import Timeout
 
 from cogread import __version__
+from cogread.deadline import Deadline
 from cogread.errors import SourceError, SourceProtocolError, SourceTimeout, SourceUnreachable
-from cogread.sources.connection import Budget, StaleConnection, begin, bind
+from cogread.sources.connection import StaleConnection, begin, bind
 from cogread.sources.exchange import FirstReply, Reply, ask_kept, close_idle
 from cogread.sources.process import PerProcess
 from cogread.sources.protocol import SourceOptions
@@ -48,6 +50,9 @@ class Retryable(Exception):
 class Route:
     """The way to one URL."""
 
+    options: SourceOptions
+    """Timeouts among them."""
+
     pool: HTTPConnectionPool
     target: str = field(repr=False)
     """Path and query, or the whole URL where a proxy wants it."""
@@ -68,6 +73,7 @@ class Transport:
     """The connections of one process to the origins of one set of options."""
 
     def __init__(self, options: SourceOptions) -> None:
+        self._options = options
         self._session = requests.Session()
         self._session.headers.clear()
         self._session.headers.update({"User-Agent": f"cogread/{__version__}", "Accept-Encoding": "identity"})
@@ -105,29 +111,29 @@ class Transport:
         if not is_proxied and _dialled(pool) != web_url.origin:
             raise ValueError("the connection would go to another place than the URL names")
         bind(pool)
-        return Route(pool, adapter.request_url(prepared, proxies), dict(prepared.headers), web_url)
+        return Route(self._options, pool, adapter.request_url(prepared, proxies), dict(prepared.headers), web_url)
 
 
 def _dialled(pool: HTTPConnectionPool) -> WebOrigin:
     return WebOrigin(pool.scheme, pool.host.lower().strip("[]"), pool.port or pool.ConnectionCls.default_port or 0)
 
 
-def get(route: Route, headers: Mapping[str, str], budget: Budget) -> Reply:
+def get(route: Route, headers: Mapping[str, str], deadline: Deadline) -> Reply:
     """Send a GET and receive the reply's header. The body is the caller's to read, and the reply to finish.
 
     Raises:
         FAILURES: see `failure`.
     """
-    begin(budget)
+    begin(deadline, route.options.read_timeout_s)
     sent = {**route.headers, **headers}
     for _ in range(_STALE_TRIES):
         with suppress(StaleConnection):
-            return ask_kept(route.pool, route.target, sent, budget) or _ask_newly(route, sent, budget)
+            return ask_kept(route.pool, route.target, sent, deadline) or _ask_newly(route, sent, deadline)
     close_idle(route.pool)
-    return _ask_newly(route, sent, budget)
+    return _ask_newly(route, sent, deadline)
 
 
-def _ask_newly(route: Route, headers: dict[str, str], budget: Budget) -> FirstReply:
+def _ask_newly(route: Route, headers: dict[str, str], deadline: Deadline) -> FirstReply:
     try:
         reply = route.pool.urlopen(
             "GET",
@@ -136,7 +142,7 @@ def _ask_newly(route: Route, headers: dict[str, str], budget: Budget) -> FirstRe
             retries=False,
             redirect=False,
             assert_same_host=False,
-            timeout=budget.timeout(),
+            timeout=Timeout(deadline.timeout_s(), route.options.connect_timeout_s, route.options.read_timeout_s),
             preload_content=False,
             decode_content=False,
         )

@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from cogread.deadline import NEVER, Deadline
+from cogread.errors import OutOfTime
 from server.cache.protocol import Cache
 from server.logs.trace import trace
-from server.resilience.deadline import OutOfTime
 
 FIRST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.025
@@ -31,8 +32,8 @@ class Job:
     ttl_s: float
     """How long the tiers may keep what was loaded."""
 
-    deadline_s: float | None = None
-    """Instant of `time.monotonic()` after which waiting ends in SourceTimeout."""
+    deadline: Deadline = NEVER
+    """End of the wait for other processes."""
 
     usable: Callable[[bytes], bool] = any_value
     """Whether a value that a tier has will do; if not, it is loaded anew."""
@@ -59,18 +60,19 @@ class Fleet:
             OutOfTime: another process was still loading at the deadline.
             Exception: what `job.load` raised.
         """
-        patient_until = time.monotonic() + 2 * self._lock_ttl_s
+        patience = Deadline.after(2 * self._lock_ttl_s)
         pause_s = FIRST_PAUSE_S
         while missing := self._collect(keys, job, values):
-            _check_time(job.deadline_s)
-            if time.monotonic() > patient_until:
+            if job.deadline.is_expired:
+                raise OutOfTime("no tier had it, and no other process, at the deadline")
+            if patience.is_expired:
                 self._load(missing, job, values)
                 return
             tokens = self.far.acquire(missing, self._lock_ttl_s)
             if tokens:
                 self._load_locked(tokens, job, values)
             if len(tokens) < len(missing):
-                _pause(pause_s, job.deadline_s)
+                time.sleep(min(pause_s, job.deadline.left_s))
                 pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
 
     def _load_locked(self, tokens: Mapping[str, str], job: Job, values: dict[str, bytes]) -> None:
@@ -96,12 +98,3 @@ class Fleet:
                 values[key] = value
                 trace.reach("redis")
         return [key for key in missing if key not in values]
-
-
-def _check_time(deadline_s: float | None) -> None:
-    if deadline_s is not None and deadline_s <= time.monotonic():
-        raise OutOfTime("no tier had it, and no other process, at the deadline")
-
-
-def _pause(pause_s: float, deadline_s: float | None) -> None:
-    time.sleep(pause_s if deadline_s is None else max(0.0, min(pause_s, deadline_s - time.monotonic())))

@@ -5,15 +5,15 @@ the far tier or by loading), hands them to whoever waits, and only then waits fo
 waits for a claim, and there is no circle. A claim ends with its thread's work, however that ends.
 """
 
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event, Lock
 
+from cogread.deadline import NEVER, Deadline
+from cogread.errors import OutOfTime
 from server.cache.fleet_flight import Fleet, Job, any_value
 from server.cache.memory import MemoryCache
 from server.cache.protocol import Cache
 from server.logs.trace import trace
-from server.resilience.deadline import OutOfTime
 from server.resilience.failures import Failures, another
 
 
@@ -47,7 +47,7 @@ class Flight:
         keys: Sequence[str],
         load: Callable[[Sequence[str]], Mapping[str, bytes]],
         ttl_s: float,
-        deadline_s: float | None = None,
+        deadline: Deadline = NEVER,
         *,
         shared: bool = True,
         usable: Callable[[bytes], bool] = any_value,
@@ -59,7 +59,7 @@ class Flight:
             load: brings the values of the keys it is given (those that no tier has and no other loads, in the order
                 of `keys`), or raises. Runs in this thread.
             ttl_s: how long the tiers may keep what is loaded.
-            deadline_s: instant of `time.monotonic()` after which waiting for others ends.
+            deadline: when waiting for others ends.
             shared: whether the far tier takes part.
             usable: whether a value that a tier has will do.
 
@@ -67,14 +67,14 @@ class Flight:
             SourceTimeout: another was still loading at the deadline.
             Exception: what `load` raised, here or, a moment ago or just now, in another thread.
         """
-        job = Job(load, ttl_s, deadline_s, usable)
+        job = Job(load, ttl_s, deadline, usable)
         found: dict[str, bytes] = {}
         while missing := [key for key in keys if key not in found]:
             mine, others = self._claim(missing, usable, found)
             if mine:
                 self._get(mine, job, shared, found)
             for key, claim in others.items():
-                _wait(claim, deadline_s)
+                _wait(claim, deadline)
                 if claim.value is not None:
                     found[key] = claim.value
         return found
@@ -151,8 +151,8 @@ class Flight:
                 claim.done.set()
 
 
-def _wait(claim: _Claim, deadline_s: float | None) -> None:
-    if not claim.done.wait(None if deadline_s is None else max(0.0, deadline_s - time.monotonic())):
+def _wait(claim: _Claim, deadline: Deadline) -> None:
+    if not claim.done.wait(deadline.left_s):
         raise OutOfTime("another request was still reading the source at the deadline")
     trace.reach(claim.tier)
     if claim.error is not None:

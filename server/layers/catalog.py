@@ -8,14 +8,14 @@ from functools import partial
 from typing import Final
 
 from cogread.byterange import Version
-from cogread.errors import CogError, SourceChanged, SourceTimeout
+from cogread.deadline import Deadline
+from cogread.errors import CogError, OutOfTime, SourceChanged, SourceTimeout
 from cogread.reader import read_cog
 from server.http.errors import UnknownLayer
 from server.http.reply import EVERY_REPLY, IMMUTABLE, cache_control
 from server.layers.layer_version import OpenLayer
 from server.layers.open_layers import OpenLayers
 from server.origin.cached_source import CachedSource
-from server.resilience.deadline import OutOfTime
 from server.resilience.failures import another
 from server.resilience.joining_pool import JoiningPool
 from server.resilience.layer_fault import one_layer
@@ -64,35 +64,35 @@ class Layer:
         self.last_error: CogError | None = None
         """Error of the last try to open the layer; None after a success and before the first try."""
 
-    def open(self, deadline_s: float) -> OpenLayer:
+    def open(self, deadline: Deadline) -> OpenLayer:
         """The layer's current version; reads the header if it is not known.
 
         Args:
-            deadline_s: instant of `time.monotonic()` after which waiting ends.
+            deadline: when the call gives up.
 
         Raises:
             CogError: the source cannot be read or is no COG; the same error is raised again for `RETRY_FAILED_S`.
         """
         try:
-            opened = self._open(deadline_s)
+            opened = self._open(deadline)
         except CogError as error:
             self.last_error = another(error)
             raise
         self.last_error = None
         return opened
 
-    def _open(self, deadline_s: float) -> OpenLayer:
+    def _open(self, deadline: Deadline) -> OpenLayer:
         known = self.known()
         if known is not None:
-            version = self.source.version(deadline_s)
+            version = self.source.version(deadline)
             if version is known.cog.version or version == known.cog.version:
                 return known
         self._raise_known_failure()
-        with self.source.waiting(deadline_s) as until_s:
-            if not self._opening.acquire(timeout=max(0.0, until_s - time.monotonic())):
+        with self.source.waiting(deadline) as until:
+            if not self._opening.acquire(timeout=until.left_s):
                 raise OutOfTime(f"layer {self.config.name!r}: its header is still being read")
             try:
-                return self._read(until_s)
+                return self._read(until)
             finally:
                 self._opening.release()
 
@@ -122,15 +122,15 @@ class Layer:
         if failure is not None and self._clock() < failure[0]:
             raise another(failure[1])
 
-    def _read(self, deadline_s: float) -> OpenLayer:
+    def _read(self, deadline: Deadline) -> OpenLayer:
         self._raise_known_failure()
         try:
-            version = self.source.version(deadline_s)
+            version = self.source.version(deadline)
             known = self.known()
             if known is not None and known.cog.version == version:
                 return known
             with one_layer(self.config.name):
-                opened = OpenLayer(read_cog(self.source, version, deadline_s))
+                opened = OpenLayer(read_cog(self.source, version, deadline))
         except (SourceChanged, OutOfTime):  # the next try may go well
             raise
         except CogError as error:
@@ -215,6 +215,6 @@ class Catalog:
 def _try_open(layer: Layer, budget_s: float) -> OpenLayer | CogError:
     try:
         with one_layer(layer.config.name):
-            return layer.open(time.monotonic() + budget_s)
+            return layer.open(Deadline.after(budget_s))
     except CogError as error:
         return error

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from cogread.byterange import ByteRange, Version
+from cogread.deadline import Deadline
 from cogread.errors import SourceError
 from server.cache.single_flight import Flight
 from server.logs.trace import trace
@@ -17,7 +18,7 @@ from server.resilience.crew import Crew
 BLOCK_BYTES: Final = 32 * 1024
 BLOCK_TTL_S: Final = 24 * 3600.0
 
-ReadWhole = Callable[[ByteRange, Version, float | None], bytes]
+ReadWhole = Callable[[ByteRange, Version, Deadline], bytes]
 """Reads a range of a version by a deadline, all of it that is in the source."""
 
 
@@ -51,9 +52,7 @@ class Blocks:
             trace.tier = "memory"
         return block[start:stop]
 
-    def fetch(
-        self, wanted: Sequence[ByteRange], prefix: str, version: Version, deadline_s: float | None
-    ) -> list[bytes]:
+    def fetch(self, wanted: Sequence[ByteRange], prefix: str, version: Version, deadline: Deadline) -> list[bytes]:
         """The bytes of ranges, each cut off at the end of the source, in which it begins.
 
         Raises:
@@ -63,9 +62,9 @@ class Blocks:
         number_of = {f"{prefix}{number}": number for number in numbers}
 
         def load(keys: Sequence[str]) -> Mapping[str, bytes]:
-            return self._load([number_of[key] for key in keys], prefix, version, deadline_s)
+            return self._load([number_of[key] for key in keys], prefix, version, deadline)
 
-        blocks = self._flight.fetch(list(number_of), load, BLOCK_TTL_S, deadline_s)
+        blocks = self._flight.fetch(list(number_of), load, BLOCK_TTL_S, deadline)
         return [self._cut(place, [blocks[f"{prefix}{n}"] for n in self._numbers(place, version)]) for place in wanted]
 
     def split(self, data: bytes, prefix: str, first: int = 0) -> dict[str, bytes]:
@@ -73,15 +72,13 @@ class Blocks:
         starts = range(0, len(data), self.size_bytes)
         return {f"{prefix}{number}": data[at : at + self.size_bytes] for number, at in enumerate(starts, first)}
 
-    def _load(
-        self, numbers: Sequence[int], prefix: str, version: Version, deadline_s: float | None
-    ) -> dict[str, bytes]:
+    def _load(self, numbers: Sequence[int], prefix: str, version: Version, deadline: Deadline) -> dict[str, bytes]:
         """Read blocks of the origin. Where some cannot be read, the others are kept: they have done nothing wrong."""
         loaded: dict[str, bytes] = {}
 
         def load(run: range) -> None:
             place = ByteRange(run.start * self.size_bytes, run.stop * self.size_bytes)
-            loaded.update(self.split(self._read(place, version, deadline_s), prefix, run.start))
+            loaded.update(self.split(self._read(place, version, deadline), prefix, run.start))
 
         try:
             self._do(load, list(_runs(numbers)))

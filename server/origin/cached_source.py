@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar
 
 from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceChanged, SourceProtocolError
 from cogread.sources.file import is_at_rest
 from cogread.sources.protocol import Source
@@ -22,8 +22,6 @@ from server.origin.current_version import CurrentVersion
 from server.origin.validator_watch import ValidatorWatch
 from server.resilience.crew import Crew
 from server.resilience.gate import Gate
-
-D = TypeVar("D", float, float | None)
 
 PREFIX = "rawcog:2:"
 """Of every key; the number changes with the meaning of the values."""
@@ -100,15 +98,15 @@ class CachedSource:
         )
         self._keys = self._make_keys(Version(0))
 
-    def version(self, deadline_s: float | None = None) -> Version:
+    def version(self, deadline: Deadline = NEVER) -> Version:
         """The version that was current at most `revalidate_s` ago; see `Source.version`."""
         if self.is_local:
-            return self._source.version(deadline_s)
+            return self._source.version(deadline)
         known = self._current.known()
         if known is not None:
             return known
-        with self.waiting(deadline_s) as until_s:
-            return self._current.get(until_s)
+        with self.waiting(deadline) as until:
+            return self._current.get(until)
 
     def version_at_hand(self) -> Version | None:
         """The version, where it can be told without waiting for the origin or another tier; None: ask `version`.
@@ -116,49 +114,47 @@ class CachedSource:
         Raises:
             SourceError: a local file is not there any more, or its mount does not answer.
         """
-        return self._source.version(time.monotonic() + AT_HAND_S) if self.is_local else self._current.known()
+        return self._source.version(Deadline.after(AT_HAND_S)) if self.is_local else self._current.known()
 
-    def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
+    def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         """Read header bytes, in cached blocks; see `Source.read`."""
-        version = self.version(deadline_s) if expect is None else expect
+        version = self.version(deadline) if expect is None else expect
         data = self._blocks.at_hand(wanted, self._keys_of(version).block)
         if data is not None:
             return SourceBytes(data, version)
-        with self.waiting(deadline_s) as until_s:
+        with self.waiting(deadline) as until:
             try:
-                return SourceBytes(self._read_blocks([wanted], version, until_s)[0], version)
+                return SourceBytes(self._read_blocks([wanted], version, until)[0], version)
             except SourceChanged:
                 if expect is not None:
                     raise
-                version = self.version(until_s)
-                return SourceBytes(self._read_blocks([wanted], version, until_s)[0], version)
+                version = self.version(until)
+                return SourceBytes(self._read_blocks([wanted], version, until)[0], version)
 
     def at_hand(self, wanted: ByteRange, expect: Version) -> bytes | None:
         """Header bytes, where worker memory has them; None: ask `read` or `read_many`, which may wait."""
         return self._blocks.at_hand(wanted, self._keys_of(expect).block)
 
-    def read_many(self, wanted: Sequence[ByteRange], expect: Version, deadline_s: float | None = None) -> list[bytes]:
+    def read_many(self, wanted: Sequence[ByteRange], expect: Version, deadline: Deadline = NEVER) -> list[bytes]:
         """Read header bytes of several places, as `read` does, those that lie apart at the same time."""
-        with self.waiting(deadline_s) as until_s:
-            return self._read_blocks(wanted, expect, until_s)
+        with self.waiting(deadline) as until:
+            return self._read_blocks(wanted, expect, until)
 
-    def read_tile(
-        self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None
-    ) -> SourceBytes:
+    def read_tile(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         """Read a tile, cached as it is if this source's tiles are; see `Source.read`."""
         if not self._cache_tiles:
             if self._gate is None or self.is_local:  # whose bulkhead is in the source itself
-                return self._ask(wanted, expect, deadline_s)
-            with self._gate.passed(deadline_s) as until_s:
-                return self._read_origin(wanted, expect, until_s)
-        version = self.version(deadline_s) if expect is None else expect
+                return self._ask(wanted, expect, deadline)
+            with self._gate.passed(deadline) as until:
+                return self._read_origin(wanted, expect, until)
+        version = self.version(deadline) if expect is None else expect
         key = f"{self._keys_of(version).tile}{wanted.start}-{wanted.stop}"
         tile = self._flight.near.lookup(key)
         if tile is None:
             if not self.may_keep_tiles(version):
-                return self._ask(wanted, version, deadline_s)
-            with self.waiting(deadline_s) as until_s:
-                return SourceBytes(self._fetch_tile(key, wanted, version, until_s), version)
+                return self._ask(wanted, version, deadline)
+            with self.waiting(deadline) as until:
+                return SourceBytes(self._fetch_tile(key, wanted, version, until), version)
         if trace.tier == "-":
             trace.tier = "memory"
         return SourceBytes(tile, version)
@@ -173,58 +169,58 @@ class CachedSource:
         if not self.is_local:
             self._current.forget(version)
 
-    def waiting(self, deadline_s: D) -> AbstractContextManager[D | float]:
+    def waiting(self, deadline: Deadline) -> AbstractContextManager[Deadline]:
         """What to be in while waiting for the origin or for another thread that reads it; see `Gate.passed`."""
-        return nullcontext(deadline_s) if self._gate is None else self._gate.passed(deadline_s)
+        return nullcontext(deadline) if self._gate is None else self._gate.passed(deadline)
 
     def close(self) -> None:
         """See `Source.close`."""
         self._source.close()
 
-    def _read_blocks(self, wanted: Sequence[ByteRange], version: Version, deadline_s: float | None) -> list[bytes]:
+    def _read_blocks(self, wanted: Sequence[ByteRange], version: Version, deadline: Deadline) -> list[bytes]:
         for place in wanted:
             if place.start >= version.size_bytes:
                 raise SourceProtocolError(f"{self.name}: wanted the bytes {place} of {version.size_bytes}")
-        return self._blocks.fetch(wanted, self._keys_of(version).block, version, deadline_s)
+        return self._blocks.fetch(wanted, self._keys_of(version).block, version, deadline)
 
-    def _fetch_tile(self, key: str, wanted: ByteRange, version: Version, deadline_s: float | None) -> bytes:
+    def _fetch_tile(self, key: str, wanted: ByteRange, version: Version, deadline: Deadline) -> bytes:
         def load(keys: Sequence[str]) -> Mapping[str, bytes]:
-            return {key: self._read_whole(wanted, version, deadline_s)}
+            return {key: self._read_whole(wanted, version, deadline)}
 
         is_shared = wanted.size_bytes <= LARGEST_SHARED_TILE_BYTES
-        return self._flight.fetch([key], load, TILE_TTL_S, deadline_s, shared=is_shared)[key]
+        return self._flight.fetch([key], load, TILE_TTL_S, deadline, shared=is_shared)[key]
 
-    def _read_whole(self, wanted: ByteRange, version: Version, deadline_s: float | None) -> bytes:
+    def _read_whole(self, wanted: ByteRange, version: Version, deadline: Deadline) -> bytes:
         """Read what will be cached: all of the range, up to the end of the source."""
-        data = self._read_origin(wanted, version, deadline_s).data
+        data = self._read_origin(wanted, version, deadline).data
         expected = min(wanted.stop, version.size_bytes) - wanted.start
         if len(data) != expected:
             raise SourceProtocolError(f"{self.name}: {len(data)} bytes at {wanted}, wanted {expected}")
         return data
 
-    def _read_origin(self, wanted: ByteRange, expect: Version | None, deadline_s: float | None) -> SourceBytes:
-        with self._asking(deadline_s):
-            return self._ask(wanted, expect, deadline_s)
+    def _read_origin(self, wanted: ByteRange, expect: Version | None, deadline: Deadline) -> SourceBytes:
+        with self._asking(deadline):
+            return self._ask(wanted, expect, deadline)
 
-    def _ask(self, wanted: ByteRange, expect: Version | None, deadline_s: float | None) -> SourceBytes:
+    def _ask(self, wanted: ByteRange, expect: Version | None, deadline: Deadline) -> SourceBytes:
         trace.ask_origin()
         try:
-            return self._source.read(wanted, expect, deadline_s)
+            return self._source.read(wanted, expect, deadline)
         except SourceChanged:
             if expect is not None:
                 self.forget(expect)
             raise
 
-    def _asking(self, deadline_s: float | None) -> AbstractContextManager[None]:
-        return nullcontext() if self._gate is None else self._gate.asking(deadline_s)
+    def _asking(self, deadline: Deadline) -> AbstractContextManager[None]:
+        return nullcontext() if self._gate is None else self._gate.asking(deadline)
 
-    def _ask_version(self, before: Version | None, deadline_s: float | None) -> Version:
+    def _ask_version(self, before: Version | None, deadline: Deadline) -> Version:
         """Ask the origin; where the first blocks will be wanted next, by reading them."""
         if before is not None and self._flight.near.lookup(f"{self._keys_of(before).block}0") is not None:
-            with self._asking(deadline_s):
+            with self._asking(deadline):
                 trace.ask_origin()
-                return self._source.version(deadline_s)
-        got = self._read_origin(ByteRange(0, self._first_bytes), None, deadline_s)
+                return self._source.version(deadline)
+        got = self._read_origin(ByteRange(0, self._first_bytes), None, deadline)
         data, prefix = got.data, self._keys_of(got.version).block
         if len(data) != min(self._first_bytes, got.version.size_bytes):
             raise SourceProtocolError(f"{self.name}: {len(data)} bytes at the start of {got.version.size_bytes}")

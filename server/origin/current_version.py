@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from cogread.byterange import Version
+from cogread.deadline import NEVER, Deadline
 from server.cache.single_flight import Flight
 from server.logs.trace import trace
 from server.origin.validator_watch import ValidatorWatch
@@ -47,7 +48,7 @@ class CurrentVersion:
         flight: Flight,
         key: str,
         revalidate_s: float,
-        ask: Callable[[Version | None, float | None], Version],
+        ask: Callable[[Version | None, Deadline], Version],
         clock: Callable[[], float] = time.time,
         watch: ValidatorWatch | None = None,
     ) -> None:
@@ -81,13 +82,13 @@ class CurrentVersion:
             trace.tier = "memory"
         return record.version
 
-    def get(self, deadline_s: float | None = None) -> Version:
+    def get(self, deadline: Deadline = NEVER) -> Version:
         """The version that was current at most `revalidate_s` ago; waits for it where it must.
 
         Raises:
             SourceError: as `Source.version`.
         """
-        return self.known() or self._renew(deadline_s)
+        return self.known() or self._renew(deadline)
 
     def forget(self, version: Version) -> None:
         """Ask the origin next time, unless another version is known already; what was asked before now is void."""
@@ -96,29 +97,29 @@ class CurrentVersion:
         self._record = None if _is_of(self._record, version) else self._record
         self._flight.forget(self._key, lambda data: _is_of(_read(data), version))
 
-    def _renew(self, deadline_s: float | None) -> Version:
-        version = self._ask_anew(deadline_s)
+    def _renew(self, deadline: Deadline) -> Version:
+        version = self._ask_anew(deadline)
         doubted, self._doubted = self._doubted, None
         if doubted is not None and self._watch is not None:
             self._watch.note(doubted, version)
         return version
 
-    def _ask_anew(self, deadline_s: float | None) -> Version:
+    def _ask_anew(self, deadline: Deadline) -> Version:
         if self._revalidate_s <= 0:
-            return self._ask(self._record.version if self._record else None, deadline_s)
-        record = self._fetch(deadline_s)
+            return self._ask(self._record.version if self._record else None, deadline)
+        record = self._fetch(deadline)
         if self._is_void(record):  # of a flight that was under way when the version was forgotten
-            record = self._fetch(deadline_s)
+            record = self._fetch(deadline)
         self._record = record
         return record.version
 
-    def _fetch(self, deadline_s: float | None) -> Record:
+    def _fetch(self, deadline: Deadline) -> Record:
         def load(keys: Sequence[str]) -> Mapping[str, bytes]:
             asked_at = self._clock()
-            version = self._ask(self._record.version if self._record else None, deadline_s)
+            version = self._ask(self._record.version if self._record else None, deadline)
             return dict.fromkeys(keys, msgspec.json.encode(Record(asked_at, version)))
 
-        found = self._flight.fetch([self._key], load, self._revalidate_s, deadline_s, usable=self._is_usable)
+        found = self._flight.fetch([self._key], load, self._revalidate_s, deadline, usable=self._is_usable)
         return _decode(found[self._key])
 
     def _is_usable(self, data: bytes) -> bool:

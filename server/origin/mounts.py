@@ -22,6 +22,7 @@ from queue import Empty, SimpleQueue
 from typing import Final, Generic, TypeVar
 
 from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceTimeout
 from cogread.sources.file import FileSource
 
@@ -64,12 +65,12 @@ class Lane:
         self._answered_at = float("-inf")
         self._is_stalled = False
 
-    def call(self, work: Callable[[], T], deadline_s: float | None) -> T:
+    def call(self, work: Callable[[], T], deadline: Deadline) -> T:
         """Make a system call, or some.
 
         Args:
             work: the calls; runs in this thread or another.
-            deadline_s: instant of `clock` at which the request gives up.
+            deadline: when the call gives up.
 
         Raises:
             SourceTimeout: the device does not answer.
@@ -77,7 +78,7 @@ class Lane:
         """
         while (places := self._entered()) is None:
             if self._helpers.acquire(timeout=0.0 if self._is_stalled else STUCK_S):
-                return self._have_called(work, deadline_s)
+                return self._have_called(work, deadline)
             if not self._is_fresh():
                 self._stall()
                 raise self._timeout()
@@ -119,12 +120,11 @@ class Lane:
     def _timeout(self) -> SourceTimeout:
         return SourceTimeout(f"{self._name}: the device does not answer")
 
-    def _have_called(self, work: Callable[[], T], deadline_s: float | None) -> T:
+    def _have_called(self, work: Callable[[], T], deadline: Deadline) -> T:
         began_at = self._clock()
-        until_s = began_at + PATIENCE_S if deadline_s is None else min(deadline_s, began_at + PATIENCE_S)
         helper = _Helper(work, self._end_help)
         helper.start()
-        if not helper.is_done.wait(max(0.0, until_s - began_at)):
+        if not helper.is_done.wait(deadline.earlier(Deadline.after(PATIENCE_S)).left_s):
             if self._clock() - began_at >= STUCK_S:
                 self._stall()
             raise self._timeout()
@@ -217,21 +217,21 @@ class MountedFile:
         self._file, self._mounts = file, mounts
         self._lanes: tuple[Lane, Lane] | None = None
 
-    def version(self, deadline_s: float | None = None) -> Version:
+    def version(self, deadline: Deadline = NEVER) -> Version:
         """See `Source.version`."""
-        look, _ = self._lanes or self._settle(deadline_s)
-        return look.call(self._file.version, deadline_s)
+        look, _ = self._lanes or self._settle(deadline)
+        return look.call(self._file.version, deadline)
 
-    def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
+    def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         """See `Source.read`."""
-        _, read = self._lanes or self._settle(deadline_s)
-        return read.call(partial(self._file.read, wanted, expect), deadline_s)
+        _, read = self._lanes or self._settle(deadline)
+        return read.call(partial(self._file.read, wanted, expect), deadline)
 
     def close(self) -> None:
         """See `Source.close`."""
 
-    def _settle(self, deadline_s: float | None) -> tuple[Lane, Lane]:
+    def _settle(self, deadline: Deadline) -> tuple[Lane, Lane]:
         folder = dirname(self.name)
-        device = self._mounts.of_folder(folder).call(self._file.device, deadline_s)
+        device = self._mounts.of_folder(folder).call(self._file.device, deadline)
         self._lanes = self._mounts.settle(folder, device)
         return self._lanes

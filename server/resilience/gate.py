@@ -16,13 +16,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
-from cogread.errors import SourceBusy, SourceError, SourceTimeout
-from server.resilience.deadline import OutOfTime
+from cogread.deadline import Deadline
+from cogread.errors import OutOfTime, SourceBusy, SourceError, SourceTimeout
 from server.resilience.outage import STUCK_S, Outage
-
-D = TypeVar("D", float, float | None)
 
 RETRY_AFTER_S: Final = 1.0
 
@@ -70,13 +68,13 @@ class Places:
         self._changed = threading.Condition()
         self._all = _Crowd()
 
-    def take(self, crowd: _Crowd, deadline_s: float | None) -> bool:
+    def take(self, crowd: _Crowd, deadline: Deadline) -> bool:
         """Take a place. False if there is none and nobody gets on, or nobody leaves before the deadline."""
         with self._changed:
             for joined in (crowd, self._all):
                 joined.moved_at = joined.moved_at if joined.count else self._clock()
             while (full := self._full(crowd)) is not None:
-                until = full.stuck_at if deadline_s is None else min(full.stuck_at, deadline_s)
+                until = min(full.stuck_at, deadline.at_s)
                 left_s = until - self._clock()
                 if left_s <= 0:
                     return False
@@ -139,11 +137,11 @@ class Gate:
         self._outage = Outage(name, clock)
 
     @contextmanager
-    def passed(self, deadline_s: D) -> Iterator[D | float]:
+    def passed(self, deadline: Deadline) -> Iterator[Deadline]:
         """Be behind the gate for the length of a `with`, which may stand in another.
 
         Args:
-            deadline_s: instant of `time.monotonic()` after which the request gives up.
+            deadline: when the call gives up.
 
         Yields:
             The deadline to keep to: in an outage, that is now.
@@ -153,35 +151,35 @@ class Gate:
             SourceError: what the outage began with.
         """
         if _here.gate is self:
-            yield deadline_s
-            if deadline_s is None or self._clock() < deadline_s:  # else it may have no place, as in an outage
+            yield deadline
+            if self._clock() < deadline.at_s:  # else it may have no place, as in an outage
                 self._places.get_on(self._crowd)
             return
         with self._outage.admit() as outage, self._behind():
             if outage is None:
-                with self._place(deadline_s):
-                    yield deadline_s
+                with self._place(deadline):
+                    yield deadline
                 return
             try:
-                yield self._clock()
+                yield Deadline(self._clock())
             except OutOfTime as error:
                 raise outage from error
 
     @contextmanager
-    def asking(self, deadline_s: float | None) -> Iterator[None]:
+    def asking(self, deadline: Deadline) -> Iterator[None]:
         """Around a read of the origin: notes how it ended.
 
         Raises:
             OutOfTime: the deadline has passed, or passed so soon that it says nothing about the source.
         """
         began_at = self._clock()
-        if deadline_s is not None and began_at >= deadline_s:
+        if began_at >= deadline.at_s:
             raise OutOfTime(f"{self._name}: no time left to ask the origin")
         try:
             yield
         except SourceError as error:
             now = self._clock()
-            if isinstance(error, SourceTimeout) and deadline_s is not None and deadline_s <= now < began_at + STUCK_S:
+            if isinstance(error, SourceTimeout) and deadline.at_s <= now < began_at + STUCK_S:
                 raise OutOfTime(str(error)) from error
             self._outage.note(error, began_at)
             raise
@@ -189,8 +187,8 @@ class Gate:
         self._places.note_read(self._crowd, self._clock() - began_at)
 
     @contextmanager
-    def _place(self, deadline_s: float | None) -> Iterator[None]:
-        if not self._places.take(self._crowd, deadline_s):
+    def _place(self, deadline: Deadline) -> Iterator[None]:
+        if not self._places.take(self._crowd, deadline):
             raise SourceBusy(f"{self._name}: too many requests wait for the origin already", RETRY_AFTER_S)
         try:
             yield

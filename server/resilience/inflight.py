@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from threading import BoundedSemaphore, Condition
 from typing import Final, NamedTuple
 
+from cogread.deadline import Deadline
 from server.http.errors import ServerBusy
 
 SMALL_BYTES: Final = 1 << 20
@@ -77,19 +78,19 @@ class Budget:
         self._waiting: deque[object] = deque()
         self._waiting_bytes = 0
 
-    def take(self, size_bytes: int, deadline_s: float) -> Share:
+    def take(self, size_bytes: int, deadline: Deadline) -> Share:
         """Take a share; waits for it where it must.
 
         Args:
             size_bytes: the share.
-            deadline_s: instant of `clock` at which the request gives up, if it comes sooner than `PATIENCE_S` from now.
+            deadline: when the call gives up, if it comes sooner than `PATIENCE_S` from now.
 
         Raises:
             ServerBusy: there is none, and none came free in time.
         """
         with self._changed:
             if self._waiting or not self._fits(size_bytes):
-                self._wait(size_bytes, deadline_s)
+                self._wait(size_bytes, deadline)
             self._used_bytes += size_bytes
         return Share(self, size_bytes)
 
@@ -103,11 +104,11 @@ class Budget:
     def _fits(self, size_bytes: int) -> bool:
         return not self._used_bytes or self._used_bytes + size_bytes <= self._bound_bytes
 
-    def _wait(self, size_bytes: int, deadline_s: float) -> None:
+    def _wait(self, size_bytes: int, deadline: Deadline) -> None:
         """Wait until this request is the first that waits, and there is room for it."""
         if self._waiting and self._waiting_bytes + size_bytes > WAITING_BUDGETS * self._bound_bytes:
             raise self._busy(size_bytes)
-        turn, until_s = object(), min(deadline_s, self._clock() + PATIENCE_S)
+        turn, until_s = object(), min(deadline.at_s, self._clock() + PATIENCE_S)
         self._waiting.append(turn)
         self._waiting_bytes += size_bytes
         try:
@@ -136,16 +137,16 @@ class Decoders:
         self._free = BoundedSemaphore(most or max(LEAST_DECODERS, len(os.sched_getaffinity(0))))
 
     @contextmanager
-    def one(self, deadline_s: float) -> Iterator[None]:
+    def one(self, deadline: Deadline) -> Iterator[None]:
         """Have a decoder for the length of a `with`.
 
         Args:
-            deadline_s: instant of `time.monotonic()` at which the request gives up.
+            deadline: when the call gives up.
 
         Raises:
             ServerBusy: none came free in time.
         """
-        if not self._free.acquire(timeout=max(0.0, deadline_s - time.monotonic())):
+        if not self._free.acquire(timeout=deadline.left_s):
             raise ServerBusy("as many tiles are being decoded as may at the same time: try again")
         try:
             yield

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from cogread.byterange import ByteRange, Version
+from cogread.deadline import Deadline
 from cogread.errors import TileDamaged
 from cogread.image import Image
 from cogread.sources.gather import gather
@@ -54,16 +55,16 @@ class _NotAtHand(Exception):
     """A value of the index has to be waited for."""
 
 
-def find(layer: Layer, opened: OpenLayer, request: TileRequest, deadline_s: float) -> Found | Reply:
+def find(layer: Layer, opened: OpenLayer, request: TileRequest, deadline: Deadline) -> Found | Reply:
     """Find a tile, or answer that it is not stored."""
     source, version = layer.source, opened.cog.version
 
     def read_header(wanted: ByteRange) -> bytes:
-        return source.read(wanted, version, deadline_s).data
+        return source.read(wanted, version, deadline).data
 
     place = opened.grids.named(request.grid).place(request.z, request.x, request.y)
     how = _representation(opened, request, place.level, read_header)
-    stored = _locate(how, place, source, version, deadline_s)
+    stored = _locate(how, place, source, version, deadline)
     present = [part for part in stored[: len(how.wrapping.planes)] if part is not None]
     if not present:
         return _sparse(layer, opened, request, how)
@@ -87,7 +88,7 @@ def find(layer: Layer, opened: OpenLayer, request: TileRequest, deadline_s: floa
     )
 
 
-def fulfil(found: Found, if_none_match: str | None, is_head: bool, deadline_s: float, limits: Limits) -> Reply:
+def fulfil(found: Found, if_none_match: str | None, is_head: bool, deadline: Deadline, limits: Limits) -> Reply:
     """Answer with a tile that was found, reading no more than is wanted.
 
     Raises:
@@ -100,26 +101,26 @@ def fulfil(found: Found, if_none_match: str | None, is_head: bool, deadline_s: f
             trace.tier = "memory"
         return found.reply
     if is_head:
-        return _head(found, deadline_s, limits)
-    return _whole(found, deadline_s, limits)
+        return _head(found, deadline, limits)
+    return _whole(found, deadline, limits)
 
 
-def _head(found: Found, deadline_s: float, limits: Limits) -> Reply:
+def _head(found: Found, deadline: Deadline, limits: Limits) -> Reply:
     """The headers of the 200. A tile whose length is not known beforehand is made for it, unless it was sent before."""
     if found.sent is not None:
         return Reply(200, found.sent, b"")
     if found.wrapping.added_bytes is None:
-        return _whole(found, deadline_s, limits)._replace(body=b"", close=None)
+        return _whole(found, deadline, limits)._replace(body=b"", close=None)
     return Reply(200, _headers(found, found.size_bytes + found.wrapping.added_bytes), b"")
 
 
-def _whole(found: Found, deadline_s: float, limits: Limits) -> Reply:
+def _whole(found: Found, deadline: Deadline, limits: Limits) -> Reply:
     """The 200, within the budget."""
     if found.need_bytes <= SMALL_BYTES:
-        return _made(found, deadline_s, limits)
-    share = limits.memory.take(found.need_bytes, deadline_s)
+        return _made(found, deadline, limits)
+    share = limits.memory.take(found.need_bytes, deadline)
     try:
-        reply = _made(found, deadline_s, limits)
+        reply = _made(found, deadline, limits)
     except BaseException:  # whose traceback keeps the share alive
         share.close()
         raise
@@ -127,13 +128,13 @@ def _whole(found: Found, deadline_s: float, limits: Limits) -> Reply:
     return reply._replace(close=share.close)
 
 
-def _made(found: Found, deadline_s: float, limits: Limits) -> Reply:
+def _made(found: Found, deadline: Deadline, limits: Limits) -> Reply:
     read_tile, version = found.layer.source.read_tile, found.version
     if found.sent is not None and found.wrapping.wrap_again is not None and found.stored[0] is not None:
-        return Reply(200, found.sent, found.wrapping.wrap_again(read_tile(found.stored[0], version, deadline_s).data))
-    parts = gather(found.stored, lambda wanted: read_tile(wanted, version, deadline_s).data)
+        return Reply(200, found.sent, found.wrapping.wrap_again(read_tile(found.stored[0], version, deadline).data))
+    parts = gather(found.stored, lambda wanted: read_tile(wanted, version, deadline).data)
     if found.wrapping.work_bytes:
-        with limits.decoders.one(deadline_s):
+        with limits.decoders.one(deadline):
             body = _wrap(found, parts)
     else:
         body = _wrap(found, parts)
@@ -159,7 +160,7 @@ def _representation(
 
 
 def _locate(
-    how: Representation, place: Place, source: CachedSource, version: Version, deadline_s: float
+    how: Representation, place: Place, source: CachedSource, version: Version, deadline: Deadline
 ) -> list[ByteRange | None]:
     """Where the planes that are wanted are, and the mask if it is wanted: found at hand, or with one wait for all."""
     image, mask = how.level.image, how.level.mask
@@ -177,7 +178,7 @@ def _locate(
         return _places(tiles, version, read_at_hand)
     except _NotAtHand:
         wanted = [value for part, number in tiles for value in index_places(part, number, version.size_bytes)]
-        index = dict(zip(wanted, source.read_many(wanted, version, deadline_s), strict=True))
+        index = dict(zip(wanted, source.read_many(wanted, version, deadline), strict=True))
         return _places(tiles, version, index.__getitem__)
 
 

@@ -3,9 +3,9 @@
 A source that changes under a request starts it again, once, with the header of the new version.
 """
 
-import time
 from typing import Final
 
+from cogread.deadline import Deadline
 from cogread.errors import CogError, SourceChanged
 from server.http.errors import ServerError
 from server.http.reply import Reply, redirect
@@ -51,14 +51,14 @@ class Tiles:
         found = self._known.get(path)
         if found is None:
             return None
-        deadline_s = time.monotonic() + BUDGET_S
+        deadline = Deadline.after(BUDGET_S)
         source = found.layer.source
         try:
             if found.reply is not None or is_head or if_none_match is not None or not source.checks_each_tile:
-                version = source.version(deadline_s)
+                version = source.version(deadline)
                 if version is not found.version and version != found.version:
                     raise SourceChanged(f"{source.name}: replaced since the tile was found")
-            reply = fulfil(found, if_none_match, is_head, deadline_s, self._limits)
+            reply = fulfil(found, if_none_match, is_head, deadline, self._limits)
         except SourceChanged:
             self._known.forget(path)
             return None
@@ -81,22 +81,22 @@ class Tiles:
             ServerError: there is no such layer or grid, or the query makes no sense.
             CogError: the tile cannot be given.
         """
-        deadline_s = time.monotonic() + BUDGET_S
+        deadline = Deadline.after(BUDGET_S)
         layer = self._catalog[request.layer]
         with one_layer(request.layer):
             try:
-                return self._serve(path, layer, request, deadline_s)
+                return self._serve(path, layer, request, deadline)
             except SourceChanged:
-                return self._serve(path, layer, request, deadline_s)
+                return self._serve(path, layer, request, deadline)
 
-    def _serve(self, path: str, layer: Layer, request: TileRequest, deadline_s: float) -> Reply:
-        opened = layer.open(deadline_s)
+    def _serve(self, path: str, layer: Layer, request: TileRequest, deadline: Deadline) -> Reply:
+        opened = layer.open(deadline)
         if request.version is not None and request.version != opened.version_key:
             return redirect(request.plain(path))
-        found = find(layer, opened, request, deadline_s)
+        found = find(layer, opened, request, deadline)
         if isinstance(found, Reply):
             return found
-        reply = fulfil(found, request.if_none_match, request.is_head, deadline_s, self._limits)
+        reply = fulfil(found, request.if_none_match, request.is_head, deadline, self._limits)
         if found.is_kept:
             self._known.put(path, found._replace(sent=reply.headers if reply.body else None))
         return reply

@@ -1,11 +1,11 @@
 """`/`, `/layers`, `/layers/{layer}`: what there is."""
 
-import time
 from typing import Any, Final
 
 import msgspec
 from flask import Blueprint, Response
 
+from cogread.deadline import Deadline
 from cogread.errors import CogError
 from server.documents.layer_json import describe, summary
 from server.documents.summary import Glance
@@ -37,7 +37,7 @@ def layer(name: str) -> Response:
     """One layer; with `@` and a version behind its name, that version and no other."""
     name, at, version = name.partition("@")
     found = context().catalog[name]
-    opened = found.open(time.monotonic() + BUDGET_S)
+    opened = found.open(Deadline.after(BUDGET_S))
     if at and version != opened.version_key:
         return response(redirect(context().root + found.path))
     about = describe(found, opened, context().root)

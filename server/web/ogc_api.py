@@ -1,6 +1,5 @@
 """OGC API Common and Tiles in JSON: landing page, `/conformance`, `/collections/…`, `/tileMatrixSets/…`."""
 
-import time
 from collections.abc import Mapping
 from typing import Final, cast
 
@@ -8,6 +7,7 @@ import msgspec
 from flask import Blueprint, Flask, Response, current_app
 from flask.blueprints import BlueprintSetupState
 
+from cogread.deadline import Deadline
 from cogread.errors import CogError
 from server.documents.ogc.landing import CONFORMS_TO
 from server.documents.ogc.landing import landing as landing_document
@@ -151,7 +151,7 @@ def _has_tilesets(layer: Layer, opened: OpenLayer) -> bool:
 
 def _opened(name: str) -> tuple[Layer, OpenLayer]:
     layer = context().catalog[name]
-    return layer, layer.open(time.monotonic() + BUDGET_S)
+    return layer, layer.open(Deadline.after(BUDGET_S))
 
 
 def _json(about: Json) -> Response:

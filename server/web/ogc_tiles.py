@@ -1,11 +1,11 @@
 """`/collections/{layer}/map/tiles/{grid}/{z}/{row}/{col}`: the tiles of other URLs, their format negotiated."""
 
 import re
-import time
 from typing import Final
 
 from flask import Blueprint, Response, request
 
+from cogread.deadline import Deadline
 from cogread.wrap import WRAPPERS
 from server.documents.ogc.formats import TILE_FORMATS
 from server.http.errors import UnknownUrl
@@ -30,7 +30,7 @@ def tile(name: str, grid: str, z: str, row: str, col: str) -> Response:
         )
     asked = asked_format(*TILE_FORMATS)
     layer = context().catalog[name]
-    opened = layer.open(time.monotonic() + BUDGET_S)
+    opened = layer.open(Deadline.after(BUDGET_S))
     place = opened.grids.named(grid).place(int(z), int(col), int(row))
     offered = opened.offered(IMAGE, place.level)
     media_types = {extension: WRAPPERS[extension].media_type for extension in TILE_FORMATS if extension in offered}

@@ -1,11 +1,10 @@
 """`/layers/{layer}/tilejson.json`, `gdal.vrt` and `gdal.xml`: layers in the words of web maps, and of GDAL."""
 
-import time
-
 import msgspec
 from flask import Blueprint, Response, render_template
 
 from cogread.byterange import ByteRange
+from cogread.deadline import Deadline
 from server.documents.tilejson import tilejson
 from server.http.reply import ACCEPT_RANGES, Reply
 from server.layers.catalog import Layer
@@ -43,10 +42,10 @@ def _tilejson(layer: Layer, opened: OpenLayer, root: str) -> bytes:
 def _gdal_vrt(layer: Layer, opened: OpenLayer, root: str) -> bytes:
     from server.documents.gdal_vrt import gdal_vrt  # noqa: PLC0415 - PROJ takes 0.1 s to load
 
-    deadline_s = time.monotonic() + BUDGET_S
+    deadline = Deadline.after(BUDGET_S)
 
     def read(wanted: ByteRange) -> bytes:
-        return layer.source.read(wanted, opened.cog.version, deadline_s).data
+        return layer.source.read(wanted, opened.cog.version, deadline).data
 
     return gdal_vrt(layer, opened, root, read).encode()
 

@@ -1,11 +1,11 @@
 """Documents of layers under two URLs: `{layer}` follows the file, `{layer}@{version}` never changes."""
 
-import time
 from collections.abc import Callable
 from typing import Final
 
 from flask import Response
 
+from cogread.deadline import Deadline
 from server.http.reply import IMMUTABLE, redirect
 from server.layers.catalog import Layer
 from server.layers.layer_version import OpenLayer
@@ -29,7 +29,7 @@ def versioned(name: str, path: str, write: Callable[[Layer, OpenLayer, str], byt
     ctx = context()
     name, at, version = name.partition("@")
     layer = ctx.catalog[name]
-    opened = layer.open(time.monotonic() + BUDGET_S)
+    opened = layer.open(Deadline.after(BUDGET_S))
     if at and version != opened.version_key:
         return response(redirect(ctx.root + path.format(layer.config.name)))
     immutable = IMMUTABLE if ctx.settings.roots.is_fixed else PRIVATE_IMMUTABLE

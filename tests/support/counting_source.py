@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.deadline import NEVER, Deadline
 from cogread.sources.memory import MemorySource
 
 
@@ -19,16 +20,16 @@ class CountingSource(MemorySource):
         self.on_read: Callable[[ByteRange], None] = lambda wanted: None
         self._mutex = threading.Lock()
 
-    def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
+    def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         with self._mutex:
             self.reads.append(wanted)
         self.on_read(wanted)
-        return super().read(wanted, expect, deadline_s)
+        return super().read(wanted, expect, deadline)
 
-    def version(self, deadline_s: float | None = None) -> Version:
+    def version(self, deadline: Deadline = NEVER) -> Version:
         with self._mutex:
             self.probes += 1
-        return super().version(deadline_s)
+        return super().version(deadline)
 
 
 def run_threads(count: int, work: Callable[[int], None]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.deadline import NEVER, Deadline
 from cogread.sources.memory import MemorySource
 from server.cache.memory import MemoryCache
 from server.cache.redis.cache import RedisCache
@@ -31,13 +32,13 @@ class LoggedSource(MemorySource):
         super().__init__(DATA, "origin")
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-    def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
+    def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         os.write(self._file, f"{wanted.start} {min(wanted.stop, len(DATA))}\n".encode())
-        return super().read(wanted, expect, deadline_s)
+        return super().read(wanted, expect, deadline)
 
-    def version(self, deadline_s: float | None = None) -> Version:
+    def version(self, deadline: Deadline = NEVER) -> Version:
         os.write(self._file, b"probe probe\n")
-        return super().version(deadline_s)
+        return super().version(deadline)
 
 
 def read(url: str, path: str, threads: str) -> None:

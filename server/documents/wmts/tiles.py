@@ -1,9 +1,9 @@
 """Tiles as WMTS asks for them, by a path or by key-value pairs: the same tiles as of other URLs, by other names."""
 
 import re
-import time
 from typing import Final
 
+from cogread.deadline import Deadline
 from cogread.errors import FormatNotOffered, TileOutOfRange
 from server.documents.wmts.exceptions import OwsError
 from server.documents.wmts.kvp import GET_TILE, TileQuery, operation, pairs_of, tile_query
@@ -98,13 +98,13 @@ class WmtsTiles:
         return self._tiles.serve(path, request)
 
     def _check_shared(self, asked: TileQuery) -> None:
-        opened = self._catalog[asked.layer].open(time.monotonic() + BUDGET_S)
+        opened = self._catalog[asked.layer].open(Deadline.after(BUDGET_S))
         if not shares_web_mercator(opened.grids):
             raise unknown_set(asked.layer, asked.tile_matrix_set)
 
     def _out_of_range(self, asked: TileQuery, message: str) -> OwsError:
         """Which of the numbers it is (OGC 07-057r7, table 24)."""
-        opened = self._catalog[asked.layer].open(time.monotonic() + BUDGET_S)
+        opened = self._catalog[asked.layer].open(Deadline.after(BUDGET_S))
         grid = opened.grids.named(grid_of(asked.layer, asked.tile_matrix_set))
         matrix = grid.by_z.get(int(asked.tile_matrix))
         if matrix is None:

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from random import Random
-from time import monotonic
 from typing import Any
 
 import pytest
 
 from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.deadline import Deadline
 from cogread.errors import (
     SourceBusy,
     SourceChanged,
@@ -464,9 +464,9 @@ class TestSlowness:
         origin.fail("/a.tif", Drip())
         source = open_source(f"{origin.url}/a.tif")
         with pytest.raises(SourceTimeout):
-            source.read(WANTED, deadline_s=monotonic() + 0.3)
+            source.read(WANTED, deadline=Deadline.after(0.3))
         with pytest.raises(SourceTimeout):
-            source.read(WANTED, deadline_s=monotonic() - 1)
+            source.read(WANTED, deadline=Deadline.after(-1))
         source.close()
         assert len(origin.requests) == 1
 
@@ -497,7 +497,7 @@ class TestSlowness:
         origin.fail("/a.tif", Status(503, {"Retry-After": "1"}), times=2)
         source = open_source(f"{origin.url}/a.tif")
         with pytest.raises((SourceBusy, SourceTimeout)):
-            source.read(WANTED, deadline_s=monotonic() + 0.04)
+            source.read(WANTED, deadline=Deadline.after(0.04))
         source.close()
 
 

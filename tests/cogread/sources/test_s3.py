@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,6 +18,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from cogread.byterange import ByteRange
+from cogread.deadline import Deadline
 from cogread.errors import (
     SourceBusy,
     SourceError,
@@ -316,7 +316,7 @@ class TestRefusals:
             asked.read_text()
             try:
                 with pytest.raises(SourceTimeout):
-                    open_source("s3://imagery/a.tif", slow).read(ByteRange(0, 9), deadline_s=time.monotonic() + 0.05)
+                    open_source("s3://imagery/a.tif", slow).read(ByteRange(0, 9), deadline=Deadline.after(0.05))
                 assert read(options_of(origin, access_key_id="AKIAOTHER")) == DATA[100:2000]
             finally:
                 answer.write_text(json.dumps({"Version": 1, "AccessKeyId": KEY, "SecretAccessKey": SECRET}))

@@ -1,11 +1,11 @@
 """Single flight within a process, alone and over Redis."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 
+from cogread.deadline import Deadline
 from cogread.errors import SourceBusy, SourceChanged, SourceError, SourceNotFound, SourceTimeout, SourceUnreachable
 from server.cache import Cache
 from server.cache.memory import MemoryCache
@@ -254,7 +254,7 @@ def test_a_waiter_whose_time_is_up_gives_up_and_the_others_do_not(far: Cache | N
     loading.start()
     _must_come(is_loading)
     with pytest.raises(SourceTimeout):
-        flight.fetch(["a"], load, 100, time.monotonic() + 0.02)
+        flight.fetch(["a"], load, 100, Deadline.after(0.02))
     may_end.set()
     loading.join()
     assert flight.fetch(["a"], load, 100) == {"a": b"a"}
@@ -268,7 +268,7 @@ def test_a_lock_that_nobody_frees_is_not_waited_for_beyond_the_deadline(
     flight = Flight(MemoryCache(1_000_000), far, lock_ttl_s=1000)
     for _ in range(2):  # which is not remembered as a failure of the source
         with pytest.raises(SourceTimeout):
-            flight.fetch(["a"], load, 100, time.monotonic() + 0.02)
+            flight.fetch(["a"], load, 100, Deadline.after(0.02))
     assert not load.calls
     assert Flight(MemoryCache(1_000_000), far, lock_ttl_s=0.01).fetch(["a"], load, 100) == {"a": b"a"}
     far.close()
@@ -285,7 +285,7 @@ def test_the_deadline_of_the_one_who_waits_for_the_fleet_is_not_that_of_the_othe
 
     def hurry() -> None:
         try:
-            flight.fetch(["a"], load, 100, time.monotonic() + 0.1)
+            flight.fetch(["a"], load, 100, Deadline.after(0.1))
         except SourceTimeout as error:
             errors.append(error)
         finally:

@@ -1,12 +1,12 @@
 """Layers side by side: lists of those whose origins are slow, and what those of the same file share."""
 
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cogread.deadline import Deadline
 from cogread.sources import make_source
 from server.cache.memory import MemoryCache
 from server.cache.single_flight import Flight
@@ -66,7 +66,7 @@ def test_lists_of_hanging_origins_take_no_more_threads_however_many_are_asked_fo
 def test_a_layer_that_is_slow_to_answer_again_is_listed_as_it_was(origin: Origin, tmp_path: Path) -> None:
     origin.put("/a.tif", DATA)
     layers = catalog(tmp_path, [f"{origin.url}/a.tif"], revalidate_s=0)
-    before = layers["l0"].open(time.monotonic() + 10)
+    before = layers["l0"].open(Deadline.after(10))
     origin.fail("/a.tif", hang, times=10)
     assert layers.open_all(0.01, 2) == {"l0": before}
     assert isinstance(before, OpenLayer)

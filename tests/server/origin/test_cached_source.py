@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceChanged, SourceNotFound, SourceProtocolError
 from cogread.sources.memory import MemorySource
 from cogread.sources.protocol import Source
@@ -264,10 +265,8 @@ def test_a_large_tile_is_kept_from_redis(far: Cache, redis_server: RedisServer) 
 
 def test_a_short_read_is_an_error_and_is_not_cached() -> None:
     class ShortOnce(CountingSource):
-        def read(
-            self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None
-        ) -> SourceBytes:
-            got = super().read(wanted, expect, deadline_s)
+        def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
+            got = super().read(wanted, expect, deadline)
             return SourceBytes(got.data[:-1], got.version) if len(self.reads) == 1 else got
 
     version = MemorySource(DATA).version()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from cogread.byterange import ByteRange, SourceBytes, Version
+from cogread.deadline import NEVER, Deadline
 from cogread.sources.memory import MemorySource
 from server.cache import Cache
 from server.cache.memory import MemoryCache
@@ -155,10 +156,8 @@ def test_an_answer_from_before_the_change_is_void(clock: Clock) -> None:
     """A thread asks, the source is replaced, another thread notices; the first one's answer comes last."""
 
     class Late(CountingSource):
-        def read(
-            self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None
-        ) -> SourceBytes:
-            got = super().read(wanted, expect, deadline_s)
+        def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
+            got = super().read(wanted, expect, deadline)
             if self.data == OLD:
                 self.data = NEW
                 clock.now += 1

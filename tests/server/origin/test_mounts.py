@@ -1,7 +1,6 @@
 """A mount of local files hangs: its layers fail in time, and others do not notice."""
 
 import os
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +11,7 @@ from typing import Final
 import pytest
 import requests
 
+from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceNotFound, SourceTimeout
 from cogread.sources.file import FileSource
 from server.origin.mounts import HELPERS, STUCK_S, Lane, MountedFile, Mounts, Places
@@ -67,29 +67,29 @@ def test_calls_that_hang_are_few_and_the_others_fail_until_one_is_answered(pool:
     for _ in range(3):
         places.put(None)
     lane = Lane("device", places)
-    assert lane.call(lambda: "fresh", None) == "fresh"
-    soon = time.monotonic() + 2 * STUCK_S
+    assert lane.call(lambda: "fresh", NEVER) == "fresh"
+    soon = Deadline.after(2 * STUCK_S)
     futures = [pool.submit(lane.call, device.call, soon) for _ in range(THREADS)]
     wait_until(lambda: sum(future.done() for future in futures) == THREADS - 3)
     assert {answered(future) for future in futures if future.done()} == {"timeout"}
     assert len(device.begun) == 3 + HELPERS
     with pytest.raises(SourceTimeout):
-        lane.call(device.call, None)
+        lane.call(device.call, NEVER)
     assert len(device.begun) == 3 + HELPERS, "nobody else was sent there"
     device.may_answer.set()
     wait_until(lambda: places.qsize() == 3)
     assert Counter(answered(future) for future in futures)["answer"] == 3
-    assert lane.call(lambda: "fresh", None) == "fresh"
+    assert lane.call(lambda: "fresh", NEVER) == "fresh"
 
 
 def test_a_device_that_was_quiet_for_a_while_takes_no_thread_of_the_worker() -> None:
     clock, places, device = Clock(), Places(), Device()
     places.put(None)
     lane = Lane("device", places, clock)
-    assert lane.call(lambda: "fresh", None) == "fresh"
+    assert lane.call(lambda: "fresh", NEVER) == "fresh"
     clock.now = 10.0
     with pytest.raises(SourceTimeout, match="device: the device does not answer"):
-        lane.call(device.call, deadline_s=clock.now)
+        lane.call(device.call, Deadline(clock.now))
     assert places.qsize() == 1
     device.may_answer.set()
 
@@ -111,10 +111,10 @@ def test_a_file_is_of_the_device_that_it_is_on(tmp_path: Path) -> None:
     mounts = Mounts(THREADS)
     file = FileSource(str(tmp_path / "a.tif"))
     mounted = MountedFile(file, mounts)
-    assert mounted.version(None) == file.version()
+    assert mounted.version() == file.version()
     assert mounted._lanes is mounts.of_device(os.stat(tmp_path).st_dev)
     with pytest.raises(SourceNotFound):
-        MountedFile(FileSource(str(tmp_path / "b.tif")), mounts).version(None)
+        MountedFile(FileSource(str(tmp_path / "b.tif")), mounts).version()
 
 
 def test_other_layers_are_served_while_a_mount_hangs(tmp_path: Path) -> None:

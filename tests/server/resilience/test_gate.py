@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from cogread.byterange import ByteRange, SourceBytes, Version
-from cogread.errors import SourceBusy, SourceTimeout
+from cogread.deadline import NEVER, Deadline
+from cogread.errors import OutOfTime, SourceBusy, SourceTimeout
 from server.cache.memory import MemoryCache
 from server.cache.single_flight import Flight
 from server.origin.cached_source import CachedSource
-from server.resilience.deadline import OutOfTime
 from server.resilience.gate import LONGEST_WAIT_S, SHORTEST_WAIT_S, Gate, Places
 from server.resilience.outage import FAILURES, PAUSE_S, STUCK_S
 from tests.support.counting_source import CountingSource, run_threads
@@ -44,7 +44,7 @@ def fill(gate: Gate, may_end: threading.Event) -> Callable[[], int]:
 
     def wait() -> None:
         try:
-            with gate.passed(None):
+            with gate.passed(NEVER):
                 behind.append(1)
                 may_end.wait(30)
         except SourceBusy:
@@ -66,15 +66,15 @@ def test_a_stuck_source_leaves_threads_to_others_and_all_of_them_leave_some(cloc
     places, may_end = Places(THREADS, clock), threading.Event()
     stuck, other = Gate("a", places, clock), Gate("b", places, clock)
     wait_for(fill(stuck, may_end), places.most_of_one)
-    with other.passed(None):
+    with other.passed(NEVER):
         pass
     clock.now += LONGEST_WAIT_S
-    with pytest.raises(SourceBusy) as found, stuck.passed(None):
+    with pytest.raises(SourceBusy) as found, stuck.passed(NEVER):
         pass
     assert found.value.retry_after_s == 1
     wait_for(fill(other, may_end), places.most - places.most_of_one)
     clock.now += LONGEST_WAIT_S
-    with pytest.raises(SourceBusy), Gate("c", places, clock).passed(None):
+    with pytest.raises(SourceBusy), Gate("c", places, clock).passed(NEVER):
         pass
     may_end.set()
     assert places.most_of_one < places.most < THREADS
@@ -88,7 +88,7 @@ def test_a_source_that_moves_serves_more_than_there_are_places(clock: Clock) -> 
     def work(number: int) -> None:
         nonlocal behind, most
         for _ in range(20):
-            with gate.passed(None):
+            with gate.passed(NEVER):
                 with mutex:
                     behind += 1
                     most = max(most, behind)
@@ -108,15 +108,15 @@ def test_the_last_threads_wait_about_as_long_as_the_source_usually_takes(
     places, may_end = Places(THREADS, clock), threading.Event()
     gate = Gate("a", places, clock)
     for _ in range(100):
-        with gate.passed(None), gate.asking(None):
+        with gate.passed(NEVER), gate.asking(NEVER):
             clock.now += read_s
-        with gate.passed(None):  # what another tier has says nothing of the source
+        with gate.passed(NEVER):  # what another tier has says nothing of the source
             clock.now += 0.001
     behind = fill(gate, may_end)
     wait_for(behind, places.most_of_one)
     clock.now += patience_s * (1.1 if is_late else 0.9)
     if is_late:
-        with pytest.raises(SourceBusy), gate.passed(None):
+        with pytest.raises(SourceBusy), gate.passed(NEVER):
             pass
     may_end.set()
     if not is_late:
@@ -127,7 +127,7 @@ def test_who_waits_for_a_place_keeps_to_the_deadline(clock: Clock) -> None:
     places, may_end = Places(THREADS, clock), threading.Event()
     gate = Gate("a", places, clock)
     wait_for(fill(gate, may_end), places.most_of_one)
-    with pytest.raises(SourceBusy), gate.passed(clock.now - 1):
+    with pytest.raises(SourceBusy), gate.passed(Deadline(clock.now - 1)):
         pass
     may_end.set()
 
@@ -136,9 +136,10 @@ def test_who_is_behind_a_gate_passes_it_again(clock: Clock) -> None:
     places = Places(2, clock)
     gate = Gate("a", places, clock)
     assert places.most_of_one == 1
+    deadline = Deadline(5.0)
     for _ in range(3):
-        with gate.passed(5.0) as outer, gate.passed(outer) as inner:
-            assert (outer, inner) == (5.0, 5.0)
+        with gate.passed(deadline) as outer, gate.passed(outer) as inner:
+            assert (outer, inner) == (deadline, deadline)
 
 
 class DeadSource(CountingSource):
@@ -150,8 +151,8 @@ class DeadSource(CountingSource):
         super().__init__(DATA)
         self._clock = clock
 
-    def read(self, wanted: ByteRange, expect: Version | None = None, deadline_s: float | None = None) -> SourceBytes:
-        got = super().read(wanted, expect, deadline_s)
+    def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
+        got = super().read(wanted, expect, deadline)
         if self.seconds:
             self._clock.now += self.seconds
             raise SourceTimeout("origin: no answer in time")
@@ -176,14 +177,14 @@ def test_nobody_is_turned_away_while_the_first_of_all_reads_one_block_of_a_slow_
         clock.now += 0.9
 
     source.on_read = take_long
-    with tier.waiting(None):
+    with tier.waiting(NEVER):
         behind = fill(gate, may_end)
         wait_for(behind, places.most_of_one - 1)
         for start in range(0, 500, 100):
             tier.read(ByteRange(start, start + 10), version)
         clock.now += 0.9
         clock.asked_by.clear()
-        with other.passed(None):  # whose leaving has all look who are without a place
+        with other.passed(NEVER):  # whose leaving has all look who are without a place
             pass
         wait_for(lambda: len(clock.asked_by - {threading.get_ident()}), THREADS - behind())
     may_end.set()
@@ -216,11 +217,11 @@ def test_a_read_with_no_time_left_asks_nothing_and_is_not_remembered(clock: Cloc
     version = source.version()
     tier = cached(source, MemoryCache(1_000_000), clock)
     with pytest.raises(SourceTimeout):
-        tier.read_tile(ByteRange(10, 20), version, clock.now)
+        tier.read_tile(ByteRange(10, 20), version, Deadline(clock.now))
     assert source.reads == []
     source.seconds = STUCK_S / 2
     for _ in range(2 * FAILURES):
         with pytest.raises(SourceTimeout):
-            tier.read_tile(ByteRange(10, 20), version, clock.now + STUCK_S / 4)
+            tier.read_tile(ByteRange(10, 20), version, Deadline(clock.now + STUCK_S / 4))
     source.seconds = 0.0
     assert tier.read_tile(ByteRange(10, 20), version).data == DATA[10:20]

@@ -12,6 +12,7 @@ import pytest
 import requests
 from rasterio.io import MemoryFile
 
+from cogread.deadline import NEVER, Deadline
 from server.http.errors import ServerBusy
 from server.resilience.inflight import Budget, Decoders, Share
 from tests.support.app import ROOT, layer
@@ -20,7 +21,6 @@ from tests.support.memory import peak_bytes
 from tests.support.rasters import noise, raster
 from tests.support.wait import wait_until
 
-NEVER: Final = float("inf")
 MiB: Final = 1 << 20
 SIDE: Final = 2048
 BUDGET_BYTES: Final = 80 * MiB
@@ -71,7 +71,7 @@ def test_what_cannot_be_served_soon_is_turned_away(pool: ThreadPoolExecutor) -> 
     budget = Budget(100, clock=lambda: now)
     share = budget.take(100, NEVER)
     with pytest.raises(ServerBusy):
-        budget.take(1, deadline_s=now)
+        budget.take(1, Deadline(now))
     asked = [waiting(budget, pool, 100, before) for before in range(2)]
     with pytest.raises(ServerBusy, match=r"up to 1 bytes .* 100 of 100"):
         budget.take(1, NEVER)
@@ -91,11 +91,11 @@ def test_decoders_are_bounded(pool: ThreadPoolExecutor) -> None:
 
     decoding = pool.submit(decode)
     begun.wait(10)
-    with pytest.raises(ServerBusy), decoders.one(deadline_s=0.0):
+    with pytest.raises(ServerBusy), decoders.one(Deadline(0.0)):
         pytest.fail("two at the same time")
     may_end.set()
     decoding.result(10)
-    with decoders.one(deadline_s=0.0):
+    with decoders.one(Deadline(0.0)):
         pass
 
 

@@ -1,12 +1,12 @@
 """Whole replies that are kept: sent again while the file is the same, within a bound, and not where they may not be."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
 from werkzeug.test import TestResponse
 
+from cogread.deadline import Deadline
 from server import create_app
 from server.http.reply import Reply
 from server.tiles.plan import Found, find
@@ -22,10 +22,10 @@ TILE = "/layers/a/tiles/native/0/0/0.jpg"
 
 def _found(folder: Path) -> Found:
     context: Context = create_app(settings(folder, layer("a", "a.tif"))).extensions["rawcog"]
-    deadline_s = time.monotonic() + 60
+    deadline = Deadline.after(60)
     request = TileRequest("a", None, "tiles", "native", 0, 0, 0, "jpg", "", None, None, is_head=False)
     layer_a = context.catalog["a"]
-    found = find(layer_a, layer_a.open(deadline_s), request, deadline_s)
+    found = find(layer_a, layer_a.open(deadline), request, deadline)
     assert isinstance(found, Found)
     return found
 
