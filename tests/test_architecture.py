@@ -49,9 +49,8 @@ READ_THE_ENVIRONMENT = {"server.settings.load", "cogread.cli.main"}
 TABLES = {"cogread.sources", "server.cache", "cogread.wrap.png.wrapper", "cogread.wrap.bin"}
 """Modules that import what their table names, or what decodes, when it is first used."""
 LATE_IMPORTS = {
-    ("cogread.cli.facts", "cogread.crs.crs"),
-    ("cogread.crs.web_mercator", "cogread.crs.crs"),
-    ("server.documents.layer_json", "cogread.crs.crs"),
+    ("cogread.crs.lookup", "cogread.crs.resolver"),
+    ("cogread.crs.crs", "cogread.crs.transform"),
     ("server.documents.layer_json", "server.documents.client_links"),
     ("server.web.tilejson_and_gdal", "server.documents.gdal_vrt"),
     ("server.web.tilejson_and_gdal", "server.documents.gdal_wms"),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cogread.crs.georeference import Bounds, Georeference, Geotransform
+from cogread.crs.lookup import crs_of, why_no_crs
 from cogread.image import Cog, Image, Level
 from cogread.metadata.bands import bands_of
 from cogread.metadata.nodata import json_number, nodata_of
@@ -170,8 +171,6 @@ def _bands(cog: Cog) -> tuple[BandFacts, ...]:
 
 
 def _geo(geo: Georeference) -> GeoFacts:
-    from cogread.crs.crs import crs_of, why_no_crs  # noqa: PLC0415 - PROJ takes 0.1 s to load
-
     crs = crs_of(geo)
     if crs is None:
         return GeoFacts(None, None, geo.name, None, why_no_crs(geo), None, geo.transform, geo.bounds, None)

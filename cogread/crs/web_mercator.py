@@ -8,6 +8,7 @@ from typing import Final
 from cogread.crs.citation import fields
 from cogread.crs.geokeys import GEOGRAPHIC, USER_DEFINED, GeoKey, GeoKeys
 from cogread.crs.georeference import Georeference
+from cogread.crs.lookup import crs_of
 
 WEB_MERCATOR_EPSG: Final = 3857
 
@@ -24,8 +25,6 @@ def is_web_mercator(geo: Georeference) -> bool:
         return True
     if not _may_be(geo.keys):
         return False
-    from cogread.crs.crs import crs_of  # noqa: PLC0415 - PROJ takes 0.1 s to load
-
     crs = crs_of(geo)
     return crs is not None and crs.is_web_mercator
 

@@ -6,8 +6,8 @@ This needs PROJ, so only documents import it.
 from dataclasses import dataclass, replace
 from typing import Final
 
-from cogread.crs.crs import crs_of
 from cogread.crs.georeference import Georeference
+from cogread.crs.lookup import crs_of
 from cogread.image import Image, Level
 from cogread.metadata.nodata import nodata_of, nodata_text
 from cogread.refusal import Refusal
@@ -103,5 +103,4 @@ def crs_text(geo: Georeference) -> str | None:
     crs = crs_of(replace(geo, keys=geo.point_keys, points=()) if geo.points else geo)
     if crs is None:
         return None
-    is_plain = crs.code is not None and crs.whole is crs.pyproj and not crs.pyproj.is_deprecated
-    return crs.code if is_plain else xml_text(crs.wkt())
+    return crs.code if crs.is_complete_by_code else xml_text(crs.wkt)

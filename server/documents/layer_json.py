@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from math import hypot
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from cogread.crs.crs import Crs
+from cogread.crs.lookup import crs_of, why_no_crs
 from cogread.image import Cog, Level
 from cogread.metadata.bands import bands_of
 from cogread.metadata.nodata import json_number, nodata_of
@@ -16,9 +18,6 @@ from server.documents.web_maps import facts
 from server.layers.catalog import Layer
 from server.layers.grids import NATIVE, WEB_MERCATOR, Matrix
 from server.layers.layer_version import IMAGE, MASK, OpenLayer
-
-if TYPE_CHECKING:
-    from cogread.crs.crs import Crs
 
 Json = dict[str, Any]
 
@@ -90,8 +89,6 @@ def _bands(cog: Cog) -> list[Json]:
 
 
 def _georeference(cog: Cog) -> Json:
-    from cogread.crs.crs import crs_of, why_no_crs  # noqa: PLC0415 - PROJ takes 0.1 s to load
-
     geo = cog.geo
     crs = crs_of(geo)
     return {
@@ -104,7 +101,7 @@ def _georeference(cog: Cog) -> Json:
     }
 
 
-def _crs(crs: "Crs") -> Json:
+def _crs(crs: Crs) -> Json:
     return {"code": crs.code, "name": crs.name, "vertical": crs.vertical, "projjson": crs.projjson()}
 
 

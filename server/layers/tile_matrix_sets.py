@@ -6,9 +6,10 @@ The one computation behind WMTS, OGC API Tiles and the layer's JSON. It needs PR
 from dataclasses import dataclass
 from typing import Final
 
-from cogread.crs.crs import Crs, crs_of, why_no_crs
+from cogread.crs.crs import Crs
 from cogread.crs.geokeys import PROJECTED, GeoKey, GeoKeys
 from cogread.crs.georeference import Bounds, Georeference
+from cogread.crs.lookup import crs_of, why_no_crs
 from cogread.crs.web_mercator import WEB_MERCATOR_EPSG
 from cogread.image import Cog
 from server.layers.grids import HALF_WORLD_M, Grids

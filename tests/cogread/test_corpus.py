@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cogread.crs.crs import crs_of
+from cogread.crs.lookup import crs_of
 from cogread.errors import CogError, UnsupportedFormat
 from cogread.image import Image
 from cogread.reader import CogReader, open_cog

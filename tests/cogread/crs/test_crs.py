@@ -1,9 +1,12 @@
 """The CRS of a file against what GDAL reads from it, and against the datasets in PROJ."""
 
+import subprocess
+import sys
 import warnings
 from math import pi
 from typing import Final
 
+import msgspec
 import numpy as np
 import pytest
 import rasterio
@@ -16,9 +19,10 @@ from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 from rasterio.warp import transform_bounds
 
-from cogread.crs.crs import Crs, crs_of
+from cogread.crs.crs import Crs
 from cogread.crs.geokeys import GeoKey as Key
 from cogread.crs.georeference import Georeference
+from cogread.crs.lookup import crs_of
 from cogread.errors import CogError
 from cogread.reader import open_cog
 from tests.support import handmade as hm
@@ -139,10 +143,10 @@ def assert_same_place(found: CRS, wanted: CRS) -> None:
 
 def assert_is_gdals(data: bytes) -> Crs:
     found, wanted = known(data), gdals(data)
-    assert_same_place(found.pyproj, wanted)
+    assert_same_place(CRS.from_json_dict(found.horizontal_projjson()), wanted)
     if found.proj_string is not None:
         assert_same_place(CRS.from_user_input(found.proj_string), wanted)
-    assert_same_place(CRS.from_user_input(found.wkt()), wanted)
+    assert_same_place(CRS.from_user_input(found.wkt), wanted)
     assert_same_place(CRS.from_json_dict(found.projjson()), wanted)
     assert found.is_geographic == wanted.is_geographic
     unit = wanted.axis_info[0]
@@ -187,7 +191,7 @@ def test_gdal_understands_what_documents_call_it(crs: str) -> None:
 def test_krovak_by_esris_definition_is_not_turned_around() -> None:
     """GDAL 3.12 writes it with axes to the east and north, and reads it as one with axes to the south and west."""
     found = known(written("+proj=krovak", FLAVOURS[0]))
-    assert_same_place(found.pyproj, CRS.from_user_input("+proj=krovak"))
+    assert_same_place(CRS.from_json_dict(found.horizontal_projjson()), CRS.from_user_input("+proj=krovak"))
     assert_same_place(CRS.from_user_input(found.supported_crs), CRS.from_user_input("+proj=krovak"))
 
 
@@ -388,6 +392,43 @@ def test_bounds_without_a_place_on_earth_are_none(keys: Keys, bounds: tuple[floa
     assert known(with_keys(keys)).wgs84_bounds(bounds) is None
 
 
+SHIFTED: Final[Keys] = {**GEOGRAPHIC, **INTERNATIONAL, Key.TO_WGS84: (-87.0, -98.0, -121.0)}
+"""On a datum of its own, which the file shifts to WGS 84."""
+HIGH: Final[Keys] = {**NZTM, Key.VERTICAL_CRS: 7839, Key.VERTICAL_UNITS: 9001}
+
+_DECODE: Final = """
+import sys
+import msgspec
+from cogread.crs.crs import Crs
+crs = msgspec.json.decode(sys.stdin.buffer.read(), type=Crs)
+answers = [crs.code, crs.wkt, crs.placed_definition, crs.is_web_mercator, crs.projjson(), crs.horizontal_projjson()]
+print(msgspec.json.encode([answers, "pyproj" in sys.modules]).decode())
+"""
+
+
+@pytest.mark.parametrize(
+    ("keys", "minor"), [(NZTM, 0), (HIGH, 1), (SHIFTED, 0), ({**NZTM, Key.PROJECTED_CRS: 3857}, 0), (TM, 0)]
+)
+def test_a_crs_survives_json_and_needs_no_proj_afterwards(keys: Keys, minor: int) -> None:
+    found = known(with_keys(keys, minor=minor))
+    encoded = msgspec.json.encode(found)
+    decoded = msgspec.json.decode(encoded, type=Crs)
+    bounds = (1.0, 2.0, 3.0, 4.0) if found.is_geographic else (1.4e6, 4.9e6, 1.5e6, 5.0e6)
+    assert decoded == found
+    assert decoded.wgs84_bounds(bounds) == found.wgs84_bounds(bounds) is not None
+    done = subprocess.run([sys.executable, "-c", _DECODE], input=encoded, check=True, capture_output=True)
+    answers, loads_proj = msgspec.json.decode(done.stdout)
+    assert answers == [
+        found.code,
+        found.wkt,
+        found.placed_definition,
+        found.is_web_mercator,
+        CRS.from_json(found.definition).to_json_dict(),
+        CRS.from_json(found.horizontal_definition or found.definition).to_json_dict(),
+    ]
+    assert not loads_proj
+
+
 def real_files() -> list[str]:
     """Those of the shared corpus, where it stands beside the checkout."""
     if not CORPUS.exists():
@@ -412,7 +453,7 @@ def test_real_files_lie_where_gdal_says(path: str) -> None:
         assert found is None
         return
     assert found is not None
-    assert_same_place(found.pyproj, CRS.from_wkt(wanted.to_wkt(version="WKT2_2019")))
+    assert_same_place(CRS.from_json_dict(found.horizontal_projjson()), CRS.from_wkt(wanted.to_wkt(version="WKT2_2019")))
     epsg = wanted.to_epsg()
     assert epsg is None or found.code == f"EPSG:{epsg}"
 
@@ -452,5 +493,5 @@ def test_no_keys_break_anything(
         assert found.metres_per_unit > 0
         assert CRS.from_json_dict(found.projjson())
         assert CRS.from_user_input(found.supported_crs)
-        assert CRS.from_user_input(found.wkt())
+        assert CRS.from_user_input(found.wkt)
         found.wgs84_bounds((0.0, 0.0, 1.0, 1.0))
