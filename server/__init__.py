@@ -80,5 +80,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    app.wsgi_app = HotRoute(app.wsgi_app, tiles, WmtsTiles(catalog, tiles), log, settings.roots)  # type: ignore[method-assign]
+    app.wsgi_app = HotRoute(app.wsgi_app, tiles, WmtsTiles(catalog, tiles), log, settings.public_urls)  # type: ignore[method-assign]
     return app

@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Final
 
 from server.http.errors import BadRequest
-from server.http.reply import local_root
+from server.http.reply import local_url
 
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _PREFIX: Final = re.compile(r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._~-]{1,100}){0,10}/?")
@@ -22,7 +22,7 @@ TrustedProxies = int | tuple[IPv4Network | IPv6Network, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Roots:
+class PublicUrls:
     """Where the server is, as its clients see it."""
 
     public_url: str | None = None
@@ -61,7 +61,7 @@ class Roots:
     def _host(self, environ: Environ) -> str:
         host = self._forwarded(environ, "HTTP_X_FORWARDED_HOST") or environ.get("HTTP_HOST", "")
         if not host:  # HTTP/1.0
-            return local_root(environ["SERVER_NAME"], environ["SERVER_PORT"]).partition("//")[2]
+            return local_url(environ["SERVER_NAME"], environ["SERVER_PORT"]).partition("//")[2]
         if not _HOST.fullmatch(host):
             raise BadRequest(f"host {host[:100]!r}: wanted a name or an address, and a port if any")
         return str(host)

@@ -96,7 +96,7 @@ def redirect(location: str) -> Reply:
     return Reply(302, headers, b"")
 
 
-def local_root(host: str, port: int | str) -> str:
+def local_url(host: str, port: int | str) -> str:
     """Where a server that listens on `host` is reached from the same machine."""
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noqa: S104 - nothing is bound here
     name = everywhere.get(host, host)

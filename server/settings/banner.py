@@ -7,7 +7,7 @@ from typing import Final
 from cogread.errors import CogError
 from cogread.reader import open_cog
 from cogread.wrap import offered
-from server.http.reply import local_root
+from server.http.reply import local_url
 from server.resilience.layer_fault import one_layer
 from server.settings.load import Settings
 
@@ -23,7 +23,7 @@ def lines(settings: Settings, host: str, port: int) -> list[str]:
         host: where the server listens.
         port: likewise.
     """
-    root = local_root(host, port)
+    root = local_url(host, port)
     count = len(settings.layers)
     return [
         f"rawcog serves {count} layer{'' if count == 1 else 's'} on {root}",

@@ -16,7 +16,7 @@ from cogread.errors import SettingError, UriError
 from cogread.sources import SourceOptions, SourceUri, parse_uri
 from cogread.sources.gdal_env import first_read_bytes, flag, options_from_environment
 from server.cache import open_cache
-from server.http.public_urls import Roots, TrustedProxies
+from server.http.public_urls import PublicUrls, TrustedProxies
 from server.settings.file import ConfigFile, Empty, FileError, ServerConfig, decode
 from server.settings.origin_identity import Identities
 from server.settings.origins import check_url, source_options
@@ -58,7 +58,7 @@ class Settings:
     path: Path
     """The config file."""
     server: ServerConfig
-    roots: Roots
+    public_urls: PublicUrls
     layers: Mapping[str, LayerConfig]
     redis_url: str | None = field(repr=False)
     redis_tls_verify: bool
@@ -124,7 +124,7 @@ def _settings(path: Path, env: Mapping[str, str]) -> Settings:
     file = decode(path.read_bytes())
     check_url("server.public_url", file.server.public_url, "http(s)://host/path/")
     folder = path.resolve().parent
-    roots = Roots(file.server.public_url, _trusted(file.server.trusted_proxies))
+    public_urls = PublicUrls(file.server.public_url, _trusted(file.server.trusted_proxies))
     options = {name: source_options(f"sources.{name}", source, env) for name, source in file.sources.items()}
     identities = Identities(env)
     is_on_heroku = bool(env.get("DYNO"))  # whose Redis has a self-signed certificate
@@ -132,7 +132,7 @@ def _settings(path: Path, env: Mapping[str, str]) -> Settings:
     return Settings(
         path=path,
         server=file.server,
-        roots=roots,
+        public_urls=public_urls,
         layers={name: _layer(folder, name, file, options, identities, env) for name in file.layers},
         redis_url=_redis_url(env, redis_tls_verify),
         redis_tls_verify=redis_tls_verify,

@@ -30,17 +30,17 @@ class Context:
     @property
     def root(self) -> str:
         """What links of this request's reply begin with; never the Host that a client names."""
-        return self.settings.roots.relative(request.environ)
+        return self.settings.public_urls.relative(request.environ)
 
     @property
     def absolute_root(self) -> str:
-        """What URLs begin with that must be whole; see `Roots.absolute`."""
-        return self.settings.roots.absolute(request.environ)
+        """What URLs begin with that must be whole; see `PublicUrls.absolute`."""
+        return self.settings.public_urls.absolute(request.environ)
 
     @property
     def absolute_policy(self) -> str:
         """Cache-Control of documents with `absolute_root` in them: what a client says of a host is for that client."""
-        return "no-cache" if self.settings.roots.is_fixed else "private, no-cache"
+        return "no-cache" if self.settings.public_urls.is_fixed else "private, no-cache"
 
 
 def attach(app: Flask, context: Context) -> None:

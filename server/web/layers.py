@@ -43,7 +43,7 @@ def layer(name: str) -> Response:
     about = describe(found, opened, context().root)
     if wants_page():
         return layer_page(about)
-    immutable = IMMUTABLE if context().settings.roots.is_prefix_fixed else PRIVATE_IMMUTABLE
+    immutable = IMMUTABLE if context().settings.public_urls.is_prefix_fixed else PRIVATE_IMMUTABLE
     return _json(about, immutable if at else "no-cache")
 
 

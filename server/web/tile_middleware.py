@@ -14,7 +14,7 @@ from server.documents.wmts.exceptions import report
 from server.documents.wmts.names import QUERIES, RESOURCES
 from server.documents.wmts.tiles import WmtsTiles
 from server.http.errors import reply_to, status_of
-from server.http.public_urls import Roots
+from server.http.public_urls import PublicUrls
 from server.http.ranges import ranged
 from server.http.reply import STATUS_LINES, Reply
 from server.layers.layer_version import IMAGE, MASK
@@ -44,8 +44,10 @@ _EQUALS: Final = escaped("=")
 class HotRoute:
     """WSGI middleware that answers GET and HEAD of tiles."""
 
-    def __init__(self, app: "WSGIApplication", tiles: Tiles, wmts: WmtsTiles, log: RequestLog, roots: Roots) -> None:
-        self._app, self._tiles, self._wmts, self._log, self._roots = app, tiles, wmts, log, roots
+    def __init__(
+        self, app: "WSGIApplication", tiles: Tiles, wmts: WmtsTiles, log: RequestLog, public_urls: PublicUrls
+    ) -> None:
+        self._app, self._tiles, self._wmts, self._log, self._public_urls = app, tiles, wmts, log, public_urls
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer, or hand on."""
@@ -86,7 +88,7 @@ class HotRoute:
             if path.startswith(RESOURCES)
             else self._serve_path(path, if_none_match, is_head, environ)
         )
-        return reply.below(self._roots.relative(environ)) if reply and reply.status == 302 else reply
+        return reply.below(self._public_urls.relative(environ)) if reply and reply.status == 302 else reply
 
     def _serve_path(
         self, path: str, if_none_match: str | None, is_head: bool, environ: "WSGIEnvironment"

@@ -32,6 +32,6 @@ def versioned(name: str, path: str, write: Callable[[Layer, OpenLayer, str], byt
     opened = layer.open(Deadline.after(BUDGET_S))
     if at and version != opened.version_key:
         return response(redirect(ctx.root + path.format(layer.config.name)))
-    immutable = IMMUTABLE if ctx.settings.roots.is_fixed else PRIVATE_IMMUTABLE
+    immutable = IMMUTABLE if ctx.settings.public_urls.is_fixed else PRIVATE_IMMUTABLE
     body = write(layer, opened, ctx.absolute_root)
     return packed_document(body, media_type, immutable if at else ctx.absolute_policy)

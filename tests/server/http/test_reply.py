@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.http.reply import local_root, none_match
+from server.http.reply import local_url, none_match
 
 ETAG = '"a1-b2"'
 
@@ -81,4 +81,4 @@ def test_garbage_is_neither_an_error_nor_a_match(field: str) -> None:
     ],
 )
 def test_the_root_that_is_printed_can_be_asked(host: str, root: str) -> None:
-    assert local_root(host, 80) == root
+    assert local_url(host, 80) == root
