@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, wait
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from cogread.byterange import Version
@@ -15,6 +15,7 @@ from server.http.errors import UnknownLayer
 from server.http.reply import EVERY_REPLY, IMMUTABLE, cache_control
 from server.layers.layer_version import OpenLayer
 from server.layers.open_layers import OpenLayers
+from server.layers.similar_names import SimilarNames
 from server.origin.cached_source import CachedSource
 from server.resilience.failures import another
 from server.resilience.joining_pool import JoiningPool
@@ -146,6 +147,7 @@ class Catalog:
 
     def __init__(self, layers: Mapping[str, Layer], list_places: ListPlaces) -> None:
         self._layers = dict(layers)
+        self._similar_names = lru_cache(256)(SimilarNames(self._layers).to)
         self.list_places: Final = list_places
         """Who waits for many layers has one of them."""
         self._openers = JoiningPool[OpenLayer | CogError](OPENERS, "open")
@@ -168,7 +170,9 @@ class Catalog:
         """
         layer = self._layers.get(name)
         if layer is None:
-            raise UnknownLayer(f"no layer {name[:100]!r}")
+            name = name[:100]
+            similar = ", ".join(self._similar_names(name))
+            raise UnknownLayer(f"no layer {name!r}; {f'similar: {similar}' if similar else 'all are at /layers'}")
         return layer
 
     def open_all(
