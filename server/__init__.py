@@ -1,5 +1,7 @@
 """The server. `create_app` is the only place that puts its parts together."""
 
+from functools import partial
+
 from flask import Flask
 
 from cogread.sources import make_source
@@ -24,7 +26,7 @@ from server.settings.load import LayerConfig, Settings
 from server.tiles.service import Tiles
 from server.web import BLUEPRINTS
 from server.web.context import Context, attach
-from server.web.error_handlers import install
+from server.web.error_handlers import install, problem_reply
 from server.web.tile_middleware import HotRoute
 
 HEADERS_SHARE = 4
@@ -75,10 +77,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     catalog = Catalog({name: layer(config) for name, config in settings.layers.items()}, list_places)
     app = Flask(__name__, static_folder=None)  # `api.static` has them
     app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False  # a document has the same reply with a slash at the end of its URL
     tiles = Tiles(catalog, replies_bytes, Limits(Budget(settings.server.inflight_bytes), Decoders()))
     attach(app, Context(settings, catalog, ByVersion(catalog, glance), tiles, cache, log))
     install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    app.wsgi_app = HotRoute(app.wsgi_app, tiles, WmtsTiles(catalog, tiles), log, settings.public_urls)  # type: ignore[method-assign]
+    app.wsgi_app = HotRoute(  # type: ignore[method-assign]
+        app.wsgi_app, tiles, WmtsTiles(catalog, tiles), log, settings.public_urls, partial(problem_reply, app)
+    )
     return app

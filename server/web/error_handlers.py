@@ -2,7 +2,7 @@
 
 import logging
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -15,7 +15,11 @@ from server.logs.request_log import escaped
 from server.logs.trace import trace
 from server.resilience.layer_fault import layer_fault
 from server.web.context import context, response
-from server.web.pages import problem_page, wants_page
+from server.web.negotiation import prefers_html
+from server.web.pages import problem_page
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +32,22 @@ def install(app: Flask) -> None:
     app.after_request(_end)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _error)
+
+
+def problem_reply(app: Flask, environ: "WSGIEnvironment", error: Exception) -> Reply:
+    """The reply to a request that ended in an error before the app got it: a problem document, or a page for browsers.
+
+    Args:
+        app: renders the page.
+        environ: of the request.
+        error: as the tile middleware caught it.
+    """
+    reply = reply_to(error)
+    if "text/html" not in environ.get("HTTP_ACCEPT", "") and "f=" not in environ.get("QUERY_STRING", ""):
+        return reply
+    with app.request_context(environ):
+        made = _told(reply, public_reason(error))
+    return Reply(made.status_code, list(made.headers), made.data)
 
 
 def _begin() -> None:
@@ -70,7 +90,7 @@ def _layer_name() -> str | None:
 def _told(reply: Reply, detail: str) -> Response:
     """A problem document, for people as a page."""
     made = response(reply)
-    return problem_page(made, detail) if "f" not in request.args and wants_page() else made
+    return problem_page(made, detail) if prefers_html() else made
 
 
 def _end(made: Response) -> Response:

@@ -15,9 +15,9 @@ from server.layers.summaries import Known
 from server.tiles.service import BUDGET_S
 from server.web.context import context, response
 from server.web.gzip import packed_document
-from server.web.negotiation import asked_format
+from server.web.negotiation import asked_format, prefers_html
 from server.web.ogc_api import landing
-from server.web.pages import card, layer_page, layers_page, wants_page
+from server.web.pages import card, layer_page, layers_page
 from server.web.versioned import PRIVATE_IMMUTABLE
 
 blueprint = Blueprint("layers", __name__)
@@ -29,29 +29,30 @@ OPEN_ALL_S: Final = 3.0
 @blueprint.get("/layers")
 def layers() -> Response:
     """All layers, with what is known of each."""
-    return _all(as_page=False)
+    return _all(as_page=asked_format("json", "html") == "html")
 
 
 @blueprint.get("/layers/<name>")
 def layer(name: str) -> Response:
     """One layer; with `@` and a version behind its name, that version and no other."""
+    _ = asked_format("json", "html")
     name, at, version = name.partition("@")
     found = context().catalog[name]
     opened = found.open(Deadline.after(BUDGET_S))
     if at and version != opened.version_key:
         return response(redirect(context().root + found.path))
     about = describe(found, opened, context().root)
-    if wants_page():
+    if prefers_html():
         return layer_page(about)
     immutable = IMMUTABLE if context().settings.public_urls.is_prefix_fixed else PRIVATE_IMMUTABLE
     return _json(about, immutable if at else "no-cache")
 
 
-@blueprint.get("/")
+@blueprint.get("/", strict_slashes=True)
 def index() -> Response:
     """All layers, for people as a page; for programs where the API begins."""
-    asked = asked_format("json", "html")
-    return _all(as_page=True) if asked == "html" or (asked is None and wants_page()) else landing()
+    _ = asked_format("json", "html")
+    return _all(as_page=True) if prefers_html() else landing()
 
 
 def _all(*, as_page: bool) -> Response:

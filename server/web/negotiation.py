@@ -44,6 +44,14 @@ def chosen(offered: Mapping[str, str], asked: str | None) -> str:
     return best
 
 
+def prefers_html() -> bool:
+    """Tell whether the reply is to be HTML: by `f`, else where Accept prefers it to JSON, as browsers do."""
+    asked = request.args.get("f")
+    if asked is not None:
+        return asked == "html"
+    return request.accept_mimetypes["text/html"] > request.accept_mimetypes["application/json"]
+
+
 def accepted() -> MIMEAccept:
     """What the client accepts; nothing where it does not say, or nothing that can be understood.
 

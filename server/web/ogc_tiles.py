@@ -21,7 +21,7 @@ blueprint = Blueprint("ogc_tiles", __name__)
 _NUMBER: Final = re.compile(NUMBER)
 
 
-@blueprint.get("/collections/<name>/map/tiles/<grid>/<z>/<row>/<col>")
+@blueprint.get("/collections/<name>/map/tiles/<grid>/<z>/<row>/<col>", strict_slashes=True)
 def tile(name: str, grid: str, z: str, row: str, col: str) -> Response:
     """A tile, in the format that the client wants most of those that its level has."""
     if not all(_NUMBER.fullmatch(number) for number in (z, row, col)):

@@ -34,12 +34,6 @@ class Card(NamedTuple):
     preview: Preview | None
 
 
-def wants_page() -> bool:
-    """Whether the client would rather have HTML than JSON, as browsers say they would."""
-    accepted = request.accept_mimetypes
-    return accepted["text/html"] > accepted["application/json"]
-
-
 def card(found: Known[Glance] | CogError | None, about: Json) -> Card:
     """A layer on the page of all; `about` is its row."""
     if not isinstance(found, Known):

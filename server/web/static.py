@@ -45,7 +45,7 @@ def static_files() -> StaticFiles:
     return StaticFiles(plain, packed, digest.hexdigest()[:16])
 
 
-@blueprint.get("/static/<digest>/<path:name>")
+@blueprint.get("/static/<digest>/<path:name>", strict_slashes=True)
 def static_file(digest: str, name: str) -> Response:
     """A file; under the digest of another release, today's file, but not to be kept."""
     files = static_files()

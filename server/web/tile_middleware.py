@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from server.documents.wmts.exceptions import report
 from server.documents.wmts.names import QUERIES, RESOURCES
 from server.documents.wmts.tiles import WmtsTiles
-from server.http.errors import reply_to, status_of
+from server.http.errors import status_of
 from server.http.public_urls import PublicUrls
 from server.http.ranges import ranged
 from server.http.reply import STATUS_LINES, Reply
@@ -37,6 +37,8 @@ _TILE: Final = re.compile(
 _NOUN: Final = {IMAGE: "tile", MASK: "mask"}
 """Kinds of tiles, as the log names them."""
 
+_QUERIES: Final = (QUERIES, f"{QUERIES}/")
+
 _EQUALS: Final = escaped("=")
 """Between quotes it cannot pretend to end a name."""
 
@@ -45,9 +47,16 @@ class HotRoute:
     """WSGI middleware that answers GET and HEAD of tiles."""
 
     def __init__(
-        self, app: "WSGIApplication", tiles: Tiles, wmts: WmtsTiles, log: RequestLog, public_urls: PublicUrls
+        self,
+        app: "WSGIApplication",
+        tiles: Tiles,
+        wmts: WmtsTiles,
+        log: RequestLog,
+        public_urls: PublicUrls,
+        problem_reply: "Callable[[WSGIEnvironment, Exception], Reply]",
     ) -> None:
         self._app, self._tiles, self._wmts, self._log, self._public_urls = app, tiles, wmts, log, public_urls
+        self._problem_reply = problem_reply
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Answer, or hand on."""
@@ -65,10 +74,10 @@ class HotRoute:
             cause = f"{type(error).__name__}: {error}"
             if status_of(error) == 500:
                 logger.exception("tile request failed")
-            reply = report(error) if path == QUERIES else reply_to(error)
+            reply = report(error) if path in _QUERIES else self._problem_reply(environ, error)
         if reply is None:
             return self._app(environ, start_response)
-        target = f"{path}?{environ.get('QUERY_STRING', '')}" if path == QUERIES else path
+        target = f"{path}?{environ.get('QUERY_STRING', '')}" if path in _QUERIES else path
         self._log.write(method, target, reply.status, len(reply.body), began_s, cause, _spelled)
         start_response(STATUS_LINES[reply.status], reply.headers[:])  # a copy: it is the server's from here on
         if method != "GET" or not reply.body:
@@ -81,7 +90,7 @@ class HotRoute:
         reply = self._tiles.serve_known(path, if_none_match, is_head)
         if reply is not None:
             return reply
-        if path == QUERIES:
+        if path in _QUERIES:
             return self._wmts.serve_query(environ.get("QUERY_STRING", ""), if_none_match, is_head)
         reply = (
             self._wmts.serve_path(path, if_none_match, is_head)
@@ -128,7 +137,7 @@ class _Body:
 def _spelled(target: str) -> str:
     """The path of a tile, or a query for one, in the words of the log."""
     path, _, query = target.partition("?")
-    if path == QUERIES:
+    if path in _QUERIES:
         return f'path={path} query="{escaped(query, most=400).replace(_EQUALS, "=")}"'
     _, first, second, third, place = path.split("/", 4)
     if first == "layers":

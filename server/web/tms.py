@@ -28,13 +28,13 @@ OPEN_ALL_S: Final = 5.0
 _XML: Final = "application/xml"
 
 
-@blueprint.get("/tms", strict_slashes=False)
+@blueprint.get("/tms")
 def services() -> Response:
     """The versions of the service."""
     return _listed("tms_services.xml", [])
 
 
-@blueprint.get(SERVICE, strict_slashes=False)
+@blueprint.get(SERVICE)
 def service() -> Response:
     """All maps."""
     ctx = context()
@@ -43,7 +43,7 @@ def service() -> Response:
     return _listed("tms_service.xml", [ctx.catalog[name] for name in maps])
 
 
-@blueprint.get(f"{SERVICE}/<name>", strict_slashes=False)
+@blueprint.get(f"{SERVICE}/<name>")
 def tile_map_document(name: str) -> Response:
     """One map."""
     return versioned(name, f"{SERVICE}/{{}}", _tile_map, _XML)

@@ -190,6 +190,14 @@ def test_browsers_may_ask_for_ranges_and_read_what_comes(name: str, server: Guni
         assert reply.headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_a_slash_at_the_end_of_a_documents_url_changes_nothing(server: Gunicorn, values: dict[str, str]) -> None:
+    documents = [path for path in DOCUMENTS if path.partition("?")[0] != "/" and "static" not in path]
+    for path in (*documents, TILES["wmts-queries"]):
+        plain, query, keys = path.format_map(values).partition("?")
+        usual, slashed = ask(server, f"{plain}{query}{keys}"), ask(server, f"{plain}/{query}{keys}")
+        assert (slashed.status_code, slashed.content) == (usual.status_code, usual.content), path
+
+
 @pytest.mark.parametrize("encoding", ["identity", "gzip, deflate"])
 @pytest.mark.parametrize("name", TILES)
 def test_a_tile_has_ranges(name: str, encoding: str, server: Gunicorn, values: dict[str, str]) -> None:

@@ -197,6 +197,8 @@ def test_a_page_is_packed_for_who_takes_gzip(path: str, app: FlaskClient) -> Non
         ("/layers/text", "502 Bad Gateway", "not a TIFF"),
         ("/<b>no</b>", "404 Not Found", "nothing is served at this path"),
         ("/collections/no", "404 Not Found", "no layer 'no'"),
+        ("/layers/no/tiles/native/0/0/0.jpg", "404 Not Found", "no layer 'no'"),
+        ("/layers/down/tiles/native/0/0/0.jpg", "502 Bad Gateway", "the layer's origin cannot be reached"),
     ],
 )
 def test_browsers_are_told_of_an_error_by_a_page_and_all_others_in_json(
@@ -213,13 +215,20 @@ def test_browsers_are_told_of_an_error_by_a_page_and_all_others_in_json(
     assert "/" in page.links
     assert not {"b", "script"} & page.tags
     assert "secret" not in reply.text
-    assert ("try again" in page.text) == ("Retry-After" in reply.headers) == (path == "/layers/down")
+    assert ("try again" in page.text) == ("Retry-After" in reply.headers) == path.startswith("/layers/down")
     assert reply.headers["Cache-Control"] == "no-store"
     assert "Accept" in reply.vary
     assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
     assert reply.content_length == len(reply.data)
     assert detail in problem(told, told.status_code)
     assert problem(app.get(f"{path}?f=json", headers=BROWSER), told.status_code)
+    assert app.get(f"{path}?f=html").data == reply.data
+
+
+@pytest.mark.parametrize("path", ["/", "/layers", "/layers/jpeg-ycbcr", "/layers/jpeg-ycbcr/tiles/native/9/0/0.jpg"])
+def test_f_overrules_accept(path: str, app: FlaskClient) -> None:
+    assert app.get(f"{path}?f=json", headers=BROWSER).content_type in ("application/json", "application/problem+json")
+    assert app.get(f"{path}?f=html", headers={"Accept": "application/json"}).mimetype == "text/html"
 
 
 def test_an_old_version_of_a_layer_leads_browsers_to_the_layer(app: FlaskClient) -> None:
