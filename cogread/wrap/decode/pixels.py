@@ -17,12 +17,21 @@ from numpy.typing import NDArray
 from cogread.errors import TileDamaged
 from cogread.image import Image
 from cogread.tiff.tags import Compression, Photometric, SampleFormat
-from cogread.wrap.decode import lerc, predictors
+from cogread.wrap.decode import lerc
 from cogread.wrap.decode.decompressors import DECOMPRESSORS, FAILURES
-from cogread.wrap.decode.support import JXLS, is_lsb_first, plane_samples
+from cogread.wrap.decode.support import (
+    JXLS,
+    PREDICTOR_FLOATING,
+    PREDICTOR_HORIZONTAL,
+    is_lsb_first,
+    plane_samples,
+    predictor,
+)
 from cogread.wrap.jpeg import decodable
 
 _NATIVE: Final = "<" if sys.byteorder == "little" else ">"
+_FLOAT24_BYTES: Final = 3
+"""numpy has no such type."""
 _REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -52,7 +61,10 @@ def decompress(image: Image, stored: bytes, rows: int) -> bytes:
 
 def without_predictor(image: Image, stored: bytes, rows: int) -> bytes:
     """The samples of a plane in the file's byte order; see `decompress`."""
-    return predictors.undo(image, decompress(image, stored, rows))
+    data, kind = decompress(image, stored, rows), predictor(image)
+    if kind == PREDICTOR_HORIZONTAL:
+        return _undo_horizontal(image, data).tobytes()
+    return _undo_floating(image, data).tobytes() if kind == PREDICTOR_FLOATING else data
 
 
 def samples(image: Image, stored: bytes, rows: int) -> NDArray[Any]:
@@ -90,6 +102,26 @@ def _numbers(image: Image, data: bytes) -> NDArray[Any]:
     if native.itemsize * 8 == image.bits:
         return np.frombuffer(data, native.newbyteorder(image.directory.order)).astype(native, copy=False)
     return imagecodecs.packints_decode(data, native, image.bits, runlen=image.tile_width * plane_samples(image))
+
+
+def _undo_horizontal(image: Image, data: bytes) -> NDArray[Any]:
+    """Sum up differences of neighbours in a row, stored as integers even for floats (TIFF 6.0 §14)."""
+    rows = _rows(image, data, f"{image.directory.order}u{image.bits // 8}")
+    values: NDArray[Any] = imagecodecs.delta_decode(rows, axis=1)
+    return values
+
+
+def _undo_floating(image: Image, data: bytes) -> NDArray[Any]:
+    """Sum up differences of bytes; a row stores all most significant bytes first (TIFF Technical Note 3)."""
+    order, width = image.directory.order, image.bits // 8
+    if width != _FLOAT24_BYTES:
+        return imagecodecs.floatpred_decode(_rows(image, data, f"{order}f{width}"), axis=1)
+    values: NDArray[Any] = imagecodecs.floatpred_decode(_rows(image, data, f"V{width}"), axis=1)  # little-endian
+    return values.view(np.uint8).reshape(-1, width)[:, :: -1 if order == ">" else 1]
+
+
+def _rows(image: Image, data: bytes, dtype: str) -> NDArray[Any]:
+    return np.frombuffer(data, dtype).reshape(image.tile_height, image.tile_width, plane_samples(image))
 
 
 def _jpeg(image: Image, stored: bytes) -> NDArray[Any]:

@@ -6,7 +6,7 @@ import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import imagecodecs
 import numpy as np
@@ -32,6 +32,7 @@ from tests.support.tiles import Place, places
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 FILL_ORDER: Final = 266
+PREDICTOR: Final = 317
 CODECS: Final[dict[int, Callable[[bytes], bytes]]] = {
     1: bytes,
     5: lambda data: bytes(imagecodecs.lzw_encode(data)),
@@ -99,12 +100,14 @@ def test_codecs_types_predictors_and_byte_orders(compress: str, predictor: int, 
     if predictor == 3 and dtype[0] != "f":
         return
     bands = 3 if dtype in ("uint8", "uint16", "float32") else 1
-    own = {"compress": compress, "endianness": endianness, "interleave": "PIXEL"}
-    data = raster(noise(bands, dtype), options=own if predictor == 1 else own | {"predictor": str(predictor)})
-    if undecodable(cog_of(data).full) is None:
-        check(data)
-    else:
-        assert (predictor, dtype, endianness) == (2, "complex64", "BIG")
+    own = {"compress": compress, "endianness": endianness}
+    for interleave in ("PIXEL", "BAND")[:bands]:
+        options = own | {"interleave": interleave} | ({} if predictor == 1 else {"predictor": str(predictor)})
+        data = raster(noise(bands, dtype, 71, 113), options=options)
+        if undecodable(cog_of(data).full) is None:
+            check(data)
+        else:
+            assert (predictor, dtype, endianness) == (2, "complex64", "BIG")
 
 
 @pytest.mark.parametrize("interleave", ["PIXEL", "BAND"])
@@ -186,6 +189,33 @@ def test_predictors_are_undone_whatever_the_samples(
         assert tile is not None
         found = pixels.samples(cog.full, tile, 16)[: shape[0], : shape[1]]
         assert found.tobytes() == wanted[:16, :32].tobytes()  # NaNs with their bits
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_differences_of_floats_of_24_bits(order: Literal["<", ">"]) -> None:
+    """Written by hand: neither GDAL nor tifffile writes them, and GDAL reads them as floats of 32 bits."""
+    height, width, bands = 16, 48, 3
+    random = np.random.default_rng(24)
+    exponents, rest = random.integers(1, 127, (height, width * bands)), random.integers(0, 1 << 17, width * bands)
+    numbers = rest >> 16 << 23 | exponents << 16 | rest & 0xFFFF
+    triples = numbers.astype(">u4").view("u1").reshape(height, -1, 4)[:, :, 1:]
+    rows = triples.transpose(0, 2, 1).reshape(height, -1)
+    rows[:, bands:] = rows[:, bands:] - rows[:, :-bands].copy()
+    fields: dict[int, hm.Field] = {
+        hm.BITS: (hm.SHORT, [24] * bands),
+        hm.COMPRESSION: (hm.SHORT, [8]),
+        hm.PHOTOMETRIC: (hm.SHORT, [2]),
+        hm.SAMPLE_FORMAT: (hm.SHORT, [3] * bands),
+        PREDICTOR: (hm.SHORT, [3]),
+    }
+    tile = zlib.compress(rows.tobytes())
+    data = hm.tiff(hm.image(width, height, (width, height), samples=bands, tiles=[tile]).having(fields), order=order)
+    [place] = places(data)
+    wanted = place.pixels.transpose(1, 2, 0).reshape(-1)
+    found = np.frombuffer(pixels.without_predictor(cog_of(data).full, tile, height), "u1").reshape(-1, 3)
+    high, middle, low = (found if order == ">" else found[:, ::-1]).astype(int).T
+    magnitudes = (1 + (middle << 8 | low) / 65536) * 2.0 ** ((high & 127) - 63)
+    assert np.array_equal(np.where(high & 128, -magnitudes, magnitudes).astype("f4"), wanted)
 
 
 # What no tile is
@@ -355,13 +385,12 @@ def test_what_cannot_be_decoded_is_said_by_name() -> None:
         refusal = undecodable(cog_of(hm.tiff(shape.having(own | fields))).full)
         return None if refusal is None else refusal.reason
 
-    predictor = 317
     assert reason(4, {}) == "the decoder of CCITTFAX4 does not tell damaged tiles from sound ones"
     assert reason(34712, {}) == "tiles of compression JPEG2000 are not decoded"
     assert reason(777, {}) == "tiles of compression 777 are not decoded"
-    assert reason(8, {predictor: (hm.SHORT, [9])}) == "predictor 9 is not known"
-    assert reason(8, {predictor: (hm.SHORT, [3])}) == "floating point differencing (predictor 3) of uint8 is not known"
-    bits: dict[int, hm.Field] = {predictor: (hm.SHORT, [2]), hm.BITS: (hm.SHORT, [4])}
+    assert reason(8, {PREDICTOR: (hm.SHORT, [9])}) == "predictor 9 is not known"
+    assert reason(8, {PREDICTOR: (hm.SHORT, [3])}) == "floating point differencing (predictor 3) of uint8 is not known"
+    bits: dict[int, hm.Field] = {PREDICTOR: (hm.SHORT, [2]), hm.BITS: (hm.SHORT, [4])}
     assert reason(8, bits) == "horizontal differencing (predictor 2) of 4 bits a sample is not known"
     assert reason(32773, bits) is None  # libtiff leaves it aside there
     assert reason(8, {hm.PHOTOMETRIC: (hm.SHORT, [6])}, bands=3) == (
