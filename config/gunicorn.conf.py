@@ -16,8 +16,8 @@ from gunicorn.arbiter import Arbiter
 
 from server.gunicorn_worker import descriptors, request_check
 from server.logs.log_writer import DirectStream
-from server.settings import banner as greeting
-from server.settings import current as in_force
+from server.settings import current
+from server.settings.banner import banner
 from server.settings.load import ConfigError, deployment
 
 descriptors.open_standard_streams()
@@ -56,7 +56,7 @@ forwarder_headers = ""  # or a client's SCRIPT_NAME header becomes a 500
 def on_starting(server: Arbiter) -> None:
     """End the start with one line where the settings are wrong or the port is taken."""
     try:
-        in_force.adopt()
+        current.adopt()
     except ConfigError as error:
         sys.exit(f"rawcog: {error}")
     if not server.master_pid:  # else a USR2 upgrade, which inherits the sockets
@@ -67,18 +67,18 @@ def on_starting(server: Arbiter) -> None:
 def on_reload(server: Arbiter) -> None:
     """Take up the settings anew; where they are wrong, go on with those before."""
     try:
-        in_force.adopt()
+        current.adopt()
     except ConfigError as error:
         server.log.error("not reloaded, going on with the settings before: %s", error)
 
 
 def when_ready(server: Arbiter) -> None:
-    """Say where the server is to be found."""
+    """Print the banner."""
     address = server.LISTENERS[0].sock.getsockname()  # of PORT=0 with the port that the kernel chose
     port = address[1] if isinstance(address, tuple) else _deployment.port
-    lines = greeting.lines(in_force.settings(), _deployment.host, port)
+    text = banner(current.settings(), _deployment.host, port)
     if sys.__stdout__:
-        DirectStream(sys.__stdout__.fileno()).write("".join(f"{line}\n" for line in lines))
+        DirectStream(sys.__stdout__.fileno()).write(text)
 
 
 def _check_free(address: object) -> None:

@@ -4,6 +4,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -50,8 +52,13 @@ def test_procfile_line_serves_a_demo_tile_from_as_many_workers_as_the_platform_s
         assert server.stop() == 0
 
 
-def test_greeting_holds_a_line_that_fetches_a_tile() -> None:
+def test_the_banner_holds_a_line_that_fetches_a_tile_and_the_version_that_is_shown_everywhere() -> None:
+    command = [sys.executable, "-m", "cogread", "--version"]
+    version = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True).stdout.strip()
     with Gunicorn() as server:
+        assert f"rawcog {version} serves 3 layers on {server.url}\n" in server.log()
+        assert get_json(f"{server.url}/api")["info"]["version"] == version
+        assert f"rawcog {version}</p>" in requests.get(f"{server.url}/?f=html", timeout=30).text
         line = re.search(r"curl -o tile\.\w+ (http://\S+)", server.log())
         assert line is not None
         assert line[1].startswith(f"{server.url}/layers/")

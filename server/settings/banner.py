@@ -1,9 +1,10 @@
-"""What the server says when it is ready: its address, and a line that fetches a tile."""
+"""The banner that the server prints when it is ready: version, address, and commands that try a layer."""
 
 from contextlib import suppress
 from threading import Thread
 from typing import Final
 
+from cogread import __version__
 from cogread.errors import CogError
 from cogread.reader import open_cog
 from cogread.wrap import offered
@@ -11,47 +12,45 @@ from server.http.reply import local_url
 from server.resilience.layer_fault import one_layer
 from server.settings.load import Settings
 
-PATIENCE_S: Final = 2.0
-"""Longest wait for the files."""
+FILES_S: Final = 2.0
+"""Longest wait for files: a mount that hangs must not stop the start."""
 
 
-def lines(settings: Settings, host: str, port: int) -> list[str]:
-    """The lines to print.
+def banner(settings: Settings, host: str, port: int) -> str:
+    """Write the banner.
 
     Args:
-        settings: those in force.
-        host: where the server listens.
-        port: likewise.
+        settings: the current ones.
+        host: address that the server listens on.
+        port: port that the server listens on.
     """
-    root = local_url(host, port)
-    count = len(settings.layers)
-    return [
-        f"rawcog serves {count} layer{'' if count == 1 else 's'} on {root}",
-        *(f"Try:  {line}" for line in _lines_of_a_layer(settings, root) or [f"curl {root}/layers"]),
-    ]
+    url, count = local_url(host, port), len(settings.layers)
+    commands = _commands(settings, url) or [f"curl {url}/layers"]
+    serves = f"rawcog {__version__} serves {count} layer{'' if count == 1 else 's'} on {url}"
+    return "\n".join([serves, *(f"Try:  {command}" for command in commands), ""])
 
 
-def _lines_of_a_layer(settings: Settings, root: str) -> list[str]:
-    """Lines for GDAL and curl; none where the files do not answer soon: a hung mount must not stop the start."""
-    found: list[list[str]] = []
-    looking = Thread(target=lambda: found.append(_lines_of_the_first(settings, root)), name="greeting", daemon=True)
-    looking.start()
-    looking.join(PATIENCE_S)
-    return found[0] if found else []
+def _commands(settings: Settings, url: str) -> list[str]:
+    """Commands for GDAL and curl; none if the files do not answer in time."""
+    commands: list[str] = []
+    reader = Thread(target=lambda: commands.extend(_first_layer_commands(settings, url)), name="banner", daemon=True)
+    reader.start()
+    reader.join(FILES_S)
+    return commands[:]
 
 
-def _lines_of_the_first(settings: Settings, root: str) -> list[str]:
-    """Lines of the first layer in a local file that browsers can show; others are not opened for a greeting."""
+def _first_layer_commands(settings: Settings, url: str) -> list[str]:
+    """Commands for the first layer in a local file with tiles that browsers show. Origins are not asked."""
     for layer in settings.layers.values():
         if layer.uri.scheme != "file":
             continue
-        with suppress(CogError), one_layer(layer.name):  # its JSON gives the reason
+        with suppress(CogError), one_layer(layer.name):  # the layer's JSON gives the reason
             with open_cog(layer.uri.location) as reader:
                 levels = reader.cog.levels[::-1]
-            url = f"{root}/layers/{layer.name}"
+            layer_url = f"{url}/layers/{layer.name}"
             for z, level in enumerate(levels):
                 for wrapper in offered(level):
                     extension = wrapper.extension
-                    tile = f"curl -o tile.{extension} {url}/tiles/native/{z}/0/0.{extension}"
-                    return [f"gdalinfo {url}/gdal.vrt", tile]
+                    tile = f"curl -o tile.{extension} {layer_url}/tiles/native/{z}/0/0.{extension}"
+                    return [f"gdalinfo {layer_url}/gdal.vrt", tile]
     return []

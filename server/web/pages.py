@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from flask import Response, render_template, request
 
+from cogread import __version__
 from cogread.errors import CogError
 from server.documents.copy_lines import lines_of
 from server.documents.preview import PICTURES, Preview
@@ -43,7 +44,7 @@ def card(found: Known[Glance] | CogError | None, about: Json) -> Card:
 
 def layers_page(cards: Iterable[Card]) -> Response:
     """All layers."""
-    return _page("layers.html", "no-cache", cards=list(cards))
+    return _page("layers.html", "no-cache", cards=list(cards), version=__version__)
 
 
 def layer_page(about: Json) -> Response:

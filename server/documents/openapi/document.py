@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from cogread import __version__
 from server.documents.ogc.links import JSON, OPENAPI
 from server.documents.openapi.parts import MEDIA_TYPES, ORIGIN, PARAMETERS, PICTURES, RESPONSES, operation
 from server.documents.openapi.schemas import SCHEMAS, STRING, Json, ref
@@ -186,7 +187,7 @@ def document(title: str, root: str) -> Json:
         "openapi": "3.0.3",
         "info": {
             "title": title,
-            "version": "1.0.0",
+            "version": __version__,
             "description": "Cloud Optimized GeoTIFFs, whose tiles are served as they are stored.",
             "license": {"name": "MIT"},
         },

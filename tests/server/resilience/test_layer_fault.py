@@ -16,7 +16,7 @@ from cogread.wrap import offered
 from server.layers.summaries import RETRY_FAILED_S
 from server.layers.tile_matrix_sets import native_set
 from server.resilience import layer_fault
-from server.settings import banner as greeting
+from server.settings import banner
 from tests.support.app import client, layer, problem, settings
 from tests.support.tiffs import gdal_tiff
 from tests.support.webmercator import web_mercator_tiff
@@ -124,7 +124,7 @@ def test_a_damaged_tag_costs_its_layer_alone(kind: str, tmp_path: Path) -> None:
             if reply.status_code == 502:
                 assert problem(reply, 502)
         assert (app.get(f"/layers/{name}").status_code == 502) == (name in broken)
-    assert greeting.lines(settings(tmp_path, config), "127.0.0.1", 80)[-1].startswith("Try:  curl -o tile.")
+    assert banner.banner(settings(tmp_path, config), "127.0.0.1", 80).splitlines()[-1].startswith("Try:  curl -o tile.")
 
 
 INJECTED: Final = (
@@ -187,7 +187,7 @@ def is_bad(value: object) -> bool:
     return getattr(value, "epsg", None) == 2193 or getattr(getattr(value, "crs", None), "code", None) == "EPSG:2193"
 
 
-def test_the_greeting_passes_over_a_layer_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_banner_passes_over_a_layer_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("bad", GOOD):
         (tmp_path / f"{name}.tif").write_bytes(gdal_tiff("jpeg-grey") if name == "bad" else web_mercator_tiff())
     original = offered
@@ -197,9 +197,9 @@ def test_the_greeting_passes_over_a_layer_that_fails(tmp_path: Path, monkeypatch
             raise ZeroDivisionError("not foreseen")
         return original(level)
 
-    monkeypatch.setattr(greeting, "offered", failing)
+    monkeypatch.setattr(banner, "offered", failing)
     config = layer("bad", "bad.tif") + layer(GOOD, f"{GOOD}.tif")
-    assert f"/layers/{GOOD}/tiles/" in greeting.lines(settings(tmp_path, config), "127.0.0.1", 80)[-1]
+    assert f"/layers/{GOOD}/tiles/" in banner.banner(settings(tmp_path, config), "127.0.0.1", 80).splitlines()[-1]
 
 
 @pytest.mark.usefixtures("patience")
