@@ -17,10 +17,10 @@ from server.layers.summaries import ByVersion
 from server.logs.request_log import RequestLog, set_up
 from server.origin.cached_source import CachedSource
 from server.origin.mounts import MountedFile, Mounts
-from server.resilience.crew import Crew
 from server.resilience.gate import Gate, Places
 from server.resilience.inflight import Budget, Decoders, Limits, free_at_once
 from server.resilience.list_places import ListPlaces
+from server.resilience.parallel import Helpers
 from server.settings.current import settings as settings_in_force
 from server.settings.load import LayerConfig, Settings
 from server.tiles.service import Tiles
@@ -33,6 +33,9 @@ HEADERS_SHARE = 4
 """The part of a worker's memory for parsed headers is one of so many."""
 REPLIES_SHARE = 8
 """The part for whole replies is one of so many; what is left is for bytes of the files."""
+
+HELPERS = 16
+"""Helper threads of a worker: enough to locate two tiles of three bands and a mask at the same time."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -53,7 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     flight = Flight(MemoryCache(settings.server.memory_bytes - headers_bytes - replies_bytes), cache)
     kept = OpenLayers(headers_bytes)
     places = Places(settings.threads)
-    crew, mounts = Crew(), Mounts(settings.threads)
+    helpers, mounts = Helpers(HELPERS, "helper"), Mounts(settings.threads)
 
     def layer(config: LayerConfig) -> Layer:
         origin = make_source(config.uri, config.options)
@@ -69,7 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             cache_tiles=config.cache_tiles,
             first_read_bytes=settings.first_read_bytes,
             gate=Gate(label, places),
-            crew=None if origin.is_local else crew,
+            helpers=None if origin.is_local else helpers,
         )
         return Layer(config, source, kept)
 

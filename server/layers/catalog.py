@@ -18,9 +18,9 @@ from server.layers.open_layers import OpenLayers
 from server.layers.similar_names import SimilarNames
 from server.origin.cached_source import CachedSource
 from server.resilience.failures import another
-from server.resilience.joining_pool import JoiningPool
 from server.resilience.layer_fault import one_layer
 from server.resilience.list_places import ListPlaces
+from server.resilience.parallel import Helpers
 from server.settings.load import LayerConfig
 
 RETRY_FAILED_S: Final = 3.0
@@ -150,7 +150,7 @@ class Catalog:
         self._similar_names = lru_cache(256)(SimilarNames(self._layers).to)
         self.list_places: Final = list_places
         """Who waits for many layers has one of them."""
-        self._openers = JoiningPool[OpenLayer | CogError](OPENERS, "open")
+        self._openers = Helpers(OPENERS, "open")
         self._late: set[str] = set()
         """Layers that were begun and not open in time, until they are."""
         self.unopened: Final[dict[str, CogError | None]] = {}

@@ -1,9 +1,17 @@
 """What one request cost, counted where the cost arises and read by the request log. One record per thread."""
 
 import threading
+from typing import NamedTuple
 
 TIERS = {"-": 0, "memory": 1, "redis": 2, "origin": 3}
 """Tiers by distance; "-" is a request that needed no bytes."""
+
+
+class Cost(NamedTuple):
+    """Counters of a `Trace` at one moment."""
+
+    tier: str = "-"
+    origin_reads: int = 0
 
 
 class Trace(threading.local):
@@ -22,6 +30,16 @@ class Trace(threading.local):
         """Begin a new request."""
         self.tier = "-"
         self.origin_reads = 0
+
+    @property
+    def cost(self) -> Cost:
+        """The counters as they are now."""
+        return Cost(self.tier, self.origin_reads)
+
+    def add(self, cost: Cost) -> None:
+        """Add what another thread did for this request."""
+        self.reach(cost.tier)
+        self.origin_reads += cost.origin_reads
 
     def reach(self, tier: str) -> None:
         """Note that the request went to the tier."""

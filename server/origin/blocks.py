@@ -13,7 +13,7 @@ from cogread.deadline import Deadline
 from cogread.errors import SourceError
 from server.cache.single_flight import Flight
 from server.logs.trace import trace
-from server.resilience.crew import Crew
+from server.resilience.parallel import Helpers
 
 BLOCK_BYTES: Final = 32 * 1024
 BLOCK_TTL_S: Final = 24 * 3600.0
@@ -25,19 +25,19 @@ ReadWhole = Callable[[ByteRange, Version, Deadline], bytes]
 class Blocks:
     """The blocks of one source. What their keys begin with, which names the version, is handed in. Thread-safe."""
 
-    def __init__(self, flight: Flight, read: ReadWhole, size_bytes: int, crew: Crew | None) -> None:
+    def __init__(self, flight: Flight, read: ReadWhole, size_bytes: int, helpers: Helpers | None) -> None:
         """Know nothing yet.
 
         Args:
             flight: the tiers.
             read: reads the origin.
             size_bytes: of a block; the last one of a source may be shorter.
-            crew: who helps to read places that lie apart; None: they are read one after the other.
+            helpers: threads that read places that lie apart; None: they are read one after the other.
         """
         self.size_bytes: Final = size_bytes
         self._flight = flight
         self._read = read
-        self._crew = crew
+        self._helpers = helpers
 
     def at_hand(self, wanted: ByteRange, prefix: str) -> bytes | None:
         """The bytes of a range that lies in one block, where worker memory has it; else None."""
@@ -89,8 +89,8 @@ class Blocks:
         return loaded
 
     def _do(self, load: Callable[[range], None], runs: Sequence[range]) -> None:
-        if self._crew is not None and len(runs) > 1:
-            self._crew.do(load, runs)
+        if self._helpers is not None and len(runs) > 1:
+            self._helpers.for_each(load, runs)
         else:
             for run in runs:
                 load(run)

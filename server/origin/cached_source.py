@@ -20,8 +20,8 @@ from server.logs.trace import trace
 from server.origin.blocks import BLOCK_BYTES, BLOCK_TTL_S, Blocks
 from server.origin.current_version import CurrentVersion
 from server.origin.validator_watch import ValidatorWatch
-from server.resilience.crew import Crew
 from server.resilience.gate import Gate
+from server.resilience.parallel import Helpers
 
 PREFIX = "rawcog:2:"
 """Of every key; the number changes with the meaning of the values."""
@@ -57,7 +57,7 @@ class CachedSource:
         revalidate_s: float,
         cache_tiles: bool,
         gate: Gate | None = None,
-        crew: Crew | None = None,
+        helpers: Helpers | None = None,
         first_read_bytes: int = 0,
         block_bytes: int = BLOCK_BYTES,
         clock: Callable[[], float] = time.time,
@@ -72,7 +72,7 @@ class CachedSource:
             revalidate_s: how long a known version is trusted. Of local sources it is asked at every call.
             cache_tiles: whether `read_tile` goes through the tiers.
             gate: what bounds the threads that wait for the source; None: nothing does.
-            crew: who helps to read header bytes that lie apart; None: nobody does.
+            helpers: threads that read header bytes that lie apart; None: they are read one after the other.
             first_read_bytes: what is read of a source that is not known yet, in whole blocks and at least one.
             block_bytes: size of the blocks that `read` caches.
             clock: seconds since the epoch.
@@ -86,7 +86,7 @@ class CachedSource:
         self.checks_each_tile = source.is_local and not cache_tiles
         """Whether reading a tile costs a look at the source, which tells its version."""
         self._gate = gate
-        self._blocks = Blocks(flight, self._read_whole, block_bytes, crew)
+        self._blocks = Blocks(flight, self._read_whole, block_bytes, helpers)
         self._first_bytes = max(1, -(-first_read_bytes // block_bytes)) * block_bytes
         self._current = CurrentVersion(
             flight,

@@ -15,10 +15,12 @@ import server.resilience.list_places
 import server.web.layers
 import server.web.ogc_api
 import server.web.tms
+from server.layers.catalog import OPENERS
 from server.resilience.list_places import SHARE
 from server.settings.load import THREADS
 from tests.support import faults
 from tests.support.app import client, layer
+from tests.support.log import wait_for_writers
 from tests.support.origin import Origin
 from tests.support.tiffs import gdal_tiff
 from tests.support.wait import wait_until
@@ -152,3 +154,51 @@ def test_a_list_waits_for_no_place_for_a_layer_that_the_last_one_waited_for_in_v
             told = {found["name"]: found["status"] for found in asking.get("/layers").get_json()["layers"]}
     assert told.pop("hanging") in ("not opened yet", "error")  # once it has timed out
     assert told == {"local": "ok", "gone": "error"}
+
+
+def test_a_list_that_gives_up_leaves_the_others_their_layers(
+    tmp_path: Path, hold: faults.Hold, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"l{number}" for number in range(3 * OPENERS)]
+    with Origin() as origin, ThreadPoolExecutor(1) as threads:
+        for name in names:
+            origin.put(f"/{name}.tif", FILE)
+            origin.fail(f"/{name}.tif", hold)
+        asking = client(tmp_path, "".join(layer(name, f"{origin.url}/{name}.tif") for name in names))
+        give_all_lists(60, monkeypatch)
+        patient = Worker(asking.application, threads).get("/layers")
+        wait_until(lambda: len(origin.requests) == OPENERS)
+        give_all_lists(0.05, monkeypatch)
+        assert statuses(asking.get("/layers")) == {"not opened yet"}
+        hold.is_over.set()
+        assert statuses(patient.result(30)) == {"ok"}
+
+
+def test_what_a_list_asks_of_origins_is_in_its_line_of_the_log(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    names = [f"l{number}" for number in range(2 * OPENERS)]
+    with Origin() as origin:
+        for name in names:
+            origin.put(f"/{name}.tif", FILE)
+        asking = client(
+            tmp_path, "".join(layer(name, f"{origin.url}/{name}.tif") for name in names), {"LOG_LEVEL": "info"}
+        )
+        for _ in range(2):
+            assert statuses(asking.get("/layers")) == {"ok"}
+        requests = len(origin.requests)
+    wait_for_writers()
+    first, second = [line for line in capfd.readouterr().err.splitlines() if "path=/layers " in line]
+    assert requests >= len(names)
+    assert first.endswith(f"tier=origin origin_reads={requests}")
+    assert second.endswith("origin_reads=0")
+
+
+def give_all_lists(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, patience in PATIENCE.items():
+        monkeypatch.setattr(module, patience, seconds)
+
+
+def statuses(reply: TestResponse) -> set[str]:
+    assert reply.status_code == 200
+    return {layer["status"] for layer in reply.get_json()["layers"]}
