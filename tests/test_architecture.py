@@ -16,7 +16,7 @@ LAYERS = {
     "cogread": """
         __main__ filedumper httpdumper s3dumper
         cli
-        reader
+        reader description
         first_tiles
         wrap
         metadata tile_index

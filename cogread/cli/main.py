@@ -16,9 +16,9 @@ import msgspec
 
 from cogread import __version__
 from cogread.cli.dump import tile_file
-from cogread.cli.facts import facts
 from cogread.cli.output import write, write_stdout
 from cogread.cli.table import printable, table
+from cogread.description import describe
 from cogread.errors import CogError, FormatError, TileError
 from cogread.reader import BLOCK_BYTES, CogReader
 from cogread.sources import open_source, parse_uri
@@ -106,11 +106,11 @@ def main() -> None:
 def info(uri: str, as_json: bool, verbose: bool) -> None:
     """Tell what is in the COG at URI: image, place, levels, formats."""
     with _one_line_errors(), _open(uri, verbose) as reader:
-        known = facts(reader.cog, printable(reader.source.name))
+        description = describe(reader.cog, printable(reader.source.name))
         if as_json:
-            write_stdout(msgspec.json.format(msgspec.json.encode(known), indent=2).decode() + "\n")
+            write_stdout(msgspec.json.format(msgspec.json.encode(description), indent=2).decode() + "\n")
         else:
-            write_stdout(table(known))
+            write_stdout(table(description))
 
 
 @_with(*_DUMP_OPTIONS)

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from cogread.cli.facts import BandFacts, Facts, FileFacts, GeoFacts
+from cogread.description import BandFacts, Description, FileFacts, GeoFacts
 
-_MOST: Final = 16
-"""Bands that are described."""
+_MAX_BANDS: Final = 16
+"""Bands that are listed."""
 
 
-def table(known: Facts) -> str:
+def table(description: Description) -> str:
     """The facts as lines of text."""
-    lines = (*_pairs(known), "", *_levels(known), "", *_formats(known))
+    lines = (*_pairs(description), "", *_levels(description), "", *_formats(description))
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
@@ -22,8 +22,8 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
-def _pairs(known: Facts) -> Iterable[str]:
-    file, image, geo = known.file, known.image, known.geo
+def _pairs(description: Description) -> Iterable[str]:
+    file, image, geo = description.file, description.image, description.geo
     rows = {
         "file": file.name,
         "size": f"{file.size_bytes:,} bytes, {file.layout}, {file.byte_order}",
@@ -31,8 +31,8 @@ def _pairs(known: Facts) -> Iterable[str]:
         "image": f"{image.width} x {image.height}, {image.bands} x {image.dtype}, {image.interleave} interleaved",
         "stored as": f"{image.compression}, photometric {image.photometric}, predictor {image.predictor}",
         "nodata": "none" if image.nodata is None else str(image.nodata),
-        "bands": _bands(known.bands),
-        **{f"band {number}": stated for number, band in enumerate(known.bands[:_MOST], 1) if (stated := _stated(band))},
+        "bands": _bands(description.bands),
+        **_stated_bands(description.bands),
         "CRS": " ".join(filter(None, (geo.code, geo.crs))) or "none",
         **({"heights": geo.vertical} if geo.vertical else {}),
         **({"no CRS": geo.no_crs} if geo.no_crs else {}),
@@ -42,17 +42,24 @@ def _pairs(known: Facts) -> Iterable[str]:
 
 
 def _bands(bands: tuple[BandFacts, ...]) -> str:
-    return ", ".join([*(band.color_interpretation for band in bands[:_MOST]), *(["…"] if len(bands) > _MOST else [])])
+    return ", ".join(
+        [*(band.color_interpretation for band in bands[:_MAX_BANDS]), *(["…"] if len(bands) > _MAX_BANDS else [])]
+    )
 
 
-def _stated(band: BandFacts) -> str:
-    """All that the file states of a band beside its colour."""
-    texts = {"scale": band.scale, "offset": band.offset, "unit": band.unit, "description": band.description}
-    return ", ".join(f"{name} {text}" for name, text in texts.items() if text is not None)
+def _stated_bands(bands: tuple[BandFacts, ...]) -> dict[str, str]:
+    """All that the file states of its bands beside their colours."""
+    rows: dict[str, str] = {}
+    for number, band in enumerate(bands[:_MAX_BANDS], 1):
+        texts = {"scale": band.scale, "offset": band.offset, "unit": band.unit, "description": band.description}
+        stated = ", ".join(f"{name} {text}" for name, text in texts.items() if text is not None)
+        if stated:
+            rows[f"band {number}"] = stated
+    return rows
 
 
 def _origin_version(file: FileFacts) -> str:
-    """What the origin said; of a file the modification time out of `Version.modified`."""
+    """The ETag or modification time that the origin states; `Version.modified` of a file begins with nanoseconds."""
     local = re.fullmatch(r"(\d+)\d{9}-\d+", file.modified or "")
     modified = datetime.fromtimestamp(int(local[1]), UTC).isoformat() if local else file.modified
     return f"ETag {file.etag}" if file.etag else f"modified {modified}"
@@ -74,9 +81,9 @@ def _numbers(*numbers: float) -> str:
     return ", ".join(f"{number:.10g}" for number in numbers)
 
 
-def _levels(known: Facts) -> Iterator[str]:
+def _levels(description: Description) -> Iterator[str]:
     rows = [("level", "size", "tile", "grid", "codec", "mask", "factor")]
-    for level in known.levels:
+    for level in description.levels:
         rows.append(
             (
                 str(level.level),
@@ -92,7 +99,7 @@ def _levels(known: Facts) -> Iterator[str]:
     return ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def _formats(known: Facts) -> Iterator[str]:
-    yield f"formats     {', '.join(known.formats) or 'none'}"
-    for extension, reason in known.not_offered.items():
+def _formats(description: Description) -> Iterator[str]:
+    yield f"formats     {', '.join(description.formats) or 'none'}"
+    for extension, reason in description.not_offered.items():
         yield f"  no {extension:<6} {reason}"

@@ -79,14 +79,6 @@ class Crs:
         return _parsed(self.horizontal_definition or self.definition)
 
 
-@dataclass(frozen=True, slots=True)
-class NoCrs:
-    """A file without a CRS, or without one that is beyond doubt."""
-
-    reason: str
-    """A clause about the file: "its unit is …"."""
-
-
 def _parsed(definition: str) -> dict[str, Any]:
     projjson: dict[str, Any] = json.loads(definition)
     return projjson

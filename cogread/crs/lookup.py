@@ -5,9 +5,10 @@ PROJ takes 0.1 s to load, so it is imported when the first keys are resolved.
 
 from functools import lru_cache
 
-from cogread.crs.crs import Crs, NoCrs
+from cogread.crs.crs import Crs
 from cogread.crs.geokeys import GeoKeys
 from cogread.crs.georeference import Georeference
+from cogread.refusal import Refusal
 
 
 def crs_of(geo: Georeference) -> Crs | None:
@@ -21,11 +22,11 @@ def why_no_crs(geo: Georeference) -> str | None:
     if geo.points:
         return "it lies by ground control points, and a CRS would be theirs"
     crs = resolve(geo.keys)
-    return crs.reason if isinstance(crs, NoCrs) else None
+    return crs.reason if isinstance(crs, Refusal) else None
 
 
 @lru_cache(maxsize=1024)
-def resolve(keys: GeoKeys) -> Crs | NoCrs:
+def resolve(keys: GeoKeys) -> Crs | Refusal:
     """Resolve GeoKeys with PROJ, a pure function of the keys and of PROJ's datasets."""
     from cogread.crs.resolver import resolved  # noqa: PLC0415 - PROJ takes 0.1 s to load
 

@@ -9,13 +9,14 @@ from typing import Final
 from pyproj import CRS
 from pyproj.exceptions import CRSError, ProjError
 
-from cogread.crs.crs import Crs, NoCrs
+from cogread.crs.crs import Crs
 from cogread.crs.from_geokeys import defined_crs
 from cogread.crs.geokeys import GeoKeys
 from cogread.crs.heights import Definition
 from cogread.crs.identify import has_known_datum, identified
 from cogread.crs.transform import EARTH_RADIUS_M, is_web_mercator
 from cogread.errors import UndefinedCrs
+from cogread.refusal import Refusal
 
 _METRES_PER_DEGREE: Final = pi * EARTH_RADIUS_M / 180
 _MERCATOR: Final = re.compile(r"\+proj=(web)?merc ")
@@ -23,14 +24,14 @@ _WARNINGS: Final = Lock()
 """Filters of warnings belong to the process, not to a thread."""
 
 
-def resolved(keys: GeoKeys) -> Crs | NoCrs:
+def resolved(keys: GeoKeys) -> Crs | Refusal:
     """The CRS that the keys define, or the reason why there is none."""
     try:
         return _described(defined_crs(keys))
     except UndefinedCrs as error:
-        return NoCrs(str(error))
+        return Refusal(str(error))
     except (CRSError, ProjError) as error:
-        return NoCrs(f"PROJ does not take its CRS: {str(error).strip()[:200]}")
+        return Refusal(f"PROJ does not take its CRS: {str(error).strip()[:200]}")
 
 
 def _described(definition: Definition) -> Crs:

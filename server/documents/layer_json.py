@@ -1,16 +1,13 @@
 """What documents say of a layer: plain data, from the header alone."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from math import hypot
 from typing import Any, Final
 
-from cogread.crs.crs import Crs
-from cogread.crs.lookup import crs_of, why_no_crs
+from cogread.description import GeoFacts, LevelFacts, band_facts, geo_facts, image_facts, level_facts
 from cogread.image import Cog, Level
-from cogread.metadata.bands import bands_of
-from cogread.metadata.nodata import json_number, nodata_of
 from cogread.refusal import Refusal
-from cogread.tiff.tags import Planar
 from cogread.wrap import WRAPPERS
 from cogread.wrap.bin import describe as describe_samples
 from server.documents.openapi.schemas import MOST_BANDS
@@ -44,26 +41,19 @@ def describe(layer: Layer, opened: OpenLayer, root: str) -> Json:
         opened: the version that is described.
         root: what links begin with.
     """
-    cog, image = opened.cog, opened.cog.full
+    cog = opened.cog
     services = _service_refusals(layer, opened)
     return {
         **summary(layer, root),
         "version": opened.version_key,
-        "width": image.width,
-        "height": image.height,
-        "bands": image.samples,
-        "dtype": image.dtype,
-        "nodata": json_number(nodata_of(cog)),
-        "compression": image.compression_name,
-        "photometric": image.photometric_name,
-        "interleave": "band" if image.planar == Planar.SEPARATE else "pixel",
-        "band_info": _bands(cog),
-        **_georeference(cog),
+        **_image(cog),
+        "band_info": [{"band": number, **asdict(band)} for number, band in enumerate(band_facts(cog, MOST_BANDS), 1)],
+        **_georeference(geo_facts(cog.geo)),
         "origin": opened.grids.native.origin,
         "grids": [NATIVE] if opened.grids.web_mercator is None else [NATIVE, WEB_MERCATOR],
         "minzoom": 0,
         "maxzoom": len(cog.levels) - 1,
-        "levels": [_level(cog, matrix, opened) for matrix in opened.grids.native.matrices],
+        "levels": _levels(cog, opened),
         "web_mercator": facts(layer, opened, root),
         **_offers("formats", opened.refusals(IMAGE)),
         **_offers("mask_formats", opened.refusals(MASK)),
@@ -73,63 +63,41 @@ def describe(layer: Layer, opened: OpenLayer, root: str) -> Json:
     }
 
 
-def _bands(cog: Cog) -> list[Json]:
-    """Each band as GDAL's driver describes it; null where the file says nothing."""
-    return [
-        {
-            "band": number,
-            "color_interpretation": band.color_interpretation,
-            "scale": json_number(band.scale),
-            "offset": json_number(band.offset),
-            "unit": band.unit,
-            "description": band.description,
-        }
-        for number, band in enumerate(bands_of(cog, MOST_BANDS), 1)
-    ]
+def _image(cog: Cog) -> Json:
+    image = asdict(image_facts(cog))
+    del image["predictor"]
+    return image
 
 
-def _georeference(cog: Cog) -> Json:
-    geo = cog.geo
-    crs = crs_of(geo)
+def _georeference(geo: GeoFacts) -> Json:
+    crs = {"code": geo.code, "name": geo.crs, "vertical": geo.vertical, "projjson": geo.projjson}
     return {
-        "crs": _crs(crs) if crs else _named(geo.name),
-        "crs_reason": why_no_crs(geo),
-        "units": _UNITS.get(crs.unit_name, crs.unit_name) if crs else None,
+        "crs": None if geo.crs is None else crs,
+        "crs_reason": geo.no_crs,
+        "units": None if geo.unit is None else _UNITS.get(geo.unit, geo.unit),
         "geotransform": geo.transform,
         "bounds": geo.bounds,
-        "bounds_wgs84": crs.wgs84_bounds(geo.bounds) if crs and geo.bounds else None,
+        "bounds_wgs84": geo.wgs84_bounds,
     }
 
 
-def _crs(crs: Crs) -> Json:
-    return {"code": crs.code, "name": crs.name, "vertical": crs.vertical, "projjson": crs.projjson()}
+def _levels(cog: Cog, opened: OpenLayer) -> list[Json]:
+    """Levels as in URLs: z counts from the coarsest, `level` from the full resolution."""
+    levels = level_facts(cog)
+    return [_level(cog, matrix, levels[matrix.level], opened) for matrix in opened.grids.native.matrices]
 
 
-def _named(name: str | None) -> Json | None:
-    """A CRS that is not understood, by its name; None without one."""
-    return None if name is None else {"code": None, "name": name, "vertical": None, "projjson": None}
-
-
-def _level(cog: Cog, matrix: Matrix, opened: OpenLayer) -> Json:
-    """One level; z counts from the coarsest, as in URLs, level from the full resolution, as in the file."""
-    number = matrix.level
-    level = cog.levels[number]
-    image = level.image
+def _level(cog: Cog, matrix: Matrix, facts: LevelFacts, opened: OpenLayer) -> Json:
+    level = asdict(facts)
+    del level["factor"]
     return {
         "z": matrix.z,
-        "level": number,
-        "width": image.width,
-        "height": image.height,
-        "tile_width": image.tile_width,
-        "tile_height": image.tile_height,
-        "tiles_across": image.tiles_across,
-        "tiles_down": image.tiles_down,
+        **level,
+        "mask": facts.mask is not None,
         "resolution": matrix.cell_size,
-        "pixel_size": _pixel_size(cog, level),
-        "compression": image.compression_name,
-        "mask": level.mask is not None,
-        "formats": opened.offered(IMAGE, number),
-        "mask_formats": opened.offered(MASK, number),
+        "pixel_size": _pixel_size(cog, cog.levels[matrix.level]),
+        "formats": opened.offered(IMAGE, matrix.level),
+        "mask_formats": opened.offered(MASK, matrix.level),
     }
 
 

@@ -230,6 +230,7 @@ def test_json_agrees_with_gdal(path: Path, capfd: pytest.CaptureFixture[str]) ->
         assert (told["image"]["bands"], told["image"]["dtype"]) == (dataset.count, dataset.dtypes[0])
         assert told["geo"]["epsg"] == dataset.crs.to_epsg()
         assert told["geo"]["code"] == f"EPSG:{dataset.crs.to_epsg()}"
+        assert told["geo"]["unit"] == CRS.from_epsg(dataset.crs.to_epsg()).axis_info[0].unit_name
         assert CRS.from_json_dict(told["geo"]["projjson"]) == CRS.from_epsg(dataset.crs.to_epsg())
         assert told["geo"]["transform"] == pytest.approx(dataset.transform.to_gdal())
         assert told["geo"]["bounds"] == pytest.approx(list(dataset.bounds))

@@ -1,11 +1,14 @@
-"""What there is to say of a COG; `info --json` prints it as it is here."""
+"""The facts of a COG as plain data, from its header alone.
+
+`cogread info --json` prints a `Description` as it is here; a layer's JSON is made of its parts.
+"""
 
 from dataclasses import dataclass
 from typing import Any, Final
 
 from cogread.crs.georeference import Bounds, Georeference, Geotransform
 from cogread.crs.lookup import crs_of, why_no_crs
-from cogread.image import Cog, Image, Level
+from cogread.image import Cog
 from cogread.metadata.bands import bands_of
 from cogread.metadata.nodata import json_number, nodata_of
 from cogread.tiff.tags import Planar, Tag
@@ -62,19 +65,21 @@ class BandFacts:
 
 @dataclass(frozen=True, slots=True)
 class GeoFacts:
-    """Where it lies."""
+    """The place of the image on Earth."""
 
     epsg: int | None
     code: str | None
     """`EPSG:2193`, `ESRI:102003`; None: no CRS, or one without a code."""
     crs: str | None
-    """Name of the CRS."""
+    """Name of the CRS, or of one that is not understood."""
     vertical: str | None
     """Name of the CRS of heights; None: heights are not of the CRS."""
     no_crs: str | None
     """The reason why there is no CRS; None: there is one."""
     projjson: dict[str, Any] | None
     """Definition of the CRS; None: there is none, or none that is understood."""
+    unit: str | None
+    """PROJ's name of the unit of the CRS: `metre`, `degree` …"""
     transform: Geotransform | None
     bounds: Bounds | None
     """left, bottom, right, top in the CRS."""
@@ -101,8 +106,8 @@ class LevelFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """All of it."""
+class Description:
+    """All facts of a COG."""
 
     file: FileFacts
     image: ImageFacts
@@ -110,38 +115,31 @@ class Facts:
     geo: GeoFacts
     levels: tuple[LevelFacts, ...]
     formats: tuple[str, ...]
-    """Extensions of the representations in which tiles are to be had."""
+    """Extensions of the representations of its tiles."""
     not_offered: dict[str, str]
-    """The other extensions, and why not."""
+    """The other extensions with the reason of each."""
 
 
-def facts(cog: Cog, name: str) -> Facts:
-    """Gather the facts of a COG with this name.
+def describe(cog: Cog, name: str) -> Description:
+    """Describe a COG that has this name.
 
     Raises:
-        FormatError: a field that only tells something is of a type that it cannot have.
+        FormatError: a descriptive field is of a type that it cannot have.
     """
-    reasons = refusals(cog.levels)
-    return Facts(
-        file=_file(cog, name),
-        image=_image(cog),
-        bands=_bands(cog),
-        geo=_geo(cog.geo),
-        levels=tuple(_level(number, level, cog.full) for number, level in enumerate(cog.levels)),
-        formats=tuple(extension for extension, reason in reasons.items() if reason is None),
-        not_offered={extension: str(reason) for extension, reason in reasons.items() if reason is not None},
+    refused = refusals(cog.levels)
+    return Description(
+        file=_file_facts(cog, name),
+        image=image_facts(cog),
+        bands=band_facts(cog),
+        geo=geo_facts(cog.geo),
+        levels=level_facts(cog),
+        formats=tuple(extension for extension, refusal in refused.items() if refusal is None),
+        not_offered={extension: str(refusal) for extension, refusal in refused.items() if refusal is not None},
     )
 
 
-def _file(cog: Cog, name: str) -> FileFacts:
-    directory, version = cog.full.directory, cog.version
-    order = "big-endian" if directory.order == ">" else "little-endian"
-    return FileFacts(
-        name, version.size_bytes, directory.layout.name, order, version.key, version.etag, version.modified
-    )
-
-
-def _image(cog: Cog) -> ImageFacts:
+def image_facts(cog: Cog) -> ImageFacts:
+    """Describe the image in full resolution."""
     image = cog.full
     predictor = image.directory.integer(Tag.PREDICTOR, 1)
     return ImageFacts(
@@ -157,41 +155,67 @@ def _image(cog: Cog) -> ImageFacts:
     )
 
 
-def _bands(cog: Cog) -> tuple[BandFacts, ...]:
+def band_facts(cog: Cog, max_bands: int | None = None) -> tuple[BandFacts, ...]:
+    """Describe the bands in their order, of many the first `max_bands`."""
     return tuple(
         BandFacts(
-            band.color_interpretation,
-            json_number(band.scale),
-            json_number(band.offset),
-            band.unit,
-            band.description,
+            color_interpretation=band.color_interpretation,
+            scale=json_number(band.scale),
+            offset=json_number(band.offset),
+            unit=band.unit,
+            description=band.description,
         )
-        for band in bands_of(cog)
+        for band in bands_of(cog, max_bands)
     )
 
 
-def _geo(geo: Georeference) -> GeoFacts:
+def geo_facts(geo: Georeference) -> GeoFacts:
+    """Describe the place of an image."""
     crs = crs_of(geo)
     if crs is None:
-        return GeoFacts(None, None, geo.name, None, why_no_crs(geo), None, geo.transform, geo.bounds, None)
-    degrees = crs.wgs84_bounds(geo.bounds) if geo.bounds else None
-    epsg = int(crs.authority[1]) if crs.authority and crs.authority[0] == "EPSG" else None
+        return GeoFacts(None, None, geo.name, None, why_no_crs(geo), None, None, geo.transform, geo.bounds, None)
     return GeoFacts(
-        epsg, crs.code, crs.name, crs.vertical, None, crs.projjson(), geo.transform, geo.bounds, degrees
-    )  # fmt: skip
+        epsg=int(crs.authority[1]) if crs.authority and crs.authority[0] == "EPSG" else None,
+        code=crs.code,
+        crs=crs.name,
+        vertical=crs.vertical,
+        no_crs=why_no_crs(geo),
+        projjson=crs.projjson(),
+        unit=crs.unit_name,
+        transform=geo.transform,
+        bounds=geo.bounds,
+        wgs84_bounds=crs.wgs84_bounds(geo.bounds) if geo.bounds else None,
+    )
 
 
-def _level(number: int, level: Level, full: Image) -> LevelFacts:
-    image = level.image
-    return LevelFacts(
-        level=number,
-        width=image.width,
-        height=image.height,
-        tile_width=image.tile_width,
-        tile_height=image.tile_height,
-        tiles_across=image.tiles_across,
-        tiles_down=image.tiles_down,
-        compression=image.compression_name,
-        mask=level.mask.compression_name if level.mask else None,
-        factor=full.width / image.width,
+def level_facts(cog: Cog) -> tuple[LevelFacts, ...]:
+    """Describe the levels from the full resolution on."""
+    return tuple(
+        LevelFacts(
+            level=number,
+            width=image.width,
+            height=image.height,
+            tile_width=image.tile_width,
+            tile_height=image.tile_height,
+            tiles_across=image.tiles_across,
+            tiles_down=image.tiles_down,
+            compression=image.compression_name,
+            mask=level.mask.compression_name if level.mask else None,
+            factor=cog.full.width / image.width,
+        )
+        for number, level in enumerate(cog.levels)
+        for image in (level.image,)
+    )
+
+
+def _file_facts(cog: Cog, name: str) -> FileFacts:
+    directory, version = cog.full.directory, cog.version
+    return FileFacts(
+        name=name,
+        size_bytes=version.size_bytes,
+        layout=directory.layout.name,
+        byte_order="big-endian" if directory.order == ">" else "little-endian",
+        version=version.key,
+        etag=version.etag,
+        modified=version.modified,
     )
