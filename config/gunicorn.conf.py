@@ -8,6 +8,7 @@ Left at gunicorn's defaults on purpose: `preload_app`, for HTTP, S3 and Redis cl
 line; `limit_request_line` (4094 bytes), which is ample for WMTS and answers 414 beyond.
 """
 
+import errno
 import os
 import socket
 import sys
@@ -65,11 +66,13 @@ def on_starting(server: Arbiter) -> None:
 
 
 def on_reload(server: Arbiter) -> None:
-    """Take up the settings anew; where they are wrong, go on with those before."""
+    """Read the settings again and log the changes; if they are wrong, keep the previous ones."""
     try:
-        current.adopt()
+        changes = current.adopt()
     except ConfigError as error:
         server.log.error("not reloaded, going on with the settings before: %s", error)
+    else:
+        server.log.info("reloaded: %s", changes)
 
 
 def when_ready(server: Arbiter) -> None:
@@ -82,7 +85,7 @@ def when_ready(server: Arbiter) -> None:
 
 
 def _check_free(address: object) -> None:
-    """Gunicorn tries for five seconds and writes eleven lines."""
+    """End the start if the address cannot be bound; gunicorn would try for five seconds and write eleven lines."""
     if not isinstance(address, tuple):
         return  # a Unix socket or an inherited file descriptor
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -91,4 +94,7 @@ def _check_free(address: object) -> None:
         try:
             probe.bind(address)
         except OSError as error:
-            sys.exit(f"rawcog: cannot listen on {address[0]} port {address[1]}: {error.strerror}; PORT sets another")
+            is_host_wrong = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+            variable = "HOST" if is_host_wrong else "PORT"
+            place = f"{address[0]} port {address[1]}"
+            sys.exit(f"rawcog: cannot listen on {place}: {error.strerror}; {variable} sets another")

@@ -94,6 +94,10 @@ def test_stop_answers_the_request_that_is_in_flight() -> None:
         ({"PORT": "abc"}, "PORT: found 'abc'"),
         ({"PORT": "65536"}, "PORT: found '65536'"),
         ({"WEB_CONCURRENCY": "0"}, "WEB_CONCURRENCY: found '0'"),
+        ({"HOST": "127.0.0.1:80"}, "HOST: found '127.0.0.1:80', wanted a name or an IP address"),
+        ({"HOST": "192.0.2.1"}, "cannot listen on 192.0.2.1 port"),
+        ({"HOST": "192.0.2.1"}, "; HOST sets another"),
+        ({"HOST": "host.invalid"}, "; HOST sets another"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: found 'loud'"),
         ({"REDIS_URL": "redis://127.0.0.1:abc"}, "REDIS_URL: cannot be read"),
         ({"REDIS_URL": "redis://127.0.0.1?socket_timeout=long"}, "REDIS_URL: cannot be read"),
@@ -117,7 +121,7 @@ def test_taken_port_ends_the_start_with_one_line() -> None:
         port = str(other.getsockname()[1])
         with pytest.raises(StartError) as failed, Gunicorn({"PORT": port}):
             pass
-    assert_one_line(failed.value, f"cannot listen on 127.0.0.1 port {port}")
+    assert_one_line(failed.value, f"cannot listen on 127.0.0.1 port {port}: Address already in use; PORT sets another")
 
 
 def assert_one_line(error: StartError, message: str) -> None:
@@ -140,6 +144,7 @@ def test_reload_takes_up_the_config_file() -> None:
     with Gunicorn({"WEB_CONCURRENCY": "2"}, DEMO_LAYER) as server:
         server.configure(layer_of(f"{ROOT}/data/world.tif", "b"))
         reload(server)
+        assert "reloaded: layers added: b; layers removed: a\n" in server.log()
         assert layer_names(server) == ["b"]
         assert_serves_a_tile(server, "b")
 

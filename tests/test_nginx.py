@@ -1,5 +1,7 @@
 """The caching tier of `config/nginx.conf`, in front of the real server."""
 
+import re
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,9 +9,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.support.app import layer
+from tests.support.app import ROOT, layer
 from tests.support.gunicorn import Gunicorn, wait_for
-from tests.support.nginx import Nginx
+from tests.support.nginx import Nginx, nginx_program
 from tests.support.tiffs import gdal_tiff
 
 TILE = "/layers/a/tiles/native/0/0/0.jpg"
@@ -33,6 +35,19 @@ def nginx(server: Gunicorn) -> Iterator[Nginx]:
 def asked(server: Gunicorn, tile: str = "native/0/0/0.jpg") -> int:
     """How often the server itself was asked for a tile."""
     return server.log().count(f"tile={tile}")
+
+
+def test_the_file_is_valid_on_a_system_with_no_folder_of_its_own(tmp_path: Path) -> None:
+    """Below the folders that the Filesystem Hierarchy Standard has."""
+    for folder in ("var/cache", "run", "temp"):
+        (tmp_path / folder).mkdir(parents=True)
+    text = re.sub(r"(?<= )/(?=var/|run/)", f"{tmp_path}/", (ROOT / "config/nginx.conf").read_text())
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = "".join(f"{kind}_temp_path {tmp_path}/temp/{kind};\n" for kind in kinds)  # else of the nginx package
+    (tmp_path / "nginx.conf").write_text(text.replace("http {", f"http {{\n{temporary}", 1))
+    command = [nginx_program(), "-t", "-e", "stderr", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
+    checked = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
 
 
 def test_a_tile_is_asked_for_once(nginx: Nginx, server: Gunicorn) -> None:

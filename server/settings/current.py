@@ -1,22 +1,27 @@
-"""The settings in force: read by gunicorn's master before it forks, and inherited by its workers.
+"""The current settings: gunicorn's master reads them before it forks, and its workers inherit them.
 
-So all workers have the same ones whenever they were started, and a mistake made in the file later stops none of them.
+So all workers have the same settings, whenever they started, and a later mistake in the config file stops none of them.
 """
 
+from server.settings.changes import describe_changes
 from server.settings.load import Settings, load
 
-_in_force: list[Settings] = []
+_current: list[Settings] = []
 
 
-def adopt() -> None:
-    """Read the settings and put them in force.
+def adopt() -> str:
+    """Read the settings and make them current.
+
+    Returns:
+        The changes, as text for the log; empty if there were no settings before.
 
     Raises:
-        ConfigError: they are wrong; those before stay in force.
+        ConfigError: the settings are wrong; those before stay current.
     """
-    _in_force[:] = [load()]
+    previous, _current[:] = _current[:], [load()]
+    return describe_changes(previous[0], _current[0]) if previous else ""
 
 
 def settings() -> Settings:
-    """The settings in force; without a master, as in a test or under another WSGI server, they are read here."""
-    return _in_force[0] if _in_force else load()
+    """Return the current settings. Without a master, as in a test or under another WSGI server, they are read here."""
+    return _current[0] if _current else load()

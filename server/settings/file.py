@@ -3,6 +3,7 @@
 Each key is converted by itself, so that an error knows its place; `load` reads the file and fills in defaults.
 """
 
+import json
 import re
 import tomllib
 from functools import lru_cache
@@ -140,12 +141,24 @@ def _convert(place: str, table: object, struct: type[T]) -> T:
     for key, value in table.items():
         where = f"{place}.{_word(key)}".removeprefix(".")
         if key not in known:
-            raise FileError(f"{where}: unknown key, wanted one of {', '.join(known)}")
+            advice = _dotted_name(place, key, value) if isinstance(value, dict) else ""
+            raise FileError(f"{where}: unknown key, wanted one of {', '.join(known)}{advice}")
         values[key] = _value(where, value, known[key])
     for field in known.values():
         if field.required and field.name not in values:
             raise FileError(f"{place}: no {field.name}, which it must have")
     return struct(**values)
+
+
+def _dotted_name(place: str, key: str, table: dict[str, object]) -> str:
+    """Advice where TOML took a name with dots for tables in tables; empty where it is no such name."""
+    kind, _, name = place.partition(".")
+    if kind not in _NAMED:
+        return ""
+    while len(table) == 1 and isinstance(inner := next(iter(table.values())), dict):
+        (rest,), table = table, inner
+        key = f"{key}.{rest}"
+    return f"; quote a name with dots: [{kind}.{json.dumps(f'{name}.{key}', ensure_ascii=False)}]"
 
 
 @lru_cache

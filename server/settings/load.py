@@ -26,6 +26,8 @@ _DEFAULT_PATH = Path(__file__).resolve().parents[2] / "config" / "layers.toml"
 LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 """A layer's name stands in URLs, file names and XML identifiers; `@` and `/` are taken by the URLs."""
 
+_HOST: Final = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?")
+
 THREADS: Final = 32
 """Of each worker; gunicorn is told, and what bounds the threads that wait for an origin."""
 
@@ -93,9 +95,8 @@ def deployment(environ: Mapping[str, str] | None = None) -> Deployment:
         ConfigError: a value is not a number, out of range or unknown.
     """
     env = os.environ if environ is None else environ
-    host = env.get("HOST") or ("0.0.0.0" if env.get("PORT") else "127.0.0.1")  # noqa: S104 - a platform's router
     return Deployment(
-        host=host,
+        host=_host(env),
         port=_number(env, "PORT", 8000, 0, 65535),
         workers=_number(env, "WEB_CONCURRENCY", 2, 1, 1024),
         log_level=_log_level(env),
@@ -208,6 +209,13 @@ def _log_level(env: Mapping[str, str]) -> str:
     if level not in LOG_LEVELS:
         raise ConfigError(f"LOG_LEVEL: found {level!r}, wanted one of {', '.join(LOG_LEVELS)}")
     return level
+
+
+def _host(env: Mapping[str, str]) -> str:
+    host = env.get("HOST") or ("0.0.0.0" if env.get("PORT") else "127.0.0.1")  # noqa: S104 - a platform's router
+    if not _HOST.fullmatch(host):
+        raise ConfigError(f"HOST: found {host[:100]!r}, wanted a name or an IP address, such as 127.0.0.1 or ::1")
+    return host
 
 
 def _number(env: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:

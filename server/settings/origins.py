@@ -1,5 +1,6 @@
 """[sources.NAME] and the environment -> how to reach an origin. The environment is handed in; nothing is asked here."""
 
+import re
 from collections.abc import Mapping
 
 from cogread.sources import SourceOptions
@@ -23,6 +24,9 @@ _S3_ONLY = frozenset(
 _HTTP_ONLY = frozenset({"username_env", "password_env", "bearer_token_env"})
 _OTHER_TYPES = {"http": _S3_ONLY, "s3": _HTTP_ONLY}
 
+_VARIABLE = re.compile(r"[A-Z]{1,40}|[A-Z][A-Z0-9]{0,19}(?:_[A-Z0-9]{1,20}){1,5}")
+"""A name that messages may show. Others may be a secret that the config holds in place of a variable's name."""
+
 
 def source_options(where: str, source: SourceConfig, env: Mapping[str, str]) -> SourceOptions:
     """How to reach the origin that a table describes.
@@ -42,7 +46,8 @@ def source_options(where: str, source: SourceConfig, env: Mapping[str, str]) -> 
         if variable is None:
             return None
         if not env.get(variable):
-            raise FileError(f"{where}.{key}_env: the environment variable that it names is not set")
+            name = variable if _VARIABLE.fullmatch(variable) else "that it names"
+            raise FileError(f"{where}.{key}_env: the environment variable {name} is not set")
         return env[variable]
 
     _check_keys(where, source)

@@ -17,6 +17,12 @@ from typing import Self
 from tests.support.gunicorn import ROOT, wait_for
 
 
+def nginx_program() -> str:
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+    assert program, "no nginx found: sudo apt-get install nginx-light"
+    return program
+
+
 class Nginx:
     """A running nginx for the length of a `with`."""
 
@@ -54,7 +60,7 @@ class Nginx:
         folder = self._folder.name
         for pattern, value in (
             (r"/run/rawcog-nginx.pid", f"{folder}/pid"),
-            (r"/var/cache/nginx/rawcog", f"{folder}/cache"),
+            (r"/var/cache/rawcog", f"{folder}/cache"),
             (r"127\.0\.0\.1:8000", f"127.0.0.1:{upstream_port}"),
             (r"listen 8080", f"listen 127.0.0.1:{self.port}"),
         ):
@@ -66,11 +72,11 @@ class Nginx:
         return "daemon off;\n" + (f"user {os.environ.get('USER', 'root')};\n" if os.geteuid() == 0 else "") + text
 
     def __enter__(self) -> Self:
-        command = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
-        assert command, "no nginx found: sudo apt-get install nginx-light"
         with Path(self._folder.name, "log").open("wb") as log:
             self._process = subprocess.Popen(
-                [command, "-e", "stderr", "-p", self._folder.name, "-c", str(self._config)], stdout=log, stderr=log
+                [nginx_program(), "-e", "stderr", "-p", self._folder.name, "-c", str(self._config)],
+                stdout=log,
+                stderr=log,
             )
         try:
             wait_for(self._answers, "nginx")

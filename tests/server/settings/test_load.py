@@ -210,6 +210,12 @@ MISTAKES = {
     "[defaults]\ncache_tiles = 1": "defaults.cache_tiles: found 1, wanted true or false",
     "[layers.a]\ntitle = 'A'": "layers.a: no uri, which it must have",
     "[layers.a]\nuri = 'x'\nurl = 'x'": f"layers.a.url: unknown key, wanted one of {LAYER_KEYS}",
+    "[layers.rev.12]\nuri = 'x'": (
+        f'layers.rev.12: unknown key, wanted one of {LAYER_KEYS}; quote a name with dots: [layers."rev.12"]'
+    ),
+    "[layers.rev.1.2]\nuri = 'x'": (
+        f'layers.rev.1: unknown key, wanted one of {LAYER_KEYS}; quote a name with dots: [layers."rev.1.2"]'
+    ),
     "[layers.a]\nuri = 'x'\n[layers.b]\nuri = ['x']": "layers.b.uri: found an array, wanted a string",
     "[layers.'b.c']\nuri = 1": "layers.'b.c'.uri: found 1, wanted a string",
     "[layers.a]\nuri = 'x'\nempty = '200'": "layers.a.empty: found '200', wanted '204' or '404' or 'transparent'",
@@ -244,7 +250,13 @@ MISTAKES = {
     f"{SOURCE_TABLE}endpoint_url = 'http://a\\b'": f"sources.a.endpoint_url: found 'http://a\\\\b', {ENDPOINT}",
     f"{SOURCE_TABLE}bearer_token_env = 'T'": "sources.a.bearer_token_env: not for a source of type 's3'",
     f"{SOURCE_TABLE}access_key_id_env = 'T'": ("sources.a: access_key_id_env and secret_access_key_env go together"),
-    f"{SOURCE_TABLE}session_token_env = 'hunter2'": f"sources.a.session_token_env: {NO_VARIABLE}",
+    **{
+        f"{SOURCE_TABLE}session_token_env = '{value}'": f"sources.a.session_token_env: {NO_VARIABLE}"
+        for value in ("hunter2", "ghp_s3cret", "AKIAIOSFODNN7EXAMPLE")  # not a name but a secret itself
+    },
+    f"{SOURCE_TABLE}session_token_env = 'MINIO_TOKEN_2'": (
+        "sources.a.session_token_env: the environment variable MINIO_TOKEN_2 is not set"
+    ),
     "[sources.a]\ntype = 'http'\nredirect_hosts = 'b'": "sources.a.redirect_hosts: found a string, wanted an array",
     "[sources.a]\ntype = 'http'\nredirect_hosts = ['b', 1]": "sources.a.redirect_hosts[1]: found 1, wanted a string",
     **{
