@@ -1,0 +1,110 @@
+"""Paths and URIs of a command line -> layers with names, and the files that cannot be layers.
+
+A folder stands for the TIFFs in it and below. Each of them is opened, in parallel, since a folder of imagery holds
+files of other kinds too.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from cogread.errors import CogError
+from cogread.reader import open_cog
+
+SUFFIXES: Final = {".tif", ".tiff", ".gtiff"}
+THREADS: Final = 16
+"""Files opened at the same time: most of the work is waiting for disks."""
+
+_NO_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+_LONGEST_NAME: Final = 90
+
+
+class LayerFile(NamedTuple):
+    """A file to be served."""
+
+    name: str
+    """The layer's."""
+    uri: str
+    """Absolute, where it is a path."""
+    title: str
+
+
+class Refused(NamedTuple):
+    """A file of a folder that cannot be served."""
+
+    path: str
+    reason: str
+
+
+def layer_files(sources: Sequence[str]) -> tuple[list[LayerFile], list[Refused]]:
+    """The layers of files, folders and URIs, in their order; names are those of the files, made unique by a number.
+
+    Files of folders that are no tiled TIFFs are refused; a file or URI that is named itself is always a layer, whose
+    document tells what is wrong with it.
+    """
+    found = [place for source in sources for place in _places(source)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        reasons = list(pool.map(_reason, found))
+    names: set[str] = set()
+    layers = [
+        LayerFile(_unique(place.title, names), place.uri, place.title)
+        for place, reason in zip(found, reasons, strict=True)
+        if reason is None
+    ]
+    return layers, [Refused(p.uri, reason) for p, reason in zip(found, reasons, strict=True) if reason is not None]
+
+
+def config_text(layers: Sequence[LayerFile]) -> str:
+    """The layers as a config file. JSON's strings are TOML's basic strings."""
+    return "".join(
+        f"[layers.{json.dumps(each.name)}]\nuri = {json.dumps(each.uri)}\ntitle = {json.dumps(each.title)}\n"
+        for each in layers
+    )
+
+
+class _Place(NamedTuple):
+    uri: str
+    title: str
+    is_found: bool
+    """Whether it was found in a folder, not named."""
+
+
+def _places(source: str) -> Iterator[_Place]:
+    path = Path(source)
+    if not path.is_dir():
+        is_path = path.exists() or ":" not in source
+        uri = str(path.absolute()) if is_path and not source.startswith("/vsi") else source
+        yield _Place(uri, _stem(source.partition("?")[0].rstrip("/").rpartition("/")[2]), False)
+        return
+    files = (file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
+    for file in sorted(file for file in files if not file.name.startswith(".") and file.is_file()):
+        relative = file.relative_to(path)
+        yield _Place(str(file.absolute()), "/".join((*relative.parts[:-1], _stem(relative.name))), True)
+
+
+def _stem(name: str) -> str:
+    return name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in SUFFIXES else name
+
+
+def _reason(place: _Place) -> str | None:
+    """Why a file of a folder is no layer; None if it is one."""
+    if not place.is_found:
+        return None
+    try:
+        with open_cog(place.uri):
+            return None
+    except CogError as error:
+        return str(error)
+
+
+def _unique(title: str, names: set[str]) -> str:
+    """A name for a layer, which is then among the names."""
+    plain = _NO_NAME.sub("-", title).lstrip("-.")[:_LONGEST_NAME] or "layer"
+    name, number = plain, 2
+    while name in names:
+        name, number = f"{plain}-{number}", number + 1
+    names.add(name)
+    return name

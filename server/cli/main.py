@@ -1,0 +1,29 @@
+"""`rawcog`: serve files, look into them, take tiles out of them.
+
+Exit codes: 0 success; 1 an error, told in one line on standard error; 2 wrong usage; 130 interrupted.
+"""
+
+import click
+
+from cogread import __version__
+from cogread.cli.main import info, tile
+from server.cli.serve import serve
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(version)s")
+def main() -> None:
+    """Serve Cloud Optimized GeoTIFFs to maps and GIS clients without decoding them.
+
+    \b
+    rawcog serve ~/imagery               serve every COG in a folder on http://127.0.0.1:8000
+    rawcog serve s3://imagery/2025.tif   serve one COG of a bucket
+    rawcog info scene.tif                print size, bands, CRS, levels, formats
+    rawcog tile scene.tif 0 3 2          write a stored tile: level, column, row
+
+    Shell completion: `eval "$(_RAWCOG_COMPLETE=bash_source rawcog)"`, likewise zsh_source and fish_source.
+    """
+
+
+for command in (serve, info, tile):
+    main.add_command(command)

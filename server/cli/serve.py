@@ -1,0 +1,96 @@
+"""`rawcog serve`: gunicorn with the settings of `config/`, for a config file or for files and folders as they are.
+
+The command becomes gunicorn's master, so that signals and exit codes are gunicorn's own.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Final
+
+import click
+
+import server
+from server.cli.layer_files import config_text, layer_files
+from server.http.reply import local_url
+
+ROOT: Final = Path(server.__file__).resolve().parent.parent
+"""Of the checkout, or of the packages that are installed: `config` and `data` are beside `server`."""
+MOST_REASONS: Final = 20
+"""Refused files that are named."""
+
+_OPEN: Final = """
+import sys, time, urllib.request, webbrowser
+for _ in range(100):
+    try:
+        urllib.request.urlopen(sys.argv[1] + "/health/live", timeout=5)
+    except OSError:
+        time.sleep(0.2)
+    else:
+        webbrowser.open(sys.argv[1])
+        break
+"""
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes. Default: WEB_CONCURRENCY, else 2.")
+@click.option("--open", "opens", is_flag=True, help="Open the page of the layers in the browser.")
+def serve(paths: tuple[str, ...], host: str, port: int, workers: int | None, opens: bool) -> None:
+    """Serve the layers of a config file, or COGs as they are.
+
+    PATH is a config file (*.toml), a COG (a path, http://, https://, s3://), or a folder, which stands for every tiled
+    TIFF in it and below. Without PATH the demo is served.
+
+    \b
+    rawcog serve ~/imagery
+    rawcog serve layers.toml --port 9000 --workers 4
+    rawcog serve s3://imagery/2025.tif scene.tif --open
+    """
+    environment = {**os.environ, "HOST": host, "PORT": str(port), "RAWCOG_CONFIG": _config(paths)}
+    if workers is not None:
+        environment["WEB_CONCURRENCY"] = str(workers)
+    if opens:
+        if port == 0:
+            raise click.UsageError("--open needs to know the port: give --port a number other than 0.")
+        subprocess.Popen([sys.executable, "-c", _OPEN, local_url(host, port)], start_new_session=True)  # noqa: S603
+    command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "config" / "gunicorn.conf.py"), "wsgi:app"]
+    sys.stdout.flush()
+    os.execve(sys.executable, command, environment)  # noqa: S606
+
+
+def _config(paths: tuple[str, ...]) -> str:
+    """The path of the config file."""
+    if not paths:
+        return str(ROOT / "config" / "layers.toml")
+    configs = [path for path in paths if path.endswith(".toml")]
+    if configs and len(paths) > 1:
+        raise click.UsageError(f"A config file is served alone; found {len(paths)} paths, among them {configs[0]}.")
+    if configs:
+        return str(Path(configs[0]).absolute())
+    return _config_of_files(paths)
+
+
+def _config_of_files(paths: tuple[str, ...]) -> str:
+    layers, refused = layer_files(paths)
+    for path, reason in refused[:MOST_REASONS]:
+        click.echo(f"left out: {path}: {reason}", err=True)
+    if len(refused) > MOST_REASONS:
+        click.echo(f"left out: {len(refused) - MOST_REASONS} more", err=True)
+    if not layers:
+        raise click.ClickException(f"no tiled TIFF in {', '.join(paths)}")
+    return _open_file(config_text(layers))
+
+
+def _open_file(text: str) -> str:
+    """A file without a name, which the server reads by its descriptor and which ends with it."""
+    file = TemporaryFile("w+")  # noqa: SIM115 - open until the server ends
+    file.write(text)
+    file.flush()
+    descriptor = os.dup(file.fileno())
+    os.set_inheritable(descriptor, True)
+    return f"/dev/fd/{descriptor}"

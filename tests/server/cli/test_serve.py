@@ -1,0 +1,94 @@
+"""`rawcog serve`, run as a user does: files, folders and configs become layers, and mistakes are one line."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.support.gunicorn import ROOT, wait_for
+from tests.support.tiffs import gdal_tiff
+
+RAWCOG = [sys.executable, "-c", "from server.cli.main import main; main(prog_name='rawcog')"]
+
+
+@contextmanager
+def serving(log: Path, *arguments: str) -> Iterator[str]:
+    """The URL of `rawcog serve …` on a free port; the server ends with the `with`, and well."""
+    with log.open("wb") as stream:
+        command = [*RAWCOG, "serve", "--port", "0", "--workers", "1", *arguments]
+        server = subprocess.Popen(command, cwd=ROOT, stdout=stream, stderr=stream)
+    try:
+        wait_for(lambda: server.poll() is not None or "Try:" in log.read_text(), "the server's first lines")
+        url = re.search(r"rawcog serves .* on (\S+)", log.read_text())
+        assert url is not None, log.read_text()
+        yield url[1]
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) == 0, log.read_text()
+
+
+def layers(url: str) -> dict[str, str]:
+    found = requests.get(f"{url}/layers", timeout=30).json()["layers"]
+    return {layer["name"]: layer["status"] for layer in found}
+
+
+def test_a_folder_becomes_layers_of_all_tiled_files_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "my imagery"
+    (folder / "north").mkdir(parents=True)
+    (folder / "scene one.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
+    (folder / "north" / "scene.TIFF").write_bytes(gdal_tiff("jpeg-grey"))
+    (folder / "north.scene.tif").write_bytes(gdal_tiff("jpeg-grey"))
+    (folder / "striped.tif").write_bytes(b"II*\0 no TIFF")
+    (folder / "notes.txt").write_text("no picture")
+    with serving(tmp_path / "log", str(folder)) as url:
+        assert layers(url) == {"north-scene": "ok", "north.scene": "ok", "scene-one": "ok"}
+        tile = requests.get(f"{url}/layers/scene-one/tiles/native/0/0/0.jpg", timeout=30)
+        assert (tile.status_code, tile.content[:2]) == (200, b"\xff\xd8")
+        log = (tmp_path / "log").read_text()
+        assert f"left out: {folder}/striped.tif: " in log
+        assert "notes" not in log
+
+
+def test_files_of_one_name_are_layers_of_their_own(tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "a.tif" for folder in "xyz"]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes(gdal_tiff("jpeg-grey"))
+    with serving(tmp_path / "log", *map(str, paths)) as url:
+        assert list(layers(url)) == ["a", "a-2", "a-3"]
+
+
+def test_a_config_is_served_and_read_anew_by_a_signal(tmp_path: Path) -> None:
+    config = tmp_path / "layers.toml"
+    config.write_text(f'[layers.one]\nuri = "{ROOT}/data/world.tif"\n')
+    with serving(tmp_path / "log", str(config)) as url:
+        assert layers(url) == {"one": "ok"}
+
+
+def test_without_a_path_the_demo_is_served(tmp_path: Path) -> None:
+    with serving(tmp_path / "log") as url:
+        assert "valley" in layers(url)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "wanted"),
+    [
+        (["empty"], 1, "no tiled TIFF in empty"),
+        (["a.toml", "b.tif"], 2, "A config file is served alone"),
+        (["missing.toml"], 1, "missing.toml"),
+        (["--port", "0", "--open"], 2, "--open needs to know the port"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(arguments: list[str], status: int, wanted: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    environment = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+    command = [*RAWCOG, "serve", *arguments]
+    done = subprocess.run(command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, wanted in done.stderr) == (status, True), done.stderr
+    assert "Traceback" not in done.stderr
