@@ -25,7 +25,7 @@ def serving(log: Path, *arguments: str) -> Iterator[str]:
         server = subprocess.Popen(command, cwd=ROOT, stdout=stream, stderr=stream)
     try:
         wait_for(lambda: server.poll() is not None or "Try:" in log.read_text(), "the server's first lines")
-        url = re.search(r"rawcog serves .* on (\S+)", log.read_text())
+        url = re.search(r"rawcog \S+ serves .* on (\S+)", log.read_text())
         assert url is not None, log.read_text()
         yield url[1]
     finally:
