@@ -16,8 +16,8 @@ from server.layers.open_layers import OpenLayers
 from server.layers.summaries import ByVersion
 from server.logs.request_log import RequestLog, set_up
 from server.origin.cached_source import CachedSource
+from server.origin.guard import OriginGuard, origins_bulkhead
 from server.origin.mounts import MountedFile, Mounts
-from server.resilience.gate import Gate, Places
 from server.resilience.inflight import Budget, Decoders, Limits, free_at_once
 from server.resilience.list_places import ListPlaces
 from server.resilience.parallel import Helpers
@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     replies_bytes = settings.server.memory_bytes // REPLIES_SHARE
     flight = Flight(MemoryCache(settings.server.memory_bytes - headers_bytes - replies_bytes), cache)
     kept = OpenLayers(headers_bytes)
-    places = Places(settings.threads)
+    origins = origins_bulkhead(settings.threads)
     helpers, mounts = Helpers(HELPERS, "helper"), Mounts(settings.threads)
 
     def layer(config: LayerConfig) -> Layer:
@@ -71,7 +71,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             revalidate_s=settings.server.revalidate_s,
             cache_tiles=config.cache_tiles,
             first_read_bytes=settings.first_read_bytes,
-            gate=Gate(label, places),
+            guard=OriginGuard(label, settings.threads, origins),
             helpers=None if origin.is_local else helpers,
         )
         return Layer(config, source, kept)

@@ -19,8 +19,8 @@ from server.cache.single_flight import Flight
 from server.logs.trace import trace
 from server.origin.blocks import BLOCK_BYTES, BLOCK_TTL_S, Blocks
 from server.origin.current_version import CurrentVersion
+from server.origin.guard import OriginGuard
 from server.origin.validator_watch import ValidatorWatch
-from server.resilience.gate import Gate
 from server.resilience.parallel import Helpers
 
 PREFIX = "rawcog:2:"
@@ -56,7 +56,7 @@ class CachedSource:
         label: str | None = None,
         revalidate_s: float,
         cache_tiles: bool,
-        gate: Gate | None = None,
+        guard: OriginGuard | None = None,
         helpers: Helpers | None = None,
         first_read_bytes: int = 0,
         block_bytes: int = BLOCK_BYTES,
@@ -71,7 +71,7 @@ class CachedSource:
             label: layer and source, for the log; None: the source's name.
             revalidate_s: how long a known version is trusted. Of local sources it is asked at every call.
             cache_tiles: whether `read_tile` goes through the tiers.
-            gate: what bounds the threads that wait for the source; None: nothing does.
+            guard: bulkhead and circuit breaker of the source; None: there are none.
             helpers: threads that read header bytes that lie apart; None: they are read one after the other.
             first_read_bytes: what is read of a source that is not known yet, in whole blocks and at least one.
             block_bytes: size of the blocks that `read` caches.
@@ -85,7 +85,7 @@ class CachedSource:
         self._cache_tiles = cache_tiles
         self.checks_each_tile = source.is_local and not cache_tiles
         """Whether reading a tile costs a look at the source, which tells its version."""
-        self._gate = gate
+        self._guard = guard
         self._blocks = Blocks(flight, self._read_whole, block_bytes, helpers)
         self._first_bytes = max(1, -(-first_read_bytes // block_bytes)) * block_bytes
         self._current = CurrentVersion(
@@ -143,9 +143,9 @@ class CachedSource:
     def read_tile(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         """Read a tile, cached as it is if this source's tiles are; see `Source.read`."""
         if not self._cache_tiles:
-            if self._gate is None or self.is_local:  # whose bulkhead is in the source itself
+            if self._guard is None or self.is_local:  # whose bulkhead is in the source itself
                 return self._ask(wanted, expect, deadline)
-            with self._gate.passed(deadline) as until:
+            with self._guard.waiting(deadline) as until:
                 return self._read_origin(wanted, expect, until)
         version = self.version(deadline) if expect is None else expect
         key = f"{self._keys_of(version).tile}{wanted.start}-{wanted.stop}"
@@ -170,8 +170,8 @@ class CachedSource:
             self._current.forget(version)
 
     def waiting(self, deadline: Deadline) -> AbstractContextManager[Deadline]:
-        """What to be in while waiting for the origin or for another thread that reads it; see `Gate.passed`."""
-        return nullcontext(deadline) if self._gate is None else self._gate.passed(deadline)
+        """What to be in while waiting for the origin or for another thread that reads it; see `OriginGuard.waiting`."""
+        return nullcontext(deadline) if self._guard is None else self._guard.waiting(deadline)
 
     def close(self) -> None:
         """See `Source.close`."""
@@ -212,7 +212,7 @@ class CachedSource:
             raise
 
     def _asking(self, deadline: Deadline) -> AbstractContextManager[None]:
-        return nullcontext() if self._gate is None else self._gate.asking(deadline)
+        return nullcontext() if self._guard is None else self._guard.asking(deadline)
 
     def _ask_version(self, before: Version | None, deadline: Deadline) -> Version:
         """Ask the origin; where the first blocks will be wanted next, by reading them."""

@@ -1,16 +1,110 @@
-"""A circuit breaker with two kinds of trouble, and one log line at each end of an outage.
+"""A circuit breaker: a dependency that fails is left alone, and a trial call now and then shows when it is back.
 
-A cache that does not answer is left alone altogether; one that refuses writes (full, read-only) is still read. When
-the pause is over one caller tries while the others go on without. Each trouble ends with a call of the kind that
-shows its end: something that answers any command with a number is no cache. Only calls that began after the last
-change of state count: the reply of one that was under way when the trouble began says nothing about now.
+Calls that began before the last change of state say nothing about now: their results are ignored.
 """
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from threading import Lock
+
+from server.resilience.failures import another
+
+
+class State(Enum):
+    """States of a circuit breaker."""
+
+    CLOSED = "closed"
+    """All calls are made."""
+
+    OPEN = "open"
+    """No call is made."""
+
+    HALF_OPEN = "half-open"
+    """One trial call is under way."""
+
+
+class CircuitBreaker:
+    """The circuit breaker of one dependency. Thread-safe."""
+
+    def __init__(
+        self,
+        opened: Callable[[Exception], None],
+        closed: Callable[[], None],
+        *,
+        failures: int = 1,
+        stuck_s: float = float("inf"),
+        pause_s: float = 2.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Make a closed breaker.
+
+        Args:
+            opened: told the error that the circuit opens with, to log it.
+            closed: told when the circuit closes again.
+            failures: failures in a row that open the circuit.
+            stuck_s: duration of a failed call that opens it alone.
+            pause_s: between two trials.
+            clock: monotonic seconds.
+        """
+        self.clock = clock
+        self.state = State.CLOSED
+        self._opened, self._closed = opened, closed
+        self._failures_allowed, self._stuck_s, self._pause_s = failures, stuck_s, pause_s
+        self._mutex = Lock()
+        self._error: Exception | None = None
+        self._failures = 0
+        self._answered_at = float("-inf")
+        self._changed_at = float("-inf")
+        self._retry_at = float("-inf")
+
+    @contextmanager
+    def attempt(self) -> Iterator[Exception | None]:
+        """Tell the thread for the length of a `with` whether it may call: None, or the error to fail with."""
+        if self._error is None:
+            yield None
+        elif self._begin_trial():
+            try:
+                yield None
+            finally:
+                self._end_trial()
+        else:
+            error = self._error
+            yield None if error is None else another(error)
+
+    def succeeded(self, began_at: float) -> None:
+        """Record an answer to a call that began at `began_at` of `clock`."""
+        with self._mutex:
+            self._failures, self._answered_at = 0, self.clock()
+            if self.state is not State.CLOSED and began_at >= self._changed_at:
+                self.state, self._error, self._changed_at = State.CLOSED, None, self._answered_at
+                self._closed()
+
+    def failed(self, error: Exception, began_at: float) -> None:
+        """Record a failure. It counts unless the dependency has answered since the call began."""
+        with self._mutex:
+            if self.state is not State.CLOSED or began_at < max(self._answered_at, self._changed_at):
+                return
+            self._failures += 1
+            now = self.clock()
+            if self._failures >= self._failures_allowed or now - began_at >= self._stuck_s:
+                self.state, self._error = State.OPEN, another(error)
+                self._changed_at, self._retry_at = now, now + self._pause_s
+                self._opened(error)
+
+    def _begin_trial(self) -> bool:
+        with self._mutex:
+            if self.state is not State.OPEN or self.clock() < self._retry_at:
+                return False
+            self.state = State.HALF_OPEN
+            return True
+
+    def _end_trial(self) -> None:
+        with self._mutex:
+            if self.state is State.HALF_OPEN:
+                self.state, self._retry_at = State.OPEN, self.clock() + self._pause_s
 
 
 class Use(Enum):

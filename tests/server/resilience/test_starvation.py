@@ -6,7 +6,7 @@ from pathlib import Path
 
 import requests
 
-from server.resilience.gate import Places
+from server.origin.guard import OriginGuard, origins_bulkhead
 from server.settings.load import THREADS
 from tests.support import faults
 from tests.support.app import client, layer, problem
@@ -75,7 +75,7 @@ def test_local_and_cached_layers_are_served_while_another_layers_origin_hangs(tm
         assert crowd.statuses() == {200, 503}
         served = [reply.content for reply in crowd.replies if reply.status_code == 200]
         assert set(served) == {right}
-        assert len(served) >= Places(THREADS).most_of_one
+        assert len(served) >= OriginGuard("a", THREADS, origins_bulkhead(THREADS)).bulkhead.permits
         turned_away = [reply for reply in crowd.replies if reply.status_code == 503]
         assert {reply.headers["Retry-After"] for reply in turned_away} == {"1"}
         assert log.count("too many requests wait for the origin already") == len(turned_away)

@@ -12,8 +12,8 @@ from cogread.errors import OutOfTime, SourceBusy, SourceTimeout
 from server.cache.memory import MemoryCache
 from server.cache.single_flight import Flight
 from server.origin.cached_source import CachedSource
-from server.resilience.gate import LONGEST_WAIT_S, SHORTEST_WAIT_S, Gate, Places
-from server.resilience.outage import FAILURES, PAUSE_S, STUCK_S
+from server.origin.guard import FAILURES, PAUSE_S, STUCK_S, OriginGuard, origins_bulkhead
+from server.resilience.bulkhead import LONGEST_WINDOW_S, SHORTEST_WINDOW_S
 from tests.support.counting_source import CountingSource, run_threads
 
 THREADS = 32
@@ -38,13 +38,13 @@ def clock() -> Clock:
     return Clock()
 
 
-def fill(gate: Gate, may_end: threading.Event) -> Callable[[], int]:
-    """Threads that go through the gate until no more can; the number of those who are behind it."""
+def fill(guard: OriginGuard, may_end: threading.Event) -> Callable[[], int]:
+    """Threads that enter the guard until no more can; the number of those inside."""
     behind = []
 
     def wait() -> None:
         try:
-            with gate.passed(NEVER):
+            with guard.waiting(NEVER):
                 behind.append(1)
                 may_end.wait(30)
         except SourceBusy:
@@ -63,32 +63,31 @@ def wait_for(number: Callable[[], int], wanted: int) -> None:
 
 
 def test_a_stuck_source_leaves_threads_to_others_and_all_of_them_leave_some(clock: Clock) -> None:
-    places, may_end = Places(THREADS, clock), threading.Event()
-    stuck, other = Gate("a", places, clock), Gate("b", places, clock)
-    wait_for(fill(stuck, may_end), places.most_of_one)
-    with other.passed(NEVER):
+    origins, may_end = origins_bulkhead(THREADS, clock), threading.Event()
+    stuck, other = OriginGuard("a", THREADS, origins, clock), OriginGuard("b", THREADS, origins, clock)
+    wait_for(fill(stuck, may_end), stuck.bulkhead.permits)
+    with other.waiting(NEVER):
         pass
-    clock.now += LONGEST_WAIT_S
-    with pytest.raises(SourceBusy) as found, stuck.passed(NEVER):
+    clock.now += LONGEST_WINDOW_S
+    with pytest.raises(SourceBusy) as found, stuck.waiting(NEVER):
         pass
     assert found.value.retry_after_s == 1
-    wait_for(fill(other, may_end), places.most - places.most_of_one)
-    clock.now += LONGEST_WAIT_S
-    with pytest.raises(SourceBusy), Gate("c", places, clock).passed(NEVER):
+    wait_for(fill(other, may_end), origins.permits - stuck.bulkhead.permits)
+    clock.now += LONGEST_WINDOW_S
+    with pytest.raises(SourceBusy), OriginGuard("c", THREADS, origins, clock).waiting(NEVER):
         pass
     may_end.set()
-    assert places.most_of_one < places.most < THREADS
+    assert stuck.bulkhead.permits < origins.permits < THREADS
 
 
-def test_a_source_that_moves_serves_more_than_there_are_places(clock: Clock) -> None:
-    places = Places(4, clock)
-    gate = Gate("a", places, clock)
+def test_a_source_that_moves_serves_more_threads_than_there_are_permits(clock: Clock) -> None:
+    guard = OriginGuard("a", 4, origins_bulkhead(4, clock), clock)
     behind, most, mutex = 0, 0, threading.Lock()
 
     def work(number: int) -> None:
         nonlocal behind, most
         for _ in range(20):
-            with gate.passed(NEVER):
+            with guard.waiting(NEVER):
                 with mutex:
                     behind += 1
                     most = max(most, behind)
@@ -97,48 +96,47 @@ def test_a_source_that_moves_serves_more_than_there_are_places(clock: Clock) -> 
                     behind -= 1
 
     run_threads(16, work)
-    assert most <= places.most_of_one
+    assert most <= guard.bulkhead.permits
 
 
-@pytest.mark.parametrize(("read_s", "patience_s"), [(0.01, SHORTEST_WAIT_S), (0.3, 0.6), (0.9, LONGEST_WAIT_S)])
+@pytest.mark.parametrize(("read_s", "patience_s"), [(0.01, SHORTEST_WINDOW_S), (0.3, 0.6), (0.9, LONGEST_WINDOW_S)])
 @pytest.mark.parametrize("is_late", [False, True])
 def test_the_last_threads_wait_about_as_long_as_the_source_usually_takes(
     read_s: float, patience_s: float, is_late: bool, clock: Clock
 ) -> None:
-    places, may_end = Places(THREADS, clock), threading.Event()
-    gate = Gate("a", places, clock)
+    origins, may_end = origins_bulkhead(THREADS, clock), threading.Event()
+    guard = OriginGuard("a", THREADS, origins, clock)
     for _ in range(100):
-        with gate.passed(NEVER), gate.asking(NEVER):
+        with guard.waiting(NEVER), guard.asking(NEVER):
             clock.now += read_s
-        with gate.passed(NEVER):  # what another tier has says nothing of the source
+        with guard.waiting(NEVER):  # what another tier has says nothing of the source
             clock.now += 0.001
-    behind = fill(gate, may_end)
-    wait_for(behind, places.most_of_one)
+    behind = fill(guard, may_end)
+    wait_for(behind, guard.bulkhead.permits)
     clock.now += patience_s * (1.1 if is_late else 0.9)
     if is_late:
-        with pytest.raises(SourceBusy), gate.passed(NEVER):
+        with pytest.raises(SourceBusy), guard.waiting(NEVER):
             pass
     may_end.set()
     if not is_late:
         wait_for(behind, THREADS)
 
 
-def test_who_waits_for_a_place_keeps_to_the_deadline(clock: Clock) -> None:
-    places, may_end = Places(THREADS, clock), threading.Event()
-    gate = Gate("a", places, clock)
-    wait_for(fill(gate, may_end), places.most_of_one)
-    with pytest.raises(SourceBusy), gate.passed(Deadline(clock.now - 1)):
+def test_a_thread_that_waits_for_a_permit_keeps_to_the_deadline(clock: Clock) -> None:
+    origins, may_end = origins_bulkhead(THREADS, clock), threading.Event()
+    guard = OriginGuard("a", THREADS, origins, clock)
+    wait_for(fill(guard, may_end), guard.bulkhead.permits)
+    with pytest.raises(SourceBusy), guard.waiting(Deadline(clock.now - 1)):
         pass
     may_end.set()
 
 
-def test_who_is_behind_a_gate_passes_it_again(clock: Clock) -> None:
-    places = Places(2, clock)
-    gate = Gate("a", places, clock)
-    assert places.most_of_one == 1
+def test_a_thread_inside_a_guard_enters_it_again(clock: Clock) -> None:
+    guard = OriginGuard("a", 2, origins_bulkhead(2, clock), clock)
+    assert guard.bulkhead.permits == 1
     deadline = Deadline(5.0)
     for _ in range(3):
-        with gate.passed(deadline) as outer, gate.passed(outer) as inner:
+        with guard.waiting(deadline) as outer, guard.waiting(outer) as inner:
             assert (outer, inner) == (deadline, deadline)
 
 
@@ -159,32 +157,32 @@ class DeadSource(CountingSource):
         return got
 
 
-def cached(source: CountingSource, far: MemoryCache, clock: Clock, gate: Gate | None = None) -> CachedSource:
+def cached(source: CountingSource, far: MemoryCache, clock: Clock, guard: OriginGuard | None = None) -> CachedSource:
     """As a process of its own has it, of those that share `far`."""
     flight = Flight(MemoryCache(1_000_000), far)
-    gate = gate or Gate("layer 'a'", Places(THREADS, clock), clock)
-    return CachedSource(source, flight, key="a", revalidate_s=3600, cache_tiles=True, gate=gate, block_bytes=100)
+    guard = guard or OriginGuard("layer 'a'", THREADS, origins_bulkhead(THREADS, clock), clock)
+    return CachedSource(source, flight, key="a", revalidate_s=3600, cache_tiles=True, guard=guard, block_bytes=100)
 
 
 def test_nobody_is_turned_away_while_the_first_of_all_reads_one_block_of_a_slow_source_after_another(
     clock: Clock,
 ) -> None:
-    places, may_end, source = Places(THREADS, clock), threading.Event(), CountingSource(DATA)
-    gate, other = Gate("a", places, clock), Gate("b", places, clock)
-    tier, version = cached(source, MemoryCache(1_000_000), clock, gate), source.version()
+    origins, may_end, source = origins_bulkhead(THREADS, clock), threading.Event(), CountingSource(DATA)
+    guard, other = OriginGuard("a", THREADS, origins, clock), OriginGuard("b", THREADS, origins, clock)
+    tier, version = cached(source, MemoryCache(1_000_000), clock, guard), source.version()
 
     def take_long(wanted: ByteRange) -> None:
         clock.now += 0.9
 
     source.on_read = take_long
     with tier.waiting(NEVER):
-        behind = fill(gate, may_end)
-        wait_for(behind, places.most_of_one - 1)
+        behind = fill(guard, may_end)
+        wait_for(behind, guard.bulkhead.permits - 1)
         for start in range(0, 500, 100):
             tier.read(ByteRange(start, start + 10), version)
         clock.now += 0.9
         clock.asked_by.clear()
-        with other.passed(NEVER):  # whose leaving has all look who are without a place
+        with other.waiting(NEVER):  # whose leaving wakes all threads without a permit
             pass
         wait_for(lambda: len(clock.asked_by - {threading.get_ident()}), THREADS - behind())
     may_end.set()

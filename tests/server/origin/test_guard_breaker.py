@@ -1,11 +1,13 @@
 """A dead origin is left alone and tried now and then; one that is merely slow, or refuses, is not taken for dead."""
 
 import logging
+from contextlib import suppress
 
 import pytest
 
+from cogread.deadline import NEVER
 from cogread.errors import SourceBusy, SourceError, SourceForbidden, SourceNotFound, SourceTimeout, SourceUnreachable
-from server.resilience.outage import FAILURES, PAUSE_S, STUCK_S, Outage
+from server.origin.guard import FAILURES, PAUSE_S, STUCK_S, OriginGuard, origins_bulkhead
 
 TIMEOUT, REFUSED = SourceTimeout("no answer in time"), SourceUnreachable("no connection")
 
@@ -17,26 +19,28 @@ class Clock:
         return self.now
 
 
-class Watched(Outage):
-    """With a clock of its own, and reads of any length."""
+class Watched:
+    """A guard with a clock of its own, and reads of any length."""
 
     def __init__(self) -> None:
         self.time = Clock()
-        super().__init__("layer 'a'", self.time)
+        self.guard = OriginGuard("layer 'a'", 32, origins_bulkhead(32, self.time), self.time)
+        self.attempt = self.guard.breaker.attempt
 
     def read(self, error: SourceError | None, seconds: float = 0.0) -> None:
-        began_at = self.time.now
-        self.time.now += seconds
-        self.note(error, began_at)
+        with suppress(SourceError), self.guard.asking(NEVER):
+            self.time.now += seconds
+            if error is not None:
+                raise error
 
-    def found(self) -> SourceError | None:
-        with self.admit() as error:
+    def found(self) -> Exception | None:
+        with self.attempt() as error:
             return error
 
 
 @pytest.fixture
 def outage(caplog: pytest.LogCaptureFixture) -> Watched:
-    caplog.set_level(logging.INFO, "server.resilience.outage")
+    caplog.set_level(logging.INFO, "server.origin.guard")
     return Watched()
 
 
@@ -60,7 +64,7 @@ def test_short_failures_are_an_outage_after_a_few_in_a_row(error: SourceError, o
 def test_a_timeout_says_nothing_while_others_are_answered(outage: Watched) -> None:
     began_at = outage.time.now
     outage.read(None, STUCK_S)
-    outage.note(TIMEOUT, began_at)
+    outage.guard.breaker.failed(TIMEOUT, began_at)
     assert outage.found() is None
 
 
@@ -76,7 +80,7 @@ def test_one_thread_tries_after_each_pause(outage: Watched) -> None:
     for _ in range(3):
         assert outage.found() is not None
         outage.time.now += PAUSE_S
-        with outage.admit() as error:
+        with outage.attempt() as error:
             assert error is None
             outage.time.now += 2 * PAUSE_S
             assert outage.found() is not None, "two tries at the same time"
