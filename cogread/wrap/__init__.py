@@ -1,4 +1,4 @@
-"""Representations by file extension."""
+"""Formats of tiles by file extension."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,33 +6,54 @@ from cogread.image import Level
 from cogread.refusal import Refusal
 from cogread.wrap.bin import SAMPLES
 from cogread.wrap.jpeg import JPEG
-from cogread.wrap.png.file import transparent_png, transparent_webp
 from cogread.wrap.png.wrapper import PNG
-from cogread.wrap.tiff import BARE_TIFF, TIFF, WHOLE_TIFF
+from cogread.wrap.tiff.wrapper import BARE_TIFF, TIFF, WHOLE_TIFF
 from cogread.wrap.webp import WEBP
-from cogread.wrap.wrapper import USUAL, Options, Wrapper, Wrapping
+from cogread.wrap.wrapper import USUAL, Kind, Options, Wrapper, Wrapping
 
 WRAPPERS: dict[str, Wrapper] = {wrapper.extension: wrapper for wrapper in (JPEG, WEBP, PNG, TIFF, SAMPLES)}
-"""Extension -> representation, the preferred one of a tile first."""
+"""Extension -> format, by rank: first pictures sent as they are stored, then those that are encoded anew, then files
+that few clients show."""
 
 UNLISTED: dict[str, Wrapper] = {wrapper.extension: wrapper for wrapper in (BARE_TIFF, WHOLE_TIFF)}
-"""Representations that serve one kind of client, which is told of them: no list names them."""
+"""Formats for one kind of client, whose documents name them; lists do not."""
 
-EMPTY_TILES: dict[str, Callable[[int, int], bytes]] = {"png": transparent_png, "webp": transparent_webp}
-"""Extension -> what makes a picture of (width, height) pixels that shows nothing, where the format has transparency."""
+PICTURES: tuple[str, ...] = tuple(name for name, wrapper in WRAPPERS.items() if wrapper.kind is Kind.PICTURE)
+"""Extensions of what browsers show."""
+
+FILES: tuple[str, ...] = tuple(name for name, wrapper in WRAPPERS.items() if wrapper.kind is not Kind.SAMPLES)
+"""Extensions of what describes itself, so that a client needs nothing but the file."""
+
+EMPTY_TILES: dict[str, Callable[[int, int], bytes]] = {
+    name: wrapper.transparent for name, wrapper in WRAPPERS.items() if wrapper.transparent is not None
+}
+"""Extension -> maker of a transparent picture of (width, height) pixels, where the format has transparency."""
 
 
 def offered(level: Level) -> list[Wrapper]:
-    """The representations in which the tiles of a level can be had."""
+    """List the formats in which the tiles of a level are offered."""
     return [wrapper for wrapper in WRAPPERS.values() if wrapper.refusal(level) is None]
 
 
 def refusals(levels: Sequence[Level]) -> dict[str, Refusal | None]:
-    """For each extension: None if some level offers it, else why the first does not."""
+    """Map each extension to None where some level offers it, else to the refusal of the first level."""
     return {
         extension: None if any(wrapper.refusal(level) is None for level in levels) else wrapper.refusal(levels[0])
         for extension, wrapper in WRAPPERS.items()
     }
 
 
-__all__ = ["EMPTY_TILES", "UNLISTED", "USUAL", "WRAPPERS", "Options", "Wrapper", "Wrapping", "offered", "refusals"]
+__all__ = [
+    "EMPTY_TILES",
+    "FILES",
+    "PICTURES",
+    "UNLISTED",
+    "USUAL",
+    "WRAPPERS",
+    "Kind",
+    "Options",
+    "Wrapper",
+    "Wrapping",
+    "offered",
+    "refusals",
+]

@@ -13,10 +13,10 @@ from cogread.image import Cog, Image, Level
 from cogread.refusal import Refusal
 from cogread.tiff.parse import Steps
 from cogread.tiff.tags import DEFLATES, Compression, SampleFormat
-from cogread.wrap.check import check_stored
 from cogread.wrap.decode.support import is_lsb_first, plane_samples, predictor, undecodable, work_bytes
+from cogread.wrap.stored import check_stored
 from cogread.wrap.tile import Tile, valid_size
-from cogread.wrap.wrapper import Options, Wrapper, Wrapping
+from cogread.wrap.wrapper import Kind, Options, Wrapper, Wrapping
 
 MAX_WINDOW_BYTES: Final = 8 << 20
 """RFC 9659 §3."""
@@ -150,5 +150,5 @@ def _within_window(stored: bytes) -> bytes:
 
 
 SAMPLES: Final = Wrapper(
-    "bin", "application/octet-stream", revision=1, refusal=refusal, prepare=prepare, coding_of=coding_of
+    "bin", "application/octet-stream", Kind.SAMPLES, revision=1, refusal=refusal, prepare=prepare, coding_of=coding_of
 )

@@ -1,5 +1,7 @@
-"""WebP tiles are whole WebP files already (RFC 9649); only their frame is checked."""
+"""WebP tiles are whole WebP files (RFC 9649); they are sent as stored after a check of their header."""
 
+import struct
+from functools import lru_cache
 from typing import Final
 
 from cogread.errors import TileDamaged
@@ -28,16 +30,16 @@ def prepare(image: Image) -> StreamWrapping:
         stop = 8 + int.from_bytes(stored[4:8], "little")
         if stop > len(stored):
             raise TileDamaged(f"WebP tile of {len(stored)} bytes, wanted the {stop} that its header states")
-        found = _size(stored)
-        if found != wanted:
-            raise TileDamaged(f"WebP tile of (width, height) {found}, wanted {wanted}")
+        size = _size(stored)
+        if size != wanted:
+            raise TileDamaged(f"WebP tile of (width, height) {size}, wanted {wanted}")
         return stored
 
     return StreamWrapping(wrap, added_bytes=0)
 
 
 def _size(stored: bytes) -> tuple[int, int] | None:
-    """Width and height that the first chunk states (RFC 9649 §2.5–2.7, RFC 6386 §9.1); None for an unknown chunk."""
+    """Read width and height from the first chunk (RFC 9649 §2.5–2.7, RFC 6386 §9.1); None: the chunk is unknown."""
     kind, body = stored[12:16], stored[20:30]
     if kind == b"VP8 " and body[3:6] == b"\x9d\x01\x2a":
         return int.from_bytes(body[6:8], "little") & 0x3FFF, int.from_bytes(body[8:10], "little") & 0x3FFF
@@ -49,4 +51,24 @@ def _size(stored: bytes) -> tuple[int, int] | None:
     return None
 
 
-WEBP: Final[Wrapper] = stream_wrapper("webp", "image/webp", revision=1, refusal=refusal, prepare=prepare)
+@lru_cache(maxsize=16)
+def transparent(width: int, height: int) -> bytes:
+    """Make a transparent lossless WebP; sizes in pixels, at most 16384.
+
+    RFC 9649 §3.4 and §3.7: the sizes, "alpha is used" and version 0; no transform, colour cache or meta prefix codes;
+    five prefix codes of the single symbol 0, which take no bits, so that no bits follow for the pixels.
+    """
+    fields = ((0x2F, 8), (width - 1, 14), (height - 1, 14), (1, 1), (0, 3), (0, 3), *(((0b0001), 4),) * 5)
+    bits, at = 0, 0
+    for value, count in fields:
+        bits |= value << at
+        at += count
+    stream = bits.to_bytes(-(-at // 8), "little")
+    stream += b"\0" * (len(stream) % 2)
+    chunk = b"VP8L" + struct.pack("<I", -(-at // 8)) + stream
+    return b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
+
+
+WEBP: Final[Wrapper] = stream_wrapper(
+    "webp", "image/webp", revision=1, refusal=refusal, prepare=prepare, transparent=transparent
+)

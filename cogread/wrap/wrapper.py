@@ -1,10 +1,11 @@
-"""What a representation is: the bytes that a client opens, made from the bytes that are stored.
+"""Formats of tiles: a `Wrapper` makes files that clients open from stored bytes.
 
-`refusal` is asked once for each level, `prepare` does what is the same for all of its tiles, `wrap` makes one tile.
+`refusal` checks a level once, `prepare` does the work that all tiles of a level share, `wrap` makes one tile.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
 from cogread.image import Cog, Image, Level
@@ -14,11 +15,22 @@ from cogread.wrap.channels import misnamed_bands
 from cogread.wrap.tile import Tile
 
 
+class Kind(Enum):
+    """The clients of a format."""
+
+    PICTURE = "picture"
+    """Browsers show it."""
+    RASTER = "raster"
+    """GIS clients read it."""
+    SAMPLES = "samples"
+    """Programs read it by the header fields of the reply; it does not describe itself."""
+
+
 class Options(NamedTuple):
-    """What a client may choose of a representation."""
+    """The client's choices within a format."""
 
     plane: int = 0
-    """Which plane, where a representation holds one."""
+    """The plane, where a file holds only one."""
     is_identity: bool = False
     """Without content coding."""
     is_plain: bool = False
@@ -26,7 +38,7 @@ class Options(NamedTuple):
 
     @property
     def suffix(self) -> str:
-        """What tells these options from others in an ETag; nothing for the usual ones."""
+        """The part of an ETag that stands for these options; empty for the usual ones."""
         return "" if self == USUAL else f"-{self.plane}{'i' if self.is_identity else ''}{'p' if self.is_plain else ''}"
 
 
@@ -35,53 +47,54 @@ USUAL = Options()
 
 @dataclass(frozen=True, slots=True)
 class Wrapping:
-    """A representation of the tiles of one level, with all done that is the same for each tile."""
+    """A format prepared for the tiles of one level."""
 
     wrap: Callable[[Tile], bytes]
-    """Makes the representation; raises TileDamaged when the stored bytes are not a tile."""
+    """Makes the file; raises TileDamaged where the stored bytes are not a tile."""
     added_bytes: int | None
-    """How much longer it is than what is stored, so that a HEAD reads no tile; None: not known beforehand."""
+    """Size of the file less that of the stored bytes, so that a HEAD reads no tile; None: unknown before it is made."""
     planes: tuple[int, ...] = (0,)
-    """The planes that `wrap` wants, in the order in which it wants them."""
+    """The planes that `wrap` takes, in its order."""
     wants_mask: bool = False
-    """Whether `wrap` wants the mask's tile."""
+    """`wrap` takes the mask's tile."""
     headers: tuple[tuple[str, str], ...] = ()
-    """What a reply says of it beside its media type."""
+    """Header fields of the reply beside Content-Type."""
     work_bytes: int = 0
-    """Most memory that `wrap` takes where it decodes, beside the stored bytes; 0: it does not, and makes one copy."""
+    """Peak memory of `wrap` beside the stored bytes where it decodes; 0: it makes one copy without decoding."""
     wrap_again: Callable[[bytes], bytes] | None = None
-    """The same as `wrap` for a tile of one stream, and no mask, that it took before: without checking it again. None:
-    there is no faster way, or there are more streams."""
+    """Makes the file of one stream without mask that `wrap` accepted before, skipping its checks; None: use `wrap`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wrapper:
-    """One representation of tiles."""
+    """A format of tiles."""
 
     extension: str
-    """As in URLs and file names, without the dot."""
+    """File extension in URLs, without the dot."""
     media_type: str
+    kind: Kind
     revision: int
-    """Counted up whenever the same stored bytes give other output, so that ETags change."""
+    """Part of ETags; count it up when the same stored bytes give other output."""
     refusal: Callable[[Level], Refusal | None]
     """The reason why a level's tiles are not offered in this format; None where they are."""
     prepare: Callable[[Cog, Level, Options], Steps[Wrapping]]
-    """For a level that can be had so; asks for values that were not loaded with the header, and raises FormatError when
-    what its tiles share is damaged."""
+    """Prepares a level that is offered: asks for values that the header left out, and raises FormatError where the data
+    that its tiles share is damaged."""
     coding_of: Callable[[Level], str] | None = None
-    """The content coding of the representation (RFC 9110 §8.4.1), of one whose `Options` make a difference."""
+    """The content coding of a level's tiles (RFC 9110 §8.4.1), in a format that has `Options`."""
+    transparent: Callable[[int, int], bytes] | None = None
+    """Makes a transparent picture of (width, height) pixels."""
+    is_for_masks: bool = True
+    """Masks are offered in it as tiles of their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamWrapping:
-    """A representation of one stored stream, which holds a whole tile."""
+    """A format prepared for tiles of one stream; the fields are those of `Wrapping`."""
 
     wrap: Callable[[bytes], bytes]
-    """Makes the representation; raises TileDamaged when the stored bytes are not a tile."""
     added_bytes: int
-    """As of `Wrapping`."""
     wrap_again: Callable[[bytes], bytes] | None = None
-    """As of `Wrapping`."""
 
 
 def stream_wrapper(
@@ -91,22 +104,30 @@ def stream_wrapper(
     revision: int,
     refusal: Callable[[Image], Refusal | None],
     prepare: Callable[[Image], StreamWrapping],
+    transparent: Callable[[int, int], bytes] | None = None,
 ) -> Wrapper:
-    """A representation that is made of the one stream of a pixel-interleaved tile, whatever its mask.
+    """Make the wrapper of stored pictures: one stream of pixel-interleaved samples, without the mask.
 
-    Not of pictures whose colours are others than GDAL takes them for.
+    It refuses pictures that show other colours than GDAL reads.
     """
+
+    def refusal_of_level(level: Level) -> Refusal | None:
+        return refusal(level.image) or misnamed_bands(level)
 
     def prepare_level(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
         yield from ()
         stream = prepare(level.image)
         return Wrapping(
-            lambda tile: stream.wrap(tile.planes[0] or b""),
-            stream.added_bytes,
-            wrap_again=stream.wrap_again,
+            lambda tile: stream.wrap(tile.planes[0] or b""), stream.added_bytes, wrap_again=stream.wrap_again
         )
 
-    def refusal_of_level(level: Level) -> Refusal | None:
-        return refusal(level.image) or misnamed_bands(level)
-
-    return Wrapper(extension, media_type, revision, refusal_of_level, prepare_level)
+    return Wrapper(
+        extension,
+        media_type,
+        Kind.PICTURE,
+        revision,
+        refusal_of_level,
+        prepare_level,
+        transparent=transparent,
+        is_for_masks=False,
+    )

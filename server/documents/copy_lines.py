@@ -3,7 +3,7 @@
 from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin
 
-from server.documents.preview import PICTURES
+from cogread.wrap import PICTURES
 from server.documents.wmts.names import native_set_name
 
 Json = dict[str, Any]

@@ -12,7 +12,7 @@ from cogread.image import Image, Level
 from cogread.metadata.nodata import nodata_of, nodata_text
 from cogread.refusal import Refusal
 from cogread.tiff.tags import SampleFormat
-from cogread.wrap.tiff import BARE_TIFF
+from cogread.wrap.tiff.wrapper import BARE_TIFF
 from server.documents.xml_text import xml_text
 from server.layers.catalog import Layer
 from server.layers.grids import NATIVE

@@ -3,11 +3,9 @@
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from cogread.wrap import PICTURES
 from server.layers.grids import NATIVE
 from server.layers.layer_version import IMAGE, OpenLayer
-
-PICTURES: Final = ("jpg", "webp", "png")
-"""Formats that browsers show, those that cost the server least first."""
 
 MOST_TILES: Final = 4
 """Of a level with more than so many tiles, the one in the middle stands for all."""

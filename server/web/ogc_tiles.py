@@ -6,8 +6,7 @@ from typing import Final
 from flask import Blueprint, Response, request
 
 from cogread.deadline import Deadline
-from cogread.wrap import WRAPPERS
-from server.documents.ogc.formats import TILE_FORMATS
+from cogread.wrap import FILES, WRAPPERS
 from server.http.errors import UnknownUrl
 from server.http.reply import Reply
 from server.layers.layer_version import IMAGE
@@ -28,12 +27,12 @@ def tile(name: str, grid: str, z: str, row: str, col: str) -> Response:
         raise UnknownUrl(
             f"tile {'/'.join((z, row, col))[:100]!r}: wanted {{tileMatrix}}/{{tileRow}}/{{tileCol}}, {PLAIN_NUMBERS}"
         )
-    asked = asked_format(*TILE_FORMATS)
+    asked = asked_format(*FILES)
     layer = context().catalog[name]
     opened = layer.open(Deadline.after(BUDGET_S))
     place = opened.grids.named(grid).place(int(z), int(col), int(row))
     offered = opened.offered(IMAGE, place.level)
-    media_types = {extension: WRAPPERS[extension].media_type for extension in TILE_FORMATS if extension in offered}
+    media_types = {extension: WRAPPERS[extension].media_type for extension in FILES if extension in offered}
     made = tile_response(_serve(name, grid, int(z), int(col), int(row), chosen(media_types, asked)))
     made.headers["Vary"] = "Accept"
     return made

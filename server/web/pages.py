@@ -11,8 +11,9 @@ from flask import Response, render_template, request
 
 from cogread import __version__
 from cogread.errors import CogError
+from cogread.wrap import PICTURES
 from server.documents.copy_lines import lines_of
-from server.documents.preview import PICTURES, Preview
+from server.documents.preview import Preview
 from server.documents.summary import Glance
 from server.http.reply import STATUS_LINES
 from server.layers.summaries import Known

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from cogread.errors import TileDamaged
 from cogread.image import Image
-from cogread.wrap.check import LERC_DEFLATE, LERC_PLAIN, LERC_ZSTD, lerc_packing
 from cogread.wrap.decode.decompressors import inflate, unzstd
 from cogread.wrap.decode.support import STRAIGHT_ALPHA, plane_samples
+from cogread.wrap.stored import LERC_DEFLATE, LERC_PLAIN, LERC_ZSTD, lerc_packing
 
 _MAGIC: Final = b"Lerc2 "
 _VERSIONS: Final = range(1, 7)

@@ -17,9 +17,10 @@ from cogread.tiff.parse import Steps
 from cogread.tiff.tags import Compression, Photometric, Planar, SampleFormat
 from cogread.wrap.channels import SINGLE, Channels, channels_of, is_palette, misnamed_bands
 from cogread.wrap.decode.support import LOSSLESS, is_mask, undecodable, work_bytes
+from cogread.wrap.png.file import transparent
 from cogread.wrap.png.palette import Palette, load_palette
 from cogread.wrap.tile import Tile, mask_mismatch
-from cogread.wrap.wrapper import Options, Wrapper, Wrapping
+from cogread.wrap.wrapper import Kind, Options, Wrapper, Wrapping
 
 if TYPE_CHECKING:
     from cogread.wrap.png.canvas import Canvas
@@ -125,4 +126,6 @@ def _fill(nodata: float | None) -> float:
     return 0.0 if nodata is None or isnan(nodata) else nodata
 
 
-PNG: Final = Wrapper("png", "image/png", revision=2, refusal=refusal, prepare=prepare)
+PNG: Final = Wrapper(
+    "png", "image/png", Kind.PICTURE, revision=2, refusal=refusal, prepare=prepare, transparent=transparent
+)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from cogread.errors import CogError
-from server.documents.ogc.formats import TILE_FORMATS, linked_type
+from cogread.wrap import FILES
+from server.documents.ogc.formats import linked_type
 from server.documents.ogc.links import GEODATA, JSON, MAP_TILESETS, TILING_SCHEME, Json, link
 from server.documents.ogc.sets import Tileset, crs_json, tilesets, tilesets_or_reason
 from server.http.errors import UnknownGrid
@@ -158,7 +159,7 @@ def _scheme(tileset: Tileset, root: str) -> Json:
 def _formats(opened: OpenLayer, tileset: Tileset) -> list[str]:
     """What the tiles of every matrix are offered as."""
     offered = [set(opened.offered(IMAGE, matrix.level)) for matrix in tileset.grid.matrices]
-    return [extension for extension in TILE_FORMATS if all(extension in formats for formats in offered)]
+    return [extension for extension in FILES if all(extension in formats for formats in offered)]
 
 
 def _limits(tileset: Tileset) -> list[Json]:

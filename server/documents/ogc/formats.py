@@ -4,9 +4,6 @@ from typing import Final
 
 from cogread.wrap import WRAPPERS
 
-TILE_FORMATS: Final[tuple[str, ...]] = ("jpg", "webp", "png", "tif")
-"""Those that are preferred first: what is sent as it is stored, then what is packed anew, then what few can show."""
-
 _GEOTIFF: Final = "image/tiff; application=geotiff"
 """As OGC API documents spell it, and GDAL wants it."""
 

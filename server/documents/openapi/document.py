@@ -3,8 +3,9 @@
 from typing import Final
 
 from cogread import __version__
+from cogread.wrap import FILES, WRAPPERS
 from server.documents.ogc.links import JSON, OPENAPI
-from server.documents.openapi.parts import MEDIA_TYPES, ORIGIN, PARAMETERS, PICTURES, RESPONSES, operation
+from server.documents.openapi.parts import MASK_FORMATS, ORIGIN, PARAMETERS, RESPONSES, operation
 from server.documents.openapi.schemas import SCHEMAS, STRING, Json, ref
 
 _BINARY: Final[Json] = {"type": "string", "format": "binary"}
@@ -15,7 +16,7 @@ _TILE: Final = ("204", "206", "304", "400", "empty404", "416", *ORIGIN)
 
 
 def _pictures(*formats: str) -> Json:
-    return {MEDIA_TYPES[name]: _BINARY for name in formats}
+    return {WRAPPERS[name].media_type: _BINARY for name in formats}
 
 
 def _json(schema: str) -> Json:
@@ -75,7 +76,7 @@ PATHS: Final[Json] = {
         "OGC API",
         "A tile, its format negotiated",
         (*_TILESET, "tileMatrix", "tileRow", "tileCol", "f-tile"),
-        _pictures(*PICTURES),
+        _pictures(*FILES),
         (*_TILE, "406"),
     ),
     "/tileMatrixSets": operation(
@@ -110,7 +111,7 @@ PATHS: Final[Json] = {
         "Tiles",
         "A tile",
         (*_XYZ, "tileFormat", "band", "predictor"),
-        _pictures(*MEDIA_TYPES),
+        _pictures(*WRAPPERS),
         ("302", *_TILE),
     ),
     "/layers/{layer}/mask/{grid}/{z}/{x}/{y}.{format}": operation(
@@ -118,7 +119,7 @@ PATHS: Final[Json] = {
         "Tiles",
         "The mask of a tile",
         (*_XYZ, "maskFormat", "predictor"),
-        _pictures("png", "tif", "bin"),
+        _pictures(*MASK_FORMATS),
         ("302", *_TILE),
     ),
     "/layers/{layer}/tilejson.json": operation(
@@ -148,7 +149,7 @@ PATHS: Final[Json] = {
         "TMS",
         "A tile, y counted from the bottom",
         ("versionedLayer", "z", "x", "y", "pictureFormat"),
-        _pictures(*PICTURES),
+        _pictures(*FILES),
         ("302", *_TILE),
     ),
     "/wmts": operation(
@@ -156,7 +157,7 @@ PATHS: Final[Json] = {
         "WMTS",
         "WMTS 1.0.0 by key-value pairs, keys in any case",
         tuple(name for name in PARAMETERS if name.startswith("wmts-")),
-        {**_OF_XML, **_pictures(*PICTURES)},
+        {**_OF_XML, **_pictures(*FILES)},
         ("204", "206", "304", "ows400", "ows404", "ows416", "ows501", "ows502", "ows503", "ows504"),
     ),
     "/wmts/1.0.0/WMTSCapabilities.xml": operation(
@@ -167,7 +168,7 @@ PATHS: Final[Json] = {
         "WMTS",
         "A tile",
         ("versionedLayer", "style", "tileMatrixSetId", "tileMatrix", "row", "col", "pictureFormat"),
-        _pictures(*PICTURES),
+        _pictures(*FILES),
         ("302", *_TILE),
     ),
     "/health/live": operation("getLive", "Operations", "The process answers", (), _json("Health"), ()),

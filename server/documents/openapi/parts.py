@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from cogread.wrap import FILES, WRAPPERS
 from server.documents.openapi.schemas import Json, ref
 from server.layers.grids import NATIVE, WEB_MERCATOR
 from server.tiles.request import NUMBER
@@ -9,14 +10,7 @@ from server.tiles.request import NUMBER
 NAME: Final = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$"
 _VERSIONED: Final = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}(@[A-Za-z0-9_.-]{1,64})?$"
 
-MEDIA_TYPES: Final = {
-    "jpg": "image/jpeg",
-    "webp": "image/webp",
-    "png": "image/png",
-    "tif": "image/tiff;application=geotiff",
-    "bin": "application/octet-stream",
-}
-PICTURES: Final = tuple(MEDIA_TYPES)[:-1]
+MASK_FORMATS: Final = tuple(extension for extension, wrapper in WRAPPERS.items() if wrapper.is_for_masks)
 
 
 def _parameter(name: str, place: str, description: str, schema: Json, example: Any = None) -> Json:
@@ -55,7 +49,7 @@ _WMTS: Final[dict[str, Json]] = {
     "wmts-layer": _key("layer", f"{_OF_TILES}name of a layer", _NAMES),
     "wmts-style": _key("style", f"{_OF_TILES}the style", {"type": "string", "enum": ["default"]}),
     "wmts-format": _key(
-        "format", f"{_OF_TILES}media type", {"type": "string", "enum": [MEDIA_TYPES[name] for name in PICTURES]}
+        "format", f"{_OF_TILES}media type", {"type": "string", "enum": [WRAPPERS[name].media_type for name in FILES]}
     ),
     "wmts-set": _key("tilematrixset", f"{_OF_TILES}name of a tile matrix set", _NAMES),
     "wmts-matrix": _key("tilematrix", f"{_OF_TILES}identifier of a tile matrix", {"type": "string"}),
@@ -79,9 +73,9 @@ PARAMETERS: Final[dict[str, Json]] = {
     "y": _number("y", "Row, 0 the uppermost"),
     "row": _number("row", "Row, 0 the uppermost"),
     "col": _number("col", "Column, 0 the leftmost"),
-    "tileFormat": _format("path", tuple(MEDIA_TYPES), "Format; the layer's JSON lists those that it has"),
-    "pictureFormat": _format("path", PICTURES, "Format; the layer's JSON lists those that it has"),
-    "maskFormat": _format("path", ("png", "tif", "bin"), "Format"),
+    "tileFormat": _format("path", tuple(WRAPPERS), "Format; the layer's JSON lists those that it has"),
+    "pictureFormat": _format("path", FILES, "Format; the layer's JSON lists those that it has"),
+    "maskFormat": _format("path", MASK_FORMATS, "Format"),
     "tileMatrixSetId": _parameter(
         "tileMatrixSetId", "path", "Name of a tile matrix set", {"type": "string", "pattern": NAME}, WEB_MERCATOR
     ),
@@ -102,7 +96,7 @@ PARAMETERS: Final[dict[str, Json]] = {
     ),
     "f-json": _format("query", ("json",), "There is JSON alone"),
     "f-landing": _format("query", ("json", "html"), "Instead of Accept"),
-    "f-tile": _format("query", PICTURES, "Format, instead of Accept"),
+    "f-tile": _format("query", FILES, "Format, instead of Accept"),
     "limit": _parameter(
         "limit",
         "query",

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from cogread.wrap import WRAPPERS
-from cogread.wrap.tiff import TIFF, WHOLE_TIFF
+from cogread.wrap import FILES, WRAPPERS
+from cogread.wrap.tiff.wrapper import TIFF, WHOLE_TIFF
 from server.http.errors import UnknownGrid
 from server.layers.grids import NATIVE, WEB_MERCATOR, Grids
 
@@ -16,7 +16,7 @@ CAPABILITIES: Final = f"{RESOURCES}/WMTSCapabilities.xml"
 STYLE: Final = "default"
 """The only one of each layer."""
 
-MEDIA_TYPES: Final = {extension: WRAPPERS[extension].media_type for extension in ("jpg", "webp", "png", "tif")}
+MEDIA_TYPES: Final = {extension: WRAPPERS[extension].media_type for extension in FILES}
 """By extension; without blanks, which some clients cannot send."""
 EXTENSIONS: Final = {media_type: extension for extension, media_type in MEDIA_TYPES.items()}
 

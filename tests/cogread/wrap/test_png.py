@@ -16,9 +16,9 @@ from rasterio.io import MemoryFile
 
 from cogread.errors import FormatError, TileDamaged
 from cogread.image import Level
-from cogread.wrap import USUAL, offered
+from cogread.wrap import USUAL, offered, webp
 from cogread.wrap.png import wrapper as png
-from cogread.wrap.png.file import transparent_png, transparent_webp
+from cogread.wrap.png.file import transparent
 from cogread.wrap.tile import Tile
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of
@@ -452,7 +452,7 @@ def chunks(picture: bytes) -> dict[bytes, bytes]:
 
 
 @pytest.mark.parametrize("size", [(256, 256), (48, 80), (1, 1), (512, 16), (4096, 300)])
-@pytest.mark.parametrize("make", [transparent_png, transparent_webp])
+@pytest.mark.parametrize("make", [transparent, webp.transparent])
 def test_a_picture_of_nothing_is_transparent_and_small(make: Any, size: tuple[int, int]) -> None:
     picture = make(*size)
     found = decoded(picture)

@@ -1,0 +1,1 @@
+"""One-tile GeoTIFFs around stored tiles."""
