@@ -20,7 +20,7 @@ HEAD_S: Final = 10.0
 """Time that a head may take from its first byte."""
 
 MOST_DRAINED_BYTES: Final = 64 * 1024
-"""Size of what is read from a client that goes on sending after its connection ended."""
+"""Most bytes that are read from a client that keeps sending after its connection ended."""
 
 _READ_BYTES: Final = 8192
 _PEEK: Final = socket.MSG_PEEK | socket.MSG_DONTWAIT
@@ -85,12 +85,12 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         return True
 
     def stop_sending(self) -> None:
-        """Tell the client that nothing more comes; what it still sends is to be drained (RFC 9112 §9.6)."""
+        """Send the end of the stream; the bytes that the client still sends are to be drained (RFC 9112 §9.6)."""
         with suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
 
     def drain(self) -> bool:
-        """Discard what the client sent; True when the connection may be closed."""
+        """Discard received bytes; True when the connection may be closed."""
         try:
             while (arrived := self.sock.recv(_READ_BYTES, socket.MSG_DONTWAIT)) and self._may_drain(len(arrived)):
                 pass

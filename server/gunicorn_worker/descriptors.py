@@ -1,4 +1,4 @@
-"""File descriptors: the standard ones are open, and connections are as many as the limit allows."""
+"""File descriptors: opens the standard ones and derives the number of connections from the limit."""
 
 import os
 import resource
@@ -16,10 +16,9 @@ _PER_THREAD: Final = 4
 
 
 def open_standard_streams() -> None:
-    """Open those of stdin, stdout and stderr that are closed, on nothing.
+    """Open closed ones of stdin, stdout and stderr as /dev/null, before any socket is opened.
 
-    Else the next socket takes the number, and what is written to stderr goes to a client. To be called before any is
-    opened.
+    Otherwise the next socket takes the number, and writes to stderr reach a client.
     """
     for descriptor in range(3):
         try:
@@ -29,7 +28,7 @@ def open_standard_streams() -> None:
 
 
 def connections(threads: int) -> int:
-    """Raise the limit of descriptors as far as it is of use, and say how many connections a worker may have.
+    """Raise the limit of descriptors as far as useful, and return the number of connections of a worker.
 
     Args:
         threads: number of a worker's threads.

@@ -1,4 +1,4 @@
-"""The log of gunicorn's master, which must not wait for a reader either: it restarts workers and takes signals."""
+"""The log of gunicorn's master, which restarts workers and takes signals, so it must not wait for the reader either."""
 
 import logging
 from typing import Any
@@ -12,7 +12,7 @@ STDERR = 2
 
 
 class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn has no types
-    """Gunicorn's, whose lines on stderr are dropped while nobody reads them. `request_log` takes over in workers."""
+    """Gunicorn's logger, whose lines are dropped while stderr blocks; `request_log` replaces its stream in workers."""
 
     def setup(self, cfg: Any) -> None:
         """See gunicorn's."""

@@ -1,4 +1,4 @@
-"""What RFC 9112 refuses of a request and gunicorn lets pass, and what would leave the next request in doubt."""
+"""Checks of requests that RFC 9112 demands and gunicorn omits, for Host and for bodies."""
 
 import re
 from typing import Any, Final
@@ -14,7 +14,7 @@ _HOST: Final = re.compile(
 def check(_: object, request: Any) -> None:
     """Refuse a request without a valid Host (RFC 9112 §3.2), and end the connection after a request with a body.
 
-    Nothing here takes a body, so none is read: where it ends is then of no importance.
+    No endpoint reads a body, so its end need not be found.
 
     Args:
         request: gunicorn's, whose parser has refused two Hosts, and Transfer-Encoding beside Content-Length.

@@ -1,1 +1,1 @@
-"""The request log and what it counts."""
+"""The log, and the counters of a request."""

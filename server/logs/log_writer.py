@@ -1,9 +1,9 @@
-"""Writes lines in the background, so that a request pays for noting what its line says and never waits for a reader.
+"""Writes lines in the background: a request queues the fields of its line and never waits for the log's reader.
 
-Strategy: a thread gathers lines for a moment and writes them, and ends when there are none, so that nothing runs while
-nothing is logged. Only this thread may block. Lines beyond `MOST_WAITING` are dropped and counted, and the count is
-written when the reader is back. The end of the process waits for the last lines, but not for a reader that is gone. A
-process that is killed outright loses one moment's lines.
+Strategy: a thread collects lines for a moment, writes them, and ends when the queue is empty, so an idle server has no
+such thread. Only this thread may block. Lines beyond `MOST_WAITING` are dropped and counted; the count is written
+when the reader is back. The end of the process waits for the last lines, but not for a reader that is gone. A killed
+process loses the lines of the last moment.
 """
 
 import atexit
@@ -20,18 +20,18 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 PAUSE_S: Final = 0.1
-"""Longest time that a line waits for others."""
+"""Longest time that a line is held back to be written with others."""
 
 MOST_WAITING: Final = 10_000
-"""Number of lines that wait for a slow reader: a second of all that a worker can answer, some 5 MB."""
+"""Length of the queue: the lines of a second at a worker's full rate, some 5 MB."""
 
 END_S: Final = 1.0
-"""Time that the end of the process waits for the last lines."""
+"""Wait for the last lines at the end of the process."""
 
 THREAD_NAME: Final = "log"
 
 _SOON: Final = MOST_WAITING // 4
-"""Number of lines that are written without waiting for others."""
+"""Length of the queue at which lines are written at once."""
 
 
 class LogWriter:
@@ -41,8 +41,8 @@ class LogWriter:
         """Make a writer.
 
         Args:
-            descriptor: where lines go.
-            dropped: makes the line that tells of so many dropped ones.
+            descriptor: the file that gets the lines.
+            dropped: makes the line that reports a number of dropped lines.
         """
         self._fd, self._spell_dropped = descriptor, dropped
         self._waiting: deque[tuple[Callable[[Any], str], Any]] = deque()
@@ -52,12 +52,12 @@ class LogWriter:
         self._hurry = Event()
 
     def put(self, entry: T, spell: Callable[[T], str] = str, *, is_urgent: bool = False) -> None:
-        """Have a line written within a moment.
+        """Queue a line, which is written within a moment.
 
         Args:
-            entry: what the line says.
-            spell: makes the line of it, without its end. Called later.
-            is_urgent: whether it should not wait for others.
+            entry: the fields of the line.
+            spell: makes the line of them, without its end; called later.
+            is_urgent: write the line at once.
         """
         if len(self._waiting) >= MOST_WAITING:
             self._dropped += 1  # a race loses a count, which does not matter
@@ -69,7 +69,7 @@ class LogWriter:
             self._start()
 
     def _claim(self) -> bool:
-        """Become the only one that writes, unless there is one."""
+        """Become the writing thread, unless there is one."""
         with self._starting:
             is_free = not self._is_running
             self._is_running = True
@@ -78,7 +78,7 @@ class LogWriter:
     def _start(self) -> None:
         try:
             Thread(target=self._run, name=THREAD_NAME, daemon=True).start()
-        except RuntimeError:  # no more threads are to be had, or the interpreter is ending
+        except RuntimeError:  # the machine has no more threads, or the interpreter is ending
             try:
                 self._write_waiting(may_block=False)
             finally:
@@ -117,26 +117,26 @@ class LogStream:
         self._writer = writer
 
     def write(self, text: str) -> None:
-        """Have a record written, which ends with the end of a line."""
+        """Queue a record, which ends with a line break."""
         self._writer.put(text.removesuffix("\n"), is_urgent=True)
 
     def flush(self) -> None:
-        """Do nothing: to wait for the reader is what this is to avoid."""
+        """Do nothing: a writer never waits for the reader."""
 
 
 class DirectStream:
-    """The same without a thread, for a process that forks: a record that does not fit now is dropped and counted."""
+    """A stream without a thread, for a process that forks: a record that would block is dropped and counted."""
 
     def __init__(self, descriptor: int, dropped: Callable[[int], str] = "{} lines dropped".format) -> None:
         self._fd, self._spell_dropped = descriptor, dropped
         self._dropped = 0
 
     def write(self, text: str) -> None:
-        """Write a record, which ends with the end of a line."""
+        """Write a record, which ends with a line break."""
         told = f"{self._spell_dropped(self._dropped)}\n" if self._dropped else ""
         data = (told + text).encode(errors="backslashreplace")
         with suppress(OSError):  # the reader is gone for good
-            for start in range(0, len(data), select.PIPE_BUF):  # what a pipe takes at once, if it takes anything
+            for start in range(0, len(data), select.PIPE_BUF):  # a pipe accepts such a chunk whole or not at all
                 if not _is_writable(self._fd):
                     self._dropped += 1
                     return
@@ -144,11 +144,11 @@ class DirectStream:
             self._dropped = 0
 
     def flush(self) -> None:
-        """Do nothing: all is written."""
+        """Do nothing: everything is written already."""
 
 
 def _chunks(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Put lines together as far as a pipe takes them whole, though other processes write to it too (POSIX, `write`)."""
+    """Join lines into chunks that a pipe takes atomically beside other writers (POSIX, `write`)."""
     chunk: list[bytes] = []
     size = 0
     for line in lines:
@@ -169,7 +169,7 @@ def _write(descriptor: int, data: bytes) -> None:
     while data:
         try:
             data = data[os.write(descriptor, data) :]
-        except BlockingIOError:  # the process that started the server made it so
+        except BlockingIOError:  # the parent process made the descriptor non-blocking
             select.select([], [descriptor], [])
 
 

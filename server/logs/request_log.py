@@ -1,7 +1,7 @@
-"""Logs on stderr: one line for each request, and what else is worth telling.
+"""Logs on stderr: one line for each request, and the records of `logging`.
 
-The request line does not go through `logging`, which would cost a tenth of a tile: what it says is noted, and spelled
-and written in the background. Values that come from outside are escaped.
+The request line bypasses `logging`, which would cost a tenth of a tile: its fields are queued, then formatted
+and written in the background. Values from clients and origins are escaped.
 """
 
 import logging
@@ -21,7 +21,7 @@ _DOUBTFUL: Final = re.compile(r'[^!-~]|["=\\]')
 
 
 def set_up(level: str) -> LogWriter:
-    """Send the logs of the server, of cogread and of gunicorn's worker to stderr, by the writer that is returned."""
+    """Send the logs of the server, of cogread and of gunicorn's worker to stderr, and return their writer."""
     writer = LogWriter(_stderr(), dropped_line)
     handler = logging.StreamHandler(LogStream(writer))
     handler.setFormatter(logging.Formatter(_FORMAT, _DATE))
@@ -42,28 +42,28 @@ def set_up(level: str) -> LogWriter:
 
 
 def dropped_line(count: int) -> str:
-    """Tell of lines that nobody read in time."""
+    """The line that reports dropped lines."""
     now = time.strftime(_DATE)
-    return f"{now} WARNING {os.getpid()} {__name__}: {count} lines dropped, for the reader of the log was too slow"
+    return f"{now} WARNING {os.getpid()} {__name__}: {count} lines dropped: the reader of the log was too slow"
 
 
 def _stderr() -> int:
-    if sys.__stderr__ is None:  # closed at the start: the number may be a client's by now
+    if sys.__stderr__ is None:  # closed at the start: its number may belong to a client now
         return os.open(os.devnull, os.O_WRONLY)
     return sys.__stderr__.fileno()
 
 
 def escaped(text: str, most: int = 200) -> str:
-    """A value from outside in one printable ASCII word, so that it cannot pretend to be another line or field."""
-    return _DOUBTFUL.sub(lambda found: f"\\x{ord(found[0]):02x}", text[:most])
+    """A value from a client as one printable ASCII word, which cannot pass for another line or field."""
+    return _DOUBTFUL.sub(lambda character: f"\\x{ord(character[0]):02x}", text[:most])
 
 
 _Fields = tuple[float, str, str, Callable[[str], str], int, int, float, str, int, str]
-"""Of an `_Entry`, which is made of them in the background."""
+"""Fields of an `_Entry`, a plain tuple until the background thread formats it."""
 
 
 class _Entry(NamedTuple):
-    """What a line says."""
+    """The fields of a line."""
 
     ended_at: float
     """Seconds since the epoch."""
@@ -96,16 +96,16 @@ class RequestLog:
         cause: str = "",
         spelled: Callable[[str], str] = str,
     ) -> None:
-        """Have one line written; errors are written at every level, with their cause, and at once.
+        """Queue the line of a request; errors are written at every level, with their cause, and at once.
 
         Args:
-            method: of the request.
-            target: what was asked for.
-            status: of the reply.
-            size_bytes: of the reply's body.
-            began_s: instant of `time.perf_counter()` at which the request came.
-            cause: why it failed; escaped here.
-            spelled: puts the target into the words of the log, escaped: for a tile `layer=… tile=z/x/y`. Called later.
+            method: method of the request.
+            target: path, with the query if that matters.
+            status: status of the reply.
+            size_bytes: size of the reply's body.
+            began_s: start of the request by `time.perf_counter()`.
+            cause: the error behind a failure; escaped here.
+            spelled: formats and escapes the target: for a tile `layer=… tile=z/x/y`; called later.
         """
         if not self.enabled and status < 500:
             return
@@ -125,7 +125,7 @@ class RequestLog:
         return f'{line} cause="{_quoted(entry.cause)}"' if entry.cause else line
 
     def _time(self, second: int) -> str:
-        """The time, formatted once a second."""
+        """The time, formatted once for each second."""
         if second != self._second[0]:
             self._second = (second, time.strftime(_DATE, time.localtime(second)))
         return self._second[1]

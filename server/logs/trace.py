@@ -1,10 +1,10 @@
-"""What one request cost, counted where the cost arises and read by the request log. One record per thread."""
+"""The cost of a request, counted by the tiers and read by the request log; one record for each thread."""
 
 import threading
 from typing import NamedTuple
 
 TIERS = {"-": 0, "memory": 1, "redis": 2, "origin": 3}
-"""Tiers by distance; "-" is a request that needed no bytes."""
+"""Tiers by distance; "-" stands for a request that needed no bytes."""
 
 
 class Cost(NamedTuple):
@@ -17,11 +17,11 @@ class Cost(NamedTuple):
 class Trace(threading.local):
     """Counters of the request that this thread is serving; `reset` begins a new one.
 
-    The defaults are class attributes, so that a thread that never counted costs nothing.
+    The defaults are class attributes: a thread that never counts costs nothing.
     """
 
     tier: str = "-"
-    """The farthest tier that the request had to go to, a key of TIERS."""
+    """The farthest tier that the request reached, a key of TIERS."""
 
     origin_reads: int = 0
     """Requests to the origin: range reads and version probes."""
@@ -33,16 +33,16 @@ class Trace(threading.local):
 
     @property
     def cost(self) -> Cost:
-        """The counters as they are now."""
+        """The current counters."""
         return Cost(self.tier, self.origin_reads)
 
     def add(self, cost: Cost) -> None:
-        """Add what another thread did for this request."""
+        """Add the cost of another thread's work for this request."""
         self.reach(cost.tier)
         self.origin_reads += cost.origin_reads
 
     def reach(self, tier: str) -> None:
-        """Note that the request went to the tier."""
+        """Note that the request reached the tier."""
         if TIERS[tier] > TIERS[self.tier]:
             self.tier = tier
 
