@@ -10,6 +10,7 @@ from server.cache import open_cache
 from server.cache.memory import MemoryCache
 from server.cache.single_flight import Flight
 from server.documents.summary import glance
+from server.documents.tms import TmsTiles
 from server.documents.wmts.tiles import WmtsTiles
 from server.layers.catalog import Catalog, Layer
 from server.layers.open_layers import OpenLayers
@@ -23,16 +24,19 @@ from server.resilience.list_places import ListPlaces
 from server.resilience.parallel import Helpers
 from server.settings.current import settings as settings_in_force
 from server.settings.load import LayerConfig, Settings
+from server.tiles.reply_cache import ReplyCache
 from server.tiles.service import Tiles
-from server.web import BLUEPRINTS
+from server.web import BLUEPRINTS, TILE_URLS
 from server.web.context import Context, attach
 from server.web.error_handlers import install, problem_reply
-from server.web.tile_middleware import HotRoute
+from server.web.tile_middleware import TileMiddleware
 
 HEADERS_SHARE = 4
-"""The part of a worker's memory for parsed headers is one of so many."""
+"""A worker's memory divided by this is for parsed headers."""
 REPLIES_SHARE = 8
-"""The part for whole replies is one of so many; what is left is for bytes of the files."""
+"""Divided by this it is for whole replies."""
+PLANS_SHARE = 32
+"""Divided by this it is for tile plans; what is left is for bytes of the files."""
 
 HELPERS = 16
 """Helper threads of a worker: enough to locate two tiles of three bands and a mask at the same time."""
@@ -51,9 +55,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     log = RequestLog(settings.log_level, set_up(settings.log_level))
     cache = open_cache(settings.redis_url, settings.redis_tls_verify)
     free_at_once()
-    headers_bytes = settings.server.memory_bytes // HEADERS_SHARE
-    replies_bytes = settings.server.memory_bytes // REPLIES_SHARE
-    flight = Flight(MemoryCache(settings.server.memory_bytes - headers_bytes - replies_bytes), cache)
+    memory_bytes = settings.server.memory_bytes
+    headers_bytes, replies_bytes, plans_bytes = (
+        memory_bytes // share for share in (HEADERS_SHARE, REPLIES_SHARE, PLANS_SHARE)
+    )
+    flight = Flight(MemoryCache(memory_bytes - headers_bytes - replies_bytes - plans_bytes), cache)
     kept = OpenLayers(headers_bytes)
     origins = origins_bulkhead(settings.threads)
     helpers, mounts = Helpers(HELPERS, "helper"), Mounts(settings.threads)
@@ -81,12 +87,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)  # `api.static` has them
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False  # a document has the same reply with a slash at the end of its URL
-    tiles = Tiles(catalog, replies_bytes, Limits(Budget(settings.server.inflight_bytes), Decoders()))
+    limits = Limits(Budget(settings.server.inflight_bytes), Decoders())
+    tiles = Tiles(catalog, ReplyCache(plans_bytes, replies_bytes), limits)
     attach(app, Context(settings, catalog, ByVersion(catalog, glance), tiles, cache, log))
     install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    app.wsgi_app = HotRoute(  # type: ignore[method-assign]
-        app.wsgi_app, tiles, WmtsTiles(catalog, tiles), log, settings.public_urls, partial(problem_reply, app)
+    wmts = WmtsTiles(catalog, tiles)
+    services = {type(service): service.serve for service in (tiles, wmts, TmsTiles(catalog, tiles))}
+    by_template = {template: services[service] for template, service in TILE_URLS.items()}
+    app.wsgi_app = TileMiddleware(  # type: ignore[method-assign]
+        app.wsgi_app, tiles, wmts, by_template, log, settings.public_urls, partial(problem_reply, app)
     )
     return app

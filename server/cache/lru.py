@@ -32,13 +32,18 @@ class ByteLru(Generic[K, V]):
         return len(self._entries)
 
     def get(self, key: K) -> V | None:
-        """The value, which becomes the one used last; None if there is none."""
-        with self._mutex:
-            entry = self._entries.get(key)
-            if entry is None:
-                return None
+        """The value, which becomes the one used last; None if there is none.
+
+        Without the mutex, for the hot path: both operations are atomic, and an entry evicted between them is a hit.
+        """
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        try:  # noqa: SIM105 - `suppress` takes four times as long
             self._entries.move_to_end(key)
-            return entry[0]
+        except KeyError:
+            pass
+        return entry[0]
 
     def put(self, key: K, value: V, cost_bytes: int) -> bool:
         """Keep a value in place of the key's last one.

@@ -4,7 +4,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urljoin
 
 from cogread.wrap import PICTURES
-from server.documents.wmts.names import native_set_name
+from server.layers.grids import native_set_name
 
 Json = dict[str, Any]
 

@@ -1,73 +1,51 @@
-"""What a worker knows of the tiles that were asked for, by the path of the URL: where they are, and the hottest whole.
+"""The cache of tile plans and of whole replies, by the path of the URL, in worker memory.
 
-A whole reply is kept from the second request on, since most tiles are asked for once. To send it again costs a look at
-the version and nothing else, and a `png` need not be made again. The oldest go first where there is no more room.
+A reply enters at the second request for a URL that has a plan, since most tiles are asked for once: tiles asked for
+once evict plans, never replies. A reply that is hit costs a check of the version, and nothing is read or decoded.
 """
 
-from collections import OrderedDict
-from threading import Lock
 from typing import Final
 
+from server.cache.lru import ByteLru
 from server.http.reply import Reply
-from server.tiles.plan import Found
+from server.tiles.plan import TilePlan
 
-MOST_KNOWN: Final = 4096
-"""Tiles of which is kept what was found out, about 1 KiB each; beyond it all are forgotten."""
+PLAN_BYTES: Final = 1024
+"""Memory of a plan with its key."""
 LARGEST_SHARE: Final = 8
-"""A reply larger than the bound divided by this is not kept: it would push out too many others."""
+"""A reply larger than the bound divided by this is not cached: it would evict too many others."""
 
 
-class KnownTiles:
-    """Path of a URL -> what is known of its tile. Safe to share between threads."""
+class ReplyCache:
+    """URL path -> plan of its tile, with the whole reply if that is cached. Thread-safe."""
 
-    def __init__(self, bound_bytes: int) -> None:
-        """Know nothing yet.
+    def __init__(self, plans_bytes: int, replies_bytes: int) -> None:
+        """Make an empty cache.
 
         Args:
-            bound_bytes: of the replies that are kept.
+            plans_bytes: bound of the plans.
+            replies_bytes: bound of the whole replies.
         """
-        self._bound_bytes = bound_bytes
-        self._mutex = Lock()
-        self._used_bytes = 0
-        self._kept: OrderedDict[str, int] = OrderedDict()
-        self._tiles: dict[str, Found] = {}
-        self.get: Final = self._tiles.get
-        """What is known of a tile, None if nothing is."""
+        self._plans = ByteLru[str, TilePlan](plans_bytes)
+        self._replies = ByteLru[str, TilePlan](replies_bytes)
+        self._largest_bytes = replies_bytes // LARGEST_SHARE
 
-    def put(self, path: str, found: Found) -> None:
-        """Know a tile."""
-        with self._mutex:
-            if len(self._tiles) >= MOST_KNOWN:
-                self._tiles.clear()
-                self._kept.clear()
-                self._used_bytes = 0
-            self._let_go(path)
-            self._tiles[path] = found
+    def get(self, path: str) -> TilePlan | None:
+        """The plan of a tile; None: it is not cached."""
+        return self._replies.get(path) or self._plans.get(path)
 
-    def keep(self, path: str, found: Found, reply: Reply) -> None:
-        """Keep the whole reply of a tile that is known."""
-        size_bytes = len(reply.body)
-        if size_bytes > self._bound_bytes // LARGEST_SHARE:
-            return
-        with self._mutex:
-            if self._tiles.get(path) is not found:
-                return  # another thread was faster, or the tile is another by now
-            self._tiles[path] = found._replace(reply=reply)
-            self._kept[path] = size_bytes
-            self._used_bytes += size_bytes
-            while self._used_bytes > self._bound_bytes:
-                self._drop_oldest()
+    def put_plan(self, path: str, plan: TilePlan) -> None:
+        """Cache a plan in place of the path's plan and reply."""
+        self._replies.drop(path)
+        self._plans.put(path, plan, PLAN_BYTES)
 
-    def forget(self, path: str) -> None:
-        """Know a tile no longer."""
-        with self._mutex:
-            self._let_go(path)
-            self._tiles.pop(path, None)
+    def put_reply(self, path: str, plan: TilePlan, reply: Reply) -> None:
+        """Cache the whole reply of a plan, unless the reply is too large or the path has another plan by now."""
+        cost_bytes = PLAN_BYTES + len(reply.body)
+        if cost_bytes <= self._largest_bytes and self._plans.get(path) is plan:
+            self._replies.put(path, plan._replace(reply=reply._replace(close=None)), cost_bytes)
 
-    def _let_go(self, path: str) -> None:
-        self._used_bytes -= self._kept.pop(path, 0)
-
-    def _drop_oldest(self) -> None:
-        path, size_bytes = self._kept.popitem(last=False)
-        self._used_bytes -= size_bytes
-        self._tiles[path] = self._tiles[path]._replace(reply=None)
+    def drop(self, path: str) -> None:
+        """Remove the plan and the reply of a path."""
+        self._plans.drop(path)
+        self._replies.drop(path)

@@ -1,37 +1,122 @@
-"""What a client asks for when it asks for a tile."""
+"""Requests for tiles, and the one grammar of their URLs: XYZ, WMTS, TMS and OGC API Tiles.
 
+Each URL is a template of parts, and each part has one pattern, so that a new part, a new spelling of names or a new
+service is a change of one line. Key-value pairs of WMTS are read by `server.documents.wmts.kvp` with the same patterns.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 from urllib.parse import quote
+
+from server.layers.layer_version import IMAGE, MASK
+from server.settings.load import LAYER_NAME
 
 NUMBER: Final = r"(?:0|[1-9][0-9]{0,9})"
 """Pattern of a tile's number in any URL. No leading zeros: a tile has one path, which caches may keep for ever."""
 
 PLAIN_NUMBERS: Final = "with decimal numbers, no leading zeros"
-"""The same in the message of an error."""
+"""The same rule in error messages."""
 
-_IN_QUERIES: Final = "%!$&'()*+,;=:@/?-._~"
-"""What a query may hold as it is (RFC 3986 §3.4)."""
+STYLE: Final = "default"
+"""The only WMTS style of each layer."""
+
+_PARTS: Final[Mapping[str, str]] = {
+    "layer": rf"(?P<layer>{LAYER_NAME.pattern})(?:@(?P<version>[A-Za-z0-9_.-]{{1,64}}))?",
+    "grid": r"(?P<grid>[A-Za-z0-9_.-]{1,120})",
+    "z": f"(?P<z>{NUMBER})",
+    "x": f"(?P<x>{NUMBER})",
+    "y": f"(?P<y>{NUMBER})",
+    "format": r"(?P<format>[a-z]{1,8})",
+}
+"""Pattern of each part of a template. All parts are printable ASCII without blanks or quotes, fit for the log as they
+are."""
+
+XYZ: Final = "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}.{format}"
+XYZ_MASK: Final = "/layers/{layer}/mask/{grid}/{z}/{x}/{y}.{format}"
+WMTS: Final = f"/wmts/1.0.0/{{layer}}/{STYLE}/{{grid}}/{{z}}/{{y}}/{{x}}.{{format}}"
+"""Its grid is the identifier of a tile matrix set: `native.{layer}` for a layer's own."""
+TMS: Final = "/tms/1.0.0/{layer}/{z}/{x}/{y}.{format}"
+"""Of `WebMercatorQuad`, y counted from the bottom."""
+OGC: Final = "/collections/{layer}/map/tiles/{grid}/{z}/{y}/{x}"
+"""The format is negotiated."""
 
 
-class TileRequest(NamedTuple):
-    """What a client asks for. A named tuple, since a frozen dataclass takes four times as long to make."""
+class TileAddress(NamedTuple):
+    """A tile as a URL names it. A named tuple, since a frozen dataclass takes four times as long to make."""
 
+    template: str
+    """The URL's form: XYZ, XYZ_MASK, WMTS, TMS or OGC."""
     layer: str
     version: str | None
-    """The one that the URL names, if it does: what is served is then immutable."""
-    kind: str
-    """`tiles` or `mask`."""
+    """The layer version in the URL, whose replies are immutable; None: the current one."""
     grid: str
+    """Empty where the template has none."""
     z: int
     x: int
     y: int
-    extension: str
+    format: str
+    """Extension; empty where the template has none."""
+
+    @property
+    def kind(self) -> str:
+        """IMAGE or MASK."""
+        return MASK if self.template is XYZ_MASK else IMAGE
+
+    def path(self, template: str) -> str:
+        """The path of the same numbers, names and format in another form, without the version."""
+        return template.format_map(self._asdict())
+
+
+@dataclass(slots=True)
+class TileRequest:
+    """A request for a tile: its URL and conditions as the client sent them. Not frozen, for it is made for each hit."""
+
+    path: str
+    """Key of the caches of plans and replies."""
     query: str
-    accept_encoding: str | None
+    """Undecoded."""
     if_none_match: str | None
+    accept_encoding: str | None
     is_head: bool
 
-    def plain(self, path: str) -> str:
-        """The same URL, whose path is given, without its version."""
-        plain = path.replace(f"@{self.version}", "", 1)
-        return f"{plain}?{quote(self.query, safe=_IN_QUERIES)}" if self.query else plain
+    def unversioned(self, address: TileAddress) -> str:
+        """The URL that follows the file, of a request that names a version."""
+        path = self.path.replace(f"@{address.version}", "", 1)
+        return f"{path}?{quote(self.query, safe=_QUERY_CHARACTERS)}" if self.query else path
+
+
+_QUERY_CHARACTERS: Final = "%!$&'()*+,;=:@/?-._~"
+"""Characters that a query may hold as they are (RFC 3986 §3.4)."""
+
+
+def parse(path: str) -> TileAddress | None:
+    """Read the path of a tile; None: it is not well-formed, or no tile's."""
+    for template, pattern in _GRAMMAR.get(path[: path.find("/", 1)], ()):
+        match = pattern.fullmatch(path)
+        if match is not None:
+            part = match.groupdict()
+            z, x, y = int(part["z"]), int(part["x"]), int(part["y"])
+            names = part["layer"], part["version"], part.get("grid", "")
+            return TileAddress(template, *names, z, x, y, part.get("format", ""))
+    return None
+
+
+def split_version(name: str) -> tuple[str, str | None]:
+    """The layer's name and the version in `{layer}` or `{layer}@{version}`, as in URLs of documents."""
+    layer, at, version = name.partition("@")
+    return layer, version if at else None
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{(\w+)\}", lambda part: _PARTS[part[1]], template.replace(".", r"\.")))
+
+
+_GRAMMAR: Final[Mapping[str, tuple[tuple[str, re.Pattern[str]], ...]]] = {
+    "/layers": ((XYZ, _pattern(XYZ)), (XYZ_MASK, _pattern(XYZ_MASK))),
+    "/wmts": ((WMTS, _pattern(WMTS)),),
+    "/tms": ((TMS, _pattern(TMS)),),
+    "/collections": ((OGC, _pattern(OGC)),),
+}
+"""First segment of the path -> templates that begin with it."""

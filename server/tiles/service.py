@@ -1,6 +1,6 @@
-"""The way of a tile request, without Flask: layer, header, place, ETag, bytes, wrapping.
+"""The way of a tile request without Flask: layer, header, plan, reply.
 
-A source that changes under a request starts it again, once, with the header of the new version.
+A request whose source changes on the way starts again, once, with the header of the new version.
 """
 
 from typing import Final
@@ -11,99 +11,100 @@ from server.http.errors import ServerError
 from server.http.reply import Reply, redirect
 from server.layers.catalog import Catalog, Layer
 from server.resilience.inflight import Limits
-from server.resilience.layer_fault import layer_fault, one_layer
-from server.tiles.plan import Found, find, fulfil
-from server.tiles.reply_cache import KnownTiles
-from server.tiles.request import TileRequest
+from server.resilience.layer_fault import layer_fault
+from server.tiles.plan import TilePlan, make_plan
+from server.tiles.reply_cache import ReplyCache
+from server.tiles.request import TileAddress, TileRequest
+from server.tiles.respond import respond
 
 BUDGET_S: Final = 12.0
 """Longest time that a request may take, below the 30 s after which routers give up."""
 
 
 class Tiles:
-    """Answers requests for tiles. Safe to share between threads.
+    """Replies to requests for tiles. Thread-safe."""
 
-    What was found out about a tile is kept by the path of its URL, so that the next request for it need not find it out
-    again: only whether the version is still the same.
-    """
-
-    def __init__(self, catalog: Catalog, kept_bytes: int, limits: Limits) -> None:
-        """Know nothing of tiles yet.
+    def __init__(self, catalog: Catalog, cache: ReplyCache, limits: Limits) -> None:
+        """Make the service.
 
         Args:
             catalog: the layers.
-            kept_bytes: bound of the whole replies that are kept.
+            cache: of plans and whole replies.
             limits: of the tiles in flight.
         """
-        self._catalog = catalog
-        self._known = KnownTiles(kept_bytes)
-        self._limits = limits
+        self._catalog, self._cache, self._limits = catalog, cache, limits
 
-    def serve_known(self, path: str, if_none_match: str | None, is_head: bool) -> Reply | None:
-        """Answer a request for a tile that was asked for before.
+    def serve_cached(self, request: TileRequest) -> Reply | None:
+        """Reply by the cached plan of the request's path; its version is checked first.
 
         Returns:
-            None: the tile is not known, or was of a version that is gone; ask `serve`.
+            None: no plan is cached, or it was of a version that is gone; call `serve`.
 
         Raises:
             CogError: the tile cannot be given.
+            ServerBusy: no memory or no decoder is free for the tile.
         """
-        found = self._known.get(path)
-        if found is None:
+        plan = self._cache.get(request.path)
+        if plan is None:
             return None
         deadline = Deadline.after(BUDGET_S)
-        source = found.layer.source
+        source = plan.layer.source
         try:
-            if found.reply is not None or is_head or if_none_match is not None or not source.checks_each_tile:
+            reads_tile = plan.reply is None and request.if_none_match is None and not request.is_head
+            if not (reads_tile and source.checks_each_tile):
                 version = source.version(deadline)
-                if version is not found.version and version != found.version:
-                    raise SourceChanged(f"{source.name}: replaced since the tile was found")
-            reply = fulfil(found, if_none_match, is_head, deadline, self._limits)
+                if version is not plan.version and version != plan.version:
+                    raise SourceChanged(f"{source.name}: replaced since the tile was planned")
+            reply = respond(plan, request, deadline, self._limits)
         except SourceChanged:
-            self._known.forget(path)
+            self._cache.drop(request.path)
             return None
         except (CogError, ServerError):
             raise
         except Exception as error:
-            raise layer_fault(found.layer.config.name, error) from error
-        if reply.body and found.reply is None:
-            self._learn(path, found, reply)
+            raise layer_fault(plan.layer.config.name, error) from error
+        if plan.reply is None and reply.body:
+            self._cache_reply(request.path, plan, reply)
         return reply
 
-    def serve(self, path: str, request: TileRequest) -> Reply:
-        """Answer a request for a tile.
+    def serve(self, request: TileRequest, address: TileAddress) -> Reply:
+        """Plan a tile and reply.
 
         Args:
-            path: of the URL, whose parts the request holds.
-            request: what is asked for.
+            request: the request.
+            address: the tile in its URL, in the terms of XYZ.
 
         Raises:
-            ServerError: there is no such layer or grid, or the query makes no sense.
+            ServerError: there is no such layer or grid, the query is invalid, or the worker is busy.
             CogError: the tile cannot be given.
         """
         deadline = Deadline.after(BUDGET_S)
-        layer = self._catalog[request.layer]
-        with one_layer(request.layer):
+        layer = self._catalog[address.layer]
+        try:
             try:
-                return self._serve(path, layer, request, deadline)
+                return self._serve(layer, request, address, deadline)
             except SourceChanged:
-                return self._serve(path, layer, request, deadline)
+                return self._serve(layer, request, address, deadline)
+        except (CogError, ServerError):
+            raise
+        except Exception as error:
+            raise layer_fault(address.layer, error) from error
 
-    def _serve(self, path: str, layer: Layer, request: TileRequest, deadline: Deadline) -> Reply:
+    def _serve(self, layer: Layer, request: TileRequest, address: TileAddress, deadline: Deadline) -> Reply:
         opened = layer.open(deadline)
-        if request.version is not None and request.version != opened.version_key:
-            return redirect(request.plain(path))
-        found = find(layer, opened, request, deadline)
-        if isinstance(found, Reply):
-            return found
-        reply = fulfil(found, request.if_none_match, request.is_head, deadline, self._limits)
-        if found.is_kept:
-            self._known.put(path, found._replace(sent=reply.headers if reply.body else None))
+        if address.version is not None and address.version != opened.version_key:
+            return redirect(request.unversioned(address))
+        plan = make_plan(layer, opened, request, address, deadline)
+        if isinstance(plan, Reply):
+            return plan
+        reply = respond(plan, request, deadline, self._limits)
+        if plan.is_cacheable:
+            self._cache.put_plan(request.path, plan._replace(ok_headers=reply.headers) if reply.body else plan)
         return reply
 
-    def _learn(self, path: str, found: Found, reply: Reply) -> None:
-        """Take note of a known tile that was sent."""
-        if found.sent is None:
-            self._known.put(path, found._replace(sent=reply.headers))
-        elif found.layer.source.may_keep_tiles(found.version):
-            self._known.keep(path, found, reply._replace(close=None))
+    def _cache_reply(self, path: str, plan: TilePlan, reply: Reply) -> None:
+        """Cache a reply that was made by a cached plan; the first one proves that the stored bytes are sound."""
+        if plan.ok_headers is None:
+            self._cache.put_plan(path, plan._replace(ok_headers=reply.headers))
+        elif plan.layer.source.may_keep_tiles(plan.version):
+            self._cache.put_reply(path, plan, reply)

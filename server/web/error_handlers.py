@@ -14,6 +14,7 @@ from server.layers.grids import NATIVE
 from server.logs.request_log import escaped
 from server.logs.trace import trace
 from server.resilience.layer_fault import layer_fault
+from server.tiles.request import split_version
 from server.web.context import context, response
 from server.web.negotiation import prefers_html
 from server.web.pages import problem_page
@@ -83,7 +84,7 @@ def _error(error: Exception) -> Response:
 
 def _layer_name() -> str | None:
     """The layer whose document the view was to write; views of one layer have its name as their argument `name`."""
-    name = (request.view_args or {}).get("name", "").partition("@")[0].removeprefix(f"{NATIVE}.")
+    name = split_version((request.view_args or {}).get("name", ""))[0].removeprefix(f"{NATIVE}.")
     return name if name in context().catalog else None
 
 

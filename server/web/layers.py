@@ -12,6 +12,7 @@ from server.documents.summary import Glance
 from server.http.errors import public_reason
 from server.http.reply import IMMUTABLE, redirect
 from server.layers.summaries import Known
+from server.tiles.request import split_version
 from server.tiles.service import BUDGET_S
 from server.web.context import context, response
 from server.web.gzip import packed_document
@@ -36,16 +37,16 @@ def layers() -> Response:
 def layer(name: str) -> Response:
     """One layer; with `@` and a version behind its name, that version and no other."""
     _ = asked_format("json", "html")
-    name, at, version = name.partition("@")
+    name, version = split_version(name)
     found = context().catalog[name]
     opened = found.open(Deadline.after(BUDGET_S))
-    if at and version != opened.version_key:
+    if version is not None and version != opened.version_key:
         return response(redirect(context().root + found.path))
     about = describe(found, opened, context().root)
     if prefers_html():
         return layer_page(about)
     immutable = IMMUTABLE if context().settings.public_urls.is_prefix_fixed else PRIVATE_IMMUTABLE
-    return _json(about, immutable if at else "no-cache")
+    return _json(about, immutable if version is not None else "no-cache")
 
 
 @blueprint.get("/", strict_slashes=True)

@@ -1,17 +1,16 @@
-"""The hot route: a WSGI callable that answers tiles itself and hands everything else to the Flask app.
+"""WSGI middleware that replies to requests for tiles and hands all others to the Flask app.
 
-A Flask view costs as much as all the rest of a tile, so tiles do without it. What a path must look like to be answered
-here is strict (ASCII digits, no doubt about its parts); any other goes to the app, which says what is wrong with it.
+A Flask view costs as much as all the rest of a tile. Only well-formed paths are handled here (see
+`server.tiles.request`); the app explains what is wrong with others.
 """
 
 import logging
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from server.documents.wmts.exceptions import report
-from server.documents.wmts.names import QUERIES, RESOURCES
+from server.documents.wmts.names import QUERIES
 from server.documents.wmts.tiles import WmtsTiles
 from server.http.errors import status_of
 from server.http.public_urls import PublicUrls
@@ -20,7 +19,7 @@ from server.http.reply import STATUS_LINES, Reply
 from server.layers.layer_version import IMAGE, MASK
 from server.logs.request_log import RequestLog, escaped
 from server.logs.trace import trace
-from server.tiles.request import NUMBER, TileRequest
+from server.tiles.request import TileAddress, TileRequest, parse
 from server.tiles.service import Tiles
 
 if TYPE_CHECKING:
@@ -28,103 +27,97 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_TILE: Final = re.compile(
-    r"/layers/([A-Za-z0-9_.-]{1,100})(?:@([A-Za-z0-9_.-]{1,64}))?/(tiles|mask)/([A-Za-z0-9_.-]{1,50})"
-    rf"/({NUMBER})/({NUMBER})/({NUMBER})\.([a-z]{{1,8}})"
-)
-"""Its parts may stand in the log as they are."""
+Serve = Callable[[TileRequest, TileAddress], Reply]
+"""Replies to a request for the tile at an address, in the terms of one service."""
 
-_NOUN: Final = {IMAGE: "tile", MASK: "mask"}
-"""Kinds of tiles, as the log names them."""
+_FIELDS: Final = {IMAGE: "tile", MASK: "mask"}
+"""Kind of a tile -> name of its field in the log."""
 
 _QUERIES: Final = (QUERIES, f"{QUERIES}/")
 
 _EQUALS: Final = escaped("=")
-"""Between quotes it cannot pretend to end a name."""
+"""Between quotes it cannot pretend to end a field's name."""
 
 
-class HotRoute:
-    """WSGI middleware that answers GET and HEAD of tiles."""
+class TileMiddleware:
+    """Replies to GET and HEAD of tiles."""
 
     def __init__(
         self,
         app: "WSGIApplication",
         tiles: Tiles,
         wmts: WmtsTiles,
+        services: Mapping[str, Serve],
         log: RequestLog,
         public_urls: PublicUrls,
         problem_reply: "Callable[[WSGIEnvironment, Exception], Reply]",
     ) -> None:
-        self._app, self._tiles, self._wmts, self._log, self._public_urls = app, tiles, wmts, log, public_urls
-        self._problem_reply = problem_reply
+        """Wrap an app.
+
+        Args:
+            app: handles all other requests.
+            tiles: replies from its cache, whatever the form of the URL.
+            wmts: replies to requests by key-value pairs.
+            services: template of URLs -> the service of their tiles; the app serves tiles of other templates.
+            log: of requests.
+            public_urls: start of the URLs in redirections.
+            problem_reply: makes the reply to a request that ended in an error.
+        """
+        self._app, self._tiles, self._wmts, self._services = app, tiles, wmts, services
+        self._log, self._public_urls, self._problem_reply = log, public_urls, problem_reply
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer, or hand on."""
-        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        """Reply, or hand on."""
+        method = environ["REQUEST_METHOD"]
         if method not in ("GET", "HEAD"):
             return self._app(environ, start_response)
         began_s = time.perf_counter()
         trace.reset()
-        cause = ""
+        request, cause = tile_request(environ), ""
         try:
-            reply = self._serve(path, method == "HEAD", environ)
+            reply = self._tiles.serve_cached(request) or self._serve(request, environ)
             if "HTTP_RANGE" in environ and reply is not None and method == "GET":
                 reply = ranged(reply, environ["HTTP_RANGE"], environ.get("HTTP_IF_RANGE"))
-        except Exception as error:  # whatever it is, the client gets a reply and the log the cause
+        except Exception as error:  # the client gets a reply and the log the cause, whatever it is
             cause = f"{type(error).__name__}: {error}"
             if status_of(error) == 500:
                 logger.exception("tile request failed")
-            reply = report(error) if path in _QUERIES else self._problem_reply(environ, error)
+            reply = report(error) if request.path in _QUERIES else self._problem_reply(environ, error)
         if reply is None:
             return self._app(environ, start_response)
-        target = f"{path}?{environ.get('QUERY_STRING', '')}" if path in _QUERIES else path
-        self._log.write(method, target, reply.status, len(reply.body), began_s, cause, _spelled)
-        start_response(STATUS_LINES[reply.status], reply.headers[:])  # a copy: it is the server's from here on
+        target = f"{request.path}?{request.query}" if request.path in _QUERIES else request.path
+        self._log.write(method, target, reply.status, len(reply.body), began_s, cause, _log_fields)
+        start_response(STATUS_LINES[reply.status], reply.headers[:])  # a copy, which the server may change
         if method != "GET" or not reply.body:
-            return []
-        return [reply.body] if reply.close is None else _Body(reply.body, reply.close)
+            return ()
+        return (reply.body,) if reply.close is None else _Body(reply.body, reply.close)
 
-    def _serve(self, path: str, is_head: bool, environ: "WSGIEnvironment") -> Reply | None:
-        """Answer; None if the URL is not that of a tile."""
-        if_none_match = environ.get("HTTP_IF_NONE_MATCH")
-        reply = self._tiles.serve_known(path, if_none_match, is_head)
-        if reply is not None:
-            return reply
-        if path in _QUERIES:
-            return self._wmts.serve_query(environ.get("QUERY_STRING", ""), if_none_match, is_head)
-        reply = (
-            self._wmts.serve_path(path, if_none_match, is_head)
-            if path.startswith(RESOURCES)
-            else self._serve_path(path, if_none_match, is_head, environ)
-        )
-        return reply.below(self._public_urls.relative(environ)) if reply and reply.status == 302 else reply
-
-    def _serve_path(
-        self, path: str, if_none_match: str | None, is_head: bool, environ: "WSGIEnvironment"
-    ) -> Reply | None:
-        match = _TILE.fullmatch(path)
-        if match is None:
+    def _serve(self, request: TileRequest, environ: "WSGIEnvironment") -> Reply | None:
+        """Reply without the cache; None if the URL is not that of a tile."""
+        if request.path in _QUERIES:
+            return self._wmts.serve_query(request)
+        address = parse(request.path)
+        serve = None if address is None else self._services.get(address.template)
+        if address is None or serve is None:
             return None
-        layer, version, kind, grid, z, x, y, extension = match.groups()
-        request = TileRequest(
-            layer,
-            version,
-            kind,
-            grid,
-            int(z),
-            int(x),
-            int(y),
-            extension,
-            query=environ.get("QUERY_STRING", ""),
-            accept_encoding=environ.get("HTTP_ACCEPT_ENCODING"),
-            if_none_match=if_none_match,
-            is_head=is_head,
-        )
-        return self._tiles.serve(path, request)
+        reply = serve(request, address)
+        return reply.below(self._public_urls.relative(environ)) if reply.status == 302 else reply
+
+
+def tile_request(environ: "WSGIEnvironment") -> TileRequest:
+    """The request for a tile in a WSGI environment."""
+    get = environ.get
+    return TileRequest(
+        environ["PATH_INFO"],
+        get("QUERY_STRING", ""),
+        get("HTTP_IF_NONE_MATCH"),
+        get("HTTP_ACCEPT_ENCODING"),
+        environ["REQUEST_METHOD"] == "HEAD",
+    )
 
 
 class _Body:
-    """A body that the server closes when it has sent it or the client has gone (PEP 3333)."""
+    """A body that the server closes once it is sent or the client is gone (PEP 3333)."""
 
     def __init__(self, body: bytes, close: Callable[[], None]) -> None:
         self._parts = iter((body,))
@@ -134,12 +127,12 @@ class _Body:
         return self._parts
 
 
-def _spelled(target: str) -> str:
-    """The path of a tile, or a query for one, in the words of the log."""
+def _log_fields(target: str) -> str:
+    """The path of a tile, or a query for one, as fields of the log."""
     path, _, query = target.partition("?")
     if path in _QUERIES:
         return f'path={path} query="{escaped(query, most=400).replace(_EQUALS, "=")}"'
-    _, first, second, third, place = path.split("/", 4)
+    _, first, second, third, rest = path.split("/", 4)
     if first == "layers":
-        return f"layer={second} {_NOUN[third]}={place}"
-    return f"layer={third} {first}={place}"
+        return f"layer={second} {_FIELDS[third]}={rest}"
+    return f"layer={third} {first}={rest}"

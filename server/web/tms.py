@@ -1,21 +1,19 @@
-"""`/tms`, `/tms/1.0.0`, `/tms/1.0.0/{layer}`: Tile Map Service; tiles that were asked for before do not come here.
+"""`/tms`, `/tms/1.0.0`, `/tms/1.0.0/{layer}`: Tile Map Service, without its tiles.
 
 The addresses of documents in the specification's examples end in a slash or do not: here they are the same.
 """
 
 from typing import Final
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, render_template
 
-from server.documents.tms import PROFILE, SERVICE, serve_tile, tile_map
+from server.documents.tms import PROFILE, SERVICE, tile_map
 from server.documents.xml_text import xml_text
-from server.http.errors import UnknownUrl
 from server.layers.catalog import Layer
 from server.layers.layer_version import OpenLayer
 from server.layers.summaries import Known
-from server.tiles.request import PLAIN_NUMBERS
 from server.tiles.service import BUDGET_S
-from server.web.context import context, tile_response
+from server.web.context import context
 from server.web.gzip import packed_document
 from server.web.versioned import versioned
 
@@ -47,18 +45,6 @@ def service() -> Response:
 def tile_map_document(name: str) -> Response:
     """One map."""
     return versioned(name, f"{SERVICE}/{{}}", _tile_map, _XML)
-
-
-@blueprint.get(f"{SERVICE}/<name>/<path:rest>")
-def tile(name: str, rest: str) -> Response:
-    """A tile, y counted from the bottom."""
-    ctx = context()
-    _ = ctx.catalog[name.partition("@")[0]]
-    is_head = request.method == "HEAD"
-    reply = serve_tile(request.path, ctx.catalog, ctx.tiles, request.headers.get("If-None-Match"), is_head=is_head)
-    if reply is None:
-        raise UnknownUrl(f"tile {rest[:100]!r}: wanted {{z}}/{{x}}/{{y}}.{{format}}, {PLAIN_NUMBERS}")
-    return tile_response(reply.below(ctx.root) if reply.status == 302 else reply)
 
 
 def _listed(template: str, layers: list[Layer]) -> Response:

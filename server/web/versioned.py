@@ -9,6 +9,7 @@ from cogread.deadline import Deadline
 from server.http.reply import IMMUTABLE, redirect
 from server.layers.catalog import Layer
 from server.layers.layer_version import OpenLayer
+from server.tiles.request import split_version
 from server.tiles.service import BUDGET_S
 from server.web.context import context, response
 from server.web.gzip import packed_document
@@ -27,11 +28,11 @@ def versioned(name: str, path: str, write: Callable[[Layer, OpenLayer, str], byt
         media_type: of the document.
     """
     ctx = context()
-    name, at, version = name.partition("@")
+    name, version = split_version(name)
     layer = ctx.catalog[name]
     opened = layer.open(Deadline.after(BUDGET_S))
-    if at and version != opened.version_key:
+    if version is not None and version != opened.version_key:
         return response(redirect(ctx.root + path.format(layer.config.name)))
     immutable = IMMUTABLE if ctx.settings.public_urls.is_fixed else PRIVATE_IMMUTABLE
     body = write(layer, opened, ctx.absolute_root)
-    return packed_document(body, media_type, immutable if at else ctx.absolute_policy)
+    return packed_document(body, media_type, immutable if version is not None else ctx.absolute_policy)

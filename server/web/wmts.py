@@ -9,10 +9,9 @@ from flask.blueprints import BlueprintSetupState
 from server.documents.wmts.capabilities import Capabilities, written
 from server.documents.wmts.exceptions import MEDIA_TYPE, OwsError, report
 from server.documents.wmts.kvp import capabilities_request, operation, pairs_of
-from server.documents.wmts.names import CAPABILITIES, QUERIES, RESOURCES
+from server.documents.wmts.names import CAPABILITIES, QUERIES
 from server.documents.wmts.update_sequence import is_later
-from server.http.errors import NotAcceptable, UnknownUrl, status_of
-from server.tiles.request import PLAIN_NUMBERS
+from server.http.errors import NotAcceptable, status_of
 from server.web.context import context, response
 from server.web.gzip import packed_document
 from server.web.negotiation import accepted
@@ -50,13 +49,6 @@ def capabilities() -> Response:
     if ranges and not ranges.best_match(_ACCEPTABLE):
         raise NotAcceptable(f"wanted a client that accepts {MEDIA_TYPE}")
     return _reply(written(_capabilities().contents(), None, context().absolute_root))
-
-
-@blueprint.get(f"{RESOURCES}/<path:rest>")
-def resource(rest: str) -> Response:
-    """Say what a tile's URL looks like."""
-    wanted = "{layer}/{Style}/{TileMatrixSet}/{TileMatrix}/{TileRow}/{TileCol}.{extension}"
-    raise UnknownUrl(f"{rest[:100]!r}: wanted WMTSCapabilities.xml or {wanted}, {PLAIN_NUMBERS}")
 
 
 def _queried(query: str) -> Response:

@@ -1,22 +1,21 @@
-"""Requests by key-value pairs (OGC 07-057r7 §8): keys in any case, the first of equal ones counts, unknown ones do not.
+"""Requests by key-value pairs (OGC 07-057r7 §8): keys in any case, the first of equal keys counts, others are ignored.
 
-What is wrong is said as WMTS wants it, with the parameter as locator. Whether there is such a layer or tile is not
-known here.
+Errors are exceptions of WMTS with the parameter as locator. Layers and tiles are not looked up here.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import parse_qsl
 
 from server.documents.wmts.exceptions import OperationNotSupported, OwsError, invalid
-from server.documents.wmts.names import EXTENSIONS, MEDIA_TYPES, STYLE
-from server.tiles.request import NUMBER
+from server.documents.wmts.names import EXTENSIONS, MEDIA_TYPES
+from server.tiles.request import NUMBER, STYLE, WMTS, TileAddress
 
 VERSION: Final = "1.0.0"
 SECTIONS: Final = ("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes")
-"""Of the capabilities, in their order there."""
+"""Sections of the capabilities, in the order of the document."""
 
 GET_CAPABILITIES: Final = "GetCapabilities"
 GET_TILE: Final = "GetTile"
@@ -30,67 +29,56 @@ _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,99})")
 _BLANKS: Final = re.compile(r"\s+")
 
 Pairs = Mapping[str, str]
-"""By keys in lower case."""
+"""Keys in lower case -> values."""
 
 
 @dataclass(frozen=True, slots=True)
 class CapabilitiesRequest:
-    """What a client asks of the capabilities."""
+    """A GetCapabilities request."""
 
     sections: tuple[str, ...]
-    """Those that it wants, in their order; () for the whole document."""
+    """Sections in their order; () for the whole document."""
     update_sequence: str
-    """Of the document that it has; empty if it has none."""
-
-
-class TileQuery(NamedTuple):
-    """A tile in the words of WMTS."""
-
-    layer: str
-    tile_matrix_set: str
-    tile_matrix: str
-    row: int
-    col: int
-    extension: str
+    """Of the document that the client has; empty if it has none."""
 
 
 def pairs_of(query: str) -> Pairs:
-    """Take a query apart.
+    """Parse a query.
 
     Raises:
-        OwsError: it holds too much.
+        OwsError: it holds more than `_MOST_PAIRS`.
     """
     try:
-        found = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_PAIRS)
+        items = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_PAIRS)
     except ValueError as error:
         raise OwsError("NoApplicableCode", f"more than {_MOST_PAIRS} parameters") from error
-    return {key.lower(): value for key, value in reversed(found)}
+    return {key.lower(): value for key, value in reversed(items)}
 
 
 def operation(pairs: Pairs) -> str:
-    """Which operation is asked for: GET_CAPABILITIES or GET_TILE.
+    """The operation: GET_CAPABILITIES or GET_TILE.
 
     Raises:
-        OwsError: of no service, or none that there is.
-        OperationNotSupported: one that the standard has, and the server has not.
+        OwsError: the service or the operation is missing or unknown.
+        OperationNotSupported: the standard has the operation, and the server does not.
     """
     service = _required(pairs, "service")
     if service.upper() != "WMTS":
         raise invalid("service", service, "WMTS")
     request = _required(pairs, "request")
-    found = _OPERATIONS.get(request.lower())
-    if found == GET_FEATURE_INFO:
+    name = _OPERATIONS.get(request.lower())
+    if name == GET_FEATURE_INFO:
         raise OperationNotSupported("no layer has feature info", GET_FEATURE_INFO)
-    if found is None:
+    if name is None:
         raise invalid("request", request, f"{GET_CAPABILITIES} or {GET_TILE}")
-    return found
+    return name
 
 
 def capabilities_request(pairs: Pairs) -> CapabilitiesRequest:
     """Read a GetCapabilities request.
 
     Raises:
-        OwsError: it wants versions or sections that there are not.
+        OwsError: a version or a section does not exist.
     """
     versions = [version.strip() for version in pairs.get("acceptversions", "").split(",") if version.strip()]
     if versions and VERSION not in versions:
@@ -99,11 +87,11 @@ def capabilities_request(pairs: Pairs) -> CapabilitiesRequest:
     return CapabilitiesRequest(sections, pairs.get("updatesequence", ""))
 
 
-def tile_query(pairs: Pairs) -> TileQuery:
+def tile_address(pairs: Pairs) -> TileAddress:
     """Read a GetTile request.
 
     Raises:
-        OwsError: a parameter is missing, or has a value that no layer could have.
+        OwsError: a parameter is missing, or invalid for all layers.
     """
     version = _required(pairs, "version")
     if version != VERSION:
@@ -116,7 +104,9 @@ def tile_query(pairs: Pairs) -> TileQuery:
     extension = EXTENSIONS.get(_BLANKS.sub("", media_type).lower())
     if extension is None:
         raise invalid("Format", media_type, ", ".join(MEDIA_TYPES.values()))
-    return TileQuery(layer, tile_matrix_set, tile_matrix, row, col, extension)
+    if not _NUMBER.fullmatch(tile_matrix):
+        raise invalid("TileMatrix", tile_matrix, "a number")
+    return TileAddress(WMTS, layer, None, tile_matrix_set, int(tile_matrix), col, row, extension)
 
 
 def _required(pairs: Pairs, name: str) -> str:

@@ -8,12 +8,13 @@ from markupsafe import Markup
 
 from cogread.crs.crs import Crs
 from cogread.crs.georeference import Bounds
-from server.documents.wmts.names import MEDIA_TYPES, RESOURCES, SHARED_SIDE, STYLE, native_set_name, shares_web_mercator
+from server.documents.wmts.names import MEDIA_TYPES, RESOURCES, SHARED_SIDE, shares_web_mercator
 from server.documents.xml_text import xml_text
 from server.layers.catalog import Layer
-from server.layers.grids import HALF_WORLD_M
+from server.layers.grids import HALF_WORLD_M, native_set_name
 from server.layers.layer_version import IMAGE, OpenLayer
 from server.layers.tile_matrix_sets import Corner, TileMatrixSet, corners, native_set, web_mercator_set
+from server.tiles.request import STYLE
 
 ROOT: Final = "\x1a"
 """Stands for the server's root, which is another for each client: no XML text can hold it."""

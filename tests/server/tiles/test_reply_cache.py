@@ -1,4 +1,4 @@
-"""Whole replies that are kept: sent again while the file is the same, within a bound, and not where they may not be."""
+"""Cached replies: sent again while the file is the same, within a bound, and not where tiles may not be cached."""
 
 import os
 from pathlib import Path
@@ -9,9 +9,9 @@ from werkzeug.test import TestResponse
 from cogread.deadline import Deadline
 from server import create_app
 from server.http.reply import Reply
-from server.tiles.plan import Found, find
-from server.tiles.reply_cache import KnownTiles
-from server.tiles.request import TileRequest
+from server.tiles.plan import TilePlan, make_plan
+from server.tiles.reply_cache import PLAN_BYTES, ReplyCache
+from server.tiles.request import TileRequest, parse
 from server.web.context import Context
 from tests.support.app import client, layer, settings
 from tests.support.origin import Origin
@@ -20,14 +20,30 @@ from tests.support.tiffs import gdal_tiff
 TILE = "/layers/a/tiles/native/0/0/0.jpg"
 
 
-def _found(folder: Path) -> Found:
-    context: Context = create_app(settings(folder, layer("a", "a.tif"))).extensions["rawcog"]
+@pytest.fixture
+def plan(tmp_path: Path) -> TilePlan:
+    (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
+    context: Context = create_app(settings(tmp_path, layer("a", "a.tif"))).extensions["rawcog"]
     deadline = Deadline.after(60)
-    request = TileRequest("a", None, "tiles", "native", 0, 0, 0, "jpg", "", None, None, is_head=False)
+    request, address = TileRequest(TILE, "", None, None, is_head=False), parse(TILE)
+    assert address is not None
     layer_a = context.catalog["a"]
-    found = find(layer_a, layer_a.open(deadline), request, deadline)
-    assert isinstance(found, Found)
-    return found
+    plan = make_plan(layer_a, layer_a.open(deadline), request, address, deadline)
+    assert isinstance(plan, TilePlan)
+    return plan
+
+
+def put(cache: ReplyCache, path: str, plan: TilePlan, body: bytes = b"x" * 100) -> Reply:
+    """Cache a plan and its reply."""
+    reply = Reply(200, [], body)
+    cache.put_plan(path, plan)
+    cache.put_reply(path, plan, reply)
+    return reply
+
+
+def cached(cache: ReplyCache, path: str) -> Reply | None:
+    hit = cache.get(path)
+    return None if hit is None else hit.reply
 
 
 def test_a_replaced_file_is_seen_by_those_that_are_kept(tmp_path: Path) -> None:
@@ -80,49 +96,51 @@ def test_tiles_that_are_not_to_be_cached_are_not_kept(cache_tiles: str, reads: i
         assert len(origin.ranges("/a.tif")) - before == reads
 
 
-def test_the_oldest_goes_when_there_is_no_more_room(tmp_path: Path) -> None:
-    (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
-    known = KnownTiles(1000)
-    found = _found(tmp_path)
-    for number in range(12):
-        known.put(f"/{number}", found)
-        known.keep(f"/{number}", found, Reply(200, [], b"x" * 100))
-    kept = [number for number in range(12) if (tile := known.get(f"/{number}")) is not None and tile.reply is not None]
-    assert kept == [*range(2, 12)]
+def test_the_reply_used_longest_ago_is_evicted(plan: TilePlan) -> None:
+    cache = ReplyCache(100 * PLAN_BYTES, 10 * (PLAN_BYTES + 100))
+    for number in range(10):
+        put(cache, f"/{number}", plan)
+    cache.get("/0")
+    put(cache, "/10", plan)
+    assert [number for number in range(11) if cached(cache, f"/{number}") is None] == [1]
 
 
-def test_what_is_no_longer_kept_takes_no_room(tmp_path: Path) -> None:
-    """Else a file that is replaced often would push out the tiles of all others."""
-    (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
-    known = KnownTiles(1000)
-    found = _found(tmp_path)
-    reply = Reply(200, [], b"x" * 100)
-    known.put("/other", found)
-    known.keep("/other", found, reply)
+def test_tiles_asked_for_once_evict_no_reply(plan: TilePlan) -> None:
+    """A crawl over a layer leaves the tiles of everyone else as fast as before."""
+    cache = ReplyCache(100 * PLAN_BYTES, 100 * (PLAN_BYTES + 100))
+    replies = {f"/hot/{number}": put(cache, f"/hot/{number}", plan) for number in range(50)}
+    for number in range(10_000):
+        cache.put_plan(f"/once/{number}", plan)
+    assert {path: cached(cache, path) for path in replies} == replies
+
+
+def test_plans_are_evicted_one_by_one(plan: TilePlan) -> None:
+    cache = ReplyCache(100 * PLAN_BYTES, 0)
+    for number in range(101):
+        cache.put_plan(f"/{number}", plan)
+    assert [number for number in range(101) if cache.get(f"/{number}") is None] == [0]
+
+
+def test_a_dropped_reply_takes_no_room(plan: TilePlan) -> None:
+    """Else a file that is replaced often would evict the tiles of all others."""
+    cache = ReplyCache(100 * PLAN_BYTES, 10 * (PLAN_BYTES + 100))
+    other = put(cache, "/other", plan)
     for turn in range(20):
-        known.put("/replaced", found)
-        known.keep("/replaced", found, reply)
+        put(cache, "/replaced", plan)
         if turn % 2:
-            known.forget("/replaced")
-    other = known.get("/other")
-    assert other is not None
-    assert other.reply is reply
+            cache.drop("/replaced")
+    assert cached(cache, "/other") == other
 
 
-def test_one_that_would_push_out_too_many_is_not_kept(tmp_path: Path) -> None:
-    (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
-    known = KnownTiles(1000)
-    found = _found(tmp_path)
-    known.put("/a", found)
-    known.keep("/a", found, Reply(200, [], b"x" * 200))
-    assert known.get("/a") == found
+def test_a_reply_that_would_evict_many_is_not_cached(plan: TilePlan) -> None:
+    cache = ReplyCache(100 * PLAN_BYTES, 10 * PLAN_BYTES)
+    put(cache, "/a", plan, b"x" * 2 * PLAN_BYTES)
+    assert cache.get("/a") is plan
 
 
-def test_a_reply_of_what_was_found_before_is_not_kept(tmp_path: Path) -> None:
-    (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
-    known = KnownTiles(1000)
-    old, new = _found(tmp_path), _found(tmp_path)
-    known.put("/a", old)
-    known.put("/a", new)
-    known.keep("/a", old, Reply(200, [], b"old"))
-    assert known.get("/a") is new
+def test_a_reply_of_an_earlier_plan_is_not_cached(plan: TilePlan) -> None:
+    cache, newer = ReplyCache(100 * PLAN_BYTES, 100 * PLAN_BYTES), plan._replace()
+    cache.put_plan("/a", plan)
+    cache.put_plan("/a", newer)
+    cache.put_reply("/a", plan, Reply(200, [], b"old"))
+    assert cache.get("/a") is newer
