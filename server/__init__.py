@@ -8,7 +8,7 @@ from cogread.sources import make_source
 from cogread.sources.file import FileSource
 from server.cache import open_cache
 from server.cache.memory import MemoryCache
-from server.cache.single_flight import Flight
+from server.cache.single_flight import SingleFlight
 from server.documents.summary import glance
 from server.documents.tms import TmsTiles
 from server.documents.wmts.tiles import WmtsTiles
@@ -59,7 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     headers_bytes, replies_bytes, plans_bytes = (
         memory_bytes // share for share in (HEADERS_SHARE, REPLIES_SHARE, PLANS_SHARE)
     )
-    flight = Flight(MemoryCache(memory_bytes - headers_bytes - replies_bytes - plans_bytes), cache)
+    flight = SingleFlight(MemoryCache(memory_bytes - headers_bytes - replies_bytes - plans_bytes), cache)
     kept = OpenLayers(headers_bytes)
     origins = origins_bulkhead(settings.threads)
     helpers, mounts = Helpers(HELPERS, "helper"), Mounts(settings.threads)

@@ -1,7 +1,7 @@
-"""Single flight among processes: of all that miss a key in the far tier, the one with its lock loads it.
+"""Single flight among processes: of all that miss a key in the shared tier, the holder of its lock loads it.
 
-A lock is held while loading and never while waiting, so no two processes wait for each other. Whatever becomes of a
-lock or its holder costs a second read at the origin and nothing else: it expires, and patience ends.
+A lock is held while loading and never while waiting, so no two processes wait for each other. A lock that is lost, or
+whose holder dies, costs a second read of the origin and nothing else: it expires, and waiting for it is bounded.
 """
 
 import time
@@ -18,39 +18,38 @@ LONGEST_PAUSE_S = 0.025
 
 
 def any_value(data: bytes) -> bool:
-    """Take any value that a tier has."""
+    """Accept any cached value."""
     return True
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """How to get values that no tier has."""
+    """A way to get values that no tier has."""
 
     load: Callable[[Sequence[str]], Mapping[str, bytes]]
-    """Brings the values of all the keys it is given, or raises."""
+    """Returns the values of all given keys, or raises."""
 
     ttl_s: float
-    """How long the tiers may keep what was loaded."""
+    """Lifetime of loaded values in the tiers, seconds."""
 
     deadline: Deadline = NEVER
     """End of the wait for other processes."""
 
     usable: Callable[[bytes], bool] = any_value
-    """Whether a value that a tier has will do; if not, it is loaded anew."""
+    """Whether a cached value will do; otherwise it is loaded anew."""
 
 
-class Fleet:
-    """Loads through the far tier."""
+class FleetFlight:
+    """Loads values through the shared tier."""
 
-    def __init__(self, far: Cache, lock_ttl_s: float = 2.0) -> None:
-        """Load through `far`.
+    def __init__(self, shared: Cache, lock_ttl_s: float = 2.0) -> None:
+        """Load through `shared`.
 
         Args:
-            far: the tier that the processes share.
-            lock_ttl_s: how long a process may take to load before another tries; twice that is the longest wait for
-                locks, whatever happens to them.
+            shared: the tier that all processes share.
+            lock_ttl_s: time for a process to load, after which another tries. Twice that is the longest wait for locks.
         """
-        self.far = far
+        self.shared = shared
         self._lock_ttl_s = lock_ttl_s
 
     def fetch(self, keys: Sequence[str], job: Job, values: dict[str, bytes]) -> None:
@@ -58,7 +57,7 @@ class Fleet:
 
         Raises:
             OutOfTime: another process was still loading at the deadline.
-            Exception: what `job.load` raised.
+            Exception: as `job.load`.
         """
         patience = Deadline.after(2 * self._lock_ttl_s)
         pause_s = FIRST_PAUSE_S
@@ -68,7 +67,7 @@ class Fleet:
             if patience.is_expired:
                 self._load(missing, job, values)
                 return
-            tokens = self.far.acquire(missing, self._lock_ttl_s)
+            tokens = self.shared.acquire(missing, self._lock_ttl_s)
             if tokens:
                 self._load_locked(tokens, job, values)
             if len(tokens) < len(missing):
@@ -77,23 +76,23 @@ class Fleet:
 
     def _load_locked(self, tokens: Mapping[str, str], job: Job, values: dict[str, bytes]) -> None:
         try:
-            # its last holder may have put the value after we had missed it
+            # the last holder may have put the value after the miss
             missing = self._collect(list(tokens), job, values)
             if missing:
                 self._load(missing, job, values)
         finally:
-            self.far.release(tokens)
+            self.shared.release(tokens)
 
     def _load(self, keys: Sequence[str], job: Job, values: dict[str, bytes]) -> None:
         loaded = job.load(keys)
         wanted = {key: loaded[key] for key in keys}
-        self.far.put(wanted, job.ttl_s)
+        self.shared.put(wanted, job.ttl_s)
         values.update(wanted)
 
     def _collect(self, keys: Sequence[str], job: Job, values: dict[str, bytes]) -> list[str]:
-        """Take from the far tier what it has; returns the keys still missing, in their order."""
+        """Take what the shared tier has; returns the keys still missing, in their order."""
         missing = [key for key in keys if key not in values]
-        for key, value in zip(missing, self.far.get(missing) if missing else (), strict=True):
+        for key, value in zip(missing, self.shared.get(missing) if missing else (), strict=True):
             if value is not None and job.usable(value):
                 values[key] = value
                 trace.reach("redis")

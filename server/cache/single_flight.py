@@ -1,8 +1,8 @@
-"""Single flight: what many want at the same time is loaded once, for the process and for the fleet.
+"""Single flight: concurrent requests for a key cause one load, in the process and in the fleet.
 
-A thread looks into worker memory, then claims those missing keys that no other thread has claimed, gets them (from
-the far tier or by loading), hands them to whoever waits, and only then waits for the keys of others. So a claim never
-waits for a claim, and there is no circle. A claim ends with its thread's work, however that ends.
+A thread looks into worker memory, claims the missing keys that no other thread has claimed, gets them (from the shared
+tier or by loading), hands them to the threads that wait, and only then waits for the claims of others. A claim never
+waits for a claim, so there is no deadlock. A claim ends with its thread's work, however that ends.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from threading import Event, Lock
 
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import OutOfTime
-from server.cache.fleet_flight import Fleet, Job, any_value
+from server.cache.fleet_flight import FleetFlight, Job, any_value
 from server.cache.memory import MemoryCache
 from server.cache.protocol import Cache
 from server.logs.trace import trace
@@ -18,7 +18,7 @@ from server.resilience.failures import Failures, another
 
 
 class _Claim:
-    """A key that a thread is getting, and what became of it. Neither value nor error: the thread gave up."""
+    """A key that a thread is getting, and its outcome. Neither value nor error: the thread gave up."""
 
     __slots__ = ("done", "error", "tier", "value")
 
@@ -28,16 +28,43 @@ class _Claim:
         self.error: Exception | None = None
         self.tier = "-"
 
+    def wait(self, deadline: Deadline) -> bytes | None:
+        """The value, once the thread has it; None: it gave up.
 
-class Flight:
-    """Fetches values by key through worker memory and, if there is one, the far tier."""
+        Raises:
+            OutOfTime: the thread was still busy at the deadline.
+            Exception: the error that the thread ended with.
+        """
+        if not self.done.wait(deadline.left_s):
+            raise OutOfTime("another request was still reading the source at the deadline")
+        trace.reach(self.tier)
+        if self.error is not None:
+            raise another(self.error)
+        return self.value
+
+
+class SingleFlight:
+    """Fetches values by key through worker memory and, if there is one, the shared tier."""
 
     def __init__(
-        self, near: MemoryCache, far: Cache | None = None, *, failures: Failures | None = None, lock_ttl_s: float = 2.0
+        self,
+        local: MemoryCache,
+        shared: Cache | None = None,
+        *,
+        failures: Failures | None = None,
+        lock_ttl_s: float = 2.0,
     ) -> None:
-        self.near = near
-        self._far = far
-        self._fleet = Fleet(far, lock_ttl_s) if far is not None else None
+        """Fetch through the tiers.
+
+        Args:
+            local: worker memory.
+            shared: the tier that all processes share; None: there is none.
+            failures: remembers failed loads; None: with the usual lifetimes.
+            lock_ttl_s: see `FleetFlight`.
+        """
+        self.local = local
+        self._shared = shared
+        self._fleet = FleetFlight(shared, lock_ttl_s) if shared is not None else None
         self._failures = failures or Failures()
         self._mutex = Lock()
         self._claims: dict[str, _Claim] = {}
@@ -49,111 +76,103 @@ class Flight:
         ttl_s: float,
         deadline: Deadline = NEVER,
         *,
-        shared: bool = True,
+        is_shared: bool = True,
         usable: Callable[[bytes], bool] = any_value,
     ) -> dict[str, bytes]:
         """Get the values of all keys.
 
         Args:
-            keys: what is wanted.
-            load: brings the values of the keys it is given (those that no tier has and no other loads, in the order
+            keys: of the values.
+            load: returns the values of the given keys (those that no tier has and no other thread loads, in the order
                 of `keys`), or raises. Runs in this thread.
-            ttl_s: how long the tiers may keep what is loaded.
-            deadline: when waiting for others ends.
-            shared: whether the far tier takes part.
-            usable: whether a value that a tier has will do.
+            ttl_s: lifetime of loaded values in the tiers.
+            deadline: when waiting for other threads and processes ends.
+            is_shared: whether the shared tier takes part.
+            usable: whether a cached value will do.
 
         Raises:
-            SourceTimeout: another was still loading at the deadline.
-            Exception: what `load` raised, here or, a moment ago or just now, in another thread.
+            OutOfTime: another thread or process was still loading at the deadline.
+            Exception: as `load`, in this thread or, now or a moment ago, in another.
         """
         job = Job(load, ttl_s, deadline, usable)
-        found: dict[str, bytes] = {}
-        while missing := [key for key in keys if key not in found]:
-            mine, others = self._claim(missing, usable, found)
-            if mine:
-                self._get(mine, job, shared, found)
+        values: dict[str, bytes] = {}
+        while missing := [key for key in keys if key not in values]:
+            own, others = self._claim(missing, usable, values)
+            if own:
+                values |= self._get(own, job, is_shared)
             for key, claim in others.items():
-                _wait(claim, deadline)
-                if claim.value is not None:
-                    found[key] = claim.value
-        return found
+                value = claim.wait(deadline)
+                if value is not None:
+                    values[key] = value
+        return values
 
-    def keep(self, items: Mapping[str, bytes], ttl_s: float) -> None:
+    def put(self, items: Mapping[str, bytes], ttl_s: float) -> None:
         """Put values that came along with others into both tiers."""
-        self.near.put(items, ttl_s)
-        if self._far is not None:
-            self._far.put(items, ttl_s)
+        self.local.put(items, ttl_s)
+        if self._shared is not None:
+            self._shared.put(items, ttl_s)
 
-    def forget(self, key: str, condition: Callable[[bytes], bool]) -> None:
-        """Drop the value from the tiers where it meets the condition."""
-        for tier in (self.near, self._far):
+    def drop(self, key: str, condition: Callable[[bytes], bool]) -> None:
+        """Drop the value from the tiers in which it meets the condition."""
+        for tier in (self.local, self._shared):
             if tier is not None and any(value is not None and condition(value) for value in tier.get([key])):
                 tier.drop([key])
 
     def _claim(
-        self, keys: Sequence[str], usable: Callable[[bytes], bool], found: dict[str, bytes]
+        self, keys: Sequence[str], usable: Callable[[bytes], bool], values: dict[str, bytes]
     ) -> tuple[dict[str, _Claim], dict[str, _Claim]]:
-        """Take what is near; share out the rest into our claims and those of others."""
-        mine: dict[str, _Claim] = {}
+        """Add local hits to `values`; claim the other keys, or take the claims that other threads have on them."""
+        own: dict[str, _Claim] = {}
         others: dict[str, _Claim] = {}
         with self._mutex:  # memory is looked into under the mutex: a claim ends after its value is there
             for key in keys:
-                value = self.near.lookup(key)
+                value = self.local.lookup(key)
                 if value is not None and usable(value):
-                    found[key] = value
+                    values[key] = value
                     trace.reach("memory")
                 else:
                     self._failures.check(key)
             for key in keys:
-                if key in found:
+                if key in values:
                     continue
                 if key in self._claims:
                     others[key] = self._claims[key]
                 else:
-                    self._claims[key] = mine[key] = _Claim()
-        return mine, others
+                    self._claims[key] = own[key] = _Claim()
+        return own, others
 
-    def _get(self, mine: Mapping[str, _Claim], job: Job, shared: bool, found: dict[str, bytes]) -> None:
+    def _get(self, own: Mapping[str, _Claim], job: Job, is_shared: bool) -> dict[str, bytes]:
         """Get the claimed keys and end the claims."""
         values: dict[str, bytes] = {}
         failure: Exception | None = None
         try:
-            if self._fleet is not None and shared:
-                self._fleet.fetch(list(mine), job, values)
+            if self._fleet is not None and is_shared:
+                self._fleet.fetch(list(own), job, values)
             else:
-                loaded = job.load(list(mine))
-                values.update({key: loaded[key] for key in mine})
-            self.near.put(values, job.ttl_s)
+                loaded = job.load(list(own))
+                values.update({key: loaded[key] for key in own})
+            self.local.put(values, job.ttl_s)
         except OutOfTime:
-            raise  # of this thread alone: who waits for it may have more time, and claims the keys next
+            raise  # of this thread alone: those that wait for it may have more time, and claim the keys next
         except Exception as error:
             failure = another(error)
-            values |= self._kept(mine, job)
-            self._failures.remember([key for key in mine if key not in values], failure)
+            values |= self._local_values(own, job)
+            self._failures.remember([key for key in own if key not in values], failure)
             raise
         finally:
-            self._end(mine, values, failure)
-        found.update(values)
+            self._end(own, values, failure)
+        return values
 
-    def _kept(self, keys: Iterable[str], job: Job) -> dict[str, bytes]:
-        """What a load that failed brought of others before, and kept."""
-        values = {key: self.near.lookup(key) for key in keys}
+    def _local_values(self, keys: Iterable[str], job: Job) -> dict[str, bytes]:
+        """Values that a load put into worker memory before it failed for others."""
+        values = {key: self.local.lookup(key) for key in keys}
         return {key: value for key, value in values.items() if value is not None and job.usable(value)}
 
-    def _end(self, mine: Mapping[str, _Claim], values: Mapping[str, bytes], failure: Exception | None) -> None:
+    def _end(self, own: Mapping[str, _Claim], values: Mapping[str, bytes], failure: Exception | None) -> None:
         with self._mutex:
-            for key, claim in mine.items():
+            for key, claim in own.items():
                 del self._claims[key]
                 claim.value = values.get(key)
                 claim.error = failure if claim.value is None else None
                 claim.tier = trace.tier
                 claim.done.set()
-
-
-def _wait(claim: _Claim, deadline: Deadline) -> None:
-    if not claim.done.wait(deadline.left_s):
-        raise OutOfTime("another request was still reading the source at the deadline")
-    trace.reach(claim.tier)
-    if claim.error is not None:
-        raise another(claim.error)

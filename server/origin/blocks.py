@@ -11,7 +11,7 @@ from typing import Final
 from cogread.byterange import ByteRange, Version
 from cogread.deadline import Deadline
 from cogread.errors import SourceError
-from server.cache.single_flight import Flight
+from server.cache.single_flight import SingleFlight
 from server.logs.trace import trace
 from server.resilience.parallel import Helpers
 
@@ -25,7 +25,7 @@ ReadWhole = Callable[[ByteRange, Version, Deadline], bytes]
 class Blocks:
     """The blocks of one source. What their keys begin with, which names the version, is handed in. Thread-safe."""
 
-    def __init__(self, flight: Flight, read: ReadWhole, size_bytes: int, helpers: Helpers | None) -> None:
+    def __init__(self, flight: SingleFlight, read: ReadWhole, size_bytes: int, helpers: Helpers | None) -> None:
         """Know nothing yet.
 
         Args:
@@ -45,7 +45,7 @@ class Blocks:
         stop = start + wanted.stop - wanted.start
         if stop > self.size_bytes:
             return None
-        block = self._flight.near.lookup(f"{prefix}{number}")
+        block = self._flight.local.lookup(f"{prefix}{number}")
         if block is None or start >= len(block):
             return None
         if trace.tier == "-":
@@ -84,7 +84,7 @@ class Blocks:
             self._do(load, list(_runs(numbers)))
         except SourceError:
             if loaded:
-                self._flight.keep(loaded, BLOCK_TTL_S)
+                self._flight.put(loaded, BLOCK_TTL_S)
             raise
         return loaded
 

@@ -15,7 +15,7 @@ from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceChanged, SourceProtocolError
 from cogread.sources.file import is_at_rest
 from cogread.sources.protocol import Source
-from server.cache.single_flight import Flight
+from server.cache.single_flight import SingleFlight
 from server.logs.trace import trace
 from server.origin.blocks import BLOCK_BYTES, BLOCK_TTL_S, Blocks
 from server.origin.current_version import CurrentVersion
@@ -50,7 +50,7 @@ class CachedSource:
     def __init__(
         self,
         source: Source,
-        flight: Flight,
+        flight: SingleFlight,
         *,
         key: str,
         label: str | None = None,
@@ -149,7 +149,7 @@ class CachedSource:
                 return self._read_origin(wanted, expect, until)
         version = self.version(deadline) if expect is None else expect
         key = f"{self._keys_of(version).tile}{wanted.start}-{wanted.stop}"
-        tile = self._flight.near.lookup(key)
+        tile = self._flight.local.lookup(key)
         if tile is None:
             if not self.may_keep_tiles(version):
                 return self._ask(wanted, version, deadline)
@@ -188,7 +188,7 @@ class CachedSource:
             return {key: self._read_whole(wanted, version, deadline)}
 
         is_shared = wanted.size_bytes <= LARGEST_SHARED_TILE_BYTES
-        return self._flight.fetch([key], load, TILE_TTL_S, deadline, shared=is_shared)[key]
+        return self._flight.fetch([key], load, TILE_TTL_S, deadline, is_is_shared=is_shared)[key]
 
     def _read_whole(self, wanted: ByteRange, version: Version, deadline: Deadline) -> bytes:
         """Read what will be cached: all of the range, up to the end of the source."""
@@ -216,7 +216,7 @@ class CachedSource:
 
     def _ask_version(self, before: Version | None, deadline: Deadline) -> Version:
         """Ask the origin; where the first blocks will be wanted next, by reading them."""
-        if before is not None and self._flight.near.lookup(f"{self._keys_of(before).block}0") is not None:
+        if before is not None and self._flight.local.lookup(f"{self._keys_of(before).block}0") is not None:
             with self._asking(deadline):
                 trace.ask_origin()
                 return self._source.version(deadline)
@@ -224,7 +224,7 @@ class CachedSource:
         data, prefix = got.data, self._keys_of(got.version).block
         if len(data) != min(self._first_bytes, got.version.size_bytes):
             raise SourceProtocolError(f"{self.name}: {len(data)} bytes at the start of {got.version.size_bytes}")
-        self._flight.keep(self._blocks.split(data, prefix), BLOCK_TTL_S)
+        self._flight.put(self._blocks.split(data, prefix), BLOCK_TTL_S)
         return got.version
 
     def _keys_of(self, version: Version) -> _Keys:

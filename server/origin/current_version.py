@@ -12,7 +12,7 @@ import msgspec
 
 from cogread.byterange import Version
 from cogread.deadline import NEVER, Deadline
-from server.cache.single_flight import Flight
+from server.cache.single_flight import SingleFlight
 from server.logs.trace import trace
 from server.origin.validator_watch import ValidatorWatch
 
@@ -45,7 +45,7 @@ class CurrentVersion:
 
     def __init__(
         self,
-        flight: Flight,
+        flight: SingleFlight,
         key: str,
         revalidate_s: float,
         ask: Callable[[Version | None, Deadline], Version],
@@ -95,7 +95,7 @@ class CurrentVersion:
         self._forgotten = Record(self._clock(), version)
         self._doubted = version
         self._record = None if _is_of(self._record, version) else self._record
-        self._flight.forget(self._key, lambda data: _is_of(_read(data), version))
+        self._flight.drop(self._key, lambda data: _is_of(_read(data), version))
 
     def _renew(self, deadline: Deadline) -> Version:
         version = self._ask_anew(deadline)

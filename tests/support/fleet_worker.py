@@ -15,7 +15,7 @@ from cogread.deadline import NEVER, Deadline
 from cogread.sources.memory import MemorySource
 from server.cache.memory import MemoryCache
 from server.cache.redis.cache import RedisCache
-from server.cache.single_flight import Flight
+from server.cache.single_flight import SingleFlight
 from server.origin.cached_source import CachedSource
 from tests.support.counting_source import run_threads
 
@@ -42,7 +42,7 @@ class LoggedSource(MemorySource):
 
 
 def read(url: str, path: str, threads: str) -> None:
-    flight = Flight(MemoryCache(10_000_000), RedisCache(url, timeout_s=20), lock_ttl_s=60)
+    flight = SingleFlight(MemoryCache(10_000_000), RedisCache(url, timeout_s=20), lock_ttl_s=60)
     source = CachedSource(
         LoggedSource(Path(path)), flight, key="fleet", revalidate_s=600, cache_tiles=True, block_bytes=BLOCK_BYTES
     )
@@ -66,7 +66,9 @@ def hang(url: str, lock_ttl_s: str) -> None:
         sys.stdin.read()
         raise SystemExit
 
-    Flight(MemoryCache(1000), RedisCache(url, timeout_s=20), lock_ttl_s=float(lock_ttl_s)).fetch(["key"], load, 100)
+    SingleFlight(MemoryCache(1000), RedisCache(url, timeout_s=20), lock_ttl_s=float(lock_ttl_s)).fetch(
+        ["key"], load, 100
+    )
 
 
 if __name__ == "__main__":

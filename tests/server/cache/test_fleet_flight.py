@@ -8,7 +8,7 @@ from pathlib import Path
 
 from server.cache.memory import MemoryCache
 from server.cache.redis.cache import RedisCache
-from server.cache.single_flight import Flight
+from server.cache.single_flight import SingleFlight
 from tests.support.fleet_worker import BLOCK_BYTES, DATA
 from tests.support.redis import RedisServer
 
@@ -52,7 +52,7 @@ def test_when_the_holder_of_a_lock_is_killed_another_process_takes_over(redis_se
         assert _line(holder) == "loading"
         holder.kill()
     far = RedisCache(redis_server.url, timeout_s=10)
-    assert Flight(MemoryCache(1000), far, lock_ttl_s=30).fetch(["key"], load, 100) == {"key": b"value"}
+    assert SingleFlight(MemoryCache(1000), far, lock_ttl_s=30).fetch(["key"], load, 100) == {"key": b"value"}
     assert loads == [["key"]]
     assert redis_server.command("EXISTS", "{key}:lock") == b":0\r\n"
     far.close()

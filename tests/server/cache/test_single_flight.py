@@ -10,7 +10,7 @@ from cogread.errors import SourceBusy, SourceChanged, SourceError, SourceNotFoun
 from server.cache import Cache
 from server.cache.memory import MemoryCache
 from server.cache.redis.cache import RedisCache
-from server.cache.single_flight import Flight
+from server.cache.single_flight import SingleFlight
 from server.resilience.failures import FAILURES_S, Failures
 from tests.support.counting_source import run_threads
 from tests.support.redis import RedisServer
@@ -71,14 +71,14 @@ def far(request: pytest.FixtureRequest) -> Iterator[Cache | None]:
 
 def test_64_threads_load_once(far: Cache | None, load: Loader) -> None:
     near = MeetingCache(64)
-    flight = Flight(near, far)
+    flight = SingleFlight(near, far)
     load.before = lambda keys: _must_come(near.all_looked)
     run_threads(64, lambda number: _equal(flight.fetch(["a"], load, 100), {"a": b"a"}))
     assert load.calls == [["a"]]
 
 
 def test_overlapping_wishes_are_shared_out(far: Cache | None, load: Loader) -> None:
-    flight = Flight(MemoryCache(1_000_000), far)
+    flight = SingleFlight(MemoryCache(1_000_000), far)
     keys = [str(number) for number in range(40)]
 
     def work(number: int) -> None:
@@ -91,25 +91,25 @@ def test_overlapping_wishes_are_shared_out(far: Cache | None, load: Loader) -> N
 
 
 def test_what_is_missing_is_loaded_at_once_in_its_order(far: Cache | None, load: Loader) -> None:
-    flight = Flight(MemoryCache(1_000_000), far)
+    flight = SingleFlight(MemoryCache(1_000_000), far)
     flight.fetch(["c"], load, 100)
     flight.fetch(["a", "b", "c", "d", "a"], load, 100)
     assert load.calls == [["c"], ["a", "b", "d"]]
 
 
 def test_values_too_large_to_be_kept_still_reach_all(load: Loader) -> None:
-    flight = Flight(MemoryCache(0))
+    flight = SingleFlight(MemoryCache(0))
     run_threads(16, lambda number: _equal(flight.fetch(["a", "b"], load, 100), {"a": b"a", "b": b"b"}))
 
 
 def test_who_waits_for_what_a_failing_load_brought_gets_it(far: Cache | None, load: Loader) -> None:
     near, begun = MeetingCache(3), threading.Event()
-    flight = Flight(near, far)
+    flight = SingleFlight(near, far)
 
     def fail(keys: Sequence[str]) -> Mapping[str, bytes]:
         begun.set()
         _must_come(near.all_looked)
-        flight.keep({"a": b"a"}, 100)
+        flight.put({"a": b"a"}, 100)
         raise SourceNotFound("b")
 
     def work(number: int) -> None:
@@ -125,26 +125,26 @@ def test_who_waits_for_what_a_failing_load_brought_gets_it(far: Cache | None, lo
 
 
 def test_a_value_that_will_not_do_is_loaded_anew(far: Cache | None, load: Loader) -> None:
-    flight = Flight(MemoryCache(1_000_000), far)
-    flight.keep({"a": b"old"}, 100)
+    flight = SingleFlight(MemoryCache(1_000_000), far)
+    flight.put({"a": b"old"}, 100)
     assert flight.fetch(["a"], load, 100, usable=lambda value: value != b"old") == {"a": b"a"}
 
 
 def test_only_what_meets_the_condition_is_forgotten(far: Cache | None, load: Loader) -> None:
-    flight = Flight(MemoryCache(1_000_000), far)
-    flight.keep({"a": b"old"}, 100)
-    flight.forget("a", lambda value: value == b"other")
+    flight = SingleFlight(MemoryCache(1_000_000), far)
+    flight.put({"a": b"old"}, 100)
+    flight.drop("a", lambda value: value == b"other")
     assert flight.fetch(["a"], load, 100) == {"a": b"old"}
-    flight.forget("a", lambda value: value == b"old")
+    flight.drop("a", lambda value: value == b"old")
     assert flight.fetch(["a"], load, 100) == {"a": b"a"}
 
 
 def test_another_process_finds_what_was_loaded(redis_server: RedisServer, load: Loader) -> None:
     far = RedisCache(redis_server.url, timeout_s=10)
     for _ in range(2):
-        Flight(MemoryCache(1_000_000), far).fetch(["a", "b"], load, 100)
+        SingleFlight(MemoryCache(1_000_000), far).fetch(["a", "b"], load, 100)
     assert load.calls == [["a", "b"]]
-    Flight(MemoryCache(1_000_000), far).fetch(["a", "c"], load, 100, shared=False)
+    SingleFlight(MemoryCache(1_000_000), far).fetch(["a", "c"], load, 100, is_shared=False)
     assert load.calls[1:] == [["a", "c"]]
     assert redis_server.command("EXISTS", "c") == b":0\r\n"
     assert redis_server.command("EXISTS", "{a}:lock", "{b}:lock") == b":0\r\n"
@@ -154,7 +154,7 @@ def test_another_process_finds_what_was_loaded(redis_server: RedisServer, load: 
 @pytest.mark.parametrize("error", [SourceUnreachable("no route"), SourceBusy("patience", 7.0), SourceChanged("new")])
 def test_a_failure_reaches_all_who_wait(error: SourceError, far: Cache | None, load: Loader) -> None:
     near = MeetingCache(16)
-    flight = Flight(near, far, failures=Failures({}))
+    flight = SingleFlight(near, far, failures=Failures({}))
     caught: list[SourceError] = []
 
     def fail(keys: Sequence[str]) -> None:
@@ -176,7 +176,7 @@ def test_a_failure_reaches_all_who_wait(error: SourceError, far: Cache | None, l
 
 def test_a_failure_is_remembered_for_a_while(far: Cache | None, load: Loader) -> None:
     now = [0.0]
-    flight = Flight(MemoryCache(1_000_000), far, failures=Failures(clock=lambda: now[0]))
+    flight = SingleFlight(MemoryCache(1_000_000), far, failures=Failures(clock=lambda: now[0]))
     load.before = _raising(SourceUnreachable("no route"))
     for now[0] in (0.0, 1.0, 1.9):
         with pytest.raises(SourceUnreachable, match="no route"):
@@ -201,7 +201,7 @@ def test_a_failure_is_remembered_for_a_while(far: Cache | None, load: Loader) ->
 def test_what_is_remembered_goes_by_the_class(
     error: Exception, keep_s: Mapping[type[Exception], float], loads: int, load: Loader
 ) -> None:
-    flight = Flight(MemoryCache(1_000_000), failures=Failures(keep_s, clock=lambda: 0.0))
+    flight = SingleFlight(MemoryCache(1_000_000), failures=Failures(keep_s, clock=lambda: 0.0))
     load.before = _raising(error)
     for _ in range(2):
         with pytest.raises(type(error), match=str(error)):
@@ -221,7 +221,7 @@ def test_no_more_failures_are_remembered_than_allowed() -> None:
 
 def test_when_the_loading_thread_is_ended_another_takes_over(far: Cache | None, load: Loader) -> None:
     near = MeetingCache(8)
-    flight = Flight(near, far)
+    flight = SingleFlight(near, far)
     ended: list[int] = []
 
     def end_the_first(keys: Sequence[str]) -> None:
@@ -242,7 +242,7 @@ def test_when_the_loading_thread_is_ended_another_takes_over(far: Cache | None, 
 
 
 def test_a_waiter_whose_time_is_up_gives_up_and_the_others_do_not(far: Cache | None, load: Loader) -> None:
-    flight = Flight(MemoryCache(1_000_000), far)
+    flight = SingleFlight(MemoryCache(1_000_000), far)
     is_loading, may_end = threading.Event(), threading.Event()
 
     def wait(keys: Sequence[str]) -> None:
@@ -265,12 +265,12 @@ def test_a_lock_that_nobody_frees_is_not_waited_for_beyond_the_deadline(
 ) -> None:
     far = RedisCache(redis_server.url, timeout_s=10)
     far.acquire(["a"], 1000)
-    flight = Flight(MemoryCache(1_000_000), far, lock_ttl_s=1000)
+    flight = SingleFlight(MemoryCache(1_000_000), far, lock_ttl_s=1000)
     for _ in range(2):  # which is not remembered as a failure of the source
         with pytest.raises(SourceTimeout):
             flight.fetch(["a"], load, 100, Deadline.after(0.02))
     assert not load.calls
-    assert Flight(MemoryCache(1_000_000), far, lock_ttl_s=0.01).fetch(["a"], load, 100) == {"a": b"a"}
+    assert SingleFlight(MemoryCache(1_000_000), far, lock_ttl_s=0.01).fetch(["a"], load, 100) == {"a": b"a"}
     far.close()
 
 
@@ -280,7 +280,7 @@ def test_the_deadline_of_the_one_who_waits_for_the_fleet_is_not_that_of_the_othe
     far = RedisCache(redis_server.url, timeout_s=10)
     locks = far.acquire(["a"], 1000)
     near = MeetingCache(1)
-    flight = Flight(near, far, lock_ttl_s=1000)
+    flight = SingleFlight(near, far, lock_ttl_s=1000)
     errors: list[SourceError] = []
 
     def hurry() -> None:

@@ -9,7 +9,7 @@ import pytest
 from cogread.deadline import Deadline
 from cogread.sources import make_source
 from server.cache.memory import MemoryCache
-from server.cache.single_flight import Flight
+from server.cache.single_flight import SingleFlight
 from server.layers.catalog import OPENERS, Catalog, Layer
 from server.layers.layer_version import OpenLayer
 from server.layers.open_layers import OpenLayers
@@ -30,7 +30,7 @@ def origin() -> Iterator[Origin]:
 
 def catalog(folder: Path, uris: list[str], revalidate_s: float = 60) -> Catalog:
     config = settings(folder, "".join(layer(f"l{number}", uri) for number, uri in enumerate(uris)))
-    flight, kept = Flight(MemoryCache(1 << 24)), OpenLayers(1 << 24)
+    flight, kept = SingleFlight(MemoryCache(1 << 24)), OpenLayers(1 << 24)
     return Catalog(
         {
             name: Layer(

@@ -15,7 +15,7 @@ from cogread.sources.protocol import Source
 from server.cache import Cache
 from server.cache.memory import MemoryCache
 from server.cache.redis.cache import RedisCache
-from server.cache.single_flight import Flight
+from server.cache.single_flight import SingleFlight
 from server.logs.trace import trace
 from server.origin.cached_source import PREFIX, CachedSource
 from server.resilience.parallel import Helpers
@@ -65,7 +65,7 @@ def cached(
     """A source as a process of its own has it."""
     return CachedSource(
         source,
-        Flight(MemoryCache(near_bytes), far),
+        SingleFlight(MemoryCache(near_bytes), far),
         key="layer",
         revalidate_s=60,
         cache_tiles=cache_tiles,
@@ -96,7 +96,7 @@ def test_any_range_is_that_of_the_source(
     source = MemorySource(data) if is_local else CountingSource(data)
     tier = CachedSource(
         source,
-        Flight(MemoryCache(near_bytes)),
+        SingleFlight(MemoryCache(near_bytes)),
         key="any",
         revalidate_s=60,
         cache_tiles=True,
@@ -227,7 +227,7 @@ def test_another_process_finds_all_in_redis(far: Cache) -> None:
 
 def test_a_block_size_does_not_read_the_blocks_of_another(far: Cache) -> None:
     for block_bytes in (64, 100):
-        flight = Flight(MemoryCache(1_000_000), far)
+        flight = SingleFlight(MemoryCache(1_000_000), far)
         tier = CachedSource(
             CountingSource(DATA), flight, key="layer", revalidate_s=60, cache_tiles=True, block_bytes=block_bytes
         )

@@ -10,7 +10,7 @@ from cogread.sources.memory import MemorySource
 from server.cache import Cache
 from server.cache.memory import MemoryCache
 from server.cache.redis.cache import RedisCache
-from server.cache.single_flight import Flight
+from server.cache.single_flight import SingleFlight
 from server.origin.cached_source import PREFIX, CachedSource
 from tests.support.counting_source import CountingSource, run_threads
 from tests.support.redis import RedisServer
@@ -53,10 +53,10 @@ def far(server: RedisServer) -> Iterator[Cache]:
 
 @pytest.fixture
 def process(far: Cache, source: CountingSource, clock: Clock) -> Process:
-    return lambda: _cached(source, Flight(MemoryCache(1_000_000), far), clock)
+    return lambda: _cached(source, SingleFlight(MemoryCache(1_000_000), far), clock)
 
 
-def _cached(source: CountingSource, flight: Flight, clock: Clock, revalidate_s: float = 60) -> CachedSource:
+def _cached(source: CountingSource, flight: SingleFlight, clock: Clock, revalidate_s: float = 60) -> CachedSource:
     return CachedSource(
         source, flight, key="layer", revalidate_s=revalidate_s, cache_tiles=True, block_bytes=BLOCK, clock=clock
     )
@@ -86,9 +86,9 @@ def test_a_known_source_is_asked_for_one_byte(process: Process, source: Counting
 
 def test_without_its_first_block_a_known_source_is_asked_for_that(source: CountingSource, clock: Clock) -> None:
     near = MemoryCache(1_000_000)
-    tier = _cached(source, Flight(near), clock)
+    tier = _cached(source, SingleFlight(near), clock)
     tier.version()
-    near.drop(list(near._entries))
+    near.drop(list(near._values._entries))
     clock.now += 61
     tier.read(ByteRange(0, 10))
     assert (source.reads, source.probes) == ([ByteRange(0, BLOCK)] * 2, 0)
@@ -164,12 +164,12 @@ def test_an_answer_from_before_the_change_is_void(clock: Clock) -> None:
                 tier.forget(got.version)
             return got
 
-    tier = _cached(Late(OLD), Flight(MemoryCache(1_000_000)), clock)
+    tier = _cached(Late(OLD), SingleFlight(MemoryCache(1_000_000)), clock)
     _is(tier, NEW)
 
 
 def test_without_an_interval_the_origin_is_asked_every_time(source: CountingSource, clock: Clock) -> None:
-    tier = _cached(source, Flight(MemoryCache(1_000_000)), clock, revalidate_s=0)
+    tier = _cached(source, SingleFlight(MemoryCache(1_000_000)), clock, revalidate_s=0)
     _is(tier, OLD)
     source.data = NEW
     _is(tier, NEW)

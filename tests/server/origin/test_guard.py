@@ -10,7 +10,7 @@ from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import OutOfTime, SourceBusy, SourceTimeout
 from server.cache.memory import MemoryCache
-from server.cache.single_flight import Flight
+from server.cache.single_flight import SingleFlight
 from server.origin.cached_source import CachedSource
 from server.origin.guard import FAILURES, PAUSE_S, STUCK_S, OriginGuard, origins_bulkhead
 from server.resilience.bulkhead import LONGEST_WINDOW_S, SHORTEST_WINDOW_S
@@ -159,7 +159,7 @@ class DeadSource(CountingSource):
 
 def cached(source: CountingSource, far: MemoryCache, clock: Clock, guard: OriginGuard | None = None) -> CachedSource:
     """As a process of its own has it, of those that share `far`."""
-    flight = Flight(MemoryCache(1_000_000), far)
+    flight = SingleFlight(MemoryCache(1_000_000), far)
     guard = guard or OriginGuard("layer 'a'", THREADS, origins_bulkhead(THREADS, clock), clock)
     return CachedSource(source, flight, key="a", revalidate_s=3600, cache_tiles=True, guard=guard, block_bytes=100)
 
