@@ -188,7 +188,7 @@ class CachedSource:
             return {key: self._read_whole(wanted, version, deadline)}
 
         is_shared = wanted.size_bytes <= LARGEST_SHARED_TILE_BYTES
-        return self._flight.fetch([key], load, TILE_TTL_S, deadline, is_is_shared=is_shared)[key]
+        return self._flight.fetch([key], load, TILE_TTL_S, deadline, is_shared=is_shared)[key]
 
     def _read_whole(self, wanted: ByteRange, version: Version, deadline: Deadline) -> bytes:
         """Read what will be cached: all of the range, up to the end of the source."""
