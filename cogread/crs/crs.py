@@ -9,6 +9,9 @@ from typing import Any
 
 from cogread.crs.georeference import Bounds
 
+ProjJson = dict[str, Any]
+"""A CRS, or a part of one, as PROJ's JSON schema has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Crs:
@@ -70,15 +73,15 @@ class Crs:
 
         return wgs84_bounds(self.placed_definition, bounds)
 
-    def projjson(self) -> dict[str, Any]:
+    def projjson(self) -> ProjJson:
         """`definition` as an object."""
         return _parsed(self.definition)
 
-    def horizontal_projjson(self) -> dict[str, Any]:
+    def horizontal_projjson(self) -> ProjJson:
         """`horizontal_definition` as an object."""
         return _parsed(self.horizontal_definition or self.definition)
 
 
-def _parsed(definition: str) -> dict[str, Any]:
-    projjson: dict[str, Any] = json.loads(definition)
+def _parsed(definition: str) -> ProjJson:
+    projjson: ProjJson = json.loads(definition)
     return projjson

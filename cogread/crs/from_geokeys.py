@@ -1,26 +1,25 @@
 """The CRS that the GeoKeys of a file define, as GDAL reads them (gt_wkt_srs.cpp and libgeotiff's geo_normalize.c).
 
 A code of the EPSG dataset is taken as it is; beside one of a projected CRS, another geodetic CRS, linear unit or method
-overrides what the code says. Everything else is put together as PROJJSON, which keeps every digit. Where keys
-contradict each other or are not understood there is no CRS rather than a wrong one, and a reason.
+overrides the code. Everything else is assembled as PROJJSON, which keeps every digit. Keys that contradict each other
+or are not understood give no CRS rather than a wrong one, and a reason.
 """
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from pyproj import CRS
 from pyproj.crs import CoordinateOperation  # type: ignore[attr-defined]  # its documentation says so
 
-from cogread.crs.citation import fields, names_it_in_metres, names_web_mercator, plain_name
-from cogread.crs.coded import assembled, by_code, coded, current, in_unit
-from cogread.crs.geodetic import angular_unit, geodetic, is_restated
+from cogread.crs.citation import fields, names_web_mercator, names_web_mercator_in_metres, plain_name
+from cogread.crs.crs import ProjJson
+from cogread.crs.definition import Definition, definition_of, horizontal, user_definition
+from cogread.crs.epsg import assembled, by_code, current, in_unit, projected_by_code
+from cogread.crs.geodetic import geodetic, is_restated
 from cogread.crs.geokeys import GEOCENTRIC, GEOGRAPHIC, PROJECTED, USER_DEFINED, GeoKey, GeoKeys
-from cogread.crs.heights import Definition, definition_of, horizontal, user_definition
 from cogread.crs.projections import method_of, projected
-from cogread.crs.units import cited_unit, keyed_unit
+from cogread.crs.units import cited_unit, keyed_unit, parameter_degrees
 from cogread.errors import UndefinedCrs
-
-Json = dict[str, Any]
 
 _ESRI: Final = "ESRI PE String = "
 _LONGEST_WKT: Final = 8192
@@ -31,7 +30,7 @@ _USER_CITATIONS: Final = (GeoKey.PROJECTED_CITATION, GeoKey.CITATION)
 
 
 def defined_crs(keys: GeoKeys) -> Definition:
-    """The CRS that the keys define.
+    """Read the CRS that the keys define.
 
     Raises:
         UndefinedCrs: they define none, or none that is beyond doubt.
@@ -47,12 +46,12 @@ def defined_crs(keys: GeoKeys) -> Definition:
     if model == GEOGRAPHIC:
         return _geographic(keys)
     if code is not None:
-        return coded(code, keys)
+        return projected_by_code(code, keys)
     return _user_defined(keys) if model == PROJECTED else _from_citation(keys)
 
 
 def _geographic(keys: GeoKeys) -> Definition:
-    """A CRS with a dynamic datum by its code alone, another by its code unless the keys say something else."""
+    """Read a geographic CRS: one with a dynamic datum by its code alone, others unless the keys contradict the code."""
     code = keys.epsg(GeoKey.GEODETIC_CRS)
     if code is None:
         return user_definition(CRS.from_json_dict(geodetic(keys)), keys)
@@ -63,17 +62,17 @@ def _geographic(keys: GeoKeys) -> Definition:
     if not flat.is_geographic or _is_dynamic(flat):
         return definition_of(current(crs), keys)
     if is_restated(keys, flat):
-        raise UndefinedCrs(f"its CRS is EPSG:{code}, and its ellipsoid, datum or unit is another than that has")
+        raise UndefinedCrs(f"its CRS is EPSG:{code}, and its ellipsoid, datum or unit is not that CRS's")
     return definition_of(crs if crs.is_compound else flat, keys)
 
 
 def _is_dynamic(crs: CRS) -> bool:
-    """Whether GDAL takes the coordinates of places to move with time; it reads such a CRS by its code alone."""
+    """True if GDAL takes coordinates of places to move with time; it reads such a CRS by its code alone."""
     return crs.datum is not None and crs.datum.type_name.startswith(("Dynamic", "Datum Ensemble"))
 
 
 def _from_citation(keys: GeoKeys) -> Definition:
-    """The CRS of Esri's WKT, which GDAL writes where GeoKeys cannot express one."""
+    """Read the CRS of Esri's WKT, which GDAL writes where GeoKeys cannot express one."""
     citation = keys.text(GeoKey.PROJECTED_CITATION) or ""
     text = citation.removeprefix(_ESRI)
     is_esri = text.startswith(("PROJCS[", "GEOGCS[")) and len(text) <= _LONGEST_WKT
@@ -85,29 +84,30 @@ def _from_citation(keys: GeoKeys) -> Definition:
 
 
 def _user_defined(keys: GeoKeys) -> Definition:
-    """A projected CRS by a method and its parameters, or by the code of a projection."""
+    """Read a projected CRS by a method and its parameters, or by the code of a projection."""
     _refuse_zones(keys)
     lengths = keyed_unit(keys, is_coded=False)
     unit = cited_unit(keys, _USER_CITATIONS) or lengths
     name = _stated_name(keys)
     if names_web_mercator(name) and _has_projection(keys):
-        if keys.doubles(GeoKey.TO_WGS84) and not names_it_in_metres(name):
-            raise UndefinedCrs(f"its CRS is called {name!r}, and it states a shift to WGS 84 that this has not")
+        if keys.doubles(GeoKey.TO_WGS84) and not names_web_mercator_in_metres(name):
+            raise UndefinedCrs(
+                f"its CRS is called {name!r}, and it states a shift to WGS 84, which that CRS does not have"
+            )
         web_mercator = CRS.from_epsg(_WEB_MERCATOR)
-        if unit is not None and not names_it_in_metres(name):
+        if unit is not None and not names_web_mercator_in_metres(name):
             web_mercator = in_unit(web_mercator, unit)
         return definition_of(web_mercator, keys)
     base = geodetic(keys)
-    degrees = angular_unit(keys, CRS.from_json_dict(base))
-    made = projected(keys, degrees=degrees, metres=lengths["conversion_factor"] if lengths else 1.0)
-    if made is None:
-        made = _by_projection(keys)
-    parts = {"name": plain_name(name), "base_crs": base, "conversion": made["conversion"]}
-    return user_definition(assembled(parts, made["coordinate_system"], unit or "metre"), keys)
+    degrees = parameter_degrees(keys, CRS.from_json_dict(base))
+    metres = lengths["conversion_factor"] if lengths else 1.0
+    projection = projected(keys, degrees=degrees, metres=metres) or _by_projection(keys)
+    parts = {"name": plain_name(name), "base_crs": base, "conversion": projection["conversion"]}
+    return user_definition(assembled(parts, projection["coordinate_system"], unit or "metre"), keys)
 
 
 def _has_projection(keys: GeoKeys) -> bool:
-    """Whether GDAL finds a projection, without which it knows no projected CRS, however it is called."""
+    """True if the keys name a projection; without one GDAL reads no projected CRS, whatever its name."""
     method = keys.short(GeoKey.PROJECTION_METHOD)
     return method_of(keys) is not None or (method in (None, USER_DEFINED) and keys.epsg(GeoKey.PROJECTION) is not None)
 
@@ -123,7 +123,7 @@ def _stated_name(keys: GeoKeys) -> str:
 
 
 def _refuse_zones(keys: GeoKeys) -> None:
-    """Refuse what GDAL looks up in a table of Esri's by a name in a citation of ERDAS IMAGINE."""
+    """Refuse zones that GDAL looks up in a table of Esri's by a name in a citation of ERDAS IMAGINE."""
     zone = keys.text(GeoKey.PROJECTED_CITATION) or ""
     name = fields(keys.text(GeoKey.CITATION)).get("PCS Name", "")
     is_old_utm = "UTM Zone " in zone and fields(zone).get("Datum", "").upper() == "PSAD56"
@@ -131,16 +131,16 @@ def _refuse_zones(keys: GeoKeys) -> None:
         raise UndefinedCrs("its CRS is a zone that only a citation names")
 
 
-def _by_projection(keys: GeoKeys) -> Json:
-    """With the code of a projection, such as 16030 for UTM zone 30N, if the file states no method that is unknown."""
+def _by_projection(keys: GeoKeys) -> ProjJson:
+    """Read the code of a projection, such as 16030 for UTM zone 30N, if the file states no method of another kind."""
     code = keys.epsg(GeoKey.PROJECTION)
     stated = keys.short(GeoKey.PROJECTION_METHOD)
     if stated not in (None, USER_DEFINED):
         raise UndefinedCrs(f"its projection is by method {stated}, which is not read, or lacks parameters")
     if code is None:
         raise UndefinedCrs("its projected CRS has neither a code nor a method nor a projection")
-    axes: Json = CRS.from_string("+proj=utm +zone=1 +type=crs").to_json_dict()
+    axes = CRS.from_string("+proj=utm +zone=1 +type=crs").to_json_dict()
     conversion = CoordinateOperation.from_epsg(code)
     if conversion.method_name == "Transverse Mercator (South Orientated)" or "Krovak" in conversion.method_name:
-        raise UndefinedCrs(f"its projection, {conversion.name}, has axes that readers take for others")
+        raise UndefinedCrs(f"its projection, {conversion.name}, has axes that readers disagree about")
     return {**axes, "conversion": conversion.to_json_dict()}

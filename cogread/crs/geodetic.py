@@ -8,19 +8,17 @@ from pyproj.crs import Datum, Ellipsoid, PrimeMeridian  # type: ignore[attr-defi
 from pyproj.exceptions import CRSError
 
 from cogread.crs.citation import fields
+from cogread.crs.crs import ProjJson
 from cogread.crs.geokeys import USER_DEFINED, GeoKey, GeoKeys
+from cogread.crs.units import RADIANS, coordinate_degrees
 from cogread.errors import UndefinedCrs
 
-Json = dict[str, Any]
-
-_DEGREES: Final = {9101: 57.29577951308232, 9102: 1.0, 9105: 0.9, 9106: 0.9, 9107: 1.0, 9108: 1.0, 9122: 1.0}
-"""EPSG's angular units in degrees; those of degrees, minutes and seconds are degrees in a file's coordinates."""
-_NAMES: Final = {57.29577951308232: "radian", 0.9: "grad"}
-_RADIANS: Final = 0.017453292519943295
+_UNIT_NAMES: Final = {57.29577951308232: "radian", 0.9: "grad"}
+"""Size in degrees -> name."""
 
 
-def geodetic(keys: GeoKeys) -> Json:
-    """The geographic CRS that a user-defined one is, or is based on.
+def geodetic(keys: GeoKeys) -> ProjJson:
+    """Read the geographic CRS that a user-defined one is, or is based on.
 
     Raises:
         CRSError: PROJ knows no such code.
@@ -33,12 +31,11 @@ def geodetic(keys: GeoKeys) -> Json:
         if not base.is_geographic or base.is_compound:
             raise UndefinedCrs(f"it is based on EPSG:{code}, which is not geographic")
         if not _overrides(keys, base):
-            found: Json = base.to_json_dict()
-            return found
-    datum, degrees = _datum(keys, base), _unit(keys)
+            return base.to_json_dict()
+    datum, degrees = _datum(keys, base), coordinate_degrees(keys)
     unit: Any = "degree"
     if degrees != 1.0:
-        unit = {"type": "AngularUnit", "name": _NAMES[degrees], "conversion_factor": degrees * _RADIANS}
+        unit = {"type": "AngularUnit", "name": _UNIT_NAMES[degrees], "conversion_factor": degrees * RADIANS}
     axes = [("Latitude", "lat", "north"), ("Longitude", "lon", "east")]
     rows = [{"name": name, "abbreviation": short, "direction": way, "unit": unit} for name, short, way in axes]
     kind = "datum_ensemble" if datum["type"] == "DatumEnsemble" else "datum"
@@ -50,25 +47,15 @@ def geodetic(keys: GeoKeys) -> Json:
     }
 
 
-def angular_unit(keys: GeoKeys, base: CRS) -> float:
-    """The unit of the angles among projection parameters, in degrees: what the keys state, else the base's own.
-
-    libgeotiff converts since 1.7.4; older readers took them for degrees.
-    """
-    code = keys.short(GeoKey.GEOG_ANGULAR_UNITS)
-    own = base.axis_info[0].unit_conversion_factor / _RADIANS
-    return _DEGREES.get(code, own) if code else own
-
-
 def is_restated(keys: GeoKeys, crs: CRS) -> bool:
-    """Whether keys beside the code of a geographic CRS say something else than it, its angular unit included."""
-    own = crs.axis_info[0].unit_conversion_factor / _RADIANS
-    stated = _unit(keys) if keys.short(GeoKey.GEOG_ANGULAR_UNITS) is not None else own
+    """Compare the keys beside the code of a geographic CRS with it: True if they differ, units included."""
+    own = crs.axis_info[0].unit_conversion_factor / RADIANS
+    stated = coordinate_degrees(keys) if keys.short(GeoKey.GEOG_ANGULAR_UNITS) is not None else own
     return _overrides(keys, crs) or not isclose(stated, own, rel_tol=1e-9)
 
 
 def _overrides(keys: GeoKeys, base: CRS) -> bool:
-    """Whether keys beside the code of a geodetic CRS say something else than it."""
+    """Compare the keys beside the code of a geodetic CRS with it: True if they state another ellipsoid or datum."""
     ellipsoid = _ellipsoid(keys)
     own = base.ellipsoid
     if ellipsoid is not None and own is not None:
@@ -84,21 +71,21 @@ def _overrides(keys: GeoKeys, base: CRS) -> bool:
 
 
 def contradicts(keys: GeoKeys, base: CRS) -> bool:
-    """Whether a datum, ellipsoid or prime meridian is stated that is not the base's, or is user-defined and left out.
+    """True if the keys state another datum, ellipsoid or prime meridian than the base's, or a user-defined one in part.
 
     Raises:
         CRSError: PROJ knows no such code.
     """
     datum, ellipsoid = keys.short(GeoKey.GEODETIC_DATUM), keys.short(GeoKey.ELLIPSOID)
     has_axis = keys.double(GeoKey.SEMI_MAJOR_AXIS) is not None
-    is_left_out = datum == USER_DEFINED or (ellipsoid == USER_DEFINED and not has_axis)
+    is_incomplete = datum == USER_DEFINED or (ellipsoid == USER_DEFINED and not has_axis)
     code = keys.epsg(GeoKey.ELLIPSOID)
     is_other = code is not None and Ellipsoid.from_epsg(code) != base.ellipsoid
-    return is_left_out or is_other or _overrides(keys, base) or _moves_meridian(keys, base)
+    return is_incomplete or is_other or _overrides(keys, base) or _moves_meridian(keys, base)
 
 
 def _moves_meridian(keys: GeoKeys, base: CRS) -> bool:
-    """Whether a prime meridian is stated that is not the base's."""
+    """True if the keys state another prime meridian than the base's."""
     if keys.short(GeoKey.PRIME_MERIDIAN) is None and keys.double(GeoKey.PRIME_MERIDIAN_LONGITUDE) is None:
         return False
     own = base.prime_meridian
@@ -106,7 +93,7 @@ def _moves_meridian(keys: GeoKeys, base: CRS) -> bool:
     return own is None or not isclose(stated, _longitude(own.to_json_dict()), abs_tol=1e-9)
 
 
-def _shape(ellipsoid: Json) -> tuple[float, float]:
+def _shape(ellipsoid: ProjJson) -> tuple[float, float]:
     """Semi-major axis in metres and flattening."""
     if "radius" in ellipsoid:
         return ellipsoid["radius"], 0.0
@@ -118,8 +105,8 @@ def _shape(ellipsoid: Json) -> tuple[float, float]:
     return major, 1 - (minor["value"] if isinstance(minor, dict) else minor) / major
 
 
-def _datum(keys: GeoKeys, base: CRS | None) -> Json:
-    """By its code, else by its name in the citation, else by its ellipsoid alone."""
+def _datum(keys: GeoKeys, base: CRS | None) -> ProjJson:
+    """Read the datum: by its code, else by its name in the citation, else by its ellipsoid alone."""
     ellipsoid, meridian = _ellipsoid(keys), _meridian(keys)
     code = keys.epsg(GeoKey.GEODETIC_DATUM)
     if code is not None:
@@ -134,31 +121,31 @@ def _datum(keys: GeoKeys, base: CRS | None) -> Json:
     return {"type": "GeodeticReferenceFrame", "name": name, "ellipsoid": ellipsoid, "prime_meridian": meridian}
 
 
-def _named_datum(name: str) -> Json | None:
+def _named_datum(name: str) -> ProjJson | None:
     """A datum of EPSG by its name or an alias, which GDAL and Esri write with underscores; None: there is none."""
     for spelling in (name, name.replace("_", " ")):
         try:
-            found: Json = Datum.from_name(spelling, "EPSG").to_json_dict()
+            datum: ProjJson = Datum.from_name(spelling, "EPSG").to_json_dict()
         except CRSError:
             continue
-        return found
+        return datum
     return None
 
 
-def _checked(datum: Json, ellipsoid: Json | None, meridian: Json) -> Json:
-    """A datum of a dataset, unless the keys state another ellipsoid or prime meridian than its own."""
+def _checked(datum: ProjJson, ellipsoid: ProjJson | None, meridian: ProjJson) -> ProjJson:
+    """Return a datum of a dataset, unless the keys state another ellipsoid or prime meridian than its own."""
     if ellipsoid is not None:
         stated, own = _shape(ellipsoid), _shape(datum["ellipsoid"])
         if not isclose(stated[0], own[0], rel_tol=1e-9) or not isclose(stated[1], own[1], rel_tol=1e-7):
-            raise UndefinedCrs(f"its datum is {datum['name']!r}, and its ellipsoid is another than that has")
+            raise UndefinedCrs(f"its datum is {datum['name']!r}, and its ellipsoid is not that datum's")
     own_meridian = datum.get("prime_meridian", {"longitude": 0.0})
     if not isclose(_longitude(own_meridian), _longitude(meridian), abs_tol=1e-9):
-        raise UndefinedCrs(f"its datum is {datum['name']!r}, and its prime meridian is another than that has")
+        raise UndefinedCrs(f"its datum is {datum['name']!r}, and its prime meridian is not that datum's")
     return datum
 
 
-def _ellipsoid(keys: GeoKeys) -> Json | None:
-    """Numbers before the code, as libgeotiff; an axis alone is a sphere. None: the keys state none."""
+def _ellipsoid(keys: GeoKeys) -> ProjJson | None:
+    """Read the ellipsoid: numbers before the code, as libgeotiff; an axis alone is a sphere. None: not stated."""
     code = keys.epsg(GeoKey.ELLIPSOID)
     major = keys.double(GeoKey.SEMI_MAJOR_AXIS)
     minor = keys.double(GeoKey.SEMI_MINOR_AXIS)
@@ -166,8 +153,8 @@ def _ellipsoid(keys: GeoKeys) -> Json | None:
     if major is None:
         if code is None:
             return None
-        known: Json = Ellipsoid.from_epsg(code).to_json_dict()
-        return known
+        ellipsoid: ProjJson = Ellipsoid.from_epsg(code).to_json_dict()
+        return ellipsoid
     name = _cited(keys, "Ellipsoid") or "unknown"
     is_flat = minor is not None and not 0 < minor <= major
     if not 1 < major < 1e12 or is_flat or (inverse and inverse <= 1):
@@ -179,40 +166,27 @@ def _ellipsoid(keys: GeoKeys) -> Json | None:
     return {"name": name, "semi_major_axis": major, "semi_minor_axis": minor}
 
 
-def _meridian(keys: GeoKeys) -> Json:
+def _meridian(keys: GeoKeys) -> ProjJson:
     code = keys.epsg(GeoKey.PRIME_MERIDIAN)
     if code is not None:
-        known: Json = PrimeMeridian.from_epsg(code).to_json_dict()
-        return known
+        meridian: ProjJson = PrimeMeridian.from_epsg(code).to_json_dict()
+        return meridian
     longitude = keys.double(GeoKey.PRIME_MERIDIAN_LONGITUDE) or 0.0
     if longitude == 0.0:
         return {"name": _cited(keys, "Primem") or "Greenwich", "longitude": 0.0}
-    if _unit(keys) != 1.0 or abs(longitude) > 180:  # GDAL itself has read and written these in two ways
-        raise UndefinedCrs(f"its prime meridian is at {longitude} in a unit that is not sure")
+    if coordinate_degrees(keys) != 1.0 or abs(longitude) > 180:  # GDAL itself has read and written these in two ways
+        raise UndefinedCrs(f"its prime meridian is at {longitude} in an ambiguous unit")
     return {"name": _cited(keys, "Primem") or "unknown", "longitude": longitude}
 
 
-def _longitude(meridian: Json) -> float:
-    """In degrees."""
+def _longitude(meridian: ProjJson) -> float:
+    """The longitude of a prime meridian in degrees."""
     longitude = meridian["longitude"]
     if not isinstance(longitude, dict):
         return float(longitude)
     unit = longitude["unit"]
-    factor = unit["conversion_factor"] / _RADIANS if isinstance(unit, dict) else 1.0
+    factor = unit["conversion_factor"] / RADIANS if isinstance(unit, dict) else 1.0
     return float(longitude["value"]) * factor
-
-
-def _unit(keys: GeoKeys) -> float:
-    """The unit of coordinates in degrees."""
-    code = keys.short(GeoKey.GEOG_ANGULAR_UNITS)
-    if code is None:
-        return 1.0
-    size = keys.double(GeoKey.GEOG_ANGULAR_UNIT_SIZE)
-    if code == USER_DEFINED and size is not None and isclose(size, _RADIANS, rel_tol=1e-9):
-        return 1.0
-    if code not in _DEGREES:
-        raise UndefinedCrs(f"its angular unit is code {code}" + (f" of {size} radians" if size is not None else ""))
-    return _DEGREES[code]
 
 
 def _cited(keys: GeoKeys, field: str) -> str | None:

@@ -1,7 +1,7 @@
-"""GeoKeys: what a GeoTIFF says of its CRS, as numbers and texts (GeoTIFF 1.1, OGC 19-008r4 §7.1 and Annex B).
+"""GeoKeys: the CRS of a GeoTIFF as numbers and texts (GeoTIFF 1.1, OGC 19-008r4 §7.1 and Annex B).
 
-Only read here, with every place and count bounded; what they mean together is for `definition`. A directory that is
-damaged holds the keys that can be read, which may be none.
+This module only reads them, with every place and count bounded; `from_geokeys` interprets them. A damaged directory
+holds the keys that can be read, which may be none.
 """
 
 from dataclasses import dataclass
@@ -69,7 +69,7 @@ class GeoKey(IntEnum):
 PROJECTED: Final = 1
 GEOGRAPHIC: Final = 2
 GEOCENTRIC: Final = 3
-"""Of MODEL_TYPE."""
+"""Values of MODEL_TYPE."""
 USER_DEFINED: Final = 32767
 
 _KEYS: Final = frozenset(GeoKey)
@@ -79,49 +79,49 @@ _CITATIONS: Final = (
     GeoKey.PROJECTED_CITATION,
     GeoKey.VERTICAL_CITATION,
 )
-_MOST_SHIFTS: Final = 7
+_MAX_SHIFTS: Final = 7
 _EPSG: Final = range(1024, USER_DEFINED)
-"""GeoTIFF 1.1 §7.3: what lies outside is private, reserved or user-defined."""
+"""GeoTIFF 1.1 §7.3: codes outside are private, reserved or user-defined."""
 
 Value = int | float | str | tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class GeoKeys:
-    """The keys of a file; hashable, equal if they say the same."""
+    """The keys of a file; hashable, equal if keys and values are."""
 
     items: tuple[tuple[int, Value], ...] = ()
     minor_revision: int = 0
-    """Of GeoTIFF 1.x: 0 or 1."""
+    """The x of GeoTIFF 1.x: 0 or 1."""
 
     def short(self, key: GeoKey) -> int | None:
-        """A code or unit, None where it is not there."""
+        """The code or unit under a key; None: absent."""
         value = self._value(key)
         return value if isinstance(value, int) else None
 
     def epsg(self, key: GeoKey) -> int | None:
-        """A code of the EPSG dataset; None where it is user-defined, private or not there."""
+        """The code of the EPSG dataset under a key; None: user-defined, private or absent."""
         value = self.short(key)
         return value if value in _EPSG else None
 
     def text(self, key: GeoKey) -> str | None:
-        """A citation."""
+        """The citation under a key; None: absent or empty."""
         value = self._value(key)
         return value if isinstance(value, str) and value else None
 
     def double(self, *keys: GeoKey) -> float | None:
-        """The number of the first of these keys that is there; perhaps NaN, see `is_finite`."""
-        found = (self._value(key) for key in keys)
-        return next((value for value in found if isinstance(value, float)), None)
+        """The number under the first of these keys that is present; it may be NaN, see `is_finite`."""
+        values = (self._value(key) for key in keys)
+        return next((value for value in values if isinstance(value, float)), None)
 
     def doubles(self, key: GeoKey) -> tuple[float, ...]:
-        """The numbers of a key that holds many; () if it is absent."""
+        """The numbers under a key that holds many; () if it is absent."""
         value = self._value(key)
         return value if isinstance(value, tuple) else ()
 
     @property
     def is_finite(self) -> bool:
-        """Whether all numbers are."""
+        """True if no number is NaN or infinite."""
         numbers = (value if isinstance(value, tuple) else (value,) for _, value in self.items)
         return all(isfinite(value) for row in numbers for value in row if isinstance(value, float))
 
@@ -152,7 +152,7 @@ def geo_keys(directory: Directory) -> GeoKeys:
         elif place == Tag.GEO_ASCII_PARAMS and key in _CITATIONS:
             keys[key] = _citation(texts[value : value + length])
         elif place == Tag.GEO_DOUBLE_PARAMS and key == GeoKey.TO_WGS84:
-            keys[key] = doubles[value : value + min(length, _MOST_SHIFTS)]
+            keys[key] = doubles[value : value + min(length, _MAX_SHIFTS)]
         elif place == Tag.GEO_DOUBLE_PARAMS and value < len(doubles):
             keys[key] = doubles[value]
     return GeoKeys(tuple(sorted(keys.items(), key=lambda item: item[0])), numbers[2])

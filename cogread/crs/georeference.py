@@ -1,7 +1,7 @@
 """Georeferencing: GeoKeys and transform tags -> keys of the CRS, affine transform, bounds in the file's own CRS.
 
 Sources: GeoTIFF 1.1 (OGC 19-008r4), and GDAL (frmts/gtiff/gtiffdataset_read.cpp) where it departs from it: GDAL's
-transform always speaks of the corner of a pixel, so PixelIsPoint files are moved by half a pixel.
+transform is always that of pixel corners, so PixelIsPoint files are moved by half a pixel.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Bounds = tuple[float, float, float, float]
 
 
 class GroundControlPoint(NamedTuple):
-    """Place of a point of an image, as GDAL reads it; `col` and `row` count from the corner of the image."""
+    """A pixel position and its coordinates, as GDAL reads them; `col` and `row` count from the corner of the image."""
 
     col: float
     row: float
@@ -36,22 +36,22 @@ _ESRI: Final = "ESRI PE String"
 
 @dataclass(frozen=True, slots=True)
 class Georeference:
-    """Where an image lies."""
+    """The place of an image on Earth."""
 
     epsg: int | None
-    """Code of the CRS as the file states it; None: no CRS, or one without a code. `crs.crs_of` knows more."""
+    """Code of the CRS as the file states it; None: no CRS, or one without a code. See also `lookup.crs_of`."""
     name: str | None
-    """What the file calls its CRS."""
+    """Name of the CRS in the file."""
     transform: Geotransform | None
-    """None: not georeferenced, or by ground control points, or by numbers that lead nowhere (NaN, a flat matrix)."""
+    """None: not georeferenced, or by ground control points, or by unusable numbers (NaN, a singular matrix)."""
     bounds: Bounds | None
-    """The image's; None as `transform`."""
+    """Bounds of the image; None as `transform`."""
     is_point: bool = False
-    """Whether the file's own coordinates are those of pixel centres (PixelIsPoint); `transform` is of corners."""
+    """The file states coordinates of pixel centres (PixelIsPoint); `transform` is of corners all the same."""
     keys: GeoKeys = NO_KEYS
-    """All that the file says of the image's CRS; none where it has ground control points: theirs is another matter."""
+    """GeoKeys of the image's CRS; none where it has ground control points."""
     points: tuple[GroundControlPoint, ...] = ()
-    """Ground control points, by which it lies instead of a transform."""
+    """Ground control points, which place the image instead of a transform."""
     point_keys: GeoKeys = NO_KEYS
     """GeoKeys of the CRS of `points`; `keys` are then empty."""
 
@@ -75,7 +75,7 @@ def georeference(directory: Directory, width: int, height: int) -> Georeference:
 
 
 def _epsg(keys: GeoKeys) -> int | None:
-    """As GDAL: a file that does not say of which kind its CRS is has a projected one, or none."""
+    """The code of the CRS; as in GDAL, a file without a kind of CRS has a projected one, or none."""
     is_geodetic = keys.short(GeoKey.MODEL_TYPE) in (GEOGRAPHIC, GEOCENTRIC)
     return keys.epsg(GeoKey.GEODETIC_CRS if is_geodetic else GeoKey.PROJECTED_CRS)
 
@@ -84,18 +84,18 @@ def _name(keys: GeoKeys) -> str | None:
     is_projected = keys.short(GeoKey.MODEL_TYPE) == PROJECTED
     own = GeoKey.PROJECTED_CITATION if is_projected else GeoKey.GEODETIC_CITATION
     names = (keys.text(key) for key in (GeoKey.CITATION, own))
-    return next((_called(name) for name in names if name), None)
+    return next((_name_in(name) for name in names if name), None)
 
 
-def _called(citation: str) -> str:
-    """The name within what GDAL and ArcGIS put into citations: `GCS Name = X|Datum = Y`, a whole definition."""
+def _name_in(citation: str) -> str:
+    """Read the name from citations of GDAL and ArcGIS: `GCS Name = X|Datum = Y`, a whole definition."""
     if citation.startswith(_ESRI):
         return citation.partition('"')[2].partition('"')[0] or _ESRI
     return plain_name(citation)
 
 
 def _transform(directory: Directory, *, is_point: bool) -> Geotransform | None:
-    """GeoTIFF 1.1 §7.4: one tie point and a scale, or a matrix; many tie points alone are ground control points."""
+    """Read one tie point and a scale, or a matrix (GeoTIFF 1.1 §7.4); tie points alone are ground control points."""
     scale = directory.floats(Tag.MODEL_PIXEL_SCALE)
     tie = directory.floats(Tag.MODEL_TIEPOINT)
     matrix = directory.floats(Tag.MODEL_TRANSFORMATION)

@@ -1,17 +1,16 @@
 """Map projections as GeoKeys state them -> conversions as PROJ states them.
 
-The methods are those of ProjMethodGeoKey (GeoTIFF 1.1 Annex C.2); which key a parameter may hide in is what libgeotiff
-(geo_normalize.c) accepts, since writers differ. What GDAL does not read, or reads differently from its own files, is
-refused.
+The methods are those of ProjMethodGeoKey (GeoTIFF 1.1 Annex C.2). Writers differ in the key of a parameter; those that
+libgeotiff (geo_normalize.c) accepts are read. A method that GDAL does not read, or does not read back from its own
+files, is refused.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from pyproj import CRS
 
+from cogread.crs.crs import ProjJson
 from cogread.crs.geokeys import GeoKey, GeoKeys
-
-Json = dict[str, Any]
 
 MERCATOR: Final = 7
 _LCC_2SP: Final = 8
@@ -55,17 +54,17 @@ _METHODS: Final = {
     28: "+proj=cea +lat_ts={parallel_1!r} +lon_0={lon!r}",
     9815: f"+proj=omerc {_HOTINE}",
 }
-"""Method -> PROJ string of it, with the places of the parameters. 2, 5 and 6 are not read by GDAL either."""
+"""Method -> its PROJ string, a template for the parameters. 2, 5 and 6 are not read by GDAL either."""
 
 
 def method_of(keys: GeoKeys) -> int | None:
-    """The method, if it is one that is known."""
+    """The code of the method; None: there is none, or none that is supported."""
     method = keys.short(GeoKey.PROJECTION_METHOD)
     return method if method in _METHODS or method in (MERCATOR, _POLAR_STEREOGRAPHIC) else None
 
 
-def projected(keys: GeoKeys, *, degrees: float, metres: float) -> Json | None:
-    """A projected CRS in PROJJSON, of which conversion and axes count; None where the keys do not define one.
+def projected(keys: GeoKeys, *, degrees: float, metres: float) -> ProjJson | None:
+    """Read a projected CRS as PROJJSON, of which conversion and axes count; None where the keys do not define one.
 
     Args:
         keys: of the file.
@@ -83,12 +82,12 @@ def projected(keys: GeoKeys, *, degrees: float, metres: float) -> Json | None:
     if template is None:
         return None
     text = f"{template} +x_0={{easting!r}} +y_0={{northing!r}} +datum=WGS84 +type=crs".format(**values)
-    found: Json = CRS.from_string(text).to_json_dict()
-    conversion = found["conversion"]
+    projjson = CRS.from_string(text).to_json_dict()
+    conversion = projjson["conversion"]
     if conversion["method"]["name"] == "Equidistant Cylindrical":  # by EPSG it has no latitude of origin, and that is 0
         without = [parameter for parameter in conversion["parameters"] if parameter != _EQUATOR]
-        return {**found, "conversion": {**conversion, "parameters": without}}
-    return found
+        return {**projjson, "conversion": {**conversion, "parameters": without}}
+    return projjson
 
 
 def _template(method: int, keys: GeoKeys, values: dict[str, float]) -> str | None:
@@ -103,14 +102,14 @@ def _template(method: int, keys: GeoKeys, values: dict[str, float]) -> str | Non
 
 
 def _mercator(values: dict[str, float], *, has_parallel: bool) -> str | None:
-    """Variant B with a standard parallel, else variant A; the origin is on the equator in both."""
+    """Choose variant B with a standard parallel, else variant A; the origin is on the equator in both."""
     if values["lat"] != 0:
         return None
     return "+proj=merc +lon_0={lon!r} " + ("+lat_ts={parallel_1!r}" if has_parallel else "+k={scale!r}")
 
 
 def _polar_stereographic(values: dict[str, float]) -> str | None:
-    """Variant A at the pole; elsewhere variant B, the latitude being that of true scale."""
+    """Choose variant A at the pole; elsewhere variant B, whose latitude is that of true scale."""
     if abs(values["lat"]) == 90:
         return "+proj=stere +lat_0={lat!r} +lon_0={pole_lon!r} +k={scale!r}"
     if values["lat"] == 0 or values["scale"] != 1:
@@ -119,14 +118,14 @@ def _polar_stereographic(values: dict[str, float]) -> str | None:
 
 
 def _parameters(keys: GeoKeys, degrees: float, metres: float) -> dict[str, float]:
-    """Degrees and metres."""
+    """Read the parameters in degrees and metres."""
     key = GeoKey
     longitudes = (key.NATURAL_ORIGIN_LONGITUDE, key.FALSE_ORIGIN_LONGITUDE, key.CENTER_LONGITUDE)
     latitudes = (key.NATURAL_ORIGIN_LATITUDE, key.FALSE_ORIGIN_LATITUDE, key.CENTER_LATITUDE)
 
     def number(*names: GeoKey, default: float = 0.0) -> float:
-        found = keys.double(*names)
-        return default if found is None else found
+        value = keys.double(*names)
+        return default if value is None else value
 
     return {
         "lat": number(*latitudes) * degrees,

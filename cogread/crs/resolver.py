@@ -10,10 +10,10 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError, ProjError
 
 from cogread.crs.crs import Crs
+from cogread.crs.definition import Definition
 from cogread.crs.from_geokeys import defined_crs
 from cogread.crs.geokeys import GeoKeys
-from cogread.crs.heights import Definition
-from cogread.crs.identify import has_known_datum, identified
+from cogread.crs.identify import has_registered_datum, identified
 from cogread.crs.transform import EARTH_RADIUS_M, is_web_mercator
 from cogread.errors import UndefinedCrs
 from cogread.refusal import Refusal
@@ -93,7 +93,7 @@ def _wkt(crs: CRS) -> str:
 def _loses_datum(proj_string: str, crs: CRS) -> bool:
     """True where a PROJ string states the datum of a dataset as a mere ellipsoid, which would move the layer."""
     stated = CRS.from_user_input(proj_string).datum
-    return has_known_datum(crs) and (stated is None or stated.name.lower().startswith("unknown"))
+    return has_registered_datum(crs) and (stated is None or stated.name.lower().startswith("unknown"))
 
 
 def _is_northing_first(crs: CRS) -> bool:

@@ -1,6 +1,6 @@
-"""The CRS of web maps under any of its names: the one answer to whether an image is in it, for grids and documents.
+"""The test for the CRS of web maps under any of its names, for grids and documents.
 
-Keys that say so plainly, and the many that cannot, are told without PROJ, which takes 0.1 s to load.
+PROJ takes 0.1 s to load, so it is asked only where the keys leave the answer open.
 """
 
 from typing import Final
@@ -20,16 +20,16 @@ _MERCATOR_NAME: Final = "mercator"
 
 
 def is_web_mercator(geo: Georeference) -> bool:
-    """Whether the numbers of an image's CRS mean the places that they mean in EPSG:3857."""
-    if _is_plain(geo.keys):
+    """True if coordinates in an image's CRS mean the same places as in EPSG:3857."""
+    if _is_epsg_3857(geo.keys):
         return True
-    if not _may_be(geo.keys):
+    if not _may_be_web_mercator(geo.keys):
         return False
     crs = crs_of(geo)
     return crs is not None and crs.is_web_mercator
 
 
-def _is_plain(keys: GeoKeys) -> bool:
+def _is_epsg_3857(keys: GeoKeys) -> bool:
     return (
         keys.short(GeoKey.MODEL_TYPE) in (1, None, USER_DEFINED)
         and keys.short(GeoKey.PROJECTED_CRS) == WEB_MERCATOR_EPSG
@@ -40,7 +40,7 @@ def _is_plain(keys: GeoKeys) -> bool:
     )
 
 
-def _may_be(keys: GeoKeys) -> bool:
+def _may_be_web_mercator(keys: GeoKeys) -> bool:
     code = keys.epsg(GeoKey.PROJECTED_CRS)
     if keys.short(GeoKey.MODEL_TYPE) == GEOGRAPHIC or code is not None:
         return code in _CODES and keys.short(GeoKey.MODEL_TYPE) != GEOGRAPHIC

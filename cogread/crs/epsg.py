@@ -1,28 +1,27 @@
-"""Projected CRSs by a code of the EPSG dataset, with what stands beside the code, as GDAL reads them (gt_wkt_srs.cpp).
+"""CRSs by a code of the EPSG dataset, with the keys that stand beside the code, as GDAL reads them (gt_wkt_srs.cpp).
 
 Another geodetic CRS, linear unit or method overrides what the code says. A deprecated code is replaced as in GDAL.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from pyproj import CRS
 from pyproj.database import get_database_metadata
 from pyproj.exceptions import CRSError
 
 from cogread.crs.citation import fields, names_web_mercator
-from cogread.crs.geodetic import angular_unit, contradicts
+from cogread.crs.crs import ProjJson
+from cogread.crs.definition import Definition, definition_of, horizontal
+from cogread.crs.geodetic import contradicts
 from cogread.crs.geokeys import USER_DEFINED, GeoKey, GeoKeys
-from cogread.crs.heights import Definition, definition_of, horizontal
 from cogread.crs.identify import same_numbers, same_place
 from cogread.crs.projections import projected
-from cogread.crs.units import cited_unit, keyed_unit
+from cogread.crs.units import cited_unit, keyed_unit, parameter_degrees
 from cogread.errors import UndefinedCrs
-
-Json = dict[str, Any]
 
 _PSEUDO_MERCATOR_METHOD: Final = "1024"
 _OWN_CITATION: Final = (GeoKey.CITATION,)
-_ALONE: Final = (
+_DEFINING_KEYS: Final = (
     GeoKey.PROJECTION,
     GeoKey.PROJECTION_METHOD,
     GeoKey.GEODETIC_CRS,
@@ -30,36 +29,15 @@ _ALONE: Final = (
     GeoKey.ELLIPSOID,
 )
 """Keys that make GDAL read a definition key by key, rather than by the code of the projected CRS alone."""
-_EPSG_METHODS: Final = frozenset(
-    (
-        "9801",
-        "9802",
-        "9804",
-        "9805",
-        "1024",
-        "9806",
-        "9807",
-        "9809",
-        "9810",
-        "9829",
-        "9811",
-        "9812",
-        "9815",
-        "9818",
-        "9820",
-        "1027",
-        "9822",
-        "9834",
-        "1028",
-        "1029",
-        "9842",
-    )
+_LIBGEOTIFF: Final = (
+    "1024 1027 1028 1029 9801 9802 9804 9805 9806 9807 9809 9810 9811 9812 9815 9818 9820 9822 9829 9834 9842"
 )
+_EPSG_METHODS: Final = frozenset(_LIBGEOTIFF.split())
 """Methods of EPSG that libgeotiff knows, where it puts a CRS together that has a code."""
 
 
 def by_code(code: int) -> CRS:
-    """A CRS of the EPSG dataset.
+    """Look up a CRS of the EPSG dataset.
 
     Raises:
         UndefinedCrs: PROJ's copy of the dataset has no such code.
@@ -74,71 +52,71 @@ def by_code(code: int) -> CRS:
 
 
 def current(crs: CRS) -> CRS:
-    """The CRS that replaces a deprecated one, as in GDAL: some were deprecated because they were wrong."""
-    found = crs.get_non_deprecated() if crs.is_deprecated else []
-    return CRS.from_json(found[0].to_json()) if len(found) == 1 else crs
+    """Replace a deprecated CRS, as GDAL does: some were deprecated because they were wrong."""
+    replacements = crs.get_non_deprecated() if crs.is_deprecated else []
+    return CRS.from_json(replacements[0].to_json()) if len(replacements) == 1 else crs
 
 
-def coded(code: int, keys: GeoKeys) -> Definition:
-    """A projected CRS by its code, with what overrides it.
+def projected_by_code(code: int, keys: GeoKeys) -> Definition:
+    """Read a projected CRS by its code and the keys that override it.
 
     Raises:
         UndefinedCrs: the keys contradict it, or there is no such CRS.
     """
     original = by_code(code)
-    is_alone = all(keys.short(key) is None for key in _ALONE)
+    is_code_alone = all(keys.short(key) is None for key in _DEFINING_KEYS)
     flat = horizontal(original)
-    if not is_alone and (original.is_compound or not flat.is_projected):
+    if not is_code_alone and (original.is_compound or not flat.is_projected):
         raise UndefinedCrs(
             f"its projected CRS is EPSG:{code}, which is {original.type_name}, and it states another too"
         )
     if not flat.is_projected:
         return definition_of(current(original), keys)
     unit = cited_unit(keys, _OWN_CITATION) or keyed_unit(keys, is_coded=True)
-    base = None if is_alone else _overriding_base(flat, keys)
+    base = None if is_code_alone else _overriding_base(flat, keys)
     if base is None or _method_of(flat) == _PSEUDO_MERCATOR_METHOD:
         return _restated(original, flat, unit, keys)
-    found = _overridden(flat, base, unit, keys)
-    return definition_of(flat if same_place(found, flat) else found, keys)
+    overridden = _overridden(flat, base, unit, keys)
+    return definition_of(flat if same_place(overridden, flat) else overridden, keys)
 
 
-def _overridden(flat: CRS, base: Json, unit: Json | None, keys: GeoKeys) -> CRS:
-    """A CRS on another base, by another method or in another unit."""
+def _overridden(flat: CRS, base: ProjJson, unit: ProjJson | None, keys: GeoKeys) -> CRS:
+    """Put a CRS on another base, by another method or in another unit."""
     own = flat.to_json_dict()
     lengths = keyed_unit(keys, is_coded=True)
     metres = lengths["conversion_factor"] if lengths else _unit_of(flat)
-    made = projected(keys, degrees=angular_unit(keys, CRS.from_json_dict(base)), metres=metres)
+    restated = projected(keys, degrees=parameter_degrees(keys, CRS.from_json_dict(base)), metres=metres)
     method = keys.short(GeoKey.PROJECTION_METHOD)
-    if made is None and method is not None:
+    if restated is None and method is not None:
         raise UndefinedCrs(f"its CRS is {flat.name}, and its method {method} is not read, or lacks parameters")
-    if made is None and _method_of(flat) not in _EPSG_METHODS and CRS.from_json_dict(base) != flat.geodetic_crs:
-        raise UndefinedCrs(f"its CRS is {flat.name} on another datum, which readers of its method do not expect")
+    if restated is None and _method_of(flat) not in _EPSG_METHODS and CRS.from_json_dict(base) != flat.geodetic_crs:
+        raise UndefinedCrs(f"its CRS is {flat.name} on another datum, which GDAL does not apply to its method")
     if names_web_mercator(fields(keys.text(GeoKey.CITATION)).get("PCS Name", "")):
         raise UndefinedCrs(f"its CRS is {flat.name}, and its citation names that of web maps")
-    parts = {"name": own["name"], "base_crs": base, "conversion": (made or own)["conversion"]}
-    system = (made or own)["coordinate_system"]
+    parts = {"name": own["name"], "base_crs": base, "conversion": (restated or own)["conversion"]}
+    system = (restated or own)["coordinate_system"]
     return assembled(parts, system, unit or own["coordinate_system"]["axis"][0]["unit"])
 
 
-def _restated(original: CRS, flat: CRS, unit: Json | str | None, keys: GeoKeys) -> Definition:
-    """A CRS or what replaces it, in the unit that the file or else the CRS itself has."""
+def _restated(original: CRS, flat: CRS, unit: ProjJson | str | None, keys: GeoKeys) -> Definition:
+    """Put a CRS, or its replacement, into the unit that the file or else the CRS itself has."""
     newest = current(original)
     if unit is None:
         unit = flat.to_json_dict()["coordinate_system"]["axis"][0]["unit"]
-    used = in_unit(horizontal(newest), unit)
-    if _unit_of(used) == _unit_of(horizontal(newest)):
+    converted = in_unit(horizontal(newest), unit)
+    if _unit_of(converted) == _unit_of(horizontal(newest)):
         return definition_of(newest, keys)
     if newest.is_compound:
-        raise UndefinedCrs(f"its CRS, {newest.name}, is compound, and its linear unit is another than that has")
-    return definition_of(flat if same_numbers(used, flat) else used, keys)
+        raise UndefinedCrs(f"its CRS, {newest.name}, is compound, and its linear unit is not that CRS's")
+    return definition_of(flat if same_numbers(converted, flat) else converted, keys)
 
 
-def in_unit(crs: CRS, unit: Json | str) -> CRS:
-    """A projected CRS with coordinates in another unit; itself if they are in that."""
+def in_unit(crs: CRS, unit: ProjJson | str) -> CRS:
+    """Put a projected CRS into another unit; itself if it is in that."""
     whole = crs.to_json_dict()
     parts = {key: whole[key] for key in ("name", "base_crs", "conversion")}
-    found = assembled(parts, whole["coordinate_system"], unit)
-    return crs if same_place(found, crs) else found
+    converted = assembled(parts, whole["coordinate_system"], unit)
+    return crs if same_place(converted, crs) else converted
 
 
 def _unit_of(crs: CRS) -> float:
@@ -150,8 +128,8 @@ def _method_of(crs: CRS) -> str | None:
     return None if operation is None else operation.method_code
 
 
-def _overriding_base(crs: CRS, keys: GeoKeys) -> Json:
-    """The geodetic CRS to use with a code: another one if the keys name it.
+def _overriding_base(crs: CRS, keys: GeoKeys) -> ProjJson:
+    """The geodetic CRS to use with a code: that of the keys, else the code's own.
 
     Raises:
         UndefinedCrs: the keys contradict it.
@@ -160,21 +138,20 @@ def _overriding_base(crs: CRS, keys: GeoKeys) -> Json:
     if own is None:
         raise UndefinedCrs(f"its CRS, {crs.name}, has no geodetic one")
     code = keys.epsg(GeoKey.GEODETIC_CRS)
-    used = own if code is None else by_code(code).to_2d()
-    is_sound = used.is_geographic and not used.is_compound
-    if not is_sound or contradicts(keys, used) or _is_unnamed(keys):
-        raise UndefinedCrs(f"its CRS is based on {used.name}, and it states another datum, ellipsoid or meridian")
-    found: Json = used.to_json_dict()
-    return found
+    base = own if code is None else by_code(code).to_2d()
+    is_sound = base.is_geographic and not base.is_compound
+    if not is_sound or contradicts(keys, base) or _is_unnamed(keys):
+        raise UndefinedCrs(f"its CRS is based on {base.name}, and it states another datum, ellipsoid or meridian")
+    return base.to_json_dict()
 
 
 def _is_unnamed(keys: GeoKeys) -> bool:
-    """Whether the geodetic CRS is user-defined, and not by the code of a datum."""
+    """True if the geodetic CRS is user-defined, and not by the code of a datum."""
     return keys.short(GeoKey.GEODETIC_CRS) == USER_DEFINED and keys.epsg(GeoKey.GEODETIC_DATUM) is None
 
 
-def assembled(parts: Json, system: Json, unit: Json | str) -> CRS:
-    """A projected CRS of its name, `base_crs` and `conversion`, with the axes of a coordinate system in a unit."""
+def assembled(parts: ProjJson, system: ProjJson, unit: ProjJson | str) -> CRS:
+    """Assemble a projected CRS of its name, `base_crs` and `conversion`, and the axes of `system` in a unit."""
     axes = [{**axis, "unit": unit} for axis in system["axis"]]
     whole = {"type": "ProjectedCRS", **parts, "coordinate_system": {"subtype": system["subtype"], "axis": axes}}
     return CRS.from_json_dict(whole)
