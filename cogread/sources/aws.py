@@ -1,6 +1,6 @@
-"""What boto3 is used for: credentials, regions and the URLs of objects. It sends nothing for us.
+"""Credentials, regions and the URLs of objects, from boto3, which sends no request itself.
 
-A client takes 0.1-0.2 s and megabytes to make: one for each set of options and region in a process, at first use.
+Making a client takes 0.1-0.2 s and megabytes: one for each set of options and region in a process, at first use.
 """
 
 import io
@@ -22,19 +22,19 @@ from cogread.sources.protocol import SourceOptions
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who asks, and where."""
+    """The credentials and the region of requests."""
 
     region: str
     ca_bundle: str | None
     _client: Any = field(repr=False)
     _credentials: Any = field(repr=False)
-    """boto3's, which renew themselves; None: requests go unsigned."""
+    """boto3's credentials, which renew themselves; None: requests go unsigned."""
 
     def url_of(self, bucket: str, key: str) -> str:
         """The object's URL as boto3 resolves it: endpoint, addressing style, quoting.
 
         Raises:
-            BotoCoreError: there is none.
+            BotoCoreError: boto3 cannot resolve it.
         """
         reply = self._client.get_object(Bucket=bucket, Key=key)
         url: str = reply["ResponseMetadata"]["HTTPHeaders"]["location"]
@@ -80,9 +80,9 @@ def _make_account(options: SourceOptions, region: str | None) -> Account:
 
 
 def _tell_url(request: Any, **_: Any) -> AWSResponse:
-    """Answer in the origin's place with the URL that boto3 was about to ask.
+    """Answer for the origin, with the URL that boto3 is about to ask.
 
-    `generate_presigned_url` will not do: it prefers the global endpoint, get_object the region's.
+    `generate_presigned_url` is no substitute: it prefers the global endpoint, get_object that of the region.
     """
     return AWSResponse(request.url, 200, {"Location": request.url}, io.BytesIO())
 
@@ -95,14 +95,14 @@ def account_of(options: SourceOptions, region: str | None = None, timeout_s: flo
 
     Args:
         options: keys, profile, endpoint and the like.
-        region: overrides that of the options, where the bucket turned out to be elsewhere.
-        timeout_s: longest wait for another thread that makes it; -1: no bound. Who provides credentials (a role, a
+        region: region of the bucket, if it differs from that of the options.
+        timeout_s: longest wait for another thread that makes it; -1: no bound. A provider of credentials (a role, a
             process) may take minutes to fail.
 
     Raises:
-        NoCredentials: there are none.
+        NoCredentials: no provider has credentials.
         BotoCoreError: the profile, region or endpoint cannot be used.
         TimeoutError: another thread was still making it.
     """
-    made = _accounts.setdefault((options, region), PerProcess(partial(_make_account, options, region)))
-    return made.get(timeout_s)
+    account = _accounts.setdefault((options, region), PerProcess(partial(_make_account, options, region)))
+    return account.get(timeout_s)

@@ -1,9 +1,8 @@
-"""urllib3 connections whose replies end before a deadline, however slowly they drip, and that own up to being stale.
+"""urllib3 connections whose replies end before a deadline, however slowly they drip, and that report staleness.
 
-Strategy: timeouts of sockets are per `recv`, so an origin that sends a byte a second beats them, in the header as in
-the body. Each reply is therefore read through `_BoundedReader`, which gives every `recv` the time that is left.
-Connecting, whose parts have timeouts of their own or none, is waited for no longer than that (`dial`).
-urllib3 has no parameter to hand a deadline to where the reply is made: it travels in a thread-local.
+Strategy: socket timeouts hold for one `recv`, so an origin that sends a byte a second outlasts them, in the header as
+in the body. `_BoundedReader` therefore gives every `recv` of a reply the time that is left. `dial` bounds connecting,
+whose steps have separate timeouts or none. urllib3 has no parameter for a deadline: it travels in a thread-local.
 """
 
 import http.client
@@ -22,7 +21,7 @@ from cogread.deadline import Deadline
 from cogread.sources.dial import dial
 
 _BUFFER_BYTES = 65536
-"""A header and a tile of usual size in one `recv`."""
+"""Size that holds a header and a tile of usual size, for one `recv`."""
 
 _SWITCHING = http.client.SWITCHING_PROTOCOLS
 
@@ -36,7 +35,7 @@ _current = _Current()
 
 
 class StaleConnection(http.client.RemoteDisconnected):
-    """The origin had closed a pooled connection before our request arrived: nothing was answered, so ask again."""
+    """The origin closed a pooled connection before the request arrived: send it again."""
 
 
 class _BoundedReader(io.RawIOBase):
@@ -67,9 +66,9 @@ class _BoundedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock), _BUFFER_BYTES)
 
     def begin(self) -> None:
-        """See `HTTPResponse.begin`, which takes all 1xx but 100 for the reply, and leaves the reply to the next one.
+        """See `HTTPResponse.begin`, which mistakes 1xx other than 100 for the reply.
 
-        Interim replies are passed over (RFC 9110 §15.2). After a 101, which nobody asked for, it is not HTTP any more.
+        Interim replies are skipped (RFC 9110 §15.2). A 101, which no request asks for, ends HTTP.
         """
         super().begin()
         while _SWITCHING < self.status < 200:
@@ -79,7 +78,7 @@ class _BoundedResponse(http.client.HTTPResponse):
 
 
 class BoundedConnection(HTTPConnection):
-    """Mixed into whichever connection class the pool has: plain, TLS or SOCKS."""
+    """Mixin for the connection class of the pool: plain, TLS or SOCKS."""
 
     response_class = _BoundedResponse
     _has_answered = False
@@ -100,7 +99,7 @@ class BoundedConnection(HTTPConnection):
         return reply
 
     def ask_again(self, target: str, headers: Mapping[str, str], deadline: Deadline) -> http.client.HTTPResponse:
-        """Send a GET over the connection as it stands, past urllib3; `begin` has to come before.
+        """Send a GET over the open connection, bypassing urllib3; call `begin` first.
 
         Raises:
             OSError, HTTPException: no reply.

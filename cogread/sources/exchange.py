@@ -1,7 +1,7 @@
-"""A GET over the connections of a urllib3 pool: its reply, and the short way over a connection that stands.
+"""A GET over the connections of a urllib3 pool: its reply, and the short path over an open connection.
 
-Strategy: urllib3 connects, looks at certificates, and goes through proxies. Once that is done it adds to a request as
-much time as http.client takes for all of it, so a connection that is kept in the pool is asked by http.client alone.
+Strategy: urllib3 connects, verifies certificates and handles proxies. For a request over an open connection it adds as
+much time as http.client takes in all, so such requests use http.client alone.
 """
 
 import http.client
@@ -18,25 +18,25 @@ from cogread.sources.connection import BoundedConnection
 
 
 class Reply(Protocol):
-    """A reply whose header has come, and whose body is still to be read."""
+    """A reply with its header received and its body still to be read."""
 
     @property
     def status(self) -> int:
-        """Of RFC 9110 §15."""
+        """Status code of RFC 9110 §15."""
         ...
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """To be asked by names in lower case; what came more than once is joined by commas."""
+        """Header fields by names in lower case; repeated fields are joined by commas."""
         ...
 
     @property
     def is_at_end(self) -> bool:
-        """Whether all of the body was read."""
+        """True after all of the body was read."""
         ...
 
     def read(self, size_bytes: int) -> bytes:
-        """So much of the body, or what there is of it."""
+        """Read this much of the body, or all that is left."""
         ...
 
     def finish(self) -> None:
@@ -45,11 +45,11 @@ class Reply(Protocol):
 
 
 _SMALL_BODY = re.compile(r"[0-9]{1,3}")
-"""Length of a body that is read rather than have its connection closed."""
+"""Length of a body short enough to be read to keep its connection."""
 
 
 class FirstReply:
-    """A `Reply` over a connection that urllib3 has just made."""
+    """A `Reply` over a new connection of urllib3."""
 
     def __init__(self, reply: BaseHTTPResponse) -> None:
         self._reply = reply
@@ -72,7 +72,7 @@ class FirstReply:
 
 
 class NextReply:
-    """A `Reply` over a connection that was kept."""
+    """A `Reply` over a pooled connection."""
 
     def __init__(
         self, reply: http.client.HTTPResponse, connection: BoundedConnection, pool: HTTPConnectionPool
@@ -105,7 +105,7 @@ def ask_kept(pool: HTTPConnectionPool, target: str, headers: Mapping[str, str], 
     """Send a GET over a connection that the pool keeps.
 
     Returns:
-        The reply; None: it keeps none that could be used.
+        The reply; None: the pool has no usable connection.
 
     Raises:
         OSError, HTTPException: no reply.
@@ -121,16 +121,16 @@ def ask_kept(pool: HTTPConnectionPool, target: str, headers: Mapping[str, str], 
 
 
 def finish_redirect(reply: Reply) -> None:
-    """Finish a reply that is read no further, keeping the connection where the body is small: it is needed again."""
+    """Finish a redirect; a small body is read first, so that the connection can be used again."""
     length = reply.headers.get("content-length", "")
     if _SMALL_BODY.fullmatch(length):
-        with suppress(Exception):  # then the connection is closed after all
+        with suppress(Exception):  # then the connection is closed
             reply.read(int(length) or 1)
     reply.finish()
 
 
 def close_idle(pool: HTTPConnectionPool) -> None:
-    """Close the connections that wait in the pool; it can be used on (`pool.close()` would end it for all sources)."""
+    """Close the idle connections of the pool, which stays usable (`pool.close()` would end it for all sources)."""
     while (connection := _take(pool)) is not _NOTHING:
         if isinstance(connection, BoundedConnection):
             connection.close()
@@ -140,7 +140,7 @@ _NOTHING = object()
 
 
 def _take(pool: HTTPConnectionPool) -> object:
-    """What lies on top of the pool: a connection, None for room that was never used."""
+    """Take the top item of the pool: a connection, or None for a place that was never used."""
     if pool.pool is None:
         return _NOTHING
     try:
@@ -150,8 +150,8 @@ def _take(pool: HTTPConnectionPool) -> object:
 
 
 def _take_kept(pool: HTTPConnectionPool) -> BoundedConnection | None:
-    """A connection that stands, and on which nothing came unasked."""
-    if pool.proxy is not None:  # urllib3 knows what a proxy wants to be told each time
+    """Take an open connection without unexpected bytes."""
+    if pool.proxy is not None:  # urllib3 adds the header fields that a proxy needs
         return None
     while isinstance(connection := _take(pool), BoundedConnection):
         if connection.is_connected:

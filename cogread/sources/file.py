@@ -1,8 +1,8 @@
-"""A local file, opened anew for each read: no descriptor is kept, so that a replaced file is noticed at once.
+"""A local file, opened for each read, so that a replaced file is noticed at once.
 
-Strategy: open, pread, fstat, close. `os.pread` because a shared seek + read mixes the bytes of threads. The bytes are
-of the expected version if the file still is afterwards: writing changes the modification time before the bytes. If no
-version is expected, the file's own before the read is.
+Strategy: open, pread, fstat, close. `os.pread` because a shared seek + read mixes the bytes of threads. The bytes
+belong to the expected version if the file still has it after the read: writing changes the modification time before the
+bytes. Without an expected version, the version before the read is expected.
 """
 
 import logging
@@ -20,15 +20,14 @@ from cogread.sources.uri import SourceUri
 log = logging.getLogger("cogread")
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
-"""O_NONBLOCK: without it the open of a FIFO waits for a writer, for ever."""
+"""O_NONBLOCK, because opening a FIFO would wait for a writer forever."""
 
 AT_REST_S: Final = 10.0
-"""How long ago a file was modified that nobody is writing: longer than a single write takes."""
+"""Age of the last modification after which no write is under way: longer than a single write takes."""
 
 
 def is_at_rest(version: Version) -> bool:
-    """Whether the bytes of this version of a file are what they will be: a write changes the modification time first,
-    and once, however long it goes on."""
+    """Tell whether the bytes of this version of a file are final: a write changes the modification time once, first."""
     modified_ns = int((version.modified or "0").partition("-")[0])
     return time.time() - modified_ns / 1e9 >= AT_REST_S
 
@@ -91,10 +90,10 @@ class FileSource:
         return SourceBytes(data, version)
 
     def _version(self, stat: os.stat_result) -> Version:
-        """The version of this state; the last one is kept, since making it costs as much as a system call."""
+        """The version of this state; the last one is cached, since making it costs as much as a system call."""
         if not S_ISREG(stat.st_mode):
-            found = "a directory" if S_ISDIR(stat.st_mode) else "a device, pipe or socket"
-            raise SourceError(f"{self.name}: {found}, wanted a regular file")
+            kind = "a directory" if S_ISDIR(stat.st_mode) else "a device, pipe or socket"
+            raise SourceError(f"{self.name}: {kind}, wanted a regular file")
         identity = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
         seen = self._seen
         if seen is None or seen[0] != identity:
@@ -107,7 +106,7 @@ class FileSource:
             return SourceNotFound(f"{self.name}: no such file")
         if isinstance(error, PermissionError):
             return SourceForbidden(f"{self.name}: no permission to read it")
-        reason = error.strerror if isinstance(error, OSError) else "no path can be spelled so"
+        reason = error.strerror if isinstance(error, OSError) else "not a valid path"
         return SourceError(f"{self.name}: {reason or type(error).__name__}")
 
 

@@ -1,4 +1,4 @@
-"""Several byte ranges of a source in as few reads as it takes."""
+"""Several byte ranges of a source in the fewest reads."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -6,15 +6,15 @@ from typing import Final
 from cogread.byterange import ByteRange
 
 GAP_BYTES: Final = 4096
-"""What lies between two ranges that are read as one: less than a round trip costs. GDAL writes a mask's tile, and the
-planes of a tile with INTERLEAVE=TILE, 8 bytes behind the tile before."""
+"""Largest gap between two ranges that are read as one: reading it costs less than a round trip. GDAL writes the tile of
+a mask, and the planes of a tile with INTERLEAVE=TILE, 8 bytes after the previous tile."""
 
 
 def gather(places: Sequence[ByteRange | None], read: Callable[[ByteRange], bytes]) -> list[bytes | None]:
-    """Read ranges, those that lie close together at once.
+    """Read ranges, close ones in one read.
 
     Args:
-        places: the ranges in any order; None where there is nothing to read.
+        places: the ranges in any order; None for a missing tile.
         read: reads one range, whole.
 
     Returns:
@@ -24,16 +24,16 @@ def gather(places: Sequence[ByteRange | None], read: Callable[[ByteRange], bytes
     if len(wanted) == 1:
         data = read(wanted[0])
         return [data if place is not None else None for place in places]
-    found: dict[ByteRange, bytes] = {}
+    parts: dict[ByteRange, bytes] = {}
     for run in _runs(sorted(set(wanted), key=lambda place: place.start)):
         start, stop = run[0].start, max(place.stop for place in run)
         data = read(ByteRange(start, stop))
-        found |= {place: data[place.start - start : place.stop - start] for place in run}
-    return [found[place] if place is not None else None for place in places]
+        parts |= {place: data[place.start - start : place.stop - start] for place in run}
+    return [parts[place] if place is not None else None for place in places]
 
 
 def _runs(places: Sequence[ByteRange]) -> list[list[ByteRange]]:
-    """Cut ranges in ascending order where the gap is too wide."""
+    """Split ascending ranges at gaps that are too wide."""
     runs: list[list[ByteRange]] = []
     stop = 0
     for place in places:

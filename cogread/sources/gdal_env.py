@@ -1,4 +1,4 @@
-"""What a GDAL user has set in the environment already, as options. The mapping is the caller's: nothing is read here.
+"""GDAL's environment variables as options. The caller passes the mapping; this module reads no environment.
 
 Source: https://gdal.org/en/stable/user/virtual_file_systems.html; the AWS_ variables that boto3 reads are left to it.
 """
@@ -40,10 +40,10 @@ def options_from_environment(scheme: str, environ: Mapping[str, str]) -> SourceO
 
 
 def first_read_bytes(environ: Mapping[str, str], default: int) -> int:
-    """Size of the first read of a file, which had better hold the whole header.
+    """Size of the first read of a file, ideally the whole header.
 
     Raises:
-        SettingError: it is no number, or out of bounds.
+        SettingError: the value is no number, or out of bounds.
     """
     for name in _FIRST_READ:
         text = environ.get(name)
@@ -58,7 +58,7 @@ def flag(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
     """A switch in GDAL's spellings.
 
     Raises:
-        SettingError: it is neither on nor off.
+        SettingError: the value is neither on nor off.
     """
     text = (environ.get(name) or "").lower()
     if not text:

@@ -22,7 +22,7 @@ _MOST_REDIRECTS = 3
 
 
 class HttpSource(RangeSource):
-    """A file that an HTTP server gives out by ranges."""
+    """A file on an HTTP server that supports ranges."""
 
     def __init__(self, uri: SourceUri, options: SourceOptions) -> None:
         super().__init__(uri.display, options)
@@ -31,7 +31,7 @@ class HttpSource(RangeSource):
 
     def close(self) -> None:
         """See `Source.close`."""
-        home = self._home.made()
+        home = self._home.existing()
         if home:
             close_idle(home.pool)
 
@@ -46,19 +46,19 @@ class HttpSource(RangeSource):
             route = self._follow(route, location)
         raise SourceProtocolError(f"{self.name}: more than {_MOST_REDIRECTS} redirects")
 
-    def _follow(self, here: Route, location: str) -> Route:
-        """The way on: within the origin, to https on the same host or to one of `redirect_hosts`; never down to http.
+    def _follow(self, current: Route, location: str) -> Route:
+        """The next route: within the origin, to https on the host or to one of `redirect_hosts`; never down to http.
 
         Credentials go to the source's own origin, and from its port 80 to its port 443.
         """
         try:
-            url = redirection(here.url, location)
+            url = redirection(current.url, location)
         except ValueError as error:
             raise SourceProtocolError(f"{self.name}: a redirect is refused: {error}") from None
         home, there = self._home.get(), url.origin
         is_home = there == home.url.origin
         is_upgrade = home.url.origin.upgrades_to(there)
-        is_downgrade = here.url.origin.scheme == "https" and there.scheme == "http"
+        is_downgrade = current.url.origin.scheme == "https" and there.scheme == "http"
         if is_downgrade or not (is_home or is_upgrade or there.host in map(str.lower, self._options.redirect_hosts)):
             raise SourceProtocolError(
                 f"{self.name}: redirects to {there.scheme!r} on the host {there.host!r}, port {there.port}, wanted the "
@@ -78,7 +78,7 @@ class HttpSource(RangeSource):
 
 
 def _auth(options: SourceOptions) -> Auth | None:
-    """What the options say; None leaves it to the URL's user and password, or netrc."""
+    """The authentication of the options; None: that of the URL's user and password, or of netrc."""
     if options.bearer_token is not None:
         return _Bearer(options.bearer_token)
     if options.username is not None:
@@ -87,7 +87,7 @@ def _auth(options: SourceOptions) -> Auth | None:
 
 
 class _Bearer:
-    """RFC 6750."""
+    """Bearer tokens of RFC 6750."""
 
     def __init__(self, token: str) -> None:
         self._token = token

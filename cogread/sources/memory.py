@@ -1,4 +1,4 @@
-"""A source that is a bytes object: for tests, and for callers who have the file already."""
+"""A source that is a bytes object: for tests, and for callers with the file in memory."""
 
 from hashlib import blake2b
 

@@ -1,4 +1,4 @@
-"""Values that each process makes for itself: a connection that is used on both sides of a fork mixes replies."""
+"""Values made once in each process: a connection that is used on both sides of a fork mixes replies."""
 
 import os
 from collections.abc import Callable
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class _Slot(Generic[T]):
-    """What one process made."""
+    """The value of one process."""
 
     def __init__(self) -> None:
         self.lock = Lock()
@@ -19,7 +19,7 @@ class _Slot(Generic[T]):
 class PerProcess(Generic[T]):
     """A value made at its first use in each process, once for all its threads.
 
-    The lock belongs to the process too: one that another thread held at the fork would never be released in the child.
+    The lock belongs to the process too: a lock held by another thread at the fork would stay locked in the child.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:
@@ -27,7 +27,7 @@ class PerProcess(Generic[T]):
         self._slots: dict[int, _Slot[T]] = {}
 
     def get(self, timeout_s: float = -1) -> T:
-        """The value of this process; whatever making it raises is raised, and the next call tries again.
+        """The value of this process; an error of making it is raised, and the next call tries again.
 
         Args:
             timeout_s: longest wait for another thread that makes it; -1: no bound.
@@ -47,11 +47,11 @@ class PerProcess(Generic[T]):
                 slot.lock.release()
         return slot.values[0]
 
-    def made(self) -> T | None:
-        """The value of this process if it was made already."""
+    def existing(self) -> T | None:
+        """The value of this process, None before its first use."""
         slot = self._slots.get(os.getpid())
         return slot.values[0] if slot and slot.values else None
 
     def forget(self) -> None:
-        """Make the value anew at the next use in this process."""
+        """Discard the value of this process; the next use makes a new one."""
         self._slots.pop(os.getpid(), None)

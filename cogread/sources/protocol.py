@@ -1,4 +1,4 @@
-"""What a source is: one method that reads a byte range, and one that tells the version."""
+"""A source: one method reads a byte range, one returns the version."""
 
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -12,7 +12,7 @@ Validators = Literal["etag", "modified"]
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """How to reach an origin. Values, never names of environment variables: those are the caller's to resolve."""
+    """Settings to reach an origin: values, never names of environment variables, which the caller resolves."""
 
     connect_timeout_s: float = 2.0
     """Longest wait for a connection."""
@@ -24,10 +24,10 @@ class SourceOptions:
     """Longest time for one read with all its retries, whatever the origin does."""
 
     retries: int = 1
-    """How often a read is tried again after 429, 5xx, a reset or a short body."""
+    """Number of further tries of a read after 429, 5xx, a reset or a short body."""
 
     pool_size: int = 48
-    """Connections kept open to the origin; the number of threads that read at the same time."""
+    """Open connections to the origin; the number of threads that read at the same time."""
 
     redirect_hosts: tuple[str, ...] = ()
     """Hosts other than the URI's own to which a redirect may lead; credentials are not sent there."""
@@ -76,7 +76,7 @@ DEFAULT_OPTIONS = SourceOptions()
 
 
 class Source(Protocol):
-    """Where bytes come from. Implementations are safe to use from many threads at the same time.
+    """A file that is read by byte ranges. Implementations are thread-safe.
 
     Connections are made at the first read, so a source may be made before a fork and used after it.
     """
@@ -88,7 +88,7 @@ class Source(Protocol):
 
     @property
     def is_local(self) -> bool:
-        """Whether asking for the version costs microseconds (a file) rather than a round trip."""
+        """True if asking for the version costs microseconds (a file), False if it costs a round trip."""
         ...
 
     def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
@@ -96,17 +96,17 @@ class Source(Protocol):
 
         Args:
             wanted: the bytes; the start must lie within the source.
-            expect: the version that the bytes must be of; None: any, and the reply tells which.
+            expect: the version that the bytes must belong to; None: any, and the result has it.
             deadline: when the call gives up.
 
         Raises:
-            SourceChanged: the source is another version than `expect`.
+            SourceChanged: the source has another version than `expect`.
             SourceError: of the kinds that `cogread.errors` lists; a range beyond the end is a SourceProtocolError.
         """
         ...
 
     def version(self, deadline: Deadline = NEVER) -> Version:
-        """Ask the origin for the current version, reading no more than a byte.
+        """Ask the origin for the current version, reading a byte at most.
 
         Raises:
             SourceError: as `read`.
@@ -114,5 +114,5 @@ class Source(Protocol):
         ...
 
     def close(self) -> None:
-        """Give up connections. The source may be used again."""
+        """Close connections. The source may be used again."""
         ...

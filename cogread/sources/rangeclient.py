@@ -1,7 +1,7 @@
-"""Ranged GETs: what the http and s3 sources have in common.
+"""Ranged GETs: the common part of the http and s3 sources.
 
-Strategy: one read is up to `1 + retries` tries before one deadline. A try sends one request (`_ask`, which each
-scheme fills in), checks the header of the reply before a byte of its body is read, and reads no more than was wanted.
+Strategy: one read is up to `1 + retries` tries before one deadline. A try sends one request (`_ask`, by scheme), checks
+the header of the reply before it reads a byte of the body, and reads no more than the range.
 """
 
 import logging
@@ -21,11 +21,11 @@ from cogread.sources.transport import FAILURES, Retryable, failure
 log = logging.getLogger("cogread")
 
 _PAUSE_S = (0.05, 0.2)
-"""Shortest and longest wait before another try; random, lest all workers come back at the same instant."""
+"""Shortest and longest wait before another try; random, so that workers do not return at the same instant."""
 
 
 class RangeSource(ABC):
-    """A source whose bytes come by HTTP."""
+    """A source over HTTP."""
 
     is_local = False
 
@@ -42,9 +42,9 @@ class RangeSource(ABC):
         for tries_left in range(self._options.retries, -1, -1):
             try:
                 return self._try(asked, deadline)
-            except Retryable as found:
+            except Retryable as failed:
                 if not tries_left or not _pause(deadline):
-                    raise found.error from found.__cause__
+                    raise failed.error from failed.__cause__
         raise AssertionError("unreachable: the last try returns or raises")
 
     def version(self, deadline: Deadline = NEVER) -> Version:
@@ -57,11 +57,11 @@ class RangeSource(ABC):
 
     @abstractmethod
     def _ask(self, headers: Mapping[str, str], deadline: Deadline) -> Reply:
-        """Send a GET with these headers, those of authentication added.
+        """Send a GET with these headers and those of authentication.
 
         Raises:
             FAILURES: no reply.
-            SourceError: there is no way to ask.
+            SourceError: the request cannot be sent.
         """
 
     def _refusal(self, asked: Asked, reply: Reply) -> SourceError:
@@ -90,18 +90,18 @@ class RangeSource(ABC):
 
 
 def _body(asked: Asked, reply: Reply, size_bytes: int) -> bytes:
-    """The body, of exactly this size; of a longer one a single byte more is read."""
+    """The body, of exactly this size; one byte more is read to detect a longer one."""
     data = reply.read(size_bytes)
     if len(data) == size_bytes and not reply.is_at_end:  # no Content-Length: the end has to be seen
         data += reply.read(1)
     if len(data) != size_bytes:
-        found = "more" if len(data) > size_bytes else len(data)
-        raise SourceProtocolError(f"{asked.name}: a body of {found} bytes, wanted {size_bytes}")
+        received = "more" if len(data) > size_bytes else len(data)
+        raise SourceProtocolError(f"{asked.name}: a body of {received} bytes, wanted {size_bytes}")
     return data
 
 
 def _pause(deadline: Deadline) -> bool:
-    """Wait a little; False if the deadline does not allow for it."""
+    """Wait before the next try; False if the deadline leaves no time for it."""
     pause_s = random.uniform(*_PAUSE_S)  # noqa: S311 - no secret
     if deadline.left_s <= pause_s:
         return False

@@ -1,4 +1,4 @@
-"""What a reply to a ranged GET must say (RFC 9110 §14, §15). Sans-io: status and header in, version or error out."""
+"""Validation of replies to ranged GETs (RFC 9110 §14, §15). Sans-io: status and header in, version or error out."""
 
 import re
 from collections.abc import Mapping
@@ -24,19 +24,19 @@ _SHOWN_CHARACTERS = 100
 """Bound of a header's value in a message."""
 
 _NO_CODINGS = frozenset({"", "identity", "none", "aws-chunked", "utf-8", "utf8", "binary"})
-"""Values of Content-Encoding that code nothing.
+"""Values of Content-Encoding that encode nothing.
 
-`aws-chunked` names the coding of the upload, which S3 stores have undone but some state again; the others are values of
+`aws-chunked` is the encoding of the upload, which S3 stores remove and some still state; the others are values of
 charset and Content-Transfer-Encoding. Content-Range and the length of the body prove that the bytes are the file's.
 """
 
 TRY_AGAIN = frozenset({429, *range(500, 600)})
-"""Statuses that may be other ones in a moment."""
+"""Statuses that are worth another try."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked for."""
+    """A request for a range."""
 
     name: str
     """The source, for messages."""
@@ -58,25 +58,26 @@ def check_partial(asked: Asked, headers: Mapping[str, str]) -> tuple[Version, in
     """Check the header of a 206.
 
     Returns:
-        The version, and how many bytes the body must have.
+        The version, and the number of bytes of the body.
 
     Raises:
-        SourceChanged: the version is another than the expected one.
-        SourceProtocolError: the body is not the wanted bytes as they are.
+        SourceChanged: the version differs from the expected one.
+        SourceProtocolError: the body is not the plain bytes of the range.
     """
     if headers.get("content-type", "").lower().startswith("multipart/byteranges"):
         raise SourceProtocolError(f"{asked.name}: a multipart reply to a single range")
-    found = headers.get("content-range", "")
-    match = _CONTENT_RANGE.fullmatch(found)
+    content_range = headers.get("content-range", "")
+    match = _CONTENT_RANGE.fullmatch(content_range)
     if not match:
-        raise SourceProtocolError(f"{asked.name}: Content-Range {_shown(found)}, wanted 'bytes a-b/size'")
+        raise SourceProtocolError(f"{asked.name}: Content-Range {_shown(content_range)}, wanted 'bytes a-b/size'")
     first, last, size_bytes = map(int, match.groups())
     version = _version(asked, headers, size_bytes)
     if asked.expect is not None and not version.same_as(asked.expect):
         raise SourceChanged(f"{asked.name}: replaced since its header was read")
     stop = min(asked.wanted.stop, size_bytes)
     if (first, last + 1) != (asked.wanted.start, stop):
-        raise SourceProtocolError(f"{asked.name}: Content-Range {_shown(found)}, wanted the bytes {asked.wanted}")
+        shown = _shown(content_range)
+        raise SourceProtocolError(f"{asked.name}: Content-Range {shown}, wanted the bytes {asked.wanted}")
     _check_plain(asked, headers, stop - first)
     return version, stop - first
 
@@ -86,12 +87,12 @@ def _version(asked: Asked, headers: Mapping[str, str], size_bytes: int) -> Versi
     if asked.validators == "etag":
         return Version(size_bytes, headers.get("etag"), modified)
     if not modified:
-        raise SourceProtocolError(f"{asked.name}: no Last-Modified, by which versions are to be compared (validators)")
+        raise SourceProtocolError(f"{asked.name}: no Last-Modified, which validators = 'modified' needs")
     return Version(size_bytes, modified=modified)
 
 
 def _check_plain(asked: Asked, headers: Mapping[str, str], size_bytes: int) -> None:
-    """Refuse bodies that are something else than the bytes themselves."""
+    """Refuse encoded bodies, and bodies of another length."""
     codings = headers.get("content-encoding", "")
     if any(coding.strip().lower() not in _NO_CODINGS for coding in codings.split(",")):
         raise SourceProtocolError(f"{asked.name}: Content-Encoding {_shown(codings)}, wanted none")
@@ -124,7 +125,7 @@ def refusal(asked: Asked, status: int, headers: Mapping[str, str]) -> SourceErro
 
 
 def _unsatisfied(asked: Asked, headers: Mapping[str, str]) -> SourceError:
-    """416: a sign of change if the expected version had these bytes, or the origin tells another size than its."""
+    """The error for 416: a change if the expected version has these bytes or another size than stated."""
     match = _UNSATISFIED_RANGE.fullmatch(headers.get("content-range", ""))
     size_bytes = int(match[1]) if match else None
     expected = asked.expect.size_bytes if asked.expect is not None else None
@@ -135,7 +136,7 @@ def _unsatisfied(asked: Asked, headers: Mapping[str, str]) -> SourceError:
 
 
 def retry_after_s(text: str | None) -> float | None:
-    """Seconds from a Retry-After of either form (RFC 9110 §10.2.3), at most a day; None if it says nothing."""
+    """Seconds from a Retry-After of either form (RFC 9110 §10.2.3), at most a day; None if it is invalid."""
     if text is None:
         return None
     if re.fullmatch(r"[0-9]{1,9}", text):

@@ -1,7 +1,7 @@
 """A source in S3 or a store that speaks its protocol.
 
-Strategy: boto3 says who we are and where the object is (`aws`), the ranged GETs are signed with botocore and sent over
-pooled connections, at a fraction of the time of `get_object`.
+Strategy: boto3 provides the credentials and the URL of the object (`aws`); botocore signs the ranged GETs, which go
+over pooled connections, in a fraction of the time of `get_object`.
 """
 
 import re
@@ -37,7 +37,7 @@ _REGION_IN_BODY = re.compile(rb"<Region>([a-z0-9-]{1,32})</Region>")
 _ERROR_BYTES = 4096
 
 _CREDENTIAL_CODES = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "AuthorizationHeaderMalformed"})
-"""Codes of status 400 that are about who we are (the others are of 403)."""
+"""Codes of status 400 that concern credentials (the others have status 403)."""
 
 _CREDENTIAL_ERRORS = (
     CredentialRetrievalError,
@@ -58,7 +58,7 @@ class _WrongRegion(SourceProtocolError):
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the object is, and who asks for it."""
+    """The URL of the object, the route to it and the account that signs."""
 
     account: Account
     route: Route
@@ -76,15 +76,15 @@ class S3Source(RangeSource):
 
     def close(self) -> None:
         """See `Source.close`."""
-        place = self._place.made()
+        place = self._place.existing()
         if place:
             close_idle(place.route.pool)
 
     def _try(self, asked: Asked, deadline: Deadline) -> SourceBytes:
         try:
             return super()._try(asked, deadline)
-        except _WrongRegion as found:
-            self._region = found.region
+        except _WrongRegion as error:
+            self._region = error.region
             self._place.forget()
             return super()._try(asked, deadline)
 
@@ -93,7 +93,7 @@ class S3Source(RangeSource):
         if self._options.request_payer:
             wanted["x-amz-request-payer"] = "requester"
         try:
-            place = self._place.made() or self._make_place(deadline)
+            place = self._place.existing() or self._make_place(deadline)
             signed = place.account.sign(place.url, wanted)
         except NoCredentials as error:
             raise SourceForbidden(f"{self.name}: no AWS credentials found, nor asked for anonymous access") from error
@@ -103,7 +103,7 @@ class S3Source(RangeSource):
         return get(place.route, signed, deadline)
 
     def _make_place(self, deadline: Deadline) -> _Place:
-        account_of(self._options, self._region, deadline.timeout_s())  # the one thing that may take long
+        account_of(self._options, self._region, deadline.timeout_s())  # the only step that may take long
         return self._place.get(deadline.timeout_s())
 
     def _find_place(self) -> _Place:
@@ -127,7 +127,7 @@ class S3Source(RangeSource):
         with suppress(*FAILURES):
             body = reply.read(_ERROR_BYTES)
         region = _told_region(reply, body)
-        place = self._place.made()
+        place = self._place.existing()
         if region and place and region != place.account.region:
             return _WrongRegion(f"{self.name}: the bucket is in the region {region}", region)
         match = _CODE_IN_BODY.search(body)
@@ -138,14 +138,14 @@ class S3Source(RangeSource):
 
 
 def _store(place: _Place) -> WebOrigin:
-    """The origin of a place but for the region in its host: a region that a reply names may change nothing else."""
+    """The origin of a place without the region in its host: a region that a reply names may change nothing else."""
     origin = place.route.url.origin
     labels = [label for label in origin.host.split(".") if label != place.account.region]
     return origin._replace(host=".".join(labels))
 
 
 def _told_region(reply: Reply, body: bytes) -> str | None:
-    """The region that a 301, 307 or 400 says the bucket is in."""
+    """The region of the bucket as a 301, 307 or 400 states it."""
     if reply.status not in (301, 307, 400):
         return None
     region = reply.headers.get("x-amz-bucket-region", "")

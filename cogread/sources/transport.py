@@ -1,8 +1,8 @@
-"""GET requests over the urllib3 pools that requests sits on.
+"""GET requests over the urllib3 pools of requests.
 
-Strategy: requests resolves proxies, CA bundle, netrc and the like once for each place (`route`); each read then goes
-straight to the pool, which takes a third of the time. One transport serves all sources of the same options, so that a
-thousand layers of one store share its connections.
+Strategy: requests resolves proxies, CA bundle, netrc and the like once for each place (`route`); each read then uses
+the pool directly, in a third of the time. One transport serves all sources with the same options, so that a thousand
+layers of one store share its connections.
 """
 
 import http.client
@@ -29,17 +29,17 @@ from cogread.sources.web import WebOrigin, WebUrl, split_url
 Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
 _HOSTS = 64
-"""Hosts whose pools are kept."""
+"""Number of hosts with a pool."""
 
 _STALE_TRIES = 3
-"""Pooled connections that may turn out to be closed before a fresh one must do."""
+"""Number of pooled connections that may be stale before a new one is opened."""
 
 FAILURES = (urllib3_errors.HTTPError, http.client.HTTPException, OSError, ValueError)
-"""All that comes out of a request and of reading its reply."""
+"""Errors of a request and of reading its reply."""
 
 
 class Retryable(Exception):
-    """A failure that another try may mend; it never leaves the package."""
+    """A failure that is worth another try; it never leaves the package."""
 
     def __init__(self, error: SourceError) -> None:
         super().__init__(str(error))
@@ -48,24 +48,24 @@ class Retryable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The way to one URL."""
+    """The connection pool, target and headers for one URL."""
 
     options: SourceOptions
-    """Timeouts among them."""
+    """The options, with the timeouts."""
 
     pool: HTTPConnectionPool
     target: str = field(repr=False)
-    """Path and query, or the whole URL where a proxy wants it."""
+    """Path and query, or the whole URL for a proxy."""
 
     headers: Mapping[str, str] = field(repr=False)
-    """Headers of every request, credentials among them."""
+    """Headers of every request, with credentials."""
 
     url: WebUrl = field(repr=False)
-    """The place; its origin is the one that is dialled, or that a proxy is asked to dial."""
+    """The URL; its origin is dialled, by the server itself or by a proxy."""
 
 
 def no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Send no credentials, not even those that netrc or the URL has."""
+    """Send no credentials, not even those of netrc or the URL."""
     return request
 
 
@@ -81,18 +81,18 @@ class Transport:
             self._session.mount(prefix, HTTPAdapter(pool_connections=_HOSTS, pool_maxsize=options.pool_size))
 
     def route(self, url: str, auth: Auth | None = None, ca_bundle: str | None = None, verbatim: bool = False) -> Route:
-        """Find the way to a URL.
+        """Resolve the route to a URL.
 
         Args:
             url: the place.
-            auth: what adds the credentials; None: the URL's or netrc's.
-            ca_bundle: file or folder of trusted certificates; None: as requests finds it.
-            verbatim: the URL is quoted already and signed as it stands.
+            auth: adds the credentials; None: those of the URL or netrc.
+            ca_bundle: file or folder of trusted certificates; None: that of requests.
+            verbatim: the URL is quoted and signed already.
 
         Raises:
             OSError, ValueError: the URL or the settings of the machine cannot be used (requests' errors are OSErrors).
         """
-        split_url(url)  # before it is normalized: a backslash would be quoted
+        split_url(url)  # before it is normalized, which would quote a backslash
         prepared = self._session.prepare_request(requests.Request("GET", url, auth=auth))
         if verbatim:
             prepared.url = url
@@ -109,7 +109,7 @@ class Transport:
         adapter.cert_verify(pool, place, verify, cert)  # type: ignore[no-untyped-call]
         is_proxied = pool.proxy is not None and web_url.origin.scheme == "http"  # then the pool is the proxy's
         if not is_proxied and _dialled(pool) != web_url.origin:
-            raise ValueError("the connection would go to another place than the URL names")
+            raise ValueError("the connection would go to another host than the URL names")
         bind(pool)
         return Route(self._options, pool, adapter.request_url(prepared, proxies), dict(prepared.headers), web_url)
 
@@ -119,7 +119,7 @@ def _dialled(pool: HTTPConnectionPool) -> WebOrigin:
 
 
 def get(route: Route, headers: Mapping[str, str], deadline: Deadline) -> Reply:
-    """Send a GET and receive the reply's header. The body is the caller's to read, and the reply to finish.
+    """Send a GET and receive the header of the reply. The caller reads the body and finishes the reply.
 
     Raises:
         FAILURES: see `failure`.
@@ -154,11 +154,13 @@ def _ask_newly(route: Route, headers: dict[str, str], deadline: Deadline) -> Fir
 
 
 def failure(name: str, error: Exception) -> SourceError | Retryable:
-    """What to raise for one of `FAILURES`. Its own text stays out: it may hold the URL with a signature."""
+    """The error to raise for one of `FAILURES`, without its text, which may hold a signed URL."""
     cause = _cause(error)
     if isinstance(cause, (urllib3_errors.NameResolutionError, urllib3_errors.NewConnectionError)):
-        found = "its host name is unknown" if isinstance(cause, urllib3_errors.NameResolutionError) else "no connection"
-        return Retryable(SourceUnreachable(f"{name}: {found}"))
+        reason = (
+            "its host name is unknown" if isinstance(cause, urllib3_errors.NameResolutionError) else "no connection"
+        )
+        return Retryable(SourceUnreachable(f"{name}: {reason}"))
     if isinstance(cause, (urllib3_errors.TimeoutError, TimeoutError)):
         return SourceTimeout(f"{name}: no answer in time")
     if isinstance(cause, ConnectionError):

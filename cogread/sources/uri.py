@@ -1,4 +1,4 @@
-"""Spellings of a source's place -> one canonical URI."""
+"""Parses paths and URIs of sources into one canonical form."""
 
 import re
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from cogread.sources.web import split_url
 
 _WITHOUT_SLASHES = re.compile(r"(file|https?|s3):/?(?!/)", re.IGNORECASE | re.ASCII)
 _VARIABLE = re.compile(r"(^|/)\$(\w+|\{\w+\})(/|$)", re.ASCII)
-"""A part of a path that a shell would have replaced."""
+"""A part of a path that a shell would expand."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceUri:
-    """A source's place in canonical form."""
+    """The canonical URI of a source."""
 
     scheme: str
     """`file`, `http`, `https` or `s3`."""
@@ -28,7 +28,7 @@ class SourceUri:
 
     @property
     def display(self) -> str:
-        """The place without user, password and query, which may hold a signature."""
+        """The URI without user, password and query, which may hold a signature."""
         if self.scheme == "file":
             return self.location
         parts = urlsplit(self.location)
@@ -39,7 +39,7 @@ def parse_uri(text: str, base: Path | None = None) -> SourceUri:
     """Read a path, a `file://`, `http(s)://` or `s3://` URI, or GDAL's `/vsis3/` and `/vsicurl/`.
 
     Args:
-        text: the spelling.
+        text: path or URI.
         base: folder that relative paths start from; None: the working directory.
 
     Raises:
@@ -70,14 +70,14 @@ def parse_uri(text: str, base: Path | None = None) -> SourceUri:
 
 
 def _path(text: str) -> Path:
-    """A path as it stands; what looks like a URI, or wants a shell, is refused with the spelling that is right."""
+    """A literal path; a misspelt URI, and a path that needs a shell, are refused with the correct spelling."""
     if not text or "\0" in text:
         raise UriError(f"source {text!r}: wanted a path or a URI")
     match = _WITHOUT_SLASHES.match(text)
     if match:
         scheme, rest = match[1].lower(), text[match.end() :]
         wanted = f"{scheme}://{'/' * (scheme == 'file')}{rest}"
-        if "@" in rest or "?" in rest:  # then it may hold a secret
+        if "@" in rest or "?" in rest:  # it may hold a secret
             raise UriError(f"source of scheme {scheme!r}: two slashes have to follow, wanted {scheme}://host/path")
         raise UriError(f"source {text!r}: two slashes have to follow the scheme, wanted {wanted!r}")
     if text.startswith("~"):
@@ -89,16 +89,16 @@ def _path(text: str) -> Path:
 
 
 def _expanded(text: str) -> str:
-    """The path that was meant, quoted, where it can be told."""
+    """The expanded path, quoted, or an example."""
     try:
         path = str(Path(text).expanduser()) if text.startswith("~") else text
-    except RuntimeError:  # of ~user for an unknown user
+    except RuntimeError:  # ~user for an unknown user
         path = text
     return "a path such as '/data/x.tif'" if path.startswith("~") or _VARIABLE.search(path) else repr(path)
 
 
 def _without_gdal_prefix(text: str) -> str:
-    """GDAL's virtual file systems, https://gdal.org/en/stable/user/virtual_file_systems.html."""
+    """The URI behind GDAL's virtual file systems, https://gdal.org/en/stable/user/virtual_file_systems.html."""
     for prefix in ("/vsis3/", "/vsis3_streaming/"):
         if text.startswith(prefix):
             return "s3://" + text[len(prefix) :]

@@ -1,8 +1,8 @@
-"""URLs of http and https, read by one grammar for all that is decided about them and for what is dialled.
+"""URLs of http and https, parsed by one grammar for checks and for dialling.
 
-Parsers disagree about odd URLs: of `http://a\\@b/` urllib takes b for the host, and urllib3 takes a. A check by one of
-them says nothing about a connection by the other. So a URL is taken only where all parsers agree: the scheme, `//`, a
-host of the characters that hosts have, a port, and no backslash, control character or white space but for spaces in
+Parsers disagree about odd URLs: for `http://a\\@b/` the host is b to urllib, and a to urllib3. A check by one of them
+says nothing about a connection by the other. A URL is therefore accepted only in a form in which all parsers agree: the
+scheme, `//`, a host of valid characters, a port, and no backslash, control character or white space except spaces in
 the path and the query.
 """
 
@@ -24,16 +24,16 @@ _URL = re.compile(
     r"(?P<target>(?:[/?#].*)?)",
     re.IGNORECASE | re.ASCII,
 )
-"""RFC 3986 §3, narrowed. A configured host may have letters beyond ASCII (IDNA); what is dialled may not."""
+"""RFC 3986 §3, narrowed. A configured host may have letters beyond ASCII (IDNA), a dialled one may not."""
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE | re.ASCII)
 
 HOST = re.compile(r"[a-z0-9._-]{1,255}|\[?[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]{0,40}\]?", re.IGNORECASE | re.ASCII)
-"""A host that stands alone, as in `redirect_hosts`."""
+"""A host alone, as in `redirect_hosts`."""
 
 
 class WebOrigin(NamedTuple):
-    """Scheme, host and port: the place that a connection goes to (RFC 6454)."""
+    """Scheme, host and port of a connection (RFC 6454)."""
 
     scheme: str
     host: str
@@ -42,25 +42,25 @@ class WebOrigin(NamedTuple):
 
     @property
     def is_usual(self) -> bool:
-        """Whether the port is the scheme's own."""
+        """True for the default port of the scheme."""
         return self.port == _PORTS[self.scheme]
 
     def upgrades_to(self, other: "WebOrigin") -> bool:
-        """Whether `other` is the same host by https, and this is http.
+        """Tell whether `other` is the same host by https, and this is http.
 
-        One port speaks one protocol, so the port differs: from 80 it is 443, from any other it may be any.
+        One port speaks one protocol, so the port differs: 443 after 80, any port after another one.
         """
         is_step_up = (self.scheme, other.scheme) == ("http", "https") and self.host == other.host
         return is_step_up and (other.is_usual or not self.is_usual)
 
 
 class WebUrl(NamedTuple):
-    """A URL in its parts."""
+    """The parts of a URL."""
 
     origin: WebOrigin
     userinfo: str | None
     authority: str
-    """Host and port as they were written."""
+    """Host and port as written."""
     target: str
     """Path, query and fragment."""
 
@@ -70,10 +70,10 @@ class WebUrl(NamedTuple):
 
 
 def split_url(url: str) -> WebUrl:
-    """Read a URL.
+    """Parse a URL.
 
     Raises:
-        ValueError: its form leaves a doubt; the message does not show it.
+        ValueError: parsers may disagree about it; the message does not show it.
     """
     if _DOUBTFUL.search(url):
         raise ValueError("a backslash, a control character or white space in it")
@@ -87,15 +87,15 @@ def split_url(url: str) -> WebUrl:
     return WebUrl(WebOrigin(scheme, host, port), match["userinfo"], match["authority"], match["target"])
 
 
-def redirection(here: WebUrl, location: str) -> WebUrl:
-    """The URL that a Location leads to (RFC 9110 §10.2.2).
+def redirection(current: WebUrl, location: str) -> WebUrl:
+    """The target of a Location (RFC 9110 §10.2.2).
 
     Args:
-        here: the URL that was asked.
-        location: the header's value.
+        current: the URL of the request.
+        location: value of the header.
 
     Raises:
-        ValueError: its form leaves a doubt, or it names a user; the message does not show it.
+        ValueError: parsers may disagree about it, or it has a user; the message does not show it.
     """
     with suppress(UnicodeError):  # http.client reads headers as Latin-1, servers write UTF-8
         location = location.encode("latin-1").decode()
@@ -105,9 +105,9 @@ def redirection(here: WebUrl, location: str) -> WebUrl:
     if _SCHEME.match(location):
         there = split_url(location)
     elif location.startswith("//"):
-        there = split_url(f"{here.origin.scheme}:{location}")
+        there = split_url(f"{current.origin.scheme}:{location}")
     else:
-        there = split_url(urljoin(str(here), location))
+        there = split_url(urljoin(str(current), location))
     if there.userinfo is not None:
         raise ValueError("a user in it")
     if not there.origin.host.isascii():
