@@ -1,8 +1,8 @@
-"""Tiles -> their samples, with the codec as HTTP's content coding: clients undo it, the server need not.
+"""Tiles -> samples, with the codec as HTTP's content coding, which clients undo.
 
-DEFLATE is HTTP's "deflate", a zlib stream, to the byte (RFC 9110 §8.4.1.2), Zstandard its "zstd" as long as a decoder
-needs no more than 8 MB for it (RFC 9659). The predictor is described and left in, unless it is asked for without. Each
-plane of an image is a body of its own. The decoders are loaded when there is something to decode.
+A DEFLATE tile is HTTP's "deflate", a zlib stream (RFC 9110 §8.4.1.2); a ZSTD tile is its "zstd" where decoding needs a
+window of at most 8 MB (RFC 9659). The predictor stays and is described, unless the client asks for plain samples. Each
+plane is a body of its own. The decoders are loaded at the first tile that needs them.
 """
 
 from importlib import import_module
@@ -46,7 +46,7 @@ def refusal(level: Level) -> Refusal | None:
 
 
 def identity(image: Image, stored: bytes, col: int, row: int) -> bytes:
-    """The samples of a tile of one plane, without the codec but with the predictor.
+    """Decompress a tile of one plane and leave the predictor.
 
     Raises:
         TileDamaged: the stored bytes are not a tile.
@@ -56,7 +56,7 @@ def identity(image: Image, stored: bytes, col: int, row: int) -> bytes:
 
 
 def without_predictor(image: Image, stored: bytes, col: int, row: int) -> bytes:
-    """The samples themselves, in the file's byte order.
+    """Decode a tile of one plane to samples in the file's byte order.
 
     Raises:
         TileDamaged: the stored bytes are not a tile.
@@ -66,13 +66,13 @@ def without_predictor(image: Image, stored: bytes, col: int, row: int) -> bytes:
 
 
 def describe(image: Image) -> dict[str, str]:
-    """What a client must know to read a plane's samples; each value fit for an HTTP header.
+    """Describe the layout of a plane's samples in values fit for an HTTP header.
 
-    Rows of samples that are no whole bytes are padded to bytes, the most significant bit first; such samples, and
-    complex integers, have no `typestr`, which is numpy's.
+    `typestr` is numpy's; complex integers and samples of odd widths have none. Rows of odd widths are padded to bytes,
+    the most significant bit first.
     """
     order = image.directory.order
-    described = {
+    layout = {
         "dtype": image.dtype,
         "byte-order": "little" if order == "<" else "big",
         "shape": f"{image.tile_height},{image.tile_width},{plane_samples(image)}",
@@ -80,22 +80,22 @@ def describe(image: Image) -> dict[str, str]:
     }
     letter = _TYPE_LETTERS.get(SampleFormat(image.sample_format), "u")
     if image.bits in _TYPE_BITS[letter] and image.sample_format != SampleFormat.COMPLEX_INT:
-        described["typestr"] = f"{'|' if image.bits == 8 else order}{letter}{image.bits // 8}"
-    return described
+        layout["typestr"] = f"{'|' if image.bits == 8 else order}{letter}{image.bits // 8}"
+    return layout
 
 
 def _window_bytes(stored: bytes) -> int:
-    """What a decoder must keep of a Zstandard frame (RFC 8878 §3.1.1.1).
+    """Read the window size of a Zstandard frame, the memory that a decoder needs (RFC 8878 §3.1.1.1).
 
     Raises:
-        TileDamaged: the frame ends within its header, or wants a dictionary.
+        TileDamaged: the frame needs a dictionary.
     """
     if len(stored) < 18:  # the longest header
         stored = stored.ljust(18, b"\0")
     descriptor = stored[4]
     size_flag, is_single_segment, dictionary_flag = descriptor >> 6, descriptor & _IS_SINGLE_SEGMENT, descriptor & 0x03
     if dictionary_flag:
-        raise TileDamaged("ZSTD tile that wants a dictionary")
+        raise TileDamaged("ZSTD tile that needs a dictionary")
     if not is_single_segment:
         exponent, mantissa = stored[5] >> 3, stored[5] & 0x07
         return (8 + mantissa) << (7 + exponent)
@@ -119,8 +119,8 @@ def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
         check_stored(image, stored, tile.col, tile.row)
         return _within_window(stored) if coding == "zstd" else stored
 
-    described = describe(image) | ({"predictor": "1"} if options.is_plain else {})
-    headers = [(f"{HEADER_PREFIX}{key.title()}", value) for key, value in described.items()]
+    layout = describe(image) | ({"predictor": "1"} if options.is_plain else {})
+    headers = [(f"{HEADER_PREFIX}{key.title()}", value) for key, value in layout.items()]
     headers += [("Vary", "Accept-Encoding"), ("Access-Control-Expose-Headers", ", ".join(key for key, _ in headers))]
     if is_coded:
         headers.append(("Content-Encoding", coding))
@@ -129,7 +129,7 @@ def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
 
 
 def coding_of(level: Level) -> str:
-    """See `Wrapper.coding_of`: of Zstandard only where a tile fits into the largest window that HTTP allows."""
+    """See `Wrapper.coding_of`; "zstd" only where a tile fits into the largest window that HTTP allows."""
     image = level.image
     if image.compression in DEFLATES:
         return "deflate"
@@ -137,10 +137,10 @@ def coding_of(level: Level) -> str:
 
 
 def _within_window(stored: bytes) -> bytes:
-    """The frame, asking for no more than HTTP's window; its header may claim more than its content needs.
+    """Lower a frame's window to HTTP's maximum: a header may claim more than its content needs.
 
     Raises:
-        TileDamaged: it states a content that is larger than a tile of this image.
+        TileDamaged: the frame states a content larger than a tile.
     """
     if _window_bytes(stored) <= MAX_WINDOW_BYTES:
         return stored

@@ -1,7 +1,7 @@
-"""Bands of an image -> channels of a picture, by the colours that GDAL names.
+"""Bands of an image -> channels of a picture, by GDAL's colour names.
 
 A picture shows the bands named red, green and blue, else the one named grey, else the only one. A band named alpha is
-its opacity. Other bands, such as near infrared, are not in it. Without a band that is named so, nothing is transparent.
+its opacity. Other bands, such as near infrared, are left out.
 """
 
 from typing import Final, NamedTuple
@@ -12,19 +12,19 @@ from cogread.tiff.colors import ALPHA, ASSOCIATED_ALPHA, GRAY, PALETTE, RGB, ext
 from cogread.tiff.tags import Photometric
 
 MAX_BANDS: Final = 4
-"""A picture of an image of more bands would decode many to show a few."""
+"""Bound of the bands that are decoded for the few that a picture shows."""
 
 
 class Channels(NamedTuple):
-    """Numbers of bands, from 0."""
+    """Band numbers, from 0, of a picture's channels."""
 
     colors: tuple[int, ...]
-    """Grey or the index of a palette; or red, green and blue."""
+    """Grey or the palette's index; or red, green and blue."""
     alpha: int | None = None
 
     @property
     def bands(self) -> tuple[int, ...]:
-        """All of them in a picture's order."""
+        """All bands in the picture's order."""
         return self.colors if self.alpha is None else (*self.colors, self.alpha)
 
 
@@ -64,20 +64,20 @@ def misnamed_bands(level: Level) -> Refusal | None:
 
 
 def is_palette(image: Image) -> bool:
-    """The first band holds indices of a palette."""
+    """Check that the first band holds indices of a palette."""
     return image.photometric == Photometric.PALETTE or has_color_map(image.directory, image.bits)
 
 
 def _colors(names: tuple[str, ...]) -> tuple[int, ...] | None:
     if all(names.count(name) == 1 for name in RGB):
         return tuple(names.index(name) for name in RGB)
-    greys = [band for band, name in enumerate(names) if name in (GRAY, PALETTE)]
-    only = greys or [band for band, name in enumerate(names) if name != ALPHA]
-    return tuple(only) if len(only) == 1 else None
+    gray = [band for band, name in enumerate(names) if name in (GRAY, PALETTE)]
+    colors = gray or [band for band, name in enumerate(names) if name != ALPHA]
+    return tuple(colors) if len(colors) == 1 else None
 
 
 def _extra(image: Image, band: int) -> int | None:
-    """Kind of a band in ExtraSamples."""
+    """Look up the kind of a band in ExtraSamples; None: it is a colour."""
     extra = extra_samples(image.directory, image.samples)
-    place = band - (image.samples - len(extra))
-    return extra[place] if place >= 0 else None
+    position = band - (image.samples - len(extra))
+    return extra[position] if position >= 0 else None

@@ -1,12 +1,12 @@
 """JPEG tiles -> JPEG files.
 
-A tile in a TIFF is an "abbreviated" JPEG stream: tables that all tiles share may stand once, in JPEGTables (TIFF
-Technical Note 2, "TIFF Tag Type 347"). They are put in behind the tile's SOI. An RGB tile gets Adobe's APP14 marker,
-without which decoders take three components for YCbCr. A JFIF marker, which implies YCbCr and beats Adobe's (libjpeg,
-jdapimin.c, `default_decompress_parms`), is disarmed in such a tile by making it an application marker of no meaning.
+A tile in a TIFF is an "abbreviated" JPEG stream: JPEGTables may hold the tables of all tiles (TIFF Technical Note 2,
+"TIFF Tag Type 347"), which are inserted behind the tile's SOI. An RGB tile gets Adobe's APP14 marker, without which
+decoders take three components for YCbCr. A JFIF marker implies YCbCr and overrules Adobe's (libjpeg, jdapimin.c,
+`default_decompress_parms`); in an RGB tile it is turned into an APP15 marker, which means nothing.
 
-GDAL goes by the tags alone, web clients by the stream alone. A tile whose stream contradicts the tags is refused: it
-would show other colours than GDAL reads, or GDAL does not read it at all.
+GDAL reads colours from the tags alone, web clients from the stream alone. A tile whose stream contradicts the tags is
+refused: web clients would show other colours than GDAL reads, or GDAL would not read it at all.
 """
 
 from typing import Final
@@ -36,15 +36,15 @@ ADOBE_RGB: Final = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 """APP14 with transform 0: the three components are R, G and B."""
 
 MAX_SCANS: Final = 99
-"""libtiff reads no more: each costs as much as decoding the whole tile (tif_jpeg.c, `TIFFjpeg_progress_monitor`)."""
+"""libtiff's bound: each scan costs as much as decoding a whole tile (tif_jpeg.c, `TIFFjpeg_progress_monitor`)."""
 
-_NO_MEANING: Final = 0xEF
-"""Second byte of APP15."""
+_APP15: Final = 0xEF
+"""Second byte of a marker without meaning."""
 _WEB_FRAMES: Final = frozenset({SOF0, SOF0 + 1, PROGRESSIVE})
 """Baseline, extended sequential and progressive, with Huffman codes: what browsers decode."""
 _LOSSLESS: Final = SOF0 + 3
-_NOT_OF_TABLES: Final = COLOR_MARKERS | {DRI}
-"""Segments of JPEGTables that do not count: libjpeg forgets them at the tile's SOI (jdmarker.c, `get_soi`)."""
+_FORGOTTEN: Final = COLOR_MARKERS | {DRI}
+"""Segments of JPEGTables without effect: libjpeg forgets them at the tile's SOI (jdmarker.c, `get_soi`)."""
 
 
 def refusal(image: Image) -> Refusal | None:
@@ -78,36 +78,36 @@ def prepare(image: Image) -> StreamWrapping:
 
     def wrap(stored: bytes) -> bytes:
         _check_ends(stored)
-        beginning = head(stored)
-        frame = beginning.frame
-        found = (frame.height, frame.width, len(frame.components)) if frame else None
-        if found != shape:
-            raise TileDamaged(f"JPEG tile of (height, width, bands) {found}, wanted {shape}")
-        _check_shown(image, beginning)
+        header = head(stored)
+        frame = header.frame
+        stated = (frame.height, frame.width, len(frame.components)) if frame else None
+        if stated != shape:
+            raise TileDamaged(f"JPEG tile of (height, width, bands) {stated}, wanted {shape}")
+        _check_shown(image, header)
         if frame and frame.marker == PROGRESSIVE:
             _check_scans(stored)
         return wrap_again(stored)
 
     def wrap_again(stored: bytes) -> bytes:
         if is_rgb:
-            stored = _disarmed(stored)
+            stored = _without_colors(stored)
         return prefix + memoryview(stored)[2:]  # a slice of the bytes would copy them once more
 
     return StreamWrapping(wrap, len(prefix) - 2, wrap_again)
 
 
-def _disarmed(stored: bytes) -> bytes:
-    """The tile without markers that tell colours."""
-    disarmed: bytearray | None = None
+def _without_colors(stored: bytes) -> bytes:
+    """Turn markers that state colours into APP15."""
+    edited: bytearray | None = None
     for marker, start, _ in segments(stored, "JPEG tile", TileDamaged):
         if marker in COLOR_MARKERS:
-            disarmed = disarmed or bytearray(stored)
-            disarmed[start + 1] = _NO_MEANING
-    return stored if disarmed is None else bytes(disarmed)
+            edited = edited or bytearray(stored)
+            edited[start + 1] = _APP15
+    return stored if edited is None else bytes(edited)
 
 
 def merge_tables(image: Image, stored: bytes) -> bytes:
-    """Make a tile a JPEG file whatever it shows: it says nothing of colours, and web clients may not decode it.
+    """Insert the tables alone. The file states no colours, and web clients may not decode it.
 
     Raises:
         TileDamaged: the tile does not begin and end as a JPEG stream.
@@ -118,10 +118,10 @@ def merge_tables(image: Image, stored: bytes) -> bytes:
 
 
 def decodable(image: Image, stored: bytes) -> bytes:
-    """The same for a decoder that is told the colours.
+    """Merge the tables for a decoder that gets the colours from the caller.
 
     Raises:
-        TileDamaged: as `merge_tables`; or GDAL would not read the tile, or it has more scans than any picture needs.
+        TileDamaged: as `merge_tables`; or GDAL does not read the tile, or it has more than MAX_SCANS scans.
         FormatError: as `merge_tables`.
     """
     file = merge_tables(image, stored)
@@ -130,38 +130,38 @@ def decodable(image: Image, stored: bytes) -> bytes:
     return file
 
 
-def _check_shown(image: Image, beginning: Head) -> None:
+def _check_shown(image: Image, header: Head) -> None:
     """Check that web clients show the colours that GDAL reads.
 
     Raises:
         TileDamaged: they do not.
     """
-    frame = beginning.frame
+    frame = header.frame
     if frame is not None and frame.marker not in _WEB_FRAMES:
         kind = "lossless " if frame.marker == _LOSSLESS else ""
         tile = f"{kind}JPEG tile with the frame SOF{frame.marker - SOF0}"
         raise TileDamaged(f"{tile}, wanted SOF0, SOF1 or SOF2, which browsers show")
-    if image.photometric == Photometric.YCBCR and _is_shown_as_rgb(beginning):
-        raise TileDamaged("JPEG tile that says that it is RGB, in an image that is YCBCR by its Photometric")
-    _check_readable(image, beginning)
+    if image.photometric == Photometric.YCBCR and _is_shown_as_rgb(header):
+        raise TileDamaged("JPEG tile that states RGB, in an image whose Photometric is YCBCR")
+    _check_readable(image, header)
 
 
-def _is_shown_as_rgb(beginning: Head) -> bool:
-    """True if libjpeg takes three components for RGB (jdapimin.c, `default_decompress_parms`)."""
-    if beginning.is_jfif:
+def _is_shown_as_rgb(header: Head) -> bool:
+    """Check that libjpeg takes three components for RGB (jdapimin.c, `default_decompress_parms`)."""
+    if header.is_jfif:
         return False
-    if beginning.adobe_transform is not None:
-        return beginning.adobe_transform == 0
-    return beginning.frame is not None and beginning.frame.components == b"RGB"
+    if header.adobe_transform is not None:
+        return header.adobe_transform == 0
+    return header.frame is not None and header.frame.components == b"RGB"
 
 
-def _check_readable(image: Image, beginning: Head) -> None:
+def _check_readable(image: Image, header: Head) -> None:
     """Check that GDAL reads a tile (libtiff, tif_jpeg.c, `JPEGPreDecode`).
 
     Raises:
         TileDamaged: it does not.
     """
-    frame = beginning.frame
+    frame = header.frame
     if frame is None:
         raise TileDamaged("JPEG tile without a frame")
     if len(frame.components) != len(image.jpeg_sampling):
@@ -178,7 +178,7 @@ def _factors(sampling: bytes) -> str:
 
 
 def _check_scans(stored: bytes) -> None:
-    """Bound the work of decoding. Within entropy-coded data no marker can stand, so counting bytes counts scans."""
+    """Bound the work of decoding. Entropy-coded data holds no markers, so counting SOS bytes counts scans."""
     scans = stored.count(SOS)
     if scans > MAX_SCANS:
         raise TileDamaged(f"JPEG tile of {scans} scans, wanted at most {MAX_SCANS}")
@@ -190,10 +190,10 @@ def _check_ends(stored: bytes) -> None:
 
 
 def _tables(image: Image) -> bytes:
-    """What JPEGTables holds between SOI and EOI, without what does not reach the tiles.
+    """Extract the segments of JPEGTables that have an effect on tiles.
 
     Raises:
-        FormatError: it does not end, or holds more than tables ("tables-only" streams, ITU-T T.81 §B.5).
+        FormatError: JPEGTables has no end, or holds more than tables ("tables-only" streams, ITU-T T.81 §B.5).
     """
     if not image.jpeg_tables:
         return b""
@@ -204,7 +204,7 @@ def _tables(image: Image) -> bytes:
             return b"".join(tables)
         if marker == MARK_SOS or marker in FRAMES:
             raise FormatError(f"{where} holds the marker {marker:04x} of an image, wanted tables alone")
-        if marker not in _NOT_OF_TABLES:
+        if marker not in _FORGOTTEN:
             tables.append(image.jpeg_tables[start:stop])
     raise FormatError(f"{where} has no end, wanted ffd9")
 

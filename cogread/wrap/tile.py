@@ -1,4 +1,4 @@
-"""One tile as it is stored: the bytes of its planes and of its mask."""
+"""A tile as stored: the bytes of its planes and of its mask."""
 
 from typing import NamedTuple
 
@@ -7,18 +7,18 @@ from cogread.refusal import Refusal
 
 
 class Tile(NamedTuple):
-    """The stored bytes of a tile, and its place in its level."""
+    """Stored bytes of a tile, with its position in the level."""
 
     col: int
     row: int
     planes: tuple[bytes | None, ...]
-    """One for each plane that is wanted, None where it is sparse; a pixel-interleaved image has one plane."""
+    """The planes of `Wrapping.planes`, None where sparse; a pixel-interleaved image has one plane."""
     mask: bytes | None = None
     """None: the level has no mask, or the mask's tile is sparse."""
 
 
 def valid_size(image: Image, col: int, row: int) -> tuple[int, int]:
-    """Width and height in pixels of the part of a tile that lies within the image."""
+    """Compute width and height in pixels of the part of a tile that lies within the image."""
     width = min(image.tile_width, image.width - col * image.tile_width)
     return width, min(image.tile_height, image.height - row * image.tile_height)
 

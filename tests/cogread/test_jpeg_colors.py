@@ -169,7 +169,7 @@ def test_a_jpg_shows_what_gdal_reads_or_is_none(tags: str) -> None:
 @pytest.mark.parametrize(
     ("tags", "first", "second", "message"),
     [
-        ("ycbcr-444", "444", "444-adobe0", "says that it is RGB, in an image that is YCBCR"),
+        ("ycbcr-444", "444", "444-adobe0", "states RGB, in an image whose Photometric is YCBCR"),
         ("ycbcr-444", "444", "420", "sampling factors 2x2, 1x1, 1x1, wanted 1x1, 1x1, 1x1"),
         ("ycbcr-silent", "420", "444", "sampling factors 1x1, 1x1, 1x1, wanted 2x2, 1x1, 1x1"),
         ("rgb", "rgb", "422", "sampling factors 2x1, 1x1, 1x1, wanted 1x1, 1x1, 1x1"),

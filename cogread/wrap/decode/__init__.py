@@ -1,1 +1,1 @@
-"""Decoding of stored tiles to samples."""
+"""Decoders of stored tiles."""

@@ -1,7 +1,7 @@
-"""Codecs of bytes, each with a bound on what it makes. Loads imagecodecs.
+"""Codecs of bytes with bounded output. Loads imagecodecs.
 
-Each gets the stored bytes and the most bytes that it may make, and allocates no more: what is longer ends there, or is
-an error. Errors of the decoders pass; see `FAILURES`.
+A decompressor gets the stored bytes and a limit of output, and allocates no more: longer output is cut off there, or an
+error. Errors of the decoders pass; see `FAILURES`.
 """
 
 import lzma
@@ -14,16 +14,16 @@ from cogread.errors import TileDamaged
 from cogread.tiff.tags import Compression
 
 FAILURES: Final = (RuntimeError, ValueError, lzma.LZMAError)
-"""What decoders raise; imagecodecs has a class for each codec, all below RuntimeError."""
+"""Errors of the decoders; imagecodecs has a class for each codec, all below RuntimeError."""
 
 _TRAILING_BYTES: Final = 16
-"""Padding that writers leave behind a stream; a longer rest is something else."""
+"""Longest padding that writers leave behind a stream."""
 _LZMA_MEMORY_BYTES: Final = 72 << 20
-"""What preset 9 asks for, with its dictionary of 64 MiB; its pages are taken only as they are written to."""
+"""Need of preset 9 with its dictionary of 64 MiB; pages are taken only as they are written."""
 
 
 def inflate(stored: bytes, limit: int) -> bytes:
-    """A zlib stream (RFC 1950)."""
+    """Decompress a zlib stream (RFC 1950)."""
     data = bytes(imagecodecs.deflate_decode(stored, out=limit))
     checksum = imagecodecs.deflate_adler32(data).to_bytes(4, "big")  # ends the stream, §2.2
     if checksum not in stored[-len(checksum) - _TRAILING_BYTES :]:
@@ -32,7 +32,7 @@ def inflate(stored: bytes, limit: int) -> bytes:
 
 
 def unzstd(stored: bytes, limit: int) -> bytes:
-    """Frames of Zstandard, up to the last byte (RFC 8878). The output is the window: a large one costs nothing."""
+    """Decompress Zstandard frames up to the last byte (RFC 8878). The output is the window, so a large one is free."""
     return bytes(imagecodecs.zstd_decode(stored, out=limit))
 
 
@@ -67,4 +67,4 @@ DECOMPRESSORS: Final[Mapping[int, Callable[[bytes, int], bytes]]] = {
     Compression.PACKBITS: _unpackbits,
     Compression.ZSTD: unzstd,
 }
-"""Codec -> (stored bytes, most bytes to make) -> bytes."""
+"""Codec -> (stored bytes, limit) -> bytes."""

@@ -1,8 +1,8 @@
 """LERC tiles -> samples. Loads numpy and imagecodecs.
 
-The headers are read here first, so that a tile that lies about its size is refused before anything is decoded. A stream
-holds one blob for each band; libtiff makes the samples of a pixel the "depth" of one band, except where they have masks
-of their own. What LERC's masks mean is libtiff's too: an alpha band of bytes, or NaN (tif_lerc.c, `LERCPreDecode`).
+Headers are read here first, so that a tile of another size is refused before anything is decoded. A stream holds one
+blob for each band; libtiff makes the samples of a pixel the "depth" of one band, except where they have masks of their
+own. As in libtiff, a LERC mask means an alpha band of bytes, or NaN (tif_lerc.c, `LERCPreDecode`).
 Layout of headers: Esri/lerc, src/LercLib/Lerc2.cpp, `ReadHeader`.
 """
 
@@ -24,40 +24,40 @@ from cogread.wrap.stored import LERC_DEFLATE, LERC_PLAIN, LERC_ZSTD, lerc_packin
 _MAGIC: Final = b"Lerc2 "
 _VERSIONS: Final = range(1, 7)
 _HEADER_BYTES: Final = 50
-"""Of version 1, up to the first byte of what follows."""
+"""Size of version 1's, the shortest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """What the header of a band states."""
+    """Values of the header of a band."""
 
     height: int
     width: int
     depth: int
     """Samples of a pixel."""
     valid: int
-    """Pixels that are not masked out."""
+    """Number of pixels that are not masked out."""
     size_bytes: int
 
 
 def decode(image: Image, stored: bytes, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Samples of a plane, (tile height, tile width, samples).
+    """Decode a plane to (tile height, tile width, samples).
 
     Raises:
         TileDamaged: the headers state another size.
-        RuntimeError, ValueError: of the decoder.
+        RuntimeError, ValueError: the decoder fails.
     """
     stream = _unpacked(image, stored)
-    found = tuple(_blobs(stream))
+    blobs = tuple(_blobs(stream))
     samples, size = plane_samples(image), (image.tile_height, image.tile_width)
-    shapes = {(blob.height, blob.width, blob.depth) for blob in found}
+    shapes = {(blob.height, blob.width, blob.depth) for blob in blobs}
     depths = [samples, samples - 1] if _may_have_alpha_as_mask(image) else [samples]
-    if len(found) == 1 and shapes <= {(*size, depth) for depth in depths}:
-        return _one_blob(image, stream, found[0], dtype)
-    if len(found) == samples and shapes == {(*size, 1)}:
-        return _blob_a_sample(stream, found, dtype)
+    if len(blobs) == 1 and shapes <= {(*size, depth) for depth in depths}:
+        return _one_blob(image, stream, blobs[0], dtype)
+    if len(blobs) == samples and shapes == {(*size, 1)}:
+        return _blob_a_sample(stream, blobs, dtype)
     raise TileDamaged(
-        f"LERC tile of {len(found)} bands of (height, width, depth) {sorted(shapes)}, wanted {(*size, samples)}"
+        f"LERC tile of {len(blobs)} bands of (height, width, depth) {sorted(shapes)}, wanted {(*size, samples)}"
     )
 
 
@@ -72,16 +72,16 @@ def _one_blob(image: Image, stream: bytes, blob: Blob, dtype: np.dtype[Any]) -> 
     return values
 
 
-def _blob_a_sample(stream: bytes, found: tuple[Blob, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    canvas = np.zeros((len(found), found[0].height, found[0].width), dtype)
-    values, valid = _decode(stream, canvas, is_masked=any(map(_is_masked, found)))
+def _blob_a_sample(stream: bytes, blobs: tuple[Blob, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    canvas = np.zeros((len(blobs), blobs[0].height, blobs[0].width), dtype)
+    values, valid = _decode(stream, canvas, is_masked=any(map(_is_masked, blobs)))
     if dtype.kind == "f":
         values[~np.broadcast_to(valid, values.shape)] = np.nan
     return np.moveaxis(values, 0, -1)
 
 
 def _decode(stream: bytes, canvas: NDArray[Any], *, is_masked: bool) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Samples, and which of their pixels are valid."""
+    """Decode to samples and the mask of valid pixels."""
     if is_masked:
         return imagecodecs.lerc_decode(stream, masks=True, out=canvas)
     return imagecodecs.lerc_decode(stream, out=canvas), np.ones(canvas.shape[:2], np.bool_)
@@ -96,8 +96,8 @@ def _may_have_alpha_as_mask(image: Image) -> bool:
 
 
 def _unpacked(image: Image, stored: bytes) -> bytes:
-    """The stream, without what it may be compressed with once more."""
-    limit = 2 * image.tile_bytes + 4096  # libtiff makes none larger than 4/3 of its samples
+    """Undo the codec around the stream."""
+    limit = 2 * image.tile_bytes + 4096  # libtiff's streams have at most 4/3 of the samples' size
     packing = lerc_packing(image)
     if packing == LERC_DEFLATE:
         return inflate(stored, limit)

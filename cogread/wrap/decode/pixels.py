@@ -1,8 +1,8 @@
-"""Stored bytes -> bytes and arrays of samples. Loads numpy and the decoders: the raw path does without this module.
+"""Stored bytes -> bytes and arrays of samples. Loads numpy and the decoders; the raw path never imports it.
 
-Nothing is believed of a tile. Decoders of bytes get one byte more than the tile has to write to, so that what is too
-long is seen and costs nothing; decoders of pictures get the array to write to, and compare its shape with what the
-header states before they decode. Whatever they raise becomes TileDamaged here.
+No tile is trusted. Decoders of bytes may write one byte more than a tile has, so that longer output is noticed and
+costs nothing. Decoders of pictures write to an array, and compare its shape with the header before they decode. Their
+errors become TileDamaged here.
 """
 
 import sys
@@ -31,36 +31,35 @@ from cogread.wrap.jpeg import decodable
 
 _NATIVE: Final = "<" if sys.byteorder == "little" else ">"
 _FLOAT24_BYTES: Final = 3
-"""numpy has no such type."""
+"""Width of a type that numpy does not have."""
 _REVERSED: Final = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def decompress(image: Image, stored: bytes, rows: int) -> bytes:
-    """The bytes of a tile of one plane as they were before compression, predictor and all.
+    """Decompress a tile of one plane and leave the predictor.
 
     Args:
-        image: of a codec of bytes, see `decoding.BYTE_CODECS`.
+        image: one whose codec is among `support.BYTE_CODECS`.
         stored: the tile.
-        rows: how many of its rows are within the image. A few writers stop there; zeros stand for the rest.
+        rows: number of its rows within the image. A few writers leave out the others; zeros replace them.
 
     Returns:
         image.tile_bytes bytes.
 
     Raises:
-        TileDamaged: the tile is too long or too short, or no stream of its codec.
+        TileDamaged: the tile is too long, too short or not a stream of its codec.
     """
     size = image.tile_bytes
     with _as_damage(image, stored):
         data = DECOMPRESSORS[image.compression](_msb_first(image, stored), size + 1)
-    least = size // image.tile_height * rows
-    if not least <= len(data) <= size:
-        found = f"more than {size}" if len(data) > size else f"{len(data)}"
-        raise TileDamaged(f"{_name(image, stored)} has {found} bytes when decompressed, wanted {size}")
+    if not size // image.tile_height * rows <= len(data) <= size:
+        length = f"more than {size}" if len(data) > size else f"{len(data)}"
+        raise TileDamaged(f"{_name(image, stored)} has {length} bytes when decompressed, wanted {size}")
     return data.ljust(size, b"\0")
 
 
 def without_predictor(image: Image, stored: bytes, rows: int) -> bytes:
-    """The samples of a plane in the file's byte order; see `decompress`."""
+    """Decode a tile of one plane to samples in the file's byte order; see `decompress`."""
     data, kind = decompress(image, stored, rows), predictor(image)
     if kind == PREDICTOR_HORIZONTAL:
         return _undo_horizontal(image, data).tobytes()
@@ -76,8 +75,7 @@ def samples(image: Image, stored: bytes, rows: int) -> NDArray[Any]:
         rows: see `decompress`.
 
     Returns:
-        (tile height, tile width, samples of the plane) in native byte order. Samples of fewer than 8 bits, or of a
-        width that numpy has not, are in the next larger type.
+        (tile height, tile width, samples of the plane) in native byte order; odd widths are in the next larger type.
 
     Raises:
         TileDamaged: the stored bytes are not a tile of this image.
@@ -91,7 +89,7 @@ def samples(image: Image, stored: bytes, rows: int) -> NDArray[Any]:
 
 
 def sample_type(image: Image) -> np.dtype[Any]:
-    """numpy's type for the samples, in native byte order."""
+    """Choose numpy's type for the samples, in native byte order."""
     kinds = {SampleFormat.INT: "i", SampleFormat.FLOAT: "f", SampleFormat.COMPLEX_FLOAT: "c"}
     width = next(width for width in (8, 16, 32, 64, 128) if image.bits <= width)
     return np.dtype(f"{kinds.get(SampleFormat(image.sample_format), 'u')}{width // 8}")
@@ -125,16 +123,16 @@ def _rows(image: Image, data: bytes, dtype: str) -> NDArray[Any]:
 
 
 def _jpeg(image: Image, stored: bytes) -> NDArray[Any]:
-    """In the colours that the TIFF states: the tile may be silent or wrong about them."""
-    stated, shown = "GRAYSCALE", "GRAYSCALE"
+    """Decode in the colours that the TIFF states; the stream's own may be missing or wrong."""
+    colors, output = "GRAYSCALE", "GRAYSCALE"
     if plane_samples(image) > 1:
-        stated, shown = Photometric(image.photometric).name, "RGB"
+        colors, output = Photometric(image.photometric).name, "RGB"
     file = decodable(image, stored)
-    return imagecodecs.jpeg8_decode(file, colorspace=stated, outcolorspace=shown, out=_canvas(image))
+    return imagecodecs.jpeg8_decode(file, colorspace=colors, outcolorspace=output, out=_canvas(image))
 
 
 def _webp(image: Image, stored: bytes) -> NDArray[Any]:
-    """Tiles of an image with alpha are stored without it where all is opaque."""
+    """Decode to the image's bands: opaque tiles of an image with alpha are stored without it."""
     return imagecodecs.webp_decode(stored, hasalpha=plane_samples(image) == 4, out=_canvas(image))
 
 
@@ -143,9 +141,9 @@ def _jxl(image: Image, stored: bytes) -> NDArray[Any]:
 
 
 def _lerc(image: Image, stored: bytes) -> NDArray[Any]:
-    """In a big-endian file libtiff exchanges the bytes of samples before it encodes them, and after decoding."""
-    decoded = lerc.decode(image, _msb_first(image, stored), sample_type(image))
-    return decoded if image.directory.order == _NATIVE else decoded.byteswap()
+    """Decode and swap bytes: libtiff swaps those of a big-endian file before it encodes them."""
+    values = lerc.decode(image, _msb_first(image, stored), sample_type(image))
+    return values if image.directory.order == _NATIVE else values.byteswap()
 
 
 _PICTURES: Final[dict[int, Callable[[Image, bytes], NDArray[Any]]]] = {
@@ -154,11 +152,11 @@ _PICTURES: Final[dict[int, Callable[[Image, bytes], NDArray[Any]]]] = {
     Compression.LERC: _lerc,
     **dict.fromkeys(JXLS, _jxl),
 }
-"""Codecs that know of pixels."""
+"""Codecs of pixels."""
 
 
 def _canvas(image: Image) -> NDArray[Any]:
-    """What a picture is decoded into; the decoders want no axis for a single sample."""
+    """Make the array that a picture is decoded to; the decoders expect no axis for a single sample."""
     depth = plane_samples(image)
     size = (image.tile_height, image.tile_width)
     return np.zeros((*size, depth) if depth > 1 else size, sample_type(image))

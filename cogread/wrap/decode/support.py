@@ -1,6 +1,6 @@
-"""What can be decoded, and how the samples of a plane lie in its decoded bytes; without decoding anything.
+"""Facts about decoding that need no decoder: refusals, predictors, layout of planes, memory.
 
-Representations are asked for every layer whether they are to be had, so this must not load the decoders.
+Every layer is checked for the formats that decode, so this must not load the decoders.
 """
 
 from typing import Final
@@ -10,15 +10,15 @@ from cogread.refusal import Refusal
 from cogread.tiff.tags import PREDICTED, Compression, Photometric, SampleFormat, Subfile, Tag
 
 MAX_DECODED_BYTES: Final = 64 << 20
-"""Largest tile that is decoded, all its planes together."""
+"""Size of the largest tile that is decoded, with all its planes."""
 
 BYTE_CODECS: Final = PREDICTED | {Compression.NONE, Compression.PACKBITS}
-"""Codecs of bytes, which know nothing of pixels."""
+"""Codecs of bytes, without a notion of pixels."""
 
 JXLS: Final = frozenset({Compression.JXL, Compression.JXL_DNG})
 
 LOSSLESS: Final = BYTE_CODECS | JXLS | {Compression.LERC}
-"""Codecs that keep samples, or bound the error as whoever wrote the file wanted it."""
+"""Codecs that keep samples, or their error within the bound that the file's writer chose."""
 
 DECODED: Final = LOSSLESS | {Compression.JPEG, Compression.WEBP}
 
@@ -26,15 +26,15 @@ PREDICTOR_NONE, PREDICTOR_HORIZONTAL, PREDICTOR_FLOATING = 1, 2, 3
 """Values of Predictor (TIFF 6.0 §14, TIFF Technical Note 3)."""
 
 STRAIGHT_ALPHA: Final = 2
-"""Of ExtraSamples: colours are not multiplied with it (TIFF 6.0 §18)."""
+"""Value of ExtraSamples: colours are not multiplied with it (TIFF 6.0 §18)."""
 
 _COPIES: Final = 4
-"""Of its samples that a tile of a codec of bytes takes at most, from decompressing to the packed PNG: measured."""
-_COPIES_OF_PICTURES: Final = 5
-"""The same of the other codecs, whose decoders have buffers of their own."""
+"""Peak number of copies of a tile's samples from decompression to the PNG, for codecs of bytes; measured."""
+_PICTURE_COPIES: Final = 5
+"""The same for the other codecs, whose decoders have buffers of their own."""
 
 _LSB_FIRST: Final = 2
-"""Of FillOrder (TIFF 6.0 §8)."""
+"""Value of FillOrder (TIFF 6.0 §8)."""
 
 
 def undecodable(image: Image) -> Refusal | None:
@@ -62,49 +62,49 @@ def undecodable(image: Image) -> Refusal | None:
 
 
 def predictor(image: Image) -> int:
-    """What was done to the samples before they were compressed, by the value of Predictor."""
+    """Read the predictor that was applied before compression, as a value of Predictor."""
     if image.compression not in PREDICTED:
         return PREDICTOR_NONE
     return image.directory.integer(Tag.PREDICTOR, PREDICTOR_NONE)
 
 
 def is_lsb_first(image: Image) -> bool:
-    """Whether the bits of every stored byte are in reverse order, whatever the codec (libtiff, `TIFFReverseBits`)."""
+    """Check for stored bytes with their bits in reverse order, whatever the codec (libtiff, `TIFFReverseBits`)."""
     return image.directory.integer(Tag.FILL_ORDER, 1) == _LSB_FIRST
 
 
 def is_mask(image: Image) -> bool:
-    """Whether an image is the mask of another."""
+    """Check that an image is the mask of another."""
     return bool(image.directory.integer(Tag.NEW_SUBFILE_TYPE, 0) & Subfile.MASK)
 
 
 def work_bytes(image: Image, samples: int) -> int:
-    """Most memory that it takes to decode a tile and to make something of its samples, beside the stored bytes.
+    """Estimate the peak memory of decoding a tile and encoding its samples, beside the stored bytes.
 
     Args:
         image: one that is decoded.
-        samples: of a pixel, in what is made.
+        samples: samples of a pixel in the output.
     """
-    copies = _COPIES if image.compression in BYTE_CODECS else _COPIES_OF_PICTURES
+    copies = _COPIES if image.compression in BYTE_CODECS else _PICTURE_COPIES
     return copies * image.tile_width * image.tile_height * samples * -(-image.bits // 8)
 
 
 def plane_samples(image: Image) -> int:
-    """Samples of a pixel within one plane."""
+    """Count the samples of a pixel within one plane."""
     return image.samples // image.planes
 
 
 def _unknown_predictor(image: Image) -> Refusal | None:
-    """As libtiff judges it (tif_predict.c, `PredictorSetup`)."""
-    found, kind = predictor(image), image.dtype
-    if found == PREDICTOR_HORIZONTAL and image.bits not in (8, 16, 32, 64):
+    """Refuse predictors as libtiff does (tif_predict.c, `PredictorSetup`)."""
+    value, kind = predictor(image), image.dtype
+    if value == PREDICTOR_HORIZONTAL and image.bits not in (8, 16, 32, 64):
         return Refusal(f"horizontal differencing (predictor 2) of {image.bits} bits a sample is not known")
-    if found == PREDICTOR_HORIZONTAL and image.directory.order == ">" and kind.startswith("complex"):
+    if value == PREDICTOR_HORIZONTAL and image.directory.order == ">" and kind.startswith("complex"):
         return Refusal("libtiff exchanges the halves of complex samples with predictor 2 in a big-endian file")
-    if found == PREDICTOR_FLOATING and (
+    if value == PREDICTOR_FLOATING and (
         image.sample_format != SampleFormat.FLOAT or image.bits not in (16, 24, 32, 64)
     ):
         return Refusal(f"floating point differencing (predictor 3) of {kind} is not known")
-    if found not in (PREDICTOR_NONE, PREDICTOR_HORIZONTAL, PREDICTOR_FLOATING):
-        return Refusal(f"predictor {found} is not known")
+    if value not in (PREDICTOR_NONE, PREDICTOR_HORIZONTAL, PREDICTOR_FLOATING):
+        return Refusal(f"predictor {value} is not known")
     return None

@@ -1,7 +1,7 @@
-"""A tile of any codec -> the PNG of its samples. Loads numpy and the decoders.
+"""Tiles of any codec -> PNGs of their samples. Loads numpy and the decoders.
 
-Samples stay what they are, under masks too; what lies outside of the image is 0. The filter is Sub: on imagery it is
-smaller than none, and takes no time. Level 1 of libdeflate is as small as zlib's in a quarter of its time.
+Samples keep their values, under masks too; pixels outside the image are 0. The filter is Sub: on imagery it compresses
+better than none, and takes no time. Level 1 of libdeflate is as small as zlib's in a quarter of its time.
 """
 
 import sys
@@ -28,7 +28,7 @@ _DEFLATE_LEVEL: Final = 1
 _NO_FILTER, _SUB = 0, 1
 """Filter types (PNG §9.2)."""
 _COLORS: Final = {1: Color.GREY, 2: Color.GREY_ALPHA, 3: Color.RGB, 4: Color.RGB_ALPHA}
-"""By the number of samples."""
+"""Samples of a pixel -> colour type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,11 @@ class Canvas:
     level: Level
     palette: Palette | None
     nodata: float
-    """What a plane without a tile is filled with."""
+    """The value of sparse planes."""
     channels: Channels
 
     def draw(self, tile: Tile) -> bytes:
-        """The PNG of a tile.
+        """Draw a tile.
 
         Raises:
             TileDamaged: the stored bytes of a plane, or of the mask, are not a tile.
@@ -62,7 +62,7 @@ class Canvas:
         return _draw_samples(values)
 
     def _is_filtered(self, tile: Tile) -> bool:
-        """Whether the decompressed rows are a PNG's already: "horizontal differencing" of bytes is its filter Sub."""
+        """Check for rows that are a PNG's once decompressed: horizontal differencing of bytes is its filter Sub."""
         image = self.level.image
         return (
             (image.compression in BYTE_CODECS and predictor(image) == PREDICTOR_HORIZONTAL)
@@ -80,7 +80,7 @@ class Canvas:
         return png_file(header, _compressed(rows, _SUB))
 
     def _values(self, tile: Tile) -> Array:
-        """(height, width, channels) of the whole tile, 0 outside of the image; may be written to."""
+        """Decode the whole tile to a writable (height, width, channels), 0 outside the image."""
         image = self.level.image
         width, height = valid_size(image, tile.col, tile.row)
         depth = plane_samples(image)
@@ -100,7 +100,7 @@ class Canvas:
         return values
 
     def _visible(self, tile: Tile) -> Array | None:
-        """(height, width) of 0 to 255, None where all is visible."""
+        """Make the alpha of the tile, (height, width) of 0 to 255; None: all pixels are visible."""
         image, mask = self.level.image, self.level.mask
         if is_mask(image) or (mask is None and _is_inside(image, tile)):
             return None
@@ -119,12 +119,12 @@ def _is_inside(image: Image, tile: Tile) -> bool:
 
 
 def _fill(image: Image, nodata: float) -> int:
-    """The value of samples that are not stored: nodata, rounded and clamped as GDAL does it."""
+    """Round and clamp nodata as GDAL does for samples that are not stored."""
     return int(min(max(nodata + 0.5, 0), (1 << image.bits) - 1))
 
 
 def _with_alpha(values: Array, visible: Array) -> Array:
-    """Samples with the visible part as alpha, which an alpha band that there is already may only lessen."""
+    """Add the alpha to the samples; an alpha band of the image stays where it is lower."""
     alpha = visible.astype(values.dtype) * values.dtype.type(257 if values.dtype.itemsize == 2 else 1)
     if values.shape[2] in (2, 4):
         values[:, :, -1] = np.minimum(values[:, :, -1], alpha)
@@ -133,7 +133,7 @@ def _with_alpha(values: Array, visible: Array) -> Array:
 
 
 def _draw_indices(indices: Array, visible: Array | None, palette: Palette) -> bytes:
-    """A palette PNG; RGB and alpha where something is hidden and no index is free to stand for that."""
+    """Draw a palette PNG; RGB and alpha where pixels are hidden and no index is free to be transparent."""
     shown = indices if visible is None else indices[visible > 0]
     if shown.size and shown.max() >= palette.size:
         raise TileDamaged(f"a tile has the index {shown.max()} of a palette of {palette.size} colours")
@@ -142,14 +142,14 @@ def _draw_indices(indices: Array, visible: Array | None, palette: Palette) -> by
         if clear is None:
             clear = next(iter(np.setdiff1d(np.arange(MAX_COLORS), shown)), None)
         if clear is None or ((visible > 0) & (visible < 255)).any():
-            return _draw_samples(_looked_up(indices, visible, palette))
+            return _draw_samples(_colored(indices, visible, palette))
         indices = np.where(visible > 0, indices, np.uint8(clear))
         colors = colors.ljust(3 * clear + 3, b"\0")
     header = Header(indices.shape[1], indices.shape[0], 8, Color.PALETTE)
     return png_file(header, _compressed(indices, _NO_FILTER), colors, clear)
 
 
-def _looked_up(indices: Array, visible: Array, palette: Palette) -> Array:
+def _colored(indices: Array, visible: Array, palette: Palette) -> Array:
     table = np.zeros((MAX_COLORS, 4), np.uint8)
     table[: palette.size, :3] = np.frombuffer(palette.colors, np.uint8).reshape(-1, 3)
     table[: palette.size, 3] = 255
@@ -166,7 +166,7 @@ def _draw_bits(values: Array) -> bytes:
 
 
 def _draw_samples(values: Array) -> bytes:
-    """(height, width, bands) of 8 or 16 bit, which is written to: a large tile is copied no more often than it must be.
+    """Draw (height, width, bands) of 8 or 16 bit, which is changed in place to save a copy of a large tile.
 
     Samples of 16 bit are most significant byte first (PNG §7.2).
     """
@@ -182,7 +182,7 @@ def _draw_samples(values: Array) -> bytes:
 
 
 def _compressed(rows: Array, filter_type: int) -> bytes:
-    """The zlib stream of rows of bytes, with the filter's number before each."""
+    """Compress rows of bytes, each behind the number of its filter, to a zlib stream."""
     return _deflated(_numbered(rows, filter_type))
 
 

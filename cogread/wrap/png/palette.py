@@ -1,4 +1,4 @@
-"""ColorMap -> the colours of a PNG's palette, as GDAL makes them."""
+"""ColorMap -> the colours of a PNG's palette, as GDAL converts them."""
 
 import struct
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ _CHANNELS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """What the indices of an image stand for."""
+    """Colours of an image's indices."""
 
     colors: bytes
     """R, G and B of each index, from 0."""
     clear: int | None
-    """The index that is transparent: nodata. None without one."""
+    """The transparent index, that of nodata; None without one."""
 
     @property
     def size(self) -> int:
-        """How many colours there are."""
+        """Number of colours."""
         return len(self.colors) // _CHANNELS
 
 
@@ -43,7 +43,7 @@ def load_palette(cog: Cog, level: Level) -> Steps[Palette]:
     """Read a level's palette, or the full resolution's if it has none of its own.
 
     Raises:
-        FormatError: there is none, or it is no table of up to 256 colours.
+        FormatError: neither has a table of 1 to 256 colours.
     """
     directory = level.image.directory
     if Tag.COLOR_MAP not in directory.entries:
@@ -66,9 +66,9 @@ def load_palette(cog: Cog, level: Level) -> Steps[Palette]:
 
 
 def _colors(values: tuple[int, ...]) -> bytes:
-    """16-bit values, all reds first, to bytes (GDAL, gcore/tiff_common.cpp, `TIFFColorMapTagToColorTable`).
+    """Convert 16-bit values, all reds first, to bytes (GDAL, gcore/tiff_common.cpp, `TIFFColorMapTagToColorTable`).
 
-    65535 is the most intense; but there are writers that make 255 that, or multiply with 256 in place of 257.
+    The maximum is 65535, but some writers use 255, or multiply bytes by 256 in place of 257.
     """
     if max(values) < 256:
         divisor = 1

@@ -1,8 +1,8 @@
-"""Tiles -> PNG files, lossless: the one representation that decodes.
+"""Tiles -> lossless PNG files, by decoding.
 
-What a mask hides and what lies outside of the image is transparent, so that tiles at the edges have an alpha channel
-where those within have none. A PNG says of its samples that they are grey or RGB with straight alpha. GDAL's names say
-which bands are that; an image without such bands is refused. The decoders are loaded with the first tile.
+Pixels that a mask hides or that lie outside the image are transparent, so tiles at the edges have an alpha channel that
+inner ones lack. A PNG states that its samples are grey or RGB with straight alpha; an image without bands that GDAL
+names so is refused. The decoders are loaded with the first tile.
 """
 
 from importlib import import_module
@@ -32,7 +32,7 @@ _DEPTHS: Final[dict[int, tuple[int, ...]]] = {
     Photometric.RGB: (8, 16),
     Photometric.YCBCR: (8,),
 }
-"""How many bits a sample may have."""
+"""Photometric -> bits of a sample that a PNG can store."""
 
 
 def refusal(level: Level) -> Refusal | None:
@@ -43,7 +43,7 @@ def refusal(level: Level) -> Refusal | None:
 
 
 def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
-    """See `Wrapper.prepare`: reads the palette, which is not read with the header.
+    """See `Wrapper.prepare`; reads the palette, which the header leaves out.
 
     Raises:
         FormatError: a palette image has none, or a damaged one.
@@ -65,7 +65,7 @@ def _channels(level: Level) -> Channels:
 
 
 def _most_samples(image: Image) -> int:
-    """Samples of a pixel of the picture: at the edge of the image, with alpha; RGB and alpha in place of a palette."""
+    """Count the samples of a pixel of the largest PNG: with alpha at the edges, RGB and alpha for a palette."""
     if is_mask(image):
         return 1
     if is_palette(image):
@@ -74,16 +74,16 @@ def _most_samples(image: Image) -> int:
 
 
 class _Pictures:
-    """Makes the files of one level."""
+    """Writer of the files of one level."""
 
     def __init__(self, level: Level, palette: Palette | None, nodata: float, channels: Channels) -> None:
-        self._drawn = (level, palette, nodata, channels)
+        self._settings = (level, palette, nodata, channels)
         self._canvas: Canvas | None = None
 
     def draw(self, tile: Tile) -> bytes:
         """See `Wrapping.wrap`."""
         if self._canvas is None:
-            self._canvas = import_module("cogread.wrap.png.canvas").Canvas(*self._drawn)
+            self._canvas = import_module("cogread.wrap.png.canvas").Canvas(*self._settings)
         data: bytes = self._canvas.draw(tile)
         return data
 
@@ -122,7 +122,7 @@ def _refusal_of_mask(mask: Image) -> Refusal | None:
 
 
 def _fill(nodata: float | None) -> float:
-    """What stands for samples that are not stored."""
+    """Choose the value of samples that are not stored."""
     return 0.0 if nodata is None or isnan(nodata) else nodata
 
 
