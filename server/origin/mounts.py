@@ -1,14 +1,13 @@
 """Local files on mounts that may hang: a bulkhead for each device.
 
-A system call on a hung mount cannot be interrupted, and its thread is lost until the mount answers. Strategy: while a
-device answers, threads of the worker call it themselves, a few at the same time, which costs two operations on a queue.
-Where it has not answered for `FRESH_S`, or none of the calls ends for `STALL_S`, a helper thread makes the call and the
-request waits for it, `PATIENCE_S` at most. There are few helpers for each device; when all are out and none of their
-calls is answered for `STUCK_S`, further requests fail at once, until the first of the calls is answered.
+A system call on a hung mount cannot be interrupted: its thread is lost until the mount answers. Strategy: while a
+device answers, worker threads call it themselves, a bounded number at a time. If it has not answered for `FRESH_S`, or
+no call ends within `STALL_S`, a detached thread makes the call and the request waits for it, `PATIENCE_S` at most.
+Each lane has few detached threads; once all of them hang for `STUCK_S`, requests fail at once until one of the calls
+is answered.
 
-Looking at a file and reading it are lanes of their own: the kernel goes on showing cached attributes of files on a hung
-server. The device of a file is not known before the first look at it, which a helper takes, or which counts as one at
-the device of its folder.
+Stat calls and reads are lanes of their own: the kernel goes on answering stat calls on a hung server from its cache.
+The device of a file is unknown before its first stat call, which is made in the lane of its folder.
 """
 
 import logging
@@ -16,103 +15,124 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import wait
 from functools import partial
 from os.path import dirname
 from queue import Empty, SimpleQueue
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceTimeout
 from cogread.sources.file import FileSource
+from server.resilience.parallel import call_detached
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 FRESH_S: Final = 1.0
-"""How long after an answer threads of the worker call a device themselves."""
+"""Time after an answer in which worker threads call a device themselves."""
 
 STALL_S: Final = 0.25
-"""Wait for a place, after which helpers make the calls."""
+"""Longest wait of a worker thread for a permit; then detached threads make the calls."""
 
 PATIENCE_S: Final = 5.0
-"""Longest wait for a helper's call: as for the next bytes of a remote origin."""
+"""Longest wait for a detached call, as for the next bytes of a remote origin."""
 
 STUCK_S: Final = 1.0
-"""A device that answers no call for so long has stalled."""
+"""Time without an answer after which a device counts as stalled."""
 
-HELPERS: Final = 2
-"""Of each lane."""
+DETACHED: Final = 2
+"""Detached calls of a lane at the same time."""
 
-
-Places = SimpleQueue[None]
+Permits = SimpleQueue[None]
+"""An item for each worker thread that may call a device. Every local tile takes one, in a fiftieth of the time that a
+`Bulkhead` needs."""
 
 
 class Lane:
-    """The calls of one kind to one device. Thread-safe."""
+    """System calls of one kind to one device. Thread-safe."""
 
-    def __init__(self, name: str, places: Places | None, clock: Callable[[], float] = time.monotonic) -> None:
-        """Make a lane; the first call is a helper's.
+    def __init__(self, name: str, permits: Permits | None, clock: Callable[[], float] = time.monotonic) -> None:
+        """Make a lane whose first call is a detached one.
 
         Args:
             name: for messages.
-            places: an item for each thread of the worker that may call at the same time; None: helpers make all calls.
+            permits: for worker threads; None: all calls are detached.
             clock: monotonic seconds.
         """
-        self._name, self._clock, self._places = name, clock, places
-        self._helpers = threading.BoundedSemaphore(HELPERS)
+        self._name, self._clock, self._permits = name, clock, permits
+        self._detached = threading.BoundedSemaphore(DETACHED)
         self._answered_at = float("-inf")
         self._is_stalled = False
 
     def call(self, work: Callable[[], T], deadline: Deadline) -> T:
-        """Make a system call, or some.
+        """Make system calls.
 
         Args:
             work: the calls; runs in this thread or another.
-            deadline: when the call gives up.
+            deadline: when the request gives up.
 
         Raises:
             SourceTimeout: the device does not answer.
-            Exception: what `work` raised.
+            Exception: as `work`.
         """
-        while (places := self._entered()) is None:
-            if self._helpers.acquire(timeout=0.0 if self._is_stalled else STUCK_S):
-                return self._have_called(work, deadline)
+        while (permits := self._acquire()) is None:
+            if self._detached.acquire(timeout=0.0 if self._is_stalled else STUCK_S):
+                return self._call_detached(work, deadline)
             if not self._is_fresh():
-                self._stall()
+                self._record_stall()
                 raise self._timeout()
         try:
             return work()
         finally:
-            places.put(None)
-            self._answer()
+            permits.put(None)
+            self._record_answer()
 
-    def _entered(self) -> Places | None:
-        """Take a place, if the device answered a moment ago: where to put it back."""
-        places = self._places
-        if places is None or self._clock() - self._answered_at > FRESH_S:
+    def _acquire(self) -> Permits | None:
+        """Take a permit, if the device answered a moment ago; returns the queue to put it back into."""
+        permits = self._permits
+        if permits is None or self._clock() - self._answered_at > FRESH_S:
             return None
         try:
-            places.get_nowait()
+            permits.get_nowait()
         except Empty:
             try:
-                places.get(timeout=STALL_S)
+                permits.get(timeout=STALL_S)
             except Empty:
                 self._answered_at = float("-inf")
                 return None
-        return places
+        return permits
+
+    def _call_detached(self, work: Callable[[], T], deadline: Deadline) -> T:
+        began_at = self._clock()
+
+        def work_and_release() -> T:
+            try:
+                return work()
+            finally:
+                self._detached.release()
+                self._record_answer()
+
+        future = call_detached(work_and_release)
+        wait([future], timeout=deadline.earlier(Deadline.after(PATIENCE_S)).left_s)
+        if not future.done():
+            if self._clock() - began_at >= STUCK_S:
+                self._record_stall()
+            raise self._timeout()
+        return future.result()
 
     def _is_fresh(self) -> bool:
         return self._clock() - self._answered_at <= FRESH_S
 
-    def _answer(self) -> None:
+    def _record_answer(self) -> None:
         self._answered_at = self._clock()
         if self._is_stalled:
             self._is_stalled = False
             log.info("%s: the device answers again", self._name)
 
-    def _stall(self) -> None:
+    def _record_stall(self) -> None:
         if not self._is_stalled:
             self._is_stalled = True
             log.warning("%s: the device does not answer: failing at once", self._name)
@@ -120,91 +140,50 @@ class Lane:
     def _timeout(self) -> SourceTimeout:
         return SourceTimeout(f"{self._name}: the device does not answer")
 
-    def _have_called(self, work: Callable[[], T], deadline: Deadline) -> T:
-        began_at = self._clock()
-        helper = _Helper(work, self._end_help)
-        helper.start()
-        if not helper.is_done.wait(deadline.earlier(Deadline.after(PATIENCE_S)).left_s):
-            if self._clock() - began_at >= STUCK_S:
-                self._stall()
-            raise self._timeout()
-        return helper.outcome()
-
-    def _end_help(self) -> None:
-        self._helpers.release()
-        self._answer()
-
-
-class _Helper(threading.Thread, Generic[T]):
-    """Makes a call, however long that takes."""
-
-    def __init__(self, work: Callable[[], T], end: Callable[[], None]) -> None:
-        super().__init__(name="file", daemon=True)
-        self._work, self._end = work, end
-        self.is_done = threading.Event()
-        self._results: list[T] = []
-        self._error: Exception | None = None
-
-    def run(self) -> None:
-        """See `Thread`."""
-        try:
-            self._results.append(self._work())
-        except Exception as error:
-            self._error = error
-        finally:
-            self._end()
-            self.is_done.set()
-
-    def outcome(self) -> T:
-        """What the call returned, or raised."""
-        if self._error is not None:
-            raise self._error
-        return self._results[0]
-
 
 class Mounts:
     """The lanes of a worker. Thread-safe."""
 
     def __init__(self, threads: int) -> None:
-        """Know no device yet.
+        """Start without devices.
 
         Args:
             threads: of the worker.
         """
-        self._free_places = threads * 15 // 16
+        self._free_permits = threads * 15 // 16
         self._mutex = threading.Lock()
         self._devices: dict[int, tuple[Lane, Lane]] = {}
         self._folders: dict[str, Lane] = {}
 
     def of_device(self, device: int) -> tuple[Lane, Lane]:
-        """The lanes for looking at the files of a device, and for reading them."""
+        """The lanes for stat calls and for reads of the files of a device."""
         with self._mutex:
             lanes = self._devices.get(device)
             if lanes is None:
-                name, places = f"device {os.major(device)}:{os.minor(device)}", self._new_places()
-                lanes = self._devices[device] = Lane(name, places), Lane(f"{name}, reads", places)
+                name, permits = f"device {os.major(device)}:{os.minor(device)}", self._new_permits()
+                lanes = self._devices[device] = Lane(name, permits), Lane(f"{name}, reads", permits)
             return lanes
 
     def of_folder(self, folder: str) -> Lane:
-        """The lane for the first look at a file of the folder."""
+        """The lane for the first stat call of a file in the folder."""
         with self._mutex:
             return self._folders.setdefault(folder, Lane(f"folder {folder}", None))
 
-    def settle(self, folder: str, device: int) -> tuple[Lane, Lane]:
-        """The lanes of a file, whose folder is likely to be on the same device."""
+    def assign(self, folder: str, device: int) -> tuple[Lane, Lane]:
+        """The lanes of a file; other files of its folder are expected on the same device."""
         lanes = self.of_device(device)
         with self._mutex:
             self._folders[folder] = lanes[0]
         return lanes
 
-    def _new_places(self) -> Places:
-        """Half of what is left of the worker's threads, and one at least: devices that hang never take all."""
-        count = max(1, self._free_places // 2)
-        self._free_places -= count
-        places = Places()
+    def _new_permits(self) -> Permits:
+        """Permits for half of the worker threads without a device, at least one: hanging devices never take all."""
+        count = max(1, self._free_permits // 2)
+        self._free_permits -= count
+        permits = Permits()
         for _ in range(count):
-            places.put(None)
-        return places
+            permits.put(None)
+        return permits
 
 
 class MountedFile:
@@ -219,19 +198,19 @@ class MountedFile:
 
     def version(self, deadline: Deadline = NEVER) -> Version:
         """See `Source.version`."""
-        look, _ = self._lanes or self._settle(deadline)
-        return look.call(self._file.version, deadline)
+        stats, _ = self._lanes or self._find_lanes(deadline)
+        return stats.call(self._file.version, deadline)
 
     def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         """See `Source.read`."""
-        _, read = self._lanes or self._settle(deadline)
-        return read.call(partial(self._file.read, wanted, expect), deadline)
+        _, reads = self._lanes or self._find_lanes(deadline)
+        return reads.call(partial(self._file.read, wanted, expect), deadline)
 
     def close(self) -> None:
         """See `Source.close`."""
 
-    def _settle(self, deadline: Deadline) -> tuple[Lane, Lane]:
+    def _find_lanes(self, deadline: Deadline) -> tuple[Lane, Lane]:
         folder = dirname(self.name)
         device = self._mounts.of_folder(folder).call(self._file.device, deadline)
-        self._lanes = self._mounts.settle(folder, device)
+        self._lanes = self._mounts.assign(folder, device)
         return self._lanes

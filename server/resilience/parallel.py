@@ -1,9 +1,9 @@
 """Helper threads of a worker, for a request that has several things to wait for.
 
-Two ways to use them. `for_each` divides the work of one request: its own thread works too and takes what no helper has
-begun, so it never waits for a free helper, and no helper is left behind when it returns. `submit` is for work that many
-requests may ask for at the same moment and that a request must be able to stop waiting for: work of one key is done
-once for all of them.
+A pool has two uses. `for_each` divides the work of one request: its own thread works too and takes what no helper
+has begun, so it never waits for a free helper, and no helper is left behind when it returns. `submit` is for work that
+many requests may ask for at the same moment and that a request must be able to stop waiting for: work of one key is
+done once for all of them.
 
 What helpers ask of caches and origins is added to the trace of the request that waits for them.
 """
@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any, Generic, TypeVar
 
 from server.logs.trace import Cost, trace
@@ -147,3 +147,17 @@ class _Task(Generic[T]):
         trace.reset()
         self.run()
         return trace.cost
+
+
+def call_detached(work: Callable[[], R]) -> Future[R]:
+    """Do the work in a thread of its own, which is left behind if the work hangs."""
+    future = Future[R]()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except Exception as error:
+            future.set_exception(error)
+
+    Thread(target=run, name="detached", daemon=True).start()
+    return future

@@ -14,7 +14,7 @@ import requests
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceNotFound, SourceTimeout
 from cogread.sources.file import FileSource
-from server.origin.mounts import HELPERS, STUCK_S, Lane, MountedFile, Mounts, Places
+from server.origin.mounts import DETACHED, STUCK_S, Lane, MountedFile, Mounts, Permits
 from server.settings.load import THREADS
 from tests.support.app import ROOT, layer
 from tests.support.gunicorn import Gunicorn
@@ -63,34 +63,34 @@ def answered(future: "Future[str]") -> str:
 
 
 def test_calls_that_hang_are_few_and_the_others_fail_until_one_is_answered(pool: ThreadPoolExecutor) -> None:
-    places, device = Places(), Device()
+    permits, device = Permits(), Device()
     for _ in range(3):
-        places.put(None)
-    lane = Lane("device", places)
+        permits.put(None)
+    lane = Lane("device", permits)
     assert lane.call(lambda: "fresh", NEVER) == "fresh"
     soon = Deadline.after(2 * STUCK_S)
     futures = [pool.submit(lane.call, device.call, soon) for _ in range(THREADS)]
     wait_until(lambda: sum(future.done() for future in futures) == THREADS - 3)
     assert {answered(future) for future in futures if future.done()} == {"timeout"}
-    assert len(device.begun) == 3 + HELPERS
+    assert len(device.begun) == 3 + DETACHED
     with pytest.raises(SourceTimeout):
         lane.call(device.call, NEVER)
-    assert len(device.begun) == 3 + HELPERS, "nobody else was sent there"
+    assert len(device.begun) == 3 + DETACHED, "no further call was made"
     device.may_answer.set()
-    wait_until(lambda: places.qsize() == 3)
+    wait_until(lambda: permits.qsize() == 3)
     assert Counter(answered(future) for future in futures)["answer"] == 3
     assert lane.call(lambda: "fresh", NEVER) == "fresh"
 
 
 def test_a_device_that_was_quiet_for_a_while_takes_no_thread_of_the_worker() -> None:
-    clock, places, device = Clock(), Places(), Device()
-    places.put(None)
-    lane = Lane("device", places, clock)
+    clock, permits, device = Clock(), Permits(), Device()
+    permits.put(None)
+    lane = Lane("device", permits, clock)
     assert lane.call(lambda: "fresh", NEVER) == "fresh"
     clock.now = 10.0
     with pytest.raises(SourceTimeout, match="device: the device does not answer"):
         lane.call(device.call, Deadline(clock.now))
-    assert places.qsize() == 1
+    assert permits.qsize() == 1
     device.may_answer.set()
 
 
@@ -100,9 +100,9 @@ def test_devices_that_hang_leave_threads_of_the_worker() -> None:
     assert mounts.of_device(0) is devices[0]
     taken = 0
     for look, read in devices:
-        assert look._places is read._places
-        assert look._places is not None
-        taken += look._places.qsize()
+        assert look._permits is read._permits
+        assert look._permits is not None
+        taken += look._permits.qsize()
     assert taken < THREADS
 
 
