@@ -11,6 +11,10 @@ _HOST: Final = re.compile(
 """`uri-host [ ":" port ]` of RFC 9110 §7.2, with the names and addresses of RFC 3986 §3.2.2."""
 
 
+class InvalidHost(InvalidHeader):  # type: ignore[misc]  # gunicorn has no types
+    """The Host field is missing or invalid; `hdr` is the message for the client."""
+
+
 def check(_: object, request: Any) -> None:
     """Refuse a request without a valid Host (RFC 9112 §3.2), and end the connection after a request with a body.
 
@@ -20,7 +24,7 @@ def check(_: object, request: Any) -> None:
         request: gunicorn's, whose parser has refused two Hosts, and Transfer-Encoding beside Content-Length.
 
     Raises:
-        InvalidHeader: gunicorn answers with 400 and closes the connection.
+        InvalidHost: gunicorn replies with 400 and closes the connection.
     """
     host = None
     for name, value in request.headers:
@@ -30,6 +34,6 @@ def check(_: object, request: Any) -> None:
             request.force_close()
     if host is None:
         if request.version >= (1, 1):
-            raise InvalidHeader("Host is missing")
+            raise InvalidHost("Host: missing, wanted a name or an address")
     elif not _HOST.fullmatch(host):
-        raise InvalidHeader("Host is not a name or an address, and a port if any")
+        raise InvalidHost("Host: wanted a name or an address, with or without a port")

@@ -25,9 +25,11 @@ from selectors import EVENT_READ
 from typing import Any, Final
 
 from gunicorn.http.errors import LimitRequestHeaders
+from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from server.gunicorn_worker.connection import MOST_HEAD_BYTES, Connection, Head
+from server.gunicorn_worker.refusal import StatusRecorder, refusal
 
 PAUSE_S: Final = 0.5
 """Time without accepting after a shortage that closing an idle connection does not end."""
@@ -116,6 +118,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if head is Head.TOO_LARGE:
             self.handle_error(None, conn.sock, conn.client, LimitRequestHeaders(f"more than {MOST_HEAD_BYTES} bytes"))
         return head if head is Head.PARTIAL else False
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Send a problem document where gunicorn would send an HTML page; see `refusal`."""
+        recorder = StatusRecorder()
+        super().handle_error(req, recorder, addr, exc)
+        with suppress(OSError):  # the client has gone, or does not read
+            write_nonblock(client, refusal(recorder.status, exc))
 
     def finish_request(self, conn: Connection, fs: "Future[Any]") -> None:
         """Do with the connection what `handle` said; see `ThreadWorker`."""

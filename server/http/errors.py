@@ -4,6 +4,7 @@ Bodies are problem documents (RFC 9457) on one line. They never hold a source's 
 text of errors about the file's structure, which knows nothing of where the file is, and of the server's own.
 """
 
+from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -109,21 +110,6 @@ RETRY_AFTER_S: Final[dict[type[BaseException], int]] = {
 _SPEAKING: Final = (ServerError, FormatError, FormatNotOffered, TileOutOfRange, TileDamaged)
 """Errors whose message names no place."""
 
-_TITLES: Final = {
-    400: "Bad Request",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    406: "Not Acceptable",
-    413: "Content Too Large",
-    414: "URI Too Long",
-    416: "Range Not Satisfiable",
-    500: "Internal Server Error",
-    501: "Not Implemented",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Gateway Timeout",
-}
-
 _REASONS: Final[dict[type[Exception], str]] = {
     SourceNotFound: "the layer's file is not there",
     SourceForbidden: "the layer's origin refuses access",
@@ -172,7 +158,7 @@ def problem(status: int, detail: str, retry_after_s: int | None = None) -> Reply
         detail: what happened, for a reader.
         retry_after_s: seconds after which it is worth another try.
     """
-    title = _TITLES.get(status, "Error")
+    title = HTTPStatus(status).phrase
     body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": detail})
     headers = [
         ("Content-Type", "application/problem+json"),

@@ -1,5 +1,6 @@
 """What a client is told when something is wrong: a short problem document, never a traceback, a place or a secret."""
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -284,6 +285,13 @@ def test_requests_that_only_an_attacker_sends() -> None:
             reply = raw_reply(server.port, f"{request}\r\nConnection: close\r\n\r\n")
             assert reply.startswith(f"HTTP/1.1 {status} ".encode()), request[:80]
             assert b"evil" not in reply
+            head, _, body = reply.partition(b"\r\n\r\n")
+            assert b"\r\nX-Content-Type-Options: nosniff" in head
+            if status != 200:
+                assert b"\r\nContent-Type: application/problem+json\r\n" in head
+                assert f"\r\nContent-Length: {len(body)}\r\n".encode() in head
+                assert json.loads(body)["status"] == status
+                assert b"nvalid" not in body or b"is not valid HTTP" in body  # gunicorn's words
         assert "Traceback" not in server.log()
 
 
