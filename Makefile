@@ -13,7 +13,7 @@ help: ## list the commands
 
 serve: ## serve the layers of config/layers.toml on http://127.0.0.1:8000
 	@.ci/setup requirements.txt
-	@HOST=$(HOST) PORT=$(PORT) exec $(PY) -m gunicorn -c config/gunicorn.conf.py wsgi:app
+	@exec .venv/bin/rawcog serve --host $(HOST) --port $(PORT)
 
 test: ## check style and types, run all tests
 	@.ci/setup requirements-dev.txt "chromium|chromium-browser|google-chrome=chromium" \

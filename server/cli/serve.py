@@ -15,6 +15,7 @@ import click
 import server
 from server.cli.layer_files import config_text, layer_files
 from server.http.reply import local_url
+from server.settings.load import ConfigError, deployment
 
 ROOT: Final = Path(server.__file__).resolve().parent.parent
 """Of the checkout, or of the packages that are installed: `config` and `data` are beside `server`."""
@@ -44,7 +45,8 @@ def serve(paths: tuple[str, ...], host: str, port: int, workers: int | None, ope
     """Serve the layers of a config file, or COGs as they are.
 
     PATH is a config file (*.toml), a COG (a path, http://, https://, s3://), or a folder, which stands for every tiled
-    TIFF in it and below. Without PATH the demo is served.
+    TIFF in it and below. Without PATH, the config file that RAWCOG_CONFIG names is served, else
+    the demo.
 
     \b
     rawcog serve ~/imagery
@@ -54,6 +56,10 @@ def serve(paths: tuple[str, ...], host: str, port: int, workers: int | None, ope
     environment = {**os.environ, "HOST": host, "PORT": str(port), "RAWCOG_CONFIG": _config(paths)}
     if workers is not None:
         environment["WEB_CONCURRENCY"] = str(workers)
+    try:
+        deployment(environment)
+    except ConfigError as error:  # gunicorn reads WEB_CONCURRENCY at its import, where a wrong value is a traceback
+        raise click.ClickException(str(error)) from error
     if opens:
         if port == 0:
             raise click.UsageError("--open needs to know the port: give --port a number other than 0.")
@@ -66,7 +72,7 @@ def serve(paths: tuple[str, ...], host: str, port: int, workers: int | None, ope
 def _config(paths: tuple[str, ...]) -> str:
     """The path of the config file."""
     if not paths:
-        return str(ROOT / "config" / "layers.toml")
+        return os.environ.get("RAWCOG_CONFIG") or str(ROOT / "config" / "layers.toml")
     configs = [path for path in paths if path.endswith(".toml")]
     if configs and len(paths) > 1:
         raise click.UsageError(f"A config file is served alone; found {len(paths)} paths, among them {configs[0]}.")

@@ -26,7 +26,9 @@ _DEFAULT_PATH = Path(__file__).resolve().parents[2] / "config" / "layers.toml"
 LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 """A layer's name stands in URLs, file names and XML identifiers; `@` and `/` are taken by the URLs."""
 
-_HOST: Final = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?")
+_HOST: Final = re.compile(
+    r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]+)?"
+)
 
 THREADS: Final = 32
 """Of each worker; gunicorn is told, and what bounds the threads that wait for an origin."""

@@ -17,7 +17,7 @@ from server.web.tile_middleware import tile_request
 blueprint = Blueprint("ogc_tiles", __name__)
 
 
-@blueprint.get("/collections/<name>/map/tiles/<grid>/<z>/<row>/<col>")
+@blueprint.get("/collections/<name>/map/tiles/<grid>/<z>/<row>/<col>", strict_slashes=True)
 def tile(name: str, grid: str, z: str, row: str, col: str) -> Response:
     """A tile, in the format of its level that the client prefers."""
     ctx = context()

@@ -77,12 +77,27 @@ def test_without_a_path_the_demo_is_served(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ("WEB_CONCURRENCY", "WEB_CONCURRENCY: found 'abc', wanted a number from 1 to 1024"),
+        ("RAWCOG_CONFIG", "config file abc: No such file or directory"),
+    ],
+)
+def test_a_mistake_in_the_environment_is_told_in_a_line(variable: str, message: str) -> None:
+    command = [*RAWCOG, "serve", "--port", "0"]
+    environment = {"PYTHONPATH": str(ROOT), "HOME": "/", variable: "abc"}
+    done = subprocess.run(command, check=False, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, message in done.stderr, "Traceback" in done.stderr) == (1, True, False), done.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "status", "wanted"),
     [
         (["empty"], 1, "no tiled TIFF in empty"),
         (["a.toml", "b.tif"], 2, "A config file is served alone"),
         (["missing.toml"], 1, "missing.toml"),
         (["--port", "0", "--open"], 2, "--open needs to know the port"),
+        (["--host", "a:1"], 1, "HOST: found 'a:1', wanted a name or an IP address"),
     ],
 )
 def test_mistakes_are_told_in_a_line(arguments: list[str], status: int, wanted: str, tmp_path: Path) -> None:
