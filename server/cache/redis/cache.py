@@ -1,7 +1,7 @@
-"""The far tier: Redis, or anything that speaks its protocol; one server, a cluster, or what sentinels watch over.
+"""The cache of the fleet in Redis, or anything that speaks its protocol: one server, a cluster, or sentinels.
 
-Redis is a help, never a need. Whatever it does (refuse, hang, run full, answer garbage), a call ends within about half
-a second and looks like a miss; a breaker keeps the calls after it from waiting too.
+The service never depends on it. Whatever Redis does (refuse, hang, run full, answer garbage), a call ends within about
+half a second and looks like a miss; a circuit breaker keeps the next calls from waiting too.
 
 Every command is about one key, so that a cluster needs nothing of its own here; those for one server are one pipeline.
 """
@@ -10,22 +10,17 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
-from server.cache.redis.checksum import seal, unseal
+from cogread.deadline import Deadline
+from server.cache.redis.checksum import add_checksum, verify
 from server.cache.redis.cluster import ClusterServers
-from server.cache.redis.node import Patience, Servers, one_server
-from server.cache.redis.sentinel import sentinel_server
+from server.cache.redis.node import Command, Node, Servers
+from server.cache.redis.pool import master_pool, server_pool
 from server.cache.redis.url import RedisUrl, read_url
 from server.resilience.breaker import Use
 
 TIMEOUT_S = 0.4
-
-SERVERS: dict[str, Callable[[RedisUrl, Patience], Servers]] = {
-    "": one_server,
-    "cluster": ClusterServers,
-    "sentinel": sentinel_server,
-}
-"""Kind of URL -> what asks the servers that it names."""
 
 ACQUIRE_SCRIPT = (
     "if redis.call('set', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end "
@@ -35,14 +30,15 @@ ACQUIRE_SCRIPT = (
     "redis.pcall('pexpire', KEYS[1], ARGV[2]) end "
     "return 0"
 )
-"""A command whose reply was lost is sent again, and must not find the lock taken by itself.
+"""A command whose reply was lost is sent again and must not find the lock taken by itself.
 
-A lock without an expiry, or with a longer one, is none of ours: it gets an expiry, so that it costs one wait. A user
-without the right to do that waits for such a lock each time, hence `pcall`.
+A lock without an expiry, or with a longer one, is foreign: it gets an expiry, so that it costs one wait. A user without
+the right to do that waits for such a lock each time, hence `pcall`.
 """
 RELEASE_SCRIPT = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 
 log = logging.getLogger("server.cache.redis")
+T = TypeVar("T")
 
 
 def make(url: str, tls_verify: bool) -> "RedisCache":
@@ -56,28 +52,28 @@ class RedisCache:
     def __init__(
         self, url: str, tls_verify: bool = True, *, timeout_s: float = TIMEOUT_S, breaker_pause_s: float = 2.0
     ) -> None:
-        """Read the URL.
+        """Read the URL; connect nothing yet.
 
         Args:
             url: see `server.cache.redis.url`.
             tls_verify: False accepts any certificate of a server.
-            timeout_s: for a call, whatever it has to wait for, unless the URL says `socket_timeout`.
-            breaker_pause_s: how long a server is left alone after a failure.
+            timeout_s: for a whole call, unless the URL says `socket_timeout`.
+            breaker_pause_s: seconds without a call to a server after it failed.
 
         Raises:
-            ValueError: the URL cannot be read; the message does not hold it.
+            ValueError: the URL is not valid; the message does not hold it.
         """
         self._url = read_url(url, tls_verify, timeout_s)
-        self._patience = Patience(self._url.options["socket_timeout"], breaker_pause_s)
-        self._made: dict[int, Servers] = {}
+        self._pause_s = breaker_pause_s
+        self._servers_by_process: dict[int, Servers] = {}
 
     def __repr__(self) -> str:
         return f"RedisCache({self._url.display!r})"
 
     def get(self, keys: Sequence[str]) -> list[bytes | None]:
-        """See `Cache.get`. What does not verify is dropped."""
-        stored = self._servers().ask(Use.READ, {key: ("MGET", key) for key in keys}, _value)
-        values = {key: unseal(key, data) for key, data in stored.items()}
+        """See `Cache.get`. A value whose checksum is wrong is dropped."""
+        stored = self._ask(Use.READ, {key: ("MGET", key) for key in keys}, _read_value)
+        values = {key: verify(key, data) for key, data in stored.items()}
         damaged = [key for key, value in values.items() if value is None and stored[key] is not None]
         if damaged:
             log.info("redis: dropped %d values that do not verify, the first of %s", len(damaged), damaged[0])
@@ -86,62 +82,79 @@ class RedisCache:
 
     def put(self, items: Mapping[str, bytes], ttl_s: float) -> None:
         """See `Cache.put`."""
-        commands = {key: ("SET", key, seal(key, value), "PX", _ms(ttl_s)) for key, value in items.items()}
-        self._servers().ask(Use.WRITE, commands, _is_set)
+        commands = {key: ("SET", key, add_checksum(key, value), "PX", _ms(ttl_s)) for key, value in items.items()}
+        self._ask(Use.WRITE, commands, _read_status)
 
     def drop(self, keys: Iterable[str]) -> None:
         """See `Cache.drop`."""
-        self._servers().ask(Use.TIDY, {key: ("DEL", key) for key in keys}, _count)
+        self._ask(Use.TIDY, {key: ("DEL", key) for key in keys}, _read_number)
 
     def acquire(self, keys: Sequence[str], ttl_s: float) -> dict[str, str]:
         """See `Cache.acquire`."""
         token = secrets.token_hex(8)
         commands = {lock: ("EVAL", ACQUIRE_SCRIPT, 1, lock, token, _ms(ttl_s)) for lock in map(_lock, keys)}
-        had = self._servers().ask(Use.WRITE, commands, _count)
-        return {key: token for key in keys if had.get(_lock(key), True)}
+        answers = self._ask(Use.WRITE, commands, _read_number)
+        return {key: token for key in keys if answers.get(_lock(key), True)}
 
     def release(self, tokens: Mapping[str, str]) -> None:
         """See `Cache.release`."""
         locks = {_lock(key): token for key, token in tokens.items()}
         commands = {lock: ("EVAL", RELEASE_SCRIPT, 1, lock, token) for lock, token in locks.items()}
-        self._servers().ask(Use.TIDY, commands, _count)
+        self._ask(Use.TIDY, commands, _read_number)
 
     def close(self) -> None:
         """See `Cache.close`."""
-        servers = self._made.pop(os.getpid(), None)
+        servers = self._servers_by_process.pop(os.getpid(), None)
         if servers is not None:
             servers.close()
 
-    def _servers(self) -> Servers:
-        """This process's. If two threads make them, setdefault keeps the first; a lock could be held over a fork."""
+    def _ask(self, use: Use, commands: Mapping[str, Command], read: Callable[[object], T]) -> dict[str, T]:
         pid = os.getpid()
-        made = self._made.get(pid)
-        return made or self._made.setdefault(pid, SERVERS[self._url.kind](self._url, self._patience))
+        servers = self._servers_by_process.get(pid)
+        if servers is None:  # setdefault is atomic; a lock could be held over a fork
+            servers = self._servers_by_process.setdefault(pid, _servers(self._url, self._pause_s))
+        return servers.ask(use, commands, read, Deadline.after(self._url.timeout_s))
 
 
-def _value(reply: object) -> object:
-    """What MGET of one key says: it takes a value of another type for none, where GET has an error."""
+def _servers(url: RedisUrl, pause_s: float) -> Servers:
+    if url.kind == "cluster":
+        return ClusterServers(url, pause_s)
+    if url.kind == "sentinel":
+        sentinels = [server_pool(**url.sentinel_options, host=host, port=port) for host, port in url.hosts]
+        pool = master_pool(url.service, sentinels, **url.options)
+    else:
+        pool = server_pool(**url.options)
+    return Node("redis", pool, url.timeout_s, pause_s)
+
+
+def _read_value(reply: object) -> object:
+    """Read the reply to MGET of one key, which is nil for a value of another type where that to GET is an error."""
     if not isinstance(reply, list) or len(reply) != 1:
-        raise TypeError(f"reply to MGET: {type(reply).__name__}, wanted a list of one")
+        raise _unexpected(reply, "MGET", "a list of one")
     return reply[0]
 
 
-def _is_set(reply: object) -> bool:
+def _read_status(reply: object) -> bool:
     if reply != b"OK" and reply is not None:
-        raise TypeError(f"reply to SET: {type(reply).__name__}, wanted OK or nil")
+        raise _unexpected(reply, "SET", "OK or nil")
     return reply is not None
 
 
-def _count(reply: object) -> int:
+def _read_number(reply: object) -> int:
     if not isinstance(reply, int):
-        raise TypeError(f"reply to DEL or EVAL: {type(reply).__name__}, wanted a number")
+        raise _unexpected(reply, "DEL or EVAL", "a number")
     return reply
 
 
-def _lock(key: str) -> str:
-    """The braces put it into the key's slot (Redis Cluster specification, "Hash tags").
+def _unexpected(reply: object, command: str, wanted: str) -> Exception:
+    return reply if isinstance(reply, Exception) else TypeError(f"reply to {command}: {type(reply)}, wanted {wanted}")
 
-    Else all would wait for each other's loads by a lock that works, and hand nothing over by a node that is down.
+
+def _lock(key: str) -> str:
+    """Name the lock of a key, in the slot of the key (Redis Cluster specification, "Hash tags").
+
+    In another slot, the lock could work while the node of the value is down: all workers would wait for each other's
+    loads and hand nothing over.
     """
     return f"{key}:lock" if "{" in key else f"{{{key}}}:lock"
 

@@ -1,17 +1,19 @@
-"""A cluster: each node is asked as a server of its own, for the keys that it has.
+"""A cluster: each node is a server of its own with a pool and a breaker, so that a dead one costs only its own keys.
 
-redis-py's cluster pipeline is not used: there a node that cannot be reached takes the answers of all others with it,
-and one that hangs is asked again for each key. Here each node has a breaker, so that a dead one costs its keys alone.
+redis-py's cluster client is not used: in its pipeline an unreachable node takes the replies of all others with it, and
+a node that hangs is asked again for each key.
 """
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TypeVar
 
+from redis.cluster import ClusterNode
 from redis.exceptions import AskError, ClusterDownError, MovedError, ResponseError, TryAgainError
 
-from server.cache.redis.node import Command, Node, Patience
+from cogread.deadline import Deadline
+from server.cache.redis.node import Command, Node
+from server.cache.redis.pool import server_pool
 from server.cache.redis.slots import SlotMap
 from server.cache.redis.url import RedisUrl
 from server.resilience.breaker import Use
@@ -22,61 +24,63 @@ T = TypeVar("T")
 class ClusterServers:
     """The `Servers` of a cluster."""
 
-    def __init__(self, url: RedisUrl, patience: Patience) -> None:
-        self._patience = patience
-        self._slots = SlotMap(url, patience)
+    def __init__(self, url: RedisUrl, pause_s: float) -> None:
+        self._url = url
+        self._pause_s = pause_s
+        self._slots = SlotMap(url, pause_s)
         self._nodes: dict[str, Node] = {}
 
-    def ask(self, use: Use, commands: Mapping[str, Command], read: Callable[[object], T]) -> dict[str, T]:
-        """See `Servers.ask`. What has moved is asked for where it is now, once."""
-        until_s = self._patience.end_s()
-        replies = self._ask_once(use, commands, read, until_s)
-        moved = {key: reply for key, reply in replies.items() if isinstance(reply, MovedError)}
-        if any(isinstance(reply, ClusterDownError) for reply in replies.values()):
-            self._slots.search()
-        if moved:
-            for redirection in moved.values():
-                self._slots.follow(redirection)
-            replies |= self._ask_once(use, {key: commands[key] for key in moved}, read, until_s)
+    def ask(
+        self, use: Use, commands: Mapping[str, Command], read: Callable[[object], T], deadline: Deadline
+    ) -> dict[str, T]:
+        """See `Servers.ask`. The keys of slots that have moved are asked for once more, at their new node."""
+        replies = self._ask_nodes(use, commands, read, deadline)
+        errors = {key: reply for key, reply in replies.items() if isinstance(reply, ResponseError)}
+        if errors:
+            self._slots.follow(errors.values())
+        moved = {key: commands[key] for key, error in errors.items() if isinstance(error, MovedError)}
+        replies |= self._ask_nodes(use, moved, read, deadline)
         return {key: reply for key, reply in replies.items() if not isinstance(reply, ResponseError)}
 
     def close(self) -> None:
         """See `Servers.close`."""
         self._slots.close()
+        for node in self._nodes.values():
+            node.close()
 
-    def _ask_once(
-        self, use: Use, commands: Mapping[str, Command], read: Callable[[object], T], until_s: float
+    def _ask_nodes(
+        self, use: Use, commands: Mapping[str, Command], read: Callable[[object], T], deadline: Deadline
     ) -> dict[str, T | ResponseError]:
         replies: dict[str, T | ResponseError] = {}
-        for node, keys in sorted(self._by_node(commands).items(), key=lambda part: part[0].is_in_trouble):
-            if time.monotonic() > until_s - self._patience.fair_s:  # one before hangs, as the next call will know
-                break
-            answers = node.ask(use, [commands[key] for key in keys], read, until_s)
-            if answers is None:
-                self._slots.search()  # for whoever took the slots over
-            replies.update(zip(keys, answers or (), strict=False))
+        parts = self._by_node(commands, deadline)
+        for node in sorted(parts, key=lambda node: node.is_in_trouble):
+            answers = node.ask(use, parts[node], partial(_read_or_slot_error, read), deadline)
+            if not answers:
+                self._slots.refresh()  # another node may have taken over the slots
+            replies |= answers
         return replies
 
-    def _by_node(self, keys: Iterable[str]) -> dict[Node, list[str]]:
-        parts: dict[Node, list[str]] = {}
-        for key in keys:
-            name = self._slots.node_of(key)
-            if name is not None:
-                parts.setdefault(self._node(name), []).append(key)
+    def _by_node(self, commands: Mapping[str, Command], deadline: Deadline) -> dict[Node, dict[str, Command]]:
+        parts: dict[Node, dict[str, Command]] = {}
+        for key, command in commands.items():
+            place = self._slots.node_of(key, deadline)
+            if place is not None:
+                parts.setdefault(self._node(place), {})[key] = command
         return parts
 
-    def _node(self, name: str) -> Node:
-        node = self._nodes.get(name)
+    def _node(self, place: ClusterNode) -> Node:
+        node = self._nodes.get(place.name)
         if node is not None:
             return node
-        for gone in set(self._nodes) - set(self._slots.names()):
+        for gone in set(self._nodes) - self._slots.names():
             self._nodes.pop(gone, None)
-        made = Node(f"redis {name}", partial(self._slots.client, name), self._patience, _is_of_a_slot)
-        return self._nodes.setdefault(name, made)
+        pool = server_pool(**self._url.options, host=place.host, port=place.port)
+        return self._nodes.setdefault(place.name, Node(f"redis {place.name}", pool, self._url.timeout_s, self._pause_s))
 
 
-def _is_of_a_slot(error: ResponseError) -> bool:
-    """Whether a node that is well says that a slot is elsewhere, on its way, or nowhere. CLUSTERDOWN may be of all."""
-    if isinstance(error, ClusterDownError):
-        return "slot" in str(error).lower()
-    return isinstance(error, AskError | TryAgainError)  # MovedError is an AskError
+def _read_or_slot_error(read: Callable[[object], T], reply: object) -> T | ResponseError:
+    """Let through what a healthy node says of a slot that is elsewhere, in migration or nowhere."""
+    is_slot_error = isinstance(reply, AskError | TryAgainError) or (  # MovedError is an AskError
+        isinstance(reply, ClusterDownError) and "slot" in str(reply).lower()  # others are about the whole cluster
+    )
+    return reply if is_slot_error else read(reply)  # type: ignore[return-value]

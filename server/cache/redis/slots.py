@@ -1,126 +1,93 @@
-"""Which node of a cluster has which keys: redis-py's `NodesManager`, found out without making a call wait for long.
+"""The nodes of a cluster by slot: redis-py's `NodesManager`, refreshed by a thread of its own.
 
-Asking for the map may take longer than a call may, since nodes that hang are asked before one that answers. So it is
-done in a thread of its own: at first use, and anew, not too often, while something is wrong with the map.
+A refresh may take longer than a call is allowed to, because it tries node after node and some may hang.
 """
 
-import time
-from collections.abc import Collection
+from collections.abc import Iterable
 from contextlib import suppress
 from threading import Lock, Thread
-from typing import Any
 
-import redis
 from redis.cluster import ClusterNode, NodesManager
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
-from redis.exceptions import MovedError, SlotNotCoveredError
+from redis.exceptions import MovedError, ResponseError, SlotNotCoveredError
 
-from server.cache.redis.deadline import hurried
-from server.cache.redis.node import Patience, log
+from cogread.deadline import Deadline
+from server.cache.redis.node import log
+from server.cache.redis.pool import current_call, server_pool
 from server.cache.redis.url import RedisUrl
 from server.resilience.breaker import Breaker, Trouble, Use
-
-
-class _Nodes(NodesManager):
-    """Whose clients keep to the time of a call."""
-
-    def create_redis_node(self, *args: Any, **kwargs: Any) -> redis.Redis:
-        """See `NodesManager`."""
-        made: redis.Redis = super().create_redis_node(*args, **kwargs)  # type: ignore[no-untyped-call]
-        return hurried(made)
 
 
 class SlotMap:
     """The nodes of a cluster by key; thread-safe."""
 
-    def __init__(self, url: RedisUrl, patience: Patience) -> None:
-        self._url = url
-        self._patience = patience
-        self._breaker = Breaker("redis cluster", log, patience.pause_s)
-        self._mutex = Lock()
-        self._search: Thread | None = None
-        self._next_search_at = 0.0
-        self._patient_until = 0.0
-        self._found: NodesManager | None = None
+    def __init__(self, url: RedisUrl, pause_s: float) -> None:
+        """Connect nothing yet.
 
-    def node_of(self, key: str) -> str | None:
-        """The name of the node that has the key, None if it is not known. Waits for the first map, but not for long."""
-        if self._found is None:
-            self.search().join(max(0.0, self._patient_until - time.monotonic()))
-        if self._found is None:
+        Args:
+            url: of the cluster.
+            pause_s: seconds between two refreshes.
+        """
+        self._url = url
+        self._pause_s = pause_s
+        self._pause = Deadline.after(0)
+        self._breaker = Breaker("redis cluster", log, pause_s)
+        self._mutex = Lock()
+        self._refreshing = Thread()
+        self._manager: NodesManager | None = None
+
+    def node_of(self, key: str, deadline: Deadline) -> ClusterNode | None:
+        """Look up the node of the key's slot; None if there is none. The first calls wait for the first map."""
+        if self._manager is None and not self._breaker.is_tripped:
+            self.refresh().join(deadline.left_s)
+        if self._manager is None:
+            self.refresh()
             return None
         try:
-            return str(self._found.get_node_from_slot(key_slot(key.encode())).name)
+            return self._manager.get_node_from_slot(key_slot(key.encode()))
         except SlotNotCoveredError:
-            self.search()
+            self.refresh()
             return None
 
-    def client(self, name: str) -> redis.Redis:
-        """What to ask the node with.
-
-        Raises:
-            LookupError: there is no such node any more.
-        """
-        found = self._found
-        node = found.get_node(node_name=name) if found else None
-        if found is None or node is None:
-            raise LookupError
-        if node.redis_connection is None:  # a node that a redirection told of
-            with self._mutex:
-                found.create_redis_connections([node])  # type: ignore[no-untyped-call]
-        client: redis.Redis = node.redis_connection
-        return client
-
-    def names(self) -> Collection[str]:
+    def names(self) -> set[str]:
         """The names of all nodes."""
-        return list(self._found.nodes_cache) if self._found else []
+        return set(self._manager.nodes_cache) if self._manager else set()
 
-    def follow(self, redirection: MovedError) -> None:
-        """Note that a slot has moved, and look for what else has."""
-        if self._found is not None:
-            with suppress(KeyError):  # a slot that the map does not have
-                self._found.move_slot(redirection)
-        self.search()
+    def follow(self, errors: Iterable[ResponseError]) -> None:
+        """Apply redirections of nodes, and refresh the map for what else has changed."""
+        for error in errors:
+            if self._manager is not None and isinstance(error, MovedError):
+                with suppress(KeyError):  # a slot that the map does not have
+                    self._manager.move_slot(error)
+        self.refresh()
 
-    def search(self) -> Thread:
-        """Find the map anew, unless that was done a moment ago; the thread that does or did."""
+    def refresh(self) -> Thread:
+        """Fetch the map, unless the last fetch is recent or under way; returns the thread of the latest fetch."""
         with self._mutex:
-            now = time.monotonic()
-            if self._search is None:
-                self._patient_until = now + self._patience.timeout_s
-            if self._search is None or (now >= self._next_search_at and not self._search.is_alive()):
-                self._next_search_at = now + self._patience.pause_s
-                self._search = Thread(target=self._find, name="redis cluster", daemon=True)
-                self._search.start()
-            return self._search
+            if self._pause.is_expired and not self._refreshing.is_alive():
+                self._pause = Deadline.after(self._pause_s)
+                self._refreshing = Thread(target=self._fetch, name="redis cluster", daemon=True)
+                self._refreshing.start()
+            return self._refreshing
 
     def close(self) -> None:
-        """See `Servers.close`."""
-        if self._found is not None:
-            self._found.close()
+        """Close the connections that fetched the map."""
+        if self._manager is not None:
+            self._manager.close()
 
-    def _find(self) -> None:
+    def _fetch(self) -> None:
         started_at = self._breaker.clock()
+        current_call.deadline = Deadline.after(self._url.timeout_s * (len(self._url.hosts) + len(self.names())))
         try:
-            if not self._refreshed():
-                self._found = self._from_the_url()
-            if self._found is None or len(self._found.slots_cache) < REDIS_CLUSTER_HASH_SLOTS:
-                raise SlotNotCoveredError("slots that no node has")
-        except Exception as error:  # whatever redis-py makes of a reply that is none
+            if self._manager is None:
+                options = {name: value for name, value in self._url.options.items() if name != "retry"}
+                seeds = [ClusterNode(host, port) for host, port in self._url.hosts]  # type: ignore[no-untyped-call]
+                self._manager = NodesManager(seeds, from_url=True, connection_pool_class=server_pool, **options)
+            else:
+                self._manager.initialize([*self._url.hosts])  # the hosts of the URL after the nodes of the old map
+            if len(self._manager.slots_cache) < REDIS_CLUSTER_HASH_SLOTS:
+                raise SlotNotCoveredError("slots without a node")
+        except Exception as error:  # redis-py raises anything when it reads garbage
             self._breaker.failed(started_at, Trouble.DOWN, error)
         else:
             self._breaker.succeeded(started_at, Use.READ)
-
-    def _refreshed(self) -> bool:
-        """Whether a node that is known could be asked. If not, all may have new addresses: ask those of the URL."""
-        if self._found is None:
-            return False
-        with suppress(Exception):
-            self._found.initialize()
-            return True
-        return False
-
-    def _from_the_url(self) -> NodesManager:
-        options = {name: value for name, value in self._url.options.items() if name != "retry"}  # NodesManager's own
-        seeds = [ClusterNode(host, port) for host, port in self._url.hosts]  # type: ignore[no-untyped-call]
-        return _Nodes(seeds, require_full_coverage=False, **options)

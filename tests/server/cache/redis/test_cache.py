@@ -219,6 +219,21 @@ def test_connections_that_were_lost_unnoticed_are_all_given_up_at_the_first(redi
         cache.close()
 
 
+def test_a_reply_too_many_costs_one_connection(redis_server: RedisServer) -> None:
+    def double(link: Link, data: bytes) -> None:
+        pass_on(link, data + data)
+
+    with FaultProxy(redis_server.port) as proxy:
+        cache = RedisCache(f"redis://127.0.0.1:{proxy.port}", timeout_s=10, breaker_pause_s=0.01)
+        cache.put(ITEMS, 100)
+        proxy.fail(double)
+        cache.put({"more": b"value"}, 100)
+        proxy.mend()
+        assert cache.get(KEYS) == [None] * len(KEYS), "the first reply is the second one to SET"
+        wait_until(lambda: cache.get(KEYS) == list(ITEMS.values()))
+        cache.close()
+
+
 def test_a_restart_between_two_calls_is_not_noticed(caplog: pytest.LogCaptureFixture) -> None:
     with RedisServer() as server:
         cache = RedisCache(server.url, timeout_s=10)

@@ -1,6 +1,7 @@
 """How Redis is spelled, and what is made of a mistake."""
 
 import pytest
+from redis.connection import SSLConnection
 
 from server.cache.redis.url import RedisUrl, read_url
 
@@ -47,9 +48,9 @@ def test_the_sentinels_have_their_own_user_and_password() -> None:
 def test_tls_is_spoken_with_the_sentinels_too(tls_verify: bool) -> None:
     found = read("rediss+sentinel://a/tiles?ssl_ca_certs=ca.pem", tls_verify)
     for options in (found.options, found.sentinel_options):
-        assert (options["ssl"], options["ssl_ca_certs"]) == (True, "ca.pem")
+        assert (options["connection_class"], options["ssl_ca_certs"]) == (SSLConnection, "ca.pem")
         assert options.get("ssl_cert_reqs") == (None if tls_verify else "none")
-    assert "ssl" not in read("redis+sentinel://a/tiles", tls_verify).options
+    assert "connection_class" not in read("redis+sentinel://a/tiles", tls_verify).options
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,47 @@
+"""Sockets of redis-py end with the call, whether redis-py reads by itself or by hiredis."""
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from cogread.deadline import NEVER, Deadline
+from server.cache.redis.pool import current_call, server_pool
+
+LONG_S = 60
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A port where connections wait to be accepted. The deadline of the thread is reset at the end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+    current_call.deadline = NEVER
+
+
+OPERATIONS: dict[str, Callable[[Any], object]] = {
+    "recv": lambda sock: sock.recv(100),
+    "recv_into": lambda sock: sock.recv_into(bytearray(100)),
+    "sendall": lambda sock: sock.sendall(bytes(100_000_000)),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_an_operation_on_a_socket_ends_with_the_call(operation: str, listener: socket.socket) -> None:
+    pool = server_pool(port=listener.getsockname()[1], socket_timeout=LONG_S, protocol=2, driver_info=None)
+    connection: Any = pool.get_connection()
+    current_call.deadline = Deadline.after(0.05)
+    with pytest.raises(TimeoutError):
+        OPERATIONS[operation](connection._sock)
+    pool.close()
+
+
+def test_a_call_without_time_left_does_not_connect(listener: socket.socket) -> None:
+    current_call.deadline = Deadline.after(0)
+    with pytest.raises(RedisTimeoutError):
+        server_pool(port=listener.getsockname()[1]).get_connection()
+    listener.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        listener.accept()
