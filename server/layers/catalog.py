@@ -113,7 +113,7 @@ class Layer:
         """The current version, where it is open and that can be told without waiting; None: ask `open`."""
         known = self.known()
         try:
-            is_current = known is not None and self.source.version_at_hand() == known.cog.version
+            is_current = known is not None and self.source.cached_version() == known.cog.version
         except CogError:
             return None
         return known if is_current else None

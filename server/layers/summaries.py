@@ -92,7 +92,7 @@ class ByVersion(Generic[T]):
         if name not in self._known and name not in self._failures:
             return None
         try:
-            version = layer.source.version_at_hand()
+            version = layer.source.cached_version()
         except CogError:
             return None
         known = self._known.get(name)

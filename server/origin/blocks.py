@@ -1,8 +1,7 @@
-"""The header bytes of a source: read, cached and shared in aligned blocks, so that all who read them ask for the same.
+"""Header bytes of a source, read, cached and shared in aligned blocks, so that different requests share cache keys.
 
-Ranges that are wanted together are fetched together. Of the blocks that no tier has, those that touch are one read of
-the origin, and the reads are made at the same time: with a large tile index, the pages of the two arrays, and those of
-the planes and the mask, lie far apart.
+Ranges of one request are fetched together. Adjacent blocks that no tier has are one read of the origin, and the reads
+are concurrent: in a large tile index, the pages of the two arrays, of the planes and of the mask lie far apart.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,28 +18,28 @@ BLOCK_BYTES: Final = 32 * 1024
 BLOCK_TTL_S: Final = 24 * 3600.0
 
 ReadWhole = Callable[[ByteRange, Version, Deadline], bytes]
-"""Reads a range of a version by a deadline, all of it that is in the source."""
+"""Reads a range of a version before a deadline, cut off at the end of the source."""
 
 
 class Blocks:
-    """The blocks of one source. What their keys begin with, which names the version, is handed in. Thread-safe."""
+    """The blocks of one source. Callers pass the prefix of the cache keys, which names the version. Thread-safe."""
 
     def __init__(self, flight: SingleFlight, read: ReadWhole, size_bytes: int, helpers: Helpers | None) -> None:
-        """Know nothing yet.
+        """Read nothing yet.
 
         Args:
-            flight: the tiers.
+            flight: the cache tiers.
             read: reads the origin.
             size_bytes: of a block; the last one of a source may be shorter.
-            helpers: threads that read places that lie apart; None: they are read one after the other.
+            helpers: for concurrent reads; None: reads are made one after the other.
         """
         self.size_bytes: Final = size_bytes
         self._flight = flight
         self._read = read
         self._helpers = helpers
 
-    def at_hand(self, wanted: ByteRange, prefix: str) -> bytes | None:
-        """The bytes of a range that lies in one block, where worker memory has it; else None."""
+    def lookup(self, wanted: ByteRange, prefix: str) -> bytes | None:
+        """The bytes of a range within one block of worker memory; None: a miss, or a range of several blocks."""
         number, start = divmod(wanted.start, self.size_bytes)
         stop = start + wanted.stop - wanted.start
         if stop > self.size_bytes:
@@ -53,7 +52,7 @@ class Blocks:
         return block[start:stop]
 
     def fetch(self, wanted: Sequence[ByteRange], prefix: str, version: Version, deadline: Deadline) -> list[bytes]:
-        """The bytes of ranges, each cut off at the end of the source, in which it begins.
+        """The bytes of ranges, each cut off at the end of the source.
 
         Raises:
             SourceError: as `Source.read`.
@@ -68,12 +67,12 @@ class Blocks:
         return [self._cut(place, [blocks[f"{prefix}{n}"] for n in self._numbers(place, version)]) for place in wanted]
 
     def split(self, data: bytes, prefix: str, first: int = 0) -> dict[str, bytes]:
-        """Cut what was read from the start of the block `first` on into blocks, by their keys."""
+        """Cut bytes that begin with the block `first` into blocks, by their keys."""
         starts = range(0, len(data), self.size_bytes)
         return {f"{prefix}{number}": data[at : at + self.size_bytes] for number, at in enumerate(starts, first)}
 
     def _load(self, numbers: Sequence[int], prefix: str, version: Version, deadline: Deadline) -> dict[str, bytes]:
-        """Read blocks of the origin. Where some cannot be read, the others are kept: they have done nothing wrong."""
+        """Read blocks from the origin. If a read fails, the blocks of the others are cached all the same."""
         loaded: dict[str, bytes] = {}
 
         def load(run: range) -> None:
@@ -96,11 +95,11 @@ class Blocks:
                 load(run)
 
     def _numbers(self, place: ByteRange, version: Version) -> range:
-        """The blocks that a range lies in."""
+        """Numbers of the blocks of a range."""
         return range(place.start // self.size_bytes, (min(place.stop, version.size_bytes) - 1) // self.size_bytes + 1)
 
     def _cut(self, place: ByteRange, blocks: Sequence[bytes]) -> bytes:
-        """The bytes of a range from the blocks that it lies in."""
+        """The bytes of a range, from its blocks."""
         start = place.start % self.size_bytes
         return b"".join(blocks)[start : start + place.size_bytes]
 

@@ -1,8 +1,8 @@
-"""A source that is read through the caching tier.
+"""A source that is read through the cache tiers.
 
-Everything cached is a byte range of a version of a source: header bytes as aligned blocks, tiles as the ranges they
-are. Keys name the version, so a replaced source is never mixed with what it was: its old ranges are just not asked for
-any more.
+A cache entry is a byte range of a version of a source: header bytes as aligned blocks, tiles as the ranges that they
+are stored in. Keys name the version, so bytes of a replaced file are never mixed with those of the new one: old keys
+are not asked for any more.
 """
 
 import time
@@ -24,20 +24,20 @@ from server.origin.validator_watch import ValidatorWatch
 from server.resilience.parallel import Helpers
 
 PREFIX = "rawcog:2:"
-"""Of every key; the number changes with the meaning of the values."""
+"""Prefix of every key; the number changes with the meaning of the values."""
 
 TILE_TTL_S = 3600.0
 
-AT_HAND_S = 0.25
-"""Wait for a local file's version, where it is asked for on the way: of a mount that hangs, it cannot be told."""
+STAT_S = 0.25
+"""Longest wait for a local file's version in `cached_version`; a hanging mount does not tell it."""
 
 LARGEST_SHARED_TILE_BYTES = 1024 * 1024
-"""Larger tiles are cached in worker memory only."""
+"""Larger tiles are cached in worker memory alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """What the cache keys of a version begin with. Kept: making them takes as long as a hit."""
+    """Prefixes of a version's cache keys. Kept, since building them takes as long as a hit."""
 
     version: Version
     block: str
@@ -45,7 +45,7 @@ class _Keys:
 
 
 class CachedSource:
-    """A `Source` over the tiers, which also reads tiles."""
+    """A `Source` over the cache tiers, which also reads tiles."""
 
     def __init__(
         self,
@@ -66,14 +66,14 @@ class CachedSource:
 
         Args:
             source: the origin.
-            flight: the tiers.
-            key: what identifies the source for the whole fleet; holds no secret.
+            flight: the cache tiers.
+            key: identifies the source for the whole fleet; holds no secret.
             label: layer and source, for the log; None: the source's name.
-            revalidate_s: how long a known version is trusted. Of local sources it is asked at every call.
-            cache_tiles: whether `read_tile` goes through the tiers.
+            revalidate_s: lifetime of a cached version. Local files are asked at every call.
+            cache_tiles: whether `read_tile` goes through the cache tiers.
             guard: bulkhead and circuit breaker of the source; None: there are none.
-            helpers: threads that read header bytes that lie apart; None: they are read one after the other.
-            first_read_bytes: what is read of a source that is not known yet, in whole blocks and at least one.
+            helpers: for concurrent reads of header bytes; None: reads are made one after the other.
+            first_read_bytes: size of the first read of a file, rounded up to whole blocks, at least one.
             block_bytes: size of the blocks that `read` caches.
             clock: seconds since the epoch.
         """
@@ -84,7 +84,7 @@ class CachedSource:
         self._key = key
         self._cache_tiles = cache_tiles
         self.checks_each_tile = source.is_local and not cache_tiles
-        """Whether reading a tile costs a look at the source, which tells its version."""
+        """Whether each read of a tile also checks the version."""
         self._guard = guard
         self._blocks = Blocks(flight, self._read_whole, block_bytes, helpers)
         self._first_bytes = max(1, -(-first_read_bytes // block_bytes)) * block_bytes
@@ -99,27 +99,27 @@ class CachedSource:
         self._keys = self._make_keys(Version(0))
 
     def version(self, deadline: Deadline = NEVER) -> Version:
-        """The version that was current at most `revalidate_s` ago; see `Source.version`."""
+        """The version, at most `revalidate_s` old; see `Source.version`."""
         if self.is_local:
             return self._source.version(deadline)
-        known = self._current.known()
-        if known is not None:
-            return known
+        cached = self._current.cached()
+        if cached is not None:
+            return cached
         with self.waiting(deadline) as until:
             return self._current.get(until)
 
-    def version_at_hand(self) -> Version | None:
-        """The version, where it can be told without waiting for the origin or another tier; None: ask `version`.
+    def cached_version(self) -> Version | None:
+        """The version, without waiting for the origin or another tier; None: call `version`.
 
         Raises:
-            SourceError: a local file is not there any more, or its mount does not answer.
+            SourceError: a local file is gone, or its mount does not answer.
         """
-        return self._source.version(Deadline.after(AT_HAND_S)) if self.is_local else self._current.known()
+        return self._source.version(Deadline.after(STAT_S)) if self.is_local else self._current.cached()
 
     def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         """Read header bytes, in cached blocks; see `Source.read`."""
         version = self.version(deadline) if expect is None else expect
-        data = self._blocks.at_hand(wanted, self._keys_of(version).block)
+        data = self._blocks.lookup(wanted, self._keys_of(version).block)
         if data is not None:
             return SourceBytes(data, version)
         with self.waiting(deadline) as until:
@@ -131,19 +131,19 @@ class CachedSource:
                 version = self.version(until)
                 return SourceBytes(self._read_blocks([wanted], version, until)[0], version)
 
-    def at_hand(self, wanted: ByteRange, expect: Version) -> bytes | None:
-        """Header bytes, where worker memory has them; None: ask `read` or `read_many`, which may wait."""
-        return self._blocks.at_hand(wanted, self._keys_of(expect).block)
+    def cached_header(self, wanted: ByteRange, expect: Version) -> bytes | None:
+        """Header bytes in worker memory; None: call `read` or `read_many`, which may wait."""
+        return self._blocks.lookup(wanted, self._keys_of(expect).block)
 
     def read_many(self, wanted: Sequence[ByteRange], expect: Version, deadline: Deadline = NEVER) -> list[bytes]:
-        """Read header bytes of several places, as `read` does, those that lie apart at the same time."""
+        """Read several ranges of header bytes as `read` does, concurrently."""
         with self.waiting(deadline) as until:
             return self._read_blocks(wanted, expect, until)
 
     def read_tile(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
-        """Read a tile, cached as it is if this source's tiles are; see `Source.read`."""
+        """Read a tile, through the cache tiers if this source's tiles are cached; see `Source.read`."""
         if not self._cache_tiles:
-            if self._guard is None or self.is_local:  # whose bulkhead is in the source itself
+            if self._guard is None or self.is_local:  # a local source has a bulkhead of its own
                 return self._ask(wanted, expect, deadline)
             with self._guard.waiting(deadline) as until:
                 return self._read_origin(wanted, expect, until)
@@ -165,12 +165,12 @@ class CachedSource:
         return is_at_rest(version) if self.is_local else self._cache_tiles
 
     def forget(self, version: Version) -> None:
-        """Have the origin asked for the version next time, after it turned out to be another than this."""
+        """Drop a cached version that turned out not to be current."""
         if not self.is_local:
             self._current.forget(version)
 
     def waiting(self, deadline: Deadline) -> AbstractContextManager[Deadline]:
-        """What to be in while waiting for the origin or for another thread that reads it; see `OriginGuard.waiting`."""
+        """Enter the guard, to wait for the origin or for another thread that reads it; see `OriginGuard.waiting`."""
         return nullcontext(deadline) if self._guard is None else self._guard.waiting(deadline)
 
     def close(self) -> None:
@@ -191,7 +191,7 @@ class CachedSource:
         return self._flight.fetch([key], load, TILE_TTL_S, deadline, is_shared=is_shared)[key]
 
     def _read_whole(self, wanted: ByteRange, version: Version, deadline: Deadline) -> bytes:
-        """Read what will be cached: all of the range, up to the end of the source."""
+        """Read bytes to be cached: all of the range, up to the end of the source."""
         data = self._read_origin(wanted, version, deadline).data
         expected = min(wanted.stop, version.size_bytes) - wanted.start
         if len(data) != expected:
@@ -215,17 +215,17 @@ class CachedSource:
         return nullcontext() if self._guard is None else self._guard.asking(deadline)
 
     def _ask_version(self, before: Version | None, deadline: Deadline) -> Version:
-        """Ask the origin; where the first blocks will be wanted next, by reading them."""
+        """Ask the origin, by reading the first blocks unless worker memory has them: they will be needed next."""
         if before is not None and self._flight.local.lookup(f"{self._keys_of(before).block}0") is not None:
             with self._asking(deadline):
                 trace.ask_origin()
                 return self._source.version(deadline)
-        got = self._read_origin(ByteRange(0, self._first_bytes), None, deadline)
-        data, prefix = got.data, self._keys_of(got.version).block
-        if len(data) != min(self._first_bytes, got.version.size_bytes):
-            raise SourceProtocolError(f"{self.name}: {len(data)} bytes at the start of {got.version.size_bytes}")
+        start = self._read_origin(ByteRange(0, self._first_bytes), None, deadline)
+        data, prefix = start.data, self._keys_of(start.version).block
+        if len(data) != min(self._first_bytes, start.version.size_bytes):
+            raise SourceProtocolError(f"{self.name}: {len(data)} bytes at the start of {start.version.size_bytes}")
         self._flight.put(self._blocks.split(data, prefix), BLOCK_TTL_S)
-        return got.version
+        return start.version
 
     def _keys_of(self, version: Version) -> _Keys:
         keys = self._keys
@@ -234,7 +234,7 @@ class CachedSource:
         return keys
 
     def _make_keys(self, version: Version) -> _Keys:
-        # the block size is part of the key: processes of two releases may share the far tier
+        # the block size is part of the key: processes of two releases may share Redis
         return _Keys(
             version,
             block=f"{PREFIX}block:{self._key}:{version.key}:{self._blocks.size_bytes}:",

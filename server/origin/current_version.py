@@ -1,8 +1,8 @@
-"""Which version of a source is current: asked of the origin once per interval for the whole fleet.
+"""The current version of a source: the origin is asked once per interval for the whole fleet.
 
-What the origin said is kept as a record with the instant of the asking, in worker memory and in the far tier. The
-record's age counts from that instant wherever it lies, so the tiers' times never add up. Machines whose clocks differ
-by more than a second do not trust each other's records, and ask the origin themselves.
+An answer is cached as a record with the instant of the question, in worker memory and in the shared tier. A record's
+age counts from that instant in every tier, so lifetimes never add up. Machines whose clocks differ by more than a
+second ignore each other's records and ask the origin themselves.
 """
 
 import time
@@ -17,14 +17,14 @@ from server.logs.trace import trace
 from server.origin.validator_watch import ValidatorWatch
 
 CLOCK_SKEW_S = 1.0
-"""How far in the future the asking may seem to lie."""
+"""Tolerance for records from the future."""
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What the origin said, and when it was asked."""
+    """A version that the origin stated, and the instant of the question."""
 
     asked_at: float
-    """Seconds since the epoch, just before the asking."""
+    """Seconds since the epoch, just before the question."""
 
     version: Version
 
@@ -33,7 +33,7 @@ _decode = msgspec.json.Decoder(Record).decode
 
 
 def _read(data: bytes) -> Record | None:
-    """The record, or None if the bytes are of another release of this code."""
+    """The record; None: the bytes are of another release of this code."""
     try:
         return _decode(data)
     except msgspec.MsgspecError:
@@ -52,15 +52,15 @@ class CurrentVersion:
         clock: Callable[[], float] = time.time,
         watch: ValidatorWatch | None = None,
     ) -> None:
-        """Make the record's keeper; nothing is asked yet.
+        """Ask nothing yet.
 
         Args:
-            flight: the tiers.
+            flight: the cache tiers.
             key: cache key of the record.
-            revalidate_s: how old a record may be; 0: the origin is asked at every call.
-            ask: asks the origin; gets the version that was current before, if known, and the deadline.
+            revalidate_s: lifetime of a record; 0: the origin is asked at every call.
+            ask: asks the origin, given the version before, if any, and the deadline.
             clock: seconds since the epoch.
-            watch: notes contradictions of the origin; None: they are not noted.
+            watch: notes contradictions of the origin; None: they are ignored.
         """
         self._flight = flight
         self._key = key
@@ -71,10 +71,10 @@ class CurrentVersion:
         self._forgotten: Record | None = None
         self._watch = watch
         self._doubted: Version | None = None
-        """A version that was given up, until the origin has stated the next one."""
+        """A version that was dropped, until the origin has stated the next one."""
 
-    def known(self) -> Version | None:
-        """The version that was current at most `revalidate_s` ago, where this process knows it."""
+    def cached(self) -> Version | None:
+        """The version of this process's record, if that is fresh."""
         record = self._record
         if record is None or not self._is_fresh(record):
             return None
@@ -83,15 +83,15 @@ class CurrentVersion:
         return record.version
 
     def get(self, deadline: Deadline = NEVER) -> Version:
-        """The version that was current at most `revalidate_s` ago; waits for it where it must.
+        """The version, at most `revalidate_s` old; asks the other tiers and the origin where it must.
 
         Raises:
             SourceError: as `Source.version`.
         """
-        return self.known() or self._renew(deadline)
+        return self.cached() or self._renew(deadline)
 
     def forget(self, version: Version) -> None:
-        """Ask the origin next time, unless another version is known already; what was asked before now is void."""
+        """Drop records of a version: this process's, the tiers', and those of questions that are under way."""
         self._forgotten = Record(self._clock(), version)
         self._doubted = version
         self._record = None if _is_of(self._record, version) else self._record
@@ -108,7 +108,7 @@ class CurrentVersion:
         if self._revalidate_s <= 0:
             return self._ask(self._record.version if self._record else None, deadline)
         record = self._fetch(deadline)
-        if self._is_void(record):  # of a flight that was under way when the version was forgotten
+        if self._is_void(record):  # of a question that was under way when the version was dropped
             record = self._fetch(deadline)
         self._record = record
         return record.version
@@ -119,8 +119,8 @@ class CurrentVersion:
             version = self._ask(self._record.version if self._record else None, deadline)
             return dict.fromkeys(keys, msgspec.json.encode(Record(asked_at, version)))
 
-        found = self._flight.fetch([self._key], load, self._revalidate_s, deadline, usable=self._is_usable)
-        return _decode(found[self._key])
+        values = self._flight.fetch([self._key], load, self._revalidate_s, deadline, usable=self._is_usable)
+        return _decode(values[self._key])
 
     def _is_usable(self, data: bytes) -> bool:
         record = _read(data)

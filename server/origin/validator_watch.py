@@ -1,8 +1,8 @@
-"""Notices an origin that contradicts itself about a file's version, so that the log says why its tiles fail.
+"""Detects an origin that contradicts itself about a file's version, so that the log says why its tiles fail.
 
 Strategy: after a read that met another version than the expected one, the origin is asked for the version. If it then
-states the expected version again, a version that differs in the ETag alone, or one that was given up before, nothing
-was replaced: either several servers with ETags of their own answer under one name, or the origin answers If-Match
+states the expected version again, a version that differs in the ETag alone, or one that was dropped before, nothing was
+replaced: either several servers with ETags of their own answer under one name, or the origin evaluates If-Match
 wrongly. A few such contradictions are a line in the log.
 """
 
@@ -22,7 +22,7 @@ CONTRADICTIONS: Final = 3
 WITHIN_S: Final = 3600.0
 LOG_AGAIN_S: Final = 600.0
 MOST_VERSIONS: Final = 8
-"""Versions that are remembered after they were given up."""
+"""Dropped versions that are remembered."""
 
 _ADVICE: Final = (
     '; where that cannot be mended, validators = "modified" in [sources.*] of the layer compares size and '
@@ -43,15 +43,15 @@ class ValidatorWatch:
         self._label = label
         self._clock = clock
         self._mutex = Lock()
-        self._given_up = deque[Version](maxlen=MOST_VERSIONS)
+        self._dropped = deque[Version](maxlen=MOST_VERSIONS)
         self._noted_at = deque[float](maxlen=CONTRADICTIONS)
         self._quiet_until = float("-inf")
 
-    def note(self, given_up: Version, stated: Version) -> None:
-        """Note the version that the origin stated after a read gave another one up."""
+    def note(self, dropped: Version, stated: Version) -> None:
+        """Note the version that the origin stated after another one was dropped."""
         with self._mutex:
-            self._given_up.append(given_up)
-            if not any(_contradicts(version, stated) for version in self._given_up):
+            self._dropped.append(dropped)
+            if not any(_contradicts(version, stated) for version in self._dropped):
                 return
             now = self._clock()
             self._noted_at.append(now)
@@ -59,20 +59,20 @@ class ValidatorWatch:
             if not is_often or now < self._quiet_until:
                 return
             self._quiet_until = now + LOG_AGAIN_S
-            versions = [stated, *self._given_up]
+            versions = [stated, *self._dropped]
         log.warning("%s: %s", self._label, _explanation(versions))
 
 
-def _contradicts(given_up: Version, stated: Version) -> bool:
-    """Whether both cannot be true, as nothing was replaced in between."""
-    if given_up.same_as(stated):
+def _contradicts(dropped: Version, stated: Version) -> bool:
+    """True if the file cannot have been replaced between the two."""
+    if dropped.same_as(stated):
         return True
-    same_size = given_up.size_bytes == stated.size_bytes
-    return same_size and stated.modified is not None and given_up.modified == stated.modified
+    same_size = dropped.size_bytes == stated.size_bytes
+    return same_size and stated.modified is not None and dropped.modified == stated.modified
 
 
 def _explanation(versions: list[Version]) -> str:
-    etags, dates = _stated([one.etag for one in versions]), _stated([one.modified for one in versions])
+    etags, dates = _stated([version.etag for version in versions]), _stated([version.modified for version in versions])
     if len(dates) > 1:
         by_turns = f"Last-Modified {' and '.join(dates)}" + (f", ETag {' and '.join(etags)}" if len(etags) > 1 else "")
         return f"the origin states several versions of the file by turns ({by_turns}): its servers have to agree"
@@ -88,5 +88,5 @@ def _explanation(versions: list[Version]) -> str:
 
 
 def _stated(values: list[str | None]) -> list[str]:
-    """The different values, escaped and bounded for the log."""
+    """The distinct values, escaped and bounded for the log."""
     return [ascii(value[:60]) for value in dict.fromkeys(values) if value is not None]

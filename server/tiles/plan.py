@@ -116,7 +116,7 @@ def _locate(
         tiles.append((level.mask, tile_number(level.mask, place.col, place.row)))
 
     def read_memory(wanted: ByteRange) -> bytes:
-        data = source.at_hand(wanted, version)
+        data = source.cached_header(wanted, version)
         if data is None:
             raise _NotInMemory
         return data
