@@ -1,7 +1,7 @@
 """Exception -> status and body: the only place that picks an error status.
 
-Bodies are problem documents (RFC 9457) on one line. They never hold a source's place; what may stand in them is the
-text of errors about the file's structure, which knows nothing of where the file is, and of the server's own.
+Bodies are problem documents (RFC 9457) on one line. They never hold the URI of a source: the message of an error is
+shown only if its class states no location, else a general reason stands in for it.
 """
 
 from http import HTTPStatus
@@ -35,11 +35,11 @@ class UnknownLayer(ServerError):
 
 
 class UnknownGrid(ServerError):
-    """The layer has no such tile matrix set."""
+    """The layer has no tile matrix set of this name."""
 
 
 class BadRequest(ServerError):
-    """A value in the query is not one that can be."""
+    """Invalid query parameter."""
 
 
 class UnknownUrl(ServerError):
@@ -47,14 +47,14 @@ class UnknownUrl(ServerError):
 
 
 class NotAcceptable(ServerError):
-    """There is no representation of a kind that the client takes."""
+    """None of the representations is acceptable to the client."""
 
 
 class RangeNotSatisfiable(ServerError):
-    """A range that begins behind the end of what it is of.
+    """A range that begins beyond the end of the representation.
 
     Attributes:
-        size_bytes: of the whole.
+        size_bytes: size of the whole representation.
     """
 
     def __init__(self, message: str, size_bytes: int) -> None:
@@ -63,19 +63,19 @@ class RangeNotSatisfiable(ServerError):
 
 
 class NotSupported(ServerError):
-    """An operation that a standard has, and the server has not."""
+    """An operation of a standard that the server does not implement."""
 
 
 class ListBusy(ServerError):
-    """As many wait for lists of all layers as may."""
+    """All places for requests that wait for a list of layers are taken."""
 
 
 class LayerFault(CogError):
-    """The server failed on what a layer's file holds: a fault of its own, which costs that layer alone."""
+    """A fault of the server in handling one layer's file; other layers are unaffected."""
 
 
 class ServerBusy(ServerError):
-    """The worker has no memory or no decoder free for the request."""
+    """The worker has no memory or no decoder left for the request."""
 
 
 STATUS: Final[dict[type[Exception], int]] = {
@@ -96,7 +96,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     SourceTimeout: 504,
     CogError: 502,
 }
-"""The nearest class in an exception's order of resolution counts; what is in none is a fault of ours, 500."""
+"""The first class of the exception's MRO counts; an exception without an entry is a fault of the server, 500."""
 
 RETRY_AFTER_S: Final[dict[type[BaseException], int]] = {
     ListBusy: 2,
@@ -105,10 +105,10 @@ RETRY_AFTER_S: Final[dict[type[BaseException], int]] = {
     SourceChanged: 1,
     SourceError: 3,
 }
-"""Where another try may go well: after how long. Failures of sources are remembered for up to 3 s."""
+"""Seconds until a retry may succeed. Failures of sources are cached for up to 3 s."""
 
-_SPEAKING: Final = (ServerError, FormatError, FormatNotOffered, TileOutOfRange, TileDamaged)
-"""Errors whose message names no place."""
+_PUBLIC: Final = (ServerError, FormatError, FormatNotOffered, TileOutOfRange, TileDamaged)
+"""Errors with a message that states no location, so that clients may read it."""
 
 _REASONS: Final[dict[type[Exception], str]] = {
     SourceNotFound: "the layer's file is not there",
@@ -124,19 +124,19 @@ _REASONS: Final[dict[type[Exception], str]] = {
 
 
 def status_of(error: BaseException) -> int:
-    """The status of the reply to a request that ended in `error`."""
+    """Return the status of the reply to a request that ended in `error`."""
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
 def public_reason(error: BaseException) -> str:
-    """What a client may know of an error."""
-    if isinstance(error, _SPEAKING):
+    """Return the text about an error that a client may read."""
+    if isinstance(error, _PUBLIC):
         return error.message if isinstance(error, CogError) else str(error)
     return next(_REASONS[kind] for kind in (*type(error).__mro__, Exception) if kind in _REASONS)
 
 
 def reply_to(error: BaseException) -> Reply:
-    """The reply to a request that ended in `error`."""
+    """Make the reply to a request that ended in `error`."""
     status = status_of(error)
     reply = problem(status, public_reason(error), _retry_after_s(error) if status >= 500 else None)
     if isinstance(error, RangeNotSatisfiable):
@@ -151,12 +151,12 @@ def _retry_after_s(error: BaseException) -> int | None:
 
 
 def problem(status: int, detail: str, retry_after_s: int | None = None) -> Reply:
-    """A problem document.
+    """Make a reply with a problem document.
 
     Args:
-        status: of the reply.
-        detail: what happened, for a reader.
-        retry_after_s: seconds after which it is worth another try.
+        status: status of the reply.
+        detail: the cause, in one sentence.
+        retry_after_s: seconds until a retry may succeed; None: no Retry-After.
     """
     title = HTTPStatus(status).phrase
     body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": detail})

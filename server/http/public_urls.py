@@ -1,7 +1,7 @@
-"""What URLs in documents begin with: `public_url`, else what a trusted proxy says, else the request's own host.
+"""The beginning of URLs in documents: `public_url`, else the fields of a trusted proxy, else the Host of the request.
 
-Links that need no host are given none, so that what a client claims to have asked never gets into them. Documents whose
-URLs must be absolute are private to the client that asked, unless `public_url` fixes them.
+Links have no host if they need none, so that the Host field of a client does not get into them. Documents that need
+absolute URLs are private to the client that requested them, unless `public_url` is set.
 """
 
 import re
@@ -18,37 +18,37 @@ _PREFIX: Final = re.compile(r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._~-]{1,100}){0,10}/
 
 Environ = Mapping[str, Any]
 TrustedProxies = int | tuple[IPv4Network | IPv6Network, ...]
-"""How many proxies there are before the server, or where they are."""
+"""Number of proxies in a row in front of the server, or their networks."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicUrls:
-    """Where the server is, as its clients see it."""
+    """The server's place as clients see it."""
 
     public_url: str | None = None
     trusted: TrustedProxies = 0
 
     @property
     def is_fixed(self) -> bool:
-        """Whether nothing of a request gets into it."""
+        """True if URLs do not depend on the request."""
         return self.public_url is not None
 
     @property
     def is_prefix_fixed(self) -> bool:
-        """Whether nothing of a request gets into what links begin with: proxies may hand on a client's own prefix."""
+        """True if the prefix of links does not depend on the request; a proxy may pass on a prefix of the client's."""
         return self.is_fixed or not self.trusted
 
     def relative(self, environ: Environ) -> str:
-        """For links: `public_url` without its last slash, or the path below which the server is."""
+        """Prefix of links: `public_url` without its last slash, else the path that the server is mounted at."""
         if self.public_url is not None:
             return self.public_url.rstrip("/")
         return self._prefix(environ)
 
     def absolute(self, environ: Environ) -> str:
-        """For documents whose URLs must be whole.
+        """Prefix of absolute URLs.
 
         Raises:
-            BadRequest: the request names a host that cannot be one.
+            BadRequest: the Host of the request is invalid.
         """
         if self.public_url is not None:
             return self.public_url.rstrip("/")
@@ -72,7 +72,7 @@ class PublicUrls:
         return prefix.rstrip("/") + str(environ.get("SCRIPT_NAME", ""))
 
     def _forwarded(self, environ: Environ, name: str) -> str:
-        """What the outermost proxy that is trusted says; empty if none is, or it says nothing."""
+        """Value of a field as the outermost trusted proxy set it; empty if there is no such proxy or field."""
         value = environ.get(name)
         if not value or not self.trusted:
             return ""
@@ -84,7 +84,7 @@ class PublicUrls:
 
 def _is_within(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
     try:
-        found = ip_address(address)
+        ip = ip_address(address)
     except ValueError:  # a Unix socket
         return False
-    return any(found in network for network in networks)
+    return any(ip in network for network in networks)

@@ -1,8 +1,7 @@
 """Byte ranges of tiles (RFC 9110 §14), for clients that open the URL of a tile as a file: GDAL, rasterio, geotiff.js.
 
-The range is cut from the whole reply: so every format, every content coding and every URL of a tile has ranges, and a
-request without a Range field costs nothing. The bytes are those of the representation as sent, coded where it has a
-Content-Encoding.
+The range is cut from the whole reply. So all formats, content codings and URLs of a tile have ranges, and a request
+without a Range field costs nothing. Offsets count bytes of the representation as sent, after any Content-Encoding.
 """
 
 import re
@@ -12,22 +11,22 @@ from server.http.errors import RangeNotSatisfiable
 from server.http.reply import Reply
 
 _RANGE: Final = re.compile(r"bytes=[ \t]*([0-9]{0,18})-([0-9]{0,18})[ \t]*", re.IGNORECASE)
-"""One range; the first and the last byte, or none and the length of a suffix."""
+"""One range. Groups: the first and the last byte; without a first byte, the length of a suffix."""
 
 
 def ranged(reply: Reply, range_field: str, if_range: str | None) -> Reply:
-    """Cut the part of a reply to a GET that its Range field asks for.
+    """Cut the requested range from the reply to a GET.
 
-    Several ranges, other units and malformed fields are ignored, as RFC 9110 §14.2 allows. So is the field where
-    If-Range names another entity tag, a weak one, or a date (§13.1.5: the tags are strong, and no tile has a date).
+    Several ranges, other units and malformed fields are ignored, as RFC 9110 §14.2 allows. Range is also ignored if
+    If-Range is a different entity tag, a weak one, or a date (§13.1.5: tiles have strong entity tags and no date).
 
     Args:
-        reply: the reply to the same request without the field.
-        range_field: as the client sent it.
-        if_range: as the client sent it, None without the field.
+        reply: the reply to the same request without Range.
+        range_field: value of the Range field.
+        if_range: value of the If-Range field; None: no such field.
 
     Raises:
-        RangeNotSatisfiable: the range begins behind the end.
+        RangeNotSatisfiable: the range begins beyond the end of the representation.
     """
     match = _RANGE.fullmatch(range_field.strip())
     is_same = if_range is None or ("ETag", if_range.strip()) in reply.headers
@@ -46,7 +45,7 @@ def ranged(reply: Reply, range_field: str, if_range: str | None) -> Reply:
 
 
 def _span(first: str, last: str, size_bytes: int) -> range | None:
-    """The bytes of a range, none where it cannot be satisfied; None if it is malformed."""
+    """The offsets of a range: empty if it cannot be satisfied, None if it is malformed."""
     if first:
         if last and int(last) < int(first):
             return None

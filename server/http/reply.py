@@ -1,4 +1,4 @@
-"""What HTTP says about replies: entity tags, conditional requests, caching, and who may read them (RFC 9110, 9111)."""
+"""HTTP replies: entity tags, conditional requests, content codings, caching and CORS (RFC 9110, RFC 9111, Fetch)."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -16,16 +16,16 @@ EXPOSED: Final = (
     "ETag, Content-Length, Content-Range, Accept-Ranges, Retry-After",
 )
 ACCEPT_RANGES: Final = ("Accept-Ranges", "bytes")
-"""Of a tile, whole or not: see `server.http.ranges`."""
+"""Header of every tile; see `server.http.ranges`."""
 NOSNIFF: Final = ("X-Content-Type-Options", "nosniff")
-"""Browsers take a reply for what its media type says, never for a script or a page by its bytes."""
+"""Browsers rely on the media type and do not guess from the bytes that a reply is a script or a page."""
 EVERY_REPLY: Final = (CORS, EXPOSED, NOSNIFF)
-"""Headers of all replies, errors too."""
+"""Headers of all replies, including errors."""
 
 STATUS_LINES: Final = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 _TAG: Final = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
-"""An entity tag; the group is what a weak comparison compares (RFC 9110 §8.8.3)."""
+"""An entity tag; the group is the part that a weak comparison compares (RFC 9110 §8.8.3)."""
 
 _QUALITY: Final = re.compile(r"q\s*=\s*([01](?:\.[0-9]{0,3})?)")
 
@@ -37,21 +37,21 @@ class Reply(NamedTuple):
     headers: list[tuple[str, str]]
     body: bytes
     close: Callable[[], None] | None = None
-    """To be called when the body was sent or the client has gone; None: nothing has to be given back then."""
+    """Called once the body is sent or the client is gone, to release resources; None: there are none."""
 
-    def below(self, root: str) -> "Reply":
-        """The same redirection with a root before its path."""
+    def below(self, prefix: str) -> "Reply":
+        """Return the same redirection with a prefix of its Location."""
         return self._replace(
-            headers=[(name, root + value if name == "Location" else value) for name, value in self.headers]
+            headers=[(name, prefix + value if name == "Location" else value) for name, value in self.headers]
         )
 
 
 def none_match(if_none_match: str | None, etag: str) -> bool:
-    """Whether If-None-Match lets the request through: False means 304 (RFC 9110 §13.1.2, weak comparison).
+    """Evaluate If-None-Match by weak comparison (RFC 9110 §13.1.2); False means 304.
 
     Args:
-        if_none_match: the field as the client sent it, None if it sent none.
-        etag: the strong entity tag, with its quotes, of what would be sent.
+        if_none_match: value of the field; None: no such field.
+        etag: strong entity tag of the representation, with its quotes.
     """
     if if_none_match is None:
         return True
@@ -61,13 +61,13 @@ def none_match(if_none_match: str | None, etag: str) -> bool:
 
 
 def accepts_coding(accept_encoding: str | None, coding: str) -> bool:
-    """Whether a client takes a content coding (RFC 9110 §12.5.3).
+    """Tell whether a client accepts a content coding (RFC 9110 §12.5.3).
 
-    A client that says nothing may be sent any coding; as those that say nothing rarely decode one, they get none here.
+    Without Accept-Encoding the RFC allows any coding, but clients that omit the field rarely decode one: False.
 
     Args:
-        accept_encoding: the field as the client sent it, None if it sent none.
-        coding: `deflate`, `zstd` or the like.
+        accept_encoding: value of the field; None: no such field.
+        coding: name of the coding, such as `deflate` or `zstd`.
     """
     weights = dict(_weights(accept_encoding or ""))
     return weights.get(coding, weights.get("*", 0.0)) > 0
@@ -82,22 +82,22 @@ def _weights(accept_encoding: str) -> Iterator[tuple[str, float]]:
 
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
-"""Cache-Control of a URL whose content never changes (RFC 8246)."""
+"""Cache-Control of URLs with content that never changes (RFC 8246)."""
 
 
 def cache_control(max_age_s: int) -> str:
-    """Cache-Control of a reply that may be kept for `max_age_s` and is then to be revalidated."""
+    """Cache-Control of a reply that caches may use for `max_age_s` and have to revalidate then."""
     return f"public, max-age={max_age_s}"
 
 
 def redirect(location: str) -> Reply:
-    """Where to go now; not to be kept, since it is not true for long."""
+    """Make a temporary redirection; caches must not store it, as it is not true for long."""
     headers = [("Location", location), ("Cache-Control", "no-store"), *EVERY_REPLY, ("Content-Length", "0")]
     return Reply(302, headers, b"")
 
 
 def local_url(host: str, port: int | str) -> str:
-    """Where a server that listens on `host` is reached from the same machine."""
-    everywhere = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noqa: S104 - nothing is bound here
-    name = everywhere.get(host, host)
+    """The URL of a server that listens on `host`, for clients on the same machine."""
+    wildcards = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noqa: S104 - nothing is bound here
+    name = wildcards.get(host, host)
     return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"

@@ -1,6 +1,6 @@
-"""The config file: what may stand in it, and errors that say what was found where, and what was wanted.
+"""The config file: its keys and types, and errors that name the key, the value found and the value wanted.
 
-Each key is converted by itself, so that an error knows its place; `load` reads the file and fills in defaults.
+Each key is converted by itself, so that an error names its place. `load` reads the file and fills in defaults.
 """
 
 import json
@@ -24,7 +24,7 @@ Timeout = Annotated[float, Meta(gt=0, le=25)]
 
 
 class FileError(Exception):
-    """The content is not as it should be; the message is one line that names the key."""
+    """Invalid content of the config file; the message is one line that names the key."""
 
 
 class ServerConfig(Struct, frozen=True):
@@ -32,29 +32,29 @@ class ServerConfig(Struct, frozen=True):
 
     title: str = "rawcog"
     revalidate_s: Seconds = 60.0
-    """How long a known version of a source is trusted before the origin is asked again."""
+    """Time for which a version of a source is trusted before the origin is asked again."""
     public_url: str | None = None
-    """Root of the URLs in documents; None: relative or the request's own."""
+    """Beginning of the URLs in documents; None: relative, or the Host of the request."""
     trusted_proxies: Annotated[int, Meta(ge=0, le=10)] | tuple[str, ...] = 0
-    """Whose X-Forwarded-Proto, -Host and -Prefix are believed: so many proxies in a row, or those of these networks."""
+    """Proxies with trusted X-Forwarded-Proto, -Host and -Prefix: their number in a row, or their networks."""
     memory_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)] = 128 << 20
-    """Bound of what each worker keeps: bytes of the files, and parsed headers."""
+    """Bound of each worker's memory cache: bytes of files, parsed headers and whole replies."""
     inflight_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)] = 256 << 20
-    """Bound of what each worker takes for large tiles while they are made and sent."""
+    """Bound of the memory of large tiles in flight, in each worker."""
 
 
 class Defaults(Struct, frozen=True):
-    """[defaults]: for every layer that does not say otherwise."""
+    """[defaults]: values for layers without such a key."""
 
     max_age_s: Age = 3600
     empty: Empty = "204"
     cache_tiles: bool | None = None
     versioned_urls: bool = True
-    """Whether documents point to URLs that name the version, and never change."""
+    """Use immutable URLs, which name the version, in documents."""
 
 
 class SourceConfig(Struct, frozen=True):
-    """[sources.NAME]: an origin. Secrets stand in the environment; the file names the variables."""
+    """[sources.NAME]: an origin. Secrets are in the environment; the file names their variables."""
 
     type: Literal["http", "s3"]
     endpoint_url: str | None = None
@@ -98,7 +98,7 @@ class ConfigFile(Struct, frozen=True):
 
 
 _NAMED: Final[dict[str, type[Struct]]] = {"sources": SourceConfig, "layers": LayerFields}
-"""Tables of tables, by what their names stand for."""
+"""Tables of named tables -> type of the inner tables."""
 
 _KINDS: Final = {
     "str": "a string",
@@ -110,14 +110,14 @@ _KINDS: Final = {
     "object": "a table",
     "dict": "a table",
 }
-"""Python's and msgspec's words in TOML's."""
+"""Name of a type in Python or msgspec -> its name in messages."""
 
 
 def decode(data: bytes) -> ConfigFile:
     """Read the content of a config file.
 
     Raises:
-        FileError: it is no TOML, or a key is unknown, missing or of a wrong type or value.
+        FileError: the content is not TOML, or a key is unknown, missing, or of a wrong type or value.
     """
     try:
         raw = tomllib.loads(data.decode("utf-8-sig"))  # Windows editors begin files with a byte order mark
@@ -133,20 +133,20 @@ def decode(data: bytes) -> ConfigFile:
 
 
 def _convert(place: str, table: object, struct: type[T]) -> T:
-    """A table as a struct, its keys one by one."""
+    """Convert a table into a struct, key by key."""
     if not isinstance(table, dict):
-        raise FileError(f"{place}: found {_found(table)}, wanted a table")
-    known = _fields(struct)
+        raise FileError(f"{place}: found {_shown(table)}, wanted a table")
+    allowed = _fields(struct)
     values: dict[str, Any] = {}
     for key, value in table.items():
         where = f"{place}.{_word(key)}".removeprefix(".")
-        if key not in known:
+        if key not in allowed:
             advice = _dotted_name(place, key, value) if isinstance(value, dict) else ""
-            raise FileError(f"{where}: unknown key, wanted one of {', '.join(known)}{advice}")
-        values[key] = _value(where, value, known[key])
-    for field in known.values():
+            raise FileError(f"{where}: unknown key, wanted one of {', '.join(allowed)}{advice}")
+        values[key] = _value(where, value, allowed[key])
+    for field in allowed.values():
         if field.required and field.name not in values:
-            raise FileError(f"{place}: no {field.name}, which it must have")
+            raise FileError(f"{place}: no {field.name}, which is required")
     return struct(**values)
 
 
@@ -163,7 +163,7 @@ def _dotted_name(place: str, key: str, table: dict[str, object]) -> str:
 
 @lru_cache
 def _fields(struct: type[Struct]) -> dict[str, FieldInfo]:
-    """A struct's fields by name. Kept: a config may name ten thousand layers."""
+    """A struct's fields by name. Cached, as a config may have ten thousand layers."""
     return {field.name: field for field in fields(struct)}
 
 
@@ -177,12 +177,14 @@ def _value(where: str, value: object, field: FieldInfo) -> Any:
         for index in re.findall(r"\d+", inner):
             value = cast(list[object], value)[int(index)]
         choices = _choices(field.type)
-        found, wanted = _found(value, show_text=bool(choices)), choices or _wanted(text)
-        raise FileError(f"{where}{inner.rstrip('`')}: found {found}, wanted {wanted}") from error
+        wanted = choices or _wanted(text)
+        raise FileError(
+            f"{where}{inner.rstrip('`')}: found {_shown(value, show_text=bool(choices))}, wanted {wanted}"
+        ) from error
 
 
 def _wanted(message: str) -> str:
-    """What msgspec's "Expected `int | null`, got `str`" or "Expected `int` >= 1" wants."""
+    """Translate the wish in msgspec's "Expected `int | null`, got `str`" or "Expected `int` >= 1"."""
     kinds, _, bound = message.removeprefix("Expected `").partition(", got ")[0].partition("`")
     return " or ".join(_KINDS.get(kind, kind) for kind in kinds.removesuffix(" | null").split(" | ")) + bound
 
@@ -192,8 +194,8 @@ def _choices(kind: Any) -> str:
     return " or ".join(repr(choice) for literal in literals for choice in get_args(literal))
 
 
-def _found(value: object, show_text: bool = False) -> str:
-    """A value for a message. A text is shown only where no secret may stand."""
+def _shown(value: object, show_text: bool = False) -> str:
+    """A value as messages show it. Strings are shown only for keys that hold no secret."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float) or (show_text and isinstance(value, str)):
@@ -202,5 +204,5 @@ def _found(value: object, show_text: bool = False) -> str:
 
 
 def _word(key: str) -> str:
-    """A key as it may stand in a line."""
+    """A key as messages show it, in quotes if it is no plain word."""
     return key if key.isprintable() and key and not set(key) & set(" .\"'=") else repr(key)

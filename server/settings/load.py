@@ -1,7 +1,7 @@
-"""Settings: the TOML file that names the layers, and the environment. The only module that reads either.
+"""Settings: the TOML file with the layers, and the environment. The only module that reads either.
 
-What may stand in the file is in `settings.file`; what its types cannot say is checked here. A layer's file is not
-opened: a layer that is broken must not stop the others.
+`settings.file` defines the keys of the file; checks beyond their types are here. The files of layers are not opened: a
+broken layer must not stop the others.
 """
 
 import os
@@ -24,23 +24,23 @@ from server.settings.origins import check_url, source_options
 _DEFAULT_PATH = Path(__file__).resolve().parents[2] / "config" / "layers.toml"
 
 LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
-"""A layer's name stands in URLs, file names and XML identifiers; `@` and `/` are taken by the URLs."""
+"""The name of a layer is a part of URLs, file names and XML identifiers; `@` and `/` are separators in URLs."""
 
 _HOST: Final = re.compile(
     r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]+)?"
 )
 
 THREADS: Final = 32
-"""Of each worker; gunicorn is told, and what bounds the threads that wait for an origin."""
+"""Threads of each worker; bulkheads take their sizes from it."""
 
 
 class ConfigError(Exception):
-    """The config file or the environment is not as it should be; the message is one line that names the place."""
+    """Invalid config file or environment; the message is one line that names the key or the variable."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerConfig:
-    """One layer, with the defaults filled in."""
+    """The configuration of one layer, with the defaults filled in."""
 
     name: str
     title: str
@@ -48,7 +48,7 @@ class LayerConfig:
     uri: SourceUri
     options: SourceOptions
     identity: str
-    """Of its source; see `server.settings.origin_identity`."""
+    """Identity of the source; see `server.settings.origin_identity`."""
     max_age_s: int
     empty: Empty
     cache_tiles: bool
@@ -57,7 +57,7 @@ class LayerConfig:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that the server is told from outside."""
+    """All settings, from the config file and the environment."""
 
     path: Path
     """The config file."""
@@ -67,22 +67,22 @@ class Settings:
     redis_url: str | None = field(repr=False)
     redis_tls_verify: bool
     first_read_bytes: int
-    """How much of a file is read when it is opened, at least; a cache may read more."""
+    """Least size of the first read of a file; a cache may read more."""
     log_level: str
     threads: int = THREADS
-    """Of the worker."""
+    """Threads of the worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """How gunicorn is to run."""
+    """Settings of gunicorn."""
 
     host: str
     port: int
     workers: int
     log_level: str
     threads: int = THREADS
-    """Of each worker."""
+    """Threads of each worker."""
 
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -109,7 +109,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the environment and the config file that RAWCOG_CONFIG names (default: config/layers.toml).
 
     Raises:
-        ConfigError: something is missing, unknown or wrong; the message names file and key.
+        ConfigError: a value is missing, unknown or wrong; the message names file and key.
     """
     env = os.environ if environ is None else environ
     path = Path(env.get("RAWCOG_CONFIG") or _DEFAULT_PATH)
@@ -130,7 +130,7 @@ def _settings(path: Path, env: Mapping[str, str]) -> Settings:
     public_urls = PublicUrls(file.server.public_url, _trusted(file.server.trusted_proxies))
     options = {name: source_options(f"sources.{name}", source, env) for name, source in file.sources.items()}
     identities = Identities(env)
-    is_on_heroku = bool(env.get("DYNO"))  # whose Redis has a self-signed certificate
+    is_on_heroku = bool(env.get("DYNO"))  # Heroku's Redis has a self-signed certificate
     redis_tls_verify = flag(env, "RAWCOG_REDIS_TLS_VERIFY", default=not is_on_heroku)
     return Settings(
         path=path,
@@ -155,28 +155,28 @@ def _layer(
     fields, defaults = file.layers[name], file.defaults
     where = f"layers.{name}"
     if not LAYER_NAME.fullmatch(name):
-        wanted = "1 to 100 letters, digits, '_', '-' or '.', not first '-' or '.'"
-        raise FileError(f"layers: found the name {name!r}, wanted {wanted}")
+        grammar = "1 to 100 letters, digits, '_', '-' or '.', not first '-' or '.'"
+        raise FileError(f"layers: found the name {name!r}, wanted {grammar}")
     try:
         uri = parse_uri(fields.uri, base=folder)
     except UriError as error:
         raise FileError(f"{where}.uri: {error}") from error
     if fields.source is not None:
         if fields.source not in options:
-            known = ", ".join(sorted(options)) or "none"
-            raise FileError(f"{where}.source: found {fields.source!r}, wanted one of [sources]: {known}")
-        wanted = file.sources[fields.source].type
-        if wanted != uri.scheme.replace("https", "http"):
-            raise FileError(f"{where}.source: {fields.source!r} is of type {wanted!r}, the uri is {uri.scheme}")
-    reach = options[fields.source] if fields.source else options_from_environment(uri.scheme, env)
+            names = ", ".join(sorted(options)) or "none"
+            raise FileError(f"{where}.source: found {fields.source!r}, wanted one of [sources]: {names}")
+        kind = file.sources[fields.source].type
+        if kind != uri.scheme.replace("https", "http"):
+            raise FileError(f"{where}.source: {fields.source!r} is of type {kind!r}, the uri is {uri.scheme}")
+    access = options[fields.source] if fields.source else options_from_environment(uri.scheme, env)
     cache_tiles = fields.cache_tiles if fields.cache_tiles is not None else defaults.cache_tiles
     return LayerConfig(
         name=name,
         title=fields.title or name,
         attribution=fields.attribution,
         uri=uri,
-        options=reach,
-        identity=identities.of(uri, reach),
+        options=access,
+        identity=identities.of(uri, access),
         max_age_s=defaults.max_age_s if fields.max_age_s is None else fields.max_age_s,
         empty=fields.empty or defaults.empty,
         cache_tiles=uri.scheme != "file" if cache_tiles is None else cache_tiles,

@@ -1,14 +1,14 @@
-"""The identity of a source: layers of one identity share what is cached, in a worker and in Redis.
+"""The identity of a source: layers with equal identities share cache entries, in a worker and in Redis.
 
-Strategy: two sources are one if they ask the same place as the same user. The place stands in the identity as it is,
-the user as a digest of the secrets that prove it. The identity is a part of each key in Redis, where others may read
-it, and the place is no secret; a fast digest, keyed with the secret or not, would let them try out passwords at
-billions a second. So the key of the identity is a slow digest (scrypt), for which each guess takes 16 MiB and a
-twentieth of a second. It is salted with the place, for want of a salt that a fleet could agree on beforehand.
+Strategy: two sources are equal if they read the same location with the same credentials. The identity is a digest of
+both. It is a part of each key in Redis, which other clients of Redis may read, and the location is no secret: a fast
+digest would let them test billions of passwords a second. So the digest is keyed with a slow one (scrypt) of the
+credentials, which takes 16 MiB and a twentieth of a second for each guess. Its salt is the location, as a fleet has no
+other value in common.
 
-Secrets that rotate on their own are left out, else every rotation would empty the cache: the keys of roles, of single
-sign-on and of processes, and all keys that come with a session token from boto3's chain. There the user is the name of
-the profile, what the AWS files say of it, and the role.
+Credentials that rotate by themselves are left out, else each rotation would empty the cache: keys of roles, of single
+sign-on and of processes, and all keys with a session token from boto3's chain. In their place stand the name of the
+profile, its entries in the AWS files, and the role.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,19 +26,19 @@ from cogread.sources.web import split_url
 _COST: Final = {"n": 1 << 14, "r": 8, "p": 1, "maxmem": 32 << 20}
 _KEYS: Final = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 _MOST_PROFILES: Final = 8
-"""Profiles that lead to each other by `source_profile`."""
+"""Length of a chain of profiles linked by `source_profile`."""
 
 Secrets = tuple[str, ...]
 
 
 class Identities:
-    """The identities of the sources of one configuration; files of credentials are read once."""
+    """Identities of the sources of one configuration. Reads each file of credentials once."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
-        """Read nothing yet.
+        """Prepare; files are read on demand.
 
         Args:
-            env: the environment that boto3 and requests will see.
+            env: the environment of boto3 and requests.
         """
         self._env = env
         self._home = Path(env.get("HOME") or "~").expanduser()
@@ -46,11 +46,11 @@ class Identities:
         self._of_host: dict[str, Secrets] = {}
 
     def of(self, uri: SourceUri, options: SourceOptions) -> str:
-        """The identity of a source, a digest.
+        """Return the identity of a source, a digest in hexadecimal.
 
         Args:
-            uri: of the layer.
-            options: how its origin is reached.
+            uri: location of the layer's file.
+            options: options of its origin.
         """
         if uri.scheme == "s3":
             origin, rest, secrets = self._s3(uri, options)
@@ -87,7 +87,7 @@ class Identities:
         return origin, [*rest, env.get("AWS_ROLE_ARN") or ""], self._chain(options.profile)
 
     def _chain(self, profile: str | None) -> Secrets:
-        """The secrets of boto3's chain that stay as they are: of the environment, else of the AWS files."""
+        """Credentials of boto3's chain that do not rotate: from the environment, else from the AWS files."""
         secrets = self._of_profile.get(profile)
         if secrets is None:
             names = [name.upper() for name in _KEYS]
@@ -100,7 +100,7 @@ class Identities:
         return secrets
 
     def _profile(self, name: str) -> Iterator[str]:
-        """What the AWS files say of a profile, and of those that it gets its credentials from."""
+        """Entries of a profile and of its source profiles in the AWS files."""
         credentials = self._aws_file("AWS_SHARED_CREDENTIALS_FILE", "credentials")
         config = self._aws_file("AWS_CONFIG_FILE", "config")
         for _ in range(_MOST_PROFILES):
@@ -119,12 +119,12 @@ class Identities:
         path = Path(self._env.get(variable) or self._home / ".aws" / name).expanduser()
         try:
             parser.read_string(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RuntimeError, ConfigFileError):  # boto3 will say what is wrong with it
+        except (OSError, ValueError, RuntimeError, ConfigFileError):  # boto3 reports the error
             return RawConfigParser()
         return parser
 
     def _netrc(self, host: str) -> Secrets:
-        """User and password of a host in the netrc file that requests will read."""
+        """User and password of a host in the netrc file that requests reads."""
         if host not in self._of_host:
             named = self._env.get("NETRC")
             paths = [Path(named)] if named else [self._home / ".netrc", self._home / "_netrc"]
@@ -138,7 +138,7 @@ class Identities:
 
 
 def _endpoint(options: SourceOptions, env: Mapping[str, str]) -> str:
-    """The effective one, as botocore finds it; what the configuration files say goes by the profile."""
+    """The effective endpoint by botocore's rules; the AWS files count by the profile's entries."""
     if options.endpoint_url or env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
         return options.endpoint_url or ""
     return env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL") or ""
@@ -146,6 +146,6 @@ def _endpoint(options: SourceOptions, env: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=4096)
 def _slow_digest(origin: str, secrets: Secrets) -> bytes:
-    """A digest of the secrets, which takes a twentieth of a second: kept, as all layers of a source have the same."""
+    """A digest of the credentials. Cached, as it takes a twentieth of a second and all layers of a source share it."""
     secret = "\0".join(secrets).encode("utf-8", "surrogateescape")
     return scrypt(secret, salt=f"rawcog {origin}".encode(), dklen=32, **_COST)

@@ -1,4 +1,4 @@
-"""[sources.NAME] and the environment -> how to reach an origin. The environment is handed in; nothing is asked here."""
+"""[sources.NAME] and the environment -> options of an origin. The environment is passed in, and no origin is asked."""
 
 import re
 from collections.abc import Mapping
@@ -29,12 +29,12 @@ _VARIABLE = re.compile(r"[A-Z]{1,40}|[A-Z][A-Z0-9]{0,19}(?:_[A-Z0-9]{1,20}){1,5}
 
 
 def source_options(where: str, source: SourceConfig, env: Mapping[str, str]) -> SourceOptions:
-    """How to reach the origin that a table describes.
+    """Make the options of an origin from its table.
 
     Args:
-        where: the table's name, for messages.
+        where: name of the table, for messages.
         source: the table.
-        env: where the secrets are that it names, and what it leaves out.
+        env: environment with the secrets that the table names, and with defaults for keys that it omits.
 
     Raises:
         FileError: keys contradict each other, or name a variable that is not set.
@@ -51,7 +51,7 @@ def source_options(where: str, source: SourceConfig, env: Mapping[str, str]) -> 
         return env[variable]
 
     _check_keys(where, source)
-    usual = options_from_environment(source.type, env)
+    default = options_from_environment(source.type, env)
     has_own_identity = source.access_key_id_env is not None or source.profile is not None
     return SourceOptions(
         connect_timeout_s=source.connect_timeout_s,
@@ -61,52 +61,52 @@ def source_options(where: str, source: SourceConfig, env: Mapping[str, str]) -> 
         username=secret("username"),
         password=secret("password"),
         bearer_token=secret("bearer_token"),
-        endpoint_url=source.endpoint_url or usual.endpoint_url,
-        region=source.region or usual.region,
+        endpoint_url=source.endpoint_url or default.endpoint_url,
+        region=source.region or default.region,
         profile=source.profile,
         access_key_id=secret("access_key_id"),
         secret_access_key=secret("secret_access_key"),
         session_token=secret("session_token"),
-        anonymous=usual.anonymous and not has_own_identity if source.anonymous is None else source.anonymous,
-        request_payer=usual.request_payer if source.request_payer is None else source.request_payer,
-        virtual_hosting=usual.virtual_hosting if source.virtual_hosting is None else source.virtual_hosting,
+        anonymous=default.anonymous and not has_own_identity if source.anonymous is None else source.anonymous,
+        request_payer=default.request_payer if source.request_payer is None else source.request_payer,
+        virtual_hosting=default.virtual_hosting if source.virtual_hosting is None else source.virtual_hosting,
     )
 
 
 def _check_keys(where: str, source: SourceConfig) -> None:
-    """Refuse keys of the other type, half of a pair, and an endpoint that is none."""
+    """Refuse keys of the other type, half of a pair, and invalid endpoints and hosts."""
     for key in source.__struct_fields__:
         if key in _OTHER_TYPES[source.type] and getattr(source, key) is not None:
             raise FileError(f"{where}.{key}: not for a source of type {source.type!r}")
-    for one, other in (("access_key_id_env", "secret_access_key_env"), ("username_env", "password_env")):
-        if (getattr(source, one) is None) != (getattr(source, other) is None):
-            raise FileError(f"{where}: {one} and {other} go together")
+    for name, secret in (("access_key_id_env", "secret_access_key_env"), ("username_env", "password_env")):
+        if (getattr(source, name) is None) != (getattr(source, secret) is None):
+            raise FileError(f"{where}: {name} and {secret} go together")
     check_url(f"{where}.endpoint_url", source.endpoint_url, "http(s)://host[:port]")
     for at, host in enumerate(source.redirect_hosts):
         if not HOST.fullmatch(host):
-            found = "a host with a user" if "@" in host else repr(host)
+            shown = "a host with a user" if "@" in host else repr(host)
             raise FileError(
-                f"{where}.redirect_hosts[{at}]: found {found}, wanted a host alone, such as cdn.example.com"
+                f"{where}.redirect_hosts[{at}]: found {shown}, wanted a host alone, such as cdn.example.com"
             )
 
 
 def check_url(where: str, url: str | None, wanted: str) -> None:
-    """Refuse what is no http(s) URL of a host, or holds what a root must not: a user, a query, a fragment.
+    """Refuse a URL that is no http(s) URL of a host, or has a user, a query or a fragment.
 
     Args:
-        where: the key, for messages.
-        url: its value; None: it is not set.
-        wanted: what such a URL looks like.
+        where: name of the key, for messages.
+        url: value of the key; None: the key is not set.
+        wanted: form of a valid URL, for messages.
 
     Raises:
-        FileError: it is refused.
+        FileError: the URL is refused.
     """
     if url is None:
         return
     try:
-        is_root = not set("?# ") & set(split_url(url).target)
+        is_plain = not set("?# ") & set(split_url(url).target)
     except ValueError:
-        is_root = False
-    if not is_root or "@" in url:
-        found = "a URL with a user" if "@" in url else repr(url)
-        raise FileError(f"{where}: found {found}, wanted {wanted}")
+        is_plain = False
+    if not is_plain or "@" in url:
+        shown = "a URL with a user" if "@" in url else repr(url)
+        raise FileError(f"{where}: found {shown}, wanted {wanted}")

@@ -208,7 +208,7 @@ MISTAKES = {
     "[defaults]\nempty = 204": "defaults.empty: found 204, wanted '204' or '404' or 'transparent'",
     "[defaults]\nempty = 'none'": "defaults.empty: found 'none', wanted '204' or '404' or 'transparent'",
     "[defaults]\ncache_tiles = 1": "defaults.cache_tiles: found 1, wanted true or false",
-    "[layers.a]\ntitle = 'A'": "layers.a: no uri, which it must have",
+    "[layers.a]\ntitle = 'A'": "layers.a: no uri, which is required",
     "[layers.a]\nuri = 'x'\nurl = 'x'": f"layers.a.url: unknown key, wanted one of {LAYER_KEYS}",
     "[layers.rev.12]\nuri = 'x'": (
         f'layers.rev.12: unknown key, wanted one of {LAYER_KEYS}; quote a name with dots: [layers."rev.12"]'
@@ -239,7 +239,7 @@ MISTAKES = {
     "[layers.'..']\nuri = 'x'": f"layers: found the name '..', wanted {NAMES}",
     '[layers."a\\n"]\nuri = "x"': f"layers: found the name 'a\\n', wanted {NAMES}",
     "[layers.'ä']\nuri = 'x'": f"layers: found the name 'ä', wanted {NAMES}",
-    "[sources.a]\nregion = 'x'": "sources.a: no type, which it must have",
+    "[sources.a]\nregion = 'x'": "sources.a: no type, which is required",
     "[sources.a]\ntype = 'ftp'": "sources.a.type: found 'ftp', wanted 'http' or 's3'",
     "[sources.a]\ntype = 'http'\nregion = 'x'": "sources.a.region: not for a source of type 'http'",
     f"{SOURCE_TABLE}endpoint_url = 'minio:9000'": f"sources.a.endpoint_url: found 'minio:9000', {ENDPOINT}",
