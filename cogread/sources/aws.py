@@ -16,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import PartialCredentialsError
 from botocore.session import Session
 
-from cogread.sources.process import PerProcess
+from cogread.sources.per_process import PerProcess
 from cogread.sources.protocol import SourceOptions
 
 
@@ -75,11 +75,11 @@ def _make_account(options: SourceOptions, region: str | None) -> Account:
     client = session.client(
         "s3", region_name=region or options.region, endpoint_url=options.endpoint_url, config=config
     )
-    client.meta.events.register("before-send.s3.GetObject", _tell_url)
+    client.meta.events.register("before-send.s3.GetObject", _answer_with_url)
     return Account(client.meta.region_name, core.get_config_variable("ca_bundle"), client, credentials)
 
 
-def _tell_url(request: Any, **_: Any) -> AWSResponse:
+def _answer_with_url(request: Any, **_: Any) -> AWSResponse:
     """Answer for the origin, with the URL that boto3 is about to ask.
 
     `generate_presigned_url` is no substitute: it prefers the global endpoint, get_object that of the region.

@@ -39,7 +39,7 @@ class FileSource:
 
     def __init__(self, path: str) -> None:
         self.name = path
-        self._seen: tuple[tuple[int, int, int], Version] | None = None
+        self._last_version: tuple[tuple[int, int, int], Version] | None = None
 
     def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         """See `Source.read`."""
@@ -95,11 +95,11 @@ class FileSource:
             kind = "a directory" if S_ISDIR(stat.st_mode) else "a device, pipe or socket"
             raise SourceError(f"{self.name}: {kind}, wanted a regular file")
         identity = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
-        seen = self._seen
-        if seen is None or seen[0] != identity:
+        last = self._last_version
+        if last is None or last[0] != identity:
             size_bytes, mtime_ns, inode = identity
-            self._seen = seen = (identity, Version(size_bytes, modified=f"{mtime_ns}-{inode}"))
-        return seen[1]
+            self._last_version = last = (identity, Version(size_bytes, modified=f"{mtime_ns}-{inode}"))
+        return last[1]
 
     def _failure(self, error: OSError | ValueError) -> SourceError:
         if isinstance(error, (FileNotFoundError, NotADirectoryError)):

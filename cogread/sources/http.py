@@ -9,13 +9,14 @@ from requests.auth import HTTPBasicAuth
 
 from cogread.deadline import Deadline
 from cogread.errors import SourceError, SourceProtocolError
-from cogread.sources.exchange import Reply, close_idle, finish_redirect
-from cogread.sources.process import PerProcess
+from cogread.sources.http_client.exchange import close_idle, finish_redirect, get
+from cogread.sources.http_client.range_source import RangeSource
+from cogread.sources.http_client.reply import Reply
+from cogread.sources.http_client.transport import Auth, Route, no_auth, transport_of
+from cogread.sources.http_client.url import redirection
+from cogread.sources.per_process import PerProcess
 from cogread.sources.protocol import SourceOptions
-from cogread.sources.rangeclient import RangeSource
-from cogread.sources.transport import Auth, Route, get, no_auth, transport_of
 from cogread.sources.uri import SourceUri
-from cogread.sources.web import redirection
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3
@@ -35,7 +36,7 @@ class HttpSource(RangeSource):
         if home:
             close_idle(home.pool)
 
-    def _ask(self, headers: Mapping[str, str], deadline: Deadline) -> Reply:
+    def _get(self, headers: Mapping[str, str], deadline: Deadline) -> Reply:
         route = self._home.get()
         for _ in range(_MOST_REDIRECTS + 1):
             reply = get(route, headers, deadline)
@@ -67,7 +68,7 @@ class HttpSource(RangeSource):
         route = self._route(str(url), no_auth)
         if route.url.origin != there:
             raise SourceProtocolError(f"{self.name}: redirects to a place that is dialled as another")
-        is_trusted = is_home or (is_upgrade and home.url.origin.is_usual)
+        is_trusted = is_home or (is_upgrade and home.url.origin.has_default_port)
         return replace(route, headers=home.headers) if is_trusted else route
 
     def _route(self, url: str, auth: Auth | None) -> Route:

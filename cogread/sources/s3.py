@@ -22,14 +22,16 @@ from cogread.byterange import SourceBytes
 from cogread.deadline import Deadline
 from cogread.errors import SourceError, SourceForbidden, SourceProtocolError
 from cogread.sources.aws import Account, NoCredentials, account_of
-from cogread.sources.exchange import Reply, close_idle
-from cogread.sources.process import PerProcess
+from cogread.sources.http_client.exchange import close_idle, get
+from cogread.sources.http_client.failures import FAILURES
+from cogread.sources.http_client.range_reply import RangeRequest
+from cogread.sources.http_client.range_source import RangeSource
+from cogread.sources.http_client.reply import Reply
+from cogread.sources.http_client.transport import Route, no_auth, transport_of
+from cogread.sources.http_client.url import WebOrigin
+from cogread.sources.per_process import PerProcess
 from cogread.sources.protocol import SourceOptions
-from cogread.sources.rangeclient import RangeSource
-from cogread.sources.reply import Asked
-from cogread.sources.transport import FAILURES, Route, get, no_auth, transport_of
 from cogread.sources.uri import SourceUri
-from cogread.sources.web import WebOrigin
 
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 _CODE_IN_BODY = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
@@ -80,15 +82,15 @@ class S3Source(RangeSource):
         if place:
             close_idle(place.route.pool)
 
-    def _try(self, asked: Asked, deadline: Deadline) -> SourceBytes:
+    def _try(self, request: RangeRequest, deadline: Deadline) -> SourceBytes:
         try:
-            return super()._try(asked, deadline)
+            return super()._try(request, deadline)
         except _WrongRegion as error:
             self._region = error.region
             self._place.forget()
-            return super()._try(asked, deadline)
+            return super()._try(request, deadline)
 
-    def _ask(self, headers: Mapping[str, str], deadline: Deadline) -> Reply:
+    def _get(self, headers: Mapping[str, str], deadline: Deadline) -> Reply:
         wanted = dict(headers)
         if self._options.request_payer:
             wanted["x-amz-request-payer"] = "requester"
@@ -122,11 +124,11 @@ class S3Source(RangeSource):
         route = transport_of(self._options).route(url, no_auth, account.ca_bundle, verbatim=True)
         return _Place(account, route, url)
 
-    def _refusal(self, asked: Asked, reply: Reply) -> SourceError:
+    def _refusal(self, request: RangeRequest, reply: Reply) -> SourceError:
         body = b""
         with suppress(*FAILURES):
             body = reply.read(_ERROR_BYTES)
-        region = _told_region(reply, body)
+        region = _region_of(reply, body)
         place = self._place.existing()
         if region and place and region != place.account.region:
             return _WrongRegion(f"{self.name}: the bucket is in the region {region}", region)
@@ -134,7 +136,7 @@ class S3Source(RangeSource):
         code = match[1].decode() if match else ""
         if code in _CREDENTIAL_CODES:
             return SourceForbidden(f"{self.name}: the store refuses us (status {reply.status}, {code})")
-        return super()._refusal(asked, reply)
+        return super()._refusal(request, reply)
 
 
 def _store(place: _Place) -> WebOrigin:
@@ -144,7 +146,7 @@ def _store(place: _Place) -> WebOrigin:
     return origin._replace(host=".".join(labels))
 
 
-def _told_region(reply: Reply, body: bytes) -> str | None:
+def _region_of(reply: Reply, body: bytes) -> str | None:
     """The region of the bucket as a 301, 307 or 400 states it."""
     if reply.status not in (301, 307, 400):
         return None

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from cogread.sources import SourceOptions, SourceUri
-from cogread.sources.web import split_url
+from cogread.sources.http_client.url import split_url
 
 _COST: Final = {"n": 1 << 14, "r": 8, "p": 1, "maxmem": 32 << 20}
 _KEYS: Final = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")

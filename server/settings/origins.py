@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from cogread.sources import SourceOptions
 from cogread.sources.gdal_env import options_from_environment
-from cogread.sources.web import HOST, split_url
+from cogread.sources.http_client.url import HOST, split_url
 from server.settings.file import FileError, SourceConfig
 
 _S3_ONLY = frozenset(

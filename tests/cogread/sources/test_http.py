@@ -27,7 +27,8 @@ from cogread.errors import (
     SourceTimeout,
     SourceUnreachable,
 )
-from cogread.sources import Source, SourceOptions, open_source, web
+from cogread.sources import Source, SourceOptions, open_source
+from cogread.sources.http_client import url as http_url
 from tests.support import faults
 from tests.support.certificate import make_certificate
 from tests.support.faults import Cut, Drip, HangUp, Raw, Status, WithHeaders, redirect
@@ -568,7 +569,7 @@ class TestRedirects:
             usual = {
                 scheme: int(place.host.partition(":")[2]) for scheme, place in (("http", origin), ("https", secure))
             }
-            monkeypatch.setattr(web, "_PORTS", usual)
+            monkeypatch.setattr(http_url, "_PORTS", usual)
             assert read(origin, bearer_token="hush").data == DATA[100:20_000]
             assert secure.requests[-1].headers["authorization"] == "Bearer hush", "from 80 to 443"
             secure.fail("/b.tif", redirect(f"{origin.url}/a.tif"))

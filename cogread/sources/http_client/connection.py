@@ -1,7 +1,7 @@
 """urllib3 connections whose replies end before a deadline, however slowly they drip, and that report staleness.
 
 Strategy: socket timeouts hold for one `recv`, so an origin that sends a byte a second outlasts them, in the header as
-in the body. `_BoundedReader` therefore gives every `recv` of a reply the time that is left. `dial` bounds connecting,
+in the body. `_BoundedReader` therefore gives every `recv` of a reply the time that is left. `_dial` bounds connecting,
 whose steps have separate timeouts or none. urllib3 has no parameter for a deadline: it travels in a thread-local.
 """
 
@@ -9,16 +9,17 @@ import http.client
 import io
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache
+from threading import Thread
 from typing import Any
 
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
 from cogread.deadline import Deadline
-from cogread.sources.dial import dial
 
 _BUFFER_BYTES = 65536
 """Size that holds a header and a tile of usual size, for one `recv`."""
@@ -89,28 +90,28 @@ class BoundedConnection(HTTPConnection):
         super().connect()
 
     def _new_conn(self) -> socket.socket:
-        return dial(super()._new_conn, _current.deadline.timeout_s())
+        return _dial(super()._new_conn, _current.deadline.timeout_s())
 
     def getresponse(self) -> Any:
         """See `HTTPConnection.getresponse`."""
-        with self._noticing_staleness():
+        with self._reporting_staleness():
             reply = super().getresponse()
         self._has_answered = True
         return reply
 
-    def ask_again(self, target: str, headers: Mapping[str, str], deadline: Deadline) -> http.client.HTTPResponse:
-        """Send a GET over the open connection, bypassing urllib3; call `begin` first.
+    def get_again(self, target: str, headers: Mapping[str, str], deadline: Deadline) -> http.client.HTTPResponse:
+        """Send a GET over the open connection, bypassing urllib3; call `set_deadline` first.
 
         Raises:
             OSError, HTTPException: no reply.
         """
         self.sock.settimeout(min(deadline.timeout_s(), _current.read_timeout_s))
-        with self._noticing_staleness():
+        with self._reporting_staleness():
             http.client.HTTPConnection.request(self, "GET", target, headers=headers)
             return http.client.HTTPConnection.getresponse(self)
 
     @contextmanager
-    def _noticing_staleness(self) -> Iterator[None]:
+    def _reporting_staleness(self) -> Iterator[None]:
         try:
             yield
         except ConnectionError as error:
@@ -131,6 +132,42 @@ def bind(pool: HTTPConnectionPool) -> None:
     pool.ConnectionCls = _bounded(pool.ConnectionCls)
 
 
-def begin(deadline: Deadline, read_timeout_s: float) -> None:
+def set_deadline(deadline: Deadline, read_timeout_s: float) -> None:
     """Let the next request of this thread keep to the deadline, and each wait for bytes to the read timeout."""
     _current.deadline, _current.read_timeout_s = deadline, read_timeout_s
+
+
+def _dial(connect: Callable[[], socket.socket], timeout_s: float) -> socket.socket:
+    """Connect in a thread, which is abandoned when it takes too long; a connection that it still opens is closed.
+
+    Resolving a name has no timeout, and each address of a host has a separate one.
+
+    Args:
+        connect: resolves the host and connects.
+        timeout_s: longest wait.
+
+    Raises:
+        TimeoutError: connecting took longer.
+        Exception: what `connect` raised.
+    """
+    dialled = Future[socket.socket]()
+    Thread(target=_run_dial, args=(connect, dialled), name="dial", daemon=True).start()
+    try:
+        return dialled.result(timeout_s)
+    except TimeoutError:
+        dialled.add_done_callback(_close_late)
+        raise
+    finally:
+        del dialled  # it holds the error, whose traceback holds this frame
+
+
+def _run_dial(connect: Callable[[], socket.socket], dialled: "Future[socket.socket]") -> None:
+    try:
+        dialled.set_result(connect())
+    except BaseException as error:
+        dialled.set_exception(error)
+
+
+def _close_late(dialled: "Future[socket.socket]") -> None:
+    if dialled.exception() is None:
+        dialled.result().close()

@@ -1,49 +1,28 @@
-"""GET requests over the urllib3 pools of requests.
+"""Routes to URLs: the urllib3 pools of requests, with the headers that each request needs.
 
-Strategy: requests resolves proxies, CA bundle, netrc and the like once for each place (`route`); each read then uses
+Strategy: requests resolves proxies, CA bundle, netrc and the like once for each place (`Route`); each read then uses
 the pool directly, in a third of the time. One transport serves all sources with the same options, so that a thousand
 layers of one store share its connections.
 """
 
-import http.client
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool
-from urllib3 import exceptions as urllib3_errors
-from urllib3.util import Timeout
 
 from cogread import __version__
-from cogread.deadline import Deadline
-from cogread.errors import SourceError, SourceProtocolError, SourceTimeout, SourceUnreachable
-from cogread.sources.connection import StaleConnection, begin, bind
-from cogread.sources.exchange import FirstReply, Reply, ask_kept, close_idle
-from cogread.sources.process import PerProcess
+from cogread.sources.http_client.connection import bind
+from cogread.sources.http_client.url import WebOrigin, WebUrl, split_url
+from cogread.sources.per_process import PerProcess
 from cogread.sources.protocol import SourceOptions
-from cogread.sources.web import WebOrigin, WebUrl, split_url
 
 Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
 _HOSTS = 64
 """Number of hosts with a pool."""
-
-_STALE_TRIES = 3
-"""Number of pooled connections that may be stale before a new one is opened."""
-
-FAILURES = (urllib3_errors.HTTPError, http.client.HTTPException, OSError, ValueError)
-"""Errors of a request and of reading its reply."""
-
-
-class Retryable(Exception):
-    """A failure that is worth another try; it never leaves the package."""
-
-    def __init__(self, error: SourceError) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,72 +95,6 @@ class Transport:
 
 def _dialled(pool: HTTPConnectionPool) -> WebOrigin:
     return WebOrigin(pool.scheme, pool.host.lower().strip("[]"), pool.port or pool.ConnectionCls.default_port or 0)
-
-
-def get(route: Route, headers: Mapping[str, str], deadline: Deadline) -> Reply:
-    """Send a GET and receive the header of the reply. The caller reads the body and finishes the reply.
-
-    Raises:
-        FAILURES: see `failure`.
-    """
-    begin(deadline, route.options.read_timeout_s)
-    sent = {**route.headers, **headers}
-    for _ in range(_STALE_TRIES):
-        with suppress(StaleConnection):
-            return ask_kept(route.pool, route.target, sent, deadline) or _ask_newly(route, sent, deadline)
-    close_idle(route.pool)
-    return _ask_newly(route, sent, deadline)
-
-
-def _ask_newly(route: Route, headers: dict[str, str], deadline: Deadline) -> FirstReply:
-    try:
-        reply = route.pool.urlopen(
-            "GET",
-            route.target,
-            headers=headers,
-            retries=False,
-            redirect=False,
-            assert_same_host=False,
-            timeout=Timeout(deadline.timeout_s(), route.options.connect_timeout_s, route.options.read_timeout_s),
-            preload_content=False,
-            decode_content=False,
-        )
-    except urllib3_errors.ProtocolError as error:
-        if isinstance(error.args[-1], StaleConnection):
-            raise error.args[-1] from None
-        raise
-    return FirstReply(reply)
-
-
-def failure(name: str, error: Exception) -> SourceError | Retryable:
-    """The error to raise for one of `FAILURES`, without its text, which may hold a signed URL."""
-    cause = _cause(error)
-    if isinstance(cause, (urllib3_errors.NameResolutionError, urllib3_errors.NewConnectionError)):
-        reason = (
-            "its host name is unknown" if isinstance(cause, urllib3_errors.NameResolutionError) else "no connection"
-        )
-        return Retryable(SourceUnreachable(f"{name}: {reason}"))
-    if isinstance(cause, (urllib3_errors.TimeoutError, TimeoutError)):
-        return SourceTimeout(f"{name}: no answer in time")
-    if isinstance(cause, ConnectionError):
-        return Retryable(SourceUnreachable(f"{name}: the connection was broken off"))
-    if isinstance(cause, (http.client.IncompleteRead, urllib3_errors.IncompleteRead)):
-        return Retryable(SourceProtocolError(f"{name}: the reply ended too early"))
-    if isinstance(cause, (OSError, urllib3_errors.SSLError)):
-        return SourceUnreachable(f"{name}: no connection ({type(cause).__name__})")
-    if isinstance(cause, ValueError):
-        return SourceError(f"{name}: the request cannot be sent ({type(cause).__name__})")
-    return SourceProtocolError(f"{name}: the reply is not HTTP ({type(cause).__name__})")
-
-
-def _cause(error: Exception) -> Exception:
-    """The innermost error: urllib3 wraps those of sockets and http.client as the last argument."""
-    while isinstance(error, (urllib3_errors.ProtocolError, urllib3_errors.ProxyError)):
-        inner = error.args[-1]
-        if not isinstance(inner, Exception):
-            break
-        error = inner
-    return error
 
 
 _transports: dict[SourceOptions, PerProcess[Transport]] = {}

@@ -1,6 +1,6 @@
 """Ranged GETs: the common part of the http and s3 sources.
 
-Strategy: one read is up to `1 + retries` tries before one deadline. A try sends one request (`_ask`, by scheme), checks
+Strategy: one read is up to `1 + retries` tries before one deadline. A try sends one request (`_get`, by scheme), checks
 the header of the reply before it reads a byte of the body, and reads no more than the range.
 """
 
@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceError, SourceProtocolError
-from cogread.sources.exchange import Reply
+from cogread.sources.http_client.failures import FAILURES, Retryable, failure
+from cogread.sources.http_client.range_reply import RETRYABLE, RangeRequest, check_partial, refusal, request_headers
+from cogread.sources.http_client.reply import Reply
 from cogread.sources.protocol import SourceOptions
-from cogread.sources.reply import TRY_AGAIN, Asked, check_partial, refusal, request_headers
-from cogread.sources.transport import FAILURES, Retryable, failure
 
 log = logging.getLogger("cogread")
 
@@ -37,11 +37,11 @@ class RangeSource(ABC):
         """See `Source.read`."""
         if log.isEnabledFor(logging.INFO):
             log.info("read %s bytes %d-%d", self.name, wanted.start, wanted.stop - 1)
-        asked = Asked(self.name, wanted, expect, self._options.validators)
+        request = RangeRequest(self.name, wanted, expect, self._options.validators)
         deadline = deadline.earlier(Deadline.after(self._options.total_timeout_s))
         for tries_left in range(self._options.retries, -1, -1):
             try:
-                return self._try(asked, deadline)
+                return self._try(request, deadline)
             except Retryable as failed:
                 if not tries_left or not _pause(deadline):
                     raise failed.error from failed.__cause__
@@ -56,7 +56,7 @@ class RangeSource(ABC):
         """See `Source.close`."""
 
     @abstractmethod
-    def _ask(self, headers: Mapping[str, str], deadline: Deadline) -> Reply:
+    def _get(self, headers: Mapping[str, str], deadline: Deadline) -> Reply:
         """Send a GET with these headers and those of authentication.
 
         Raises:
@@ -64,39 +64,39 @@ class RangeSource(ABC):
             SourceError: the request cannot be sent.
         """
 
-    def _refusal(self, asked: Asked, reply: Reply) -> SourceError:
+    def _refusal(self, request: RangeRequest, reply: Reply) -> SourceError:
         """The error for a reply other than 206."""
-        return refusal(asked, reply.status, reply.headers)
+        return refusal(request, reply.status, reply.headers)
 
-    def _try(self, asked: Asked, deadline: Deadline) -> SourceBytes:
+    def _try(self, request: RangeRequest, deadline: Deadline) -> SourceBytes:
         try:
-            reply = self._ask(request_headers(asked), deadline)
+            reply = self._get(request_headers(request), deadline)
             try:
-                return self._receive(asked, reply)
+                return self._receive(request, reply)
             finally:
                 reply.finish()
         except FAILURES as error:
             raise failure(self.name, error) from error
 
-    def _receive(self, asked: Asked, reply: Reply) -> SourceBytes:
+    def _receive(self, request: RangeRequest, reply: Reply) -> SourceBytes:
         if reply.status != 206:
-            error = self._refusal(asked, reply)
-            raise Retryable(error) if reply.status in TRY_AGAIN else error
+            error = self._refusal(request, reply)
+            raise Retryable(error) if reply.status in RETRYABLE else error
         try:
-            version, size_bytes = check_partial(asked, reply.headers)
-            return SourceBytes(_body(asked, reply, size_bytes), version)
+            version, size_bytes = check_partial(request, reply.headers)
+            return SourceBytes(_body(request, reply, size_bytes), version)
         except SourceProtocolError as error:
             raise Retryable(error) from None
 
 
-def _body(asked: Asked, reply: Reply, size_bytes: int) -> bytes:
+def _body(request: RangeRequest, reply: Reply, size_bytes: int) -> bytes:
     """The body, of exactly this size; one byte more is read to detect a longer one."""
     data = reply.read(size_bytes)
     if len(data) == size_bytes and not reply.is_at_end:  # no Content-Length: the end has to be seen
         data += reply.read(1)
     if len(data) != size_bytes:
         received = "more" if len(data) > size_bytes else len(data)
-        raise SourceProtocolError(f"{asked.name}: a body of {received} bytes, wanted {size_bytes}")
+        raise SourceProtocolError(f"{request.name}: a body of {received} bytes, wanted {size_bytes}")
     return data
 
 

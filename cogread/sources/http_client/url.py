@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 _PORTS = {"http": 80, "https": 443}
 
-_DOUBTFUL = re.compile(r"[\\\x00-\x1f\x7f-\x9f]|[^\S ]")
+_AMBIGUOUS = re.compile(r"[\\\x00-\x1f\x7f-\x9f]|[^\S ]")
 """Backslash, control characters, and white space other than the space."""
 
 _URL = re.compile(
@@ -41,7 +41,7 @@ class WebOrigin(NamedTuple):
     port: int
 
     @property
-    def is_usual(self) -> bool:
+    def has_default_port(self) -> bool:
         """True for the default port of the scheme."""
         return self.port == _PORTS[self.scheme]
 
@@ -51,7 +51,7 @@ class WebOrigin(NamedTuple):
         One port speaks one protocol, so the port differs: 443 after 80, any port after another one.
         """
         is_step_up = (self.scheme, other.scheme) == ("http", "https") and self.host == other.host
-        return is_step_up and (other.is_usual or not self.is_usual)
+        return is_step_up and (other.has_default_port or not self.has_default_port)
 
 
 class WebUrl(NamedTuple):
@@ -75,7 +75,7 @@ def split_url(url: str) -> WebUrl:
     Raises:
         ValueError: parsers may disagree about it; the message does not show it.
     """
-    if _DOUBTFUL.search(url):
+    if _AMBIGUOUS.search(url):
         raise ValueError("a backslash, a control character or white space in it")
     match = _URL.fullmatch(url)
     if match is None:
@@ -100,16 +100,16 @@ def redirection(current: WebUrl, location: str) -> WebUrl:
     with suppress(UnicodeError):  # http.client reads headers as Latin-1, servers write UTF-8
         location = location.encode("latin-1").decode()
     location = location.strip(" \t")
-    if _DOUBTFUL.search(location):
+    if _AMBIGUOUS.search(location):
         raise ValueError("a backslash, a control character or white space in it")
     if _SCHEME.match(location):
-        there = split_url(location)
+        target = split_url(location)
     elif location.startswith("//"):
-        there = split_url(f"{current.origin.scheme}:{location}")
+        target = split_url(f"{current.origin.scheme}:{location}")
     else:
-        there = split_url(urljoin(str(current), location))
-    if there.userinfo is not None:
+        target = split_url(urljoin(str(current), location))
+    if target.userinfo is not None:
         raise ValueError("a user in it")
-    if not there.origin.host.isascii():
+    if not target.origin.host.isascii():
         raise ValueError("a host beyond ASCII")
-    return there
+    return target

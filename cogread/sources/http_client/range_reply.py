@@ -30,12 +30,12 @@ _NO_CODINGS = frozenset({"", "identity", "none", "aws-chunked", "utf-8", "utf8",
 charset and Content-Transfer-Encoding. Content-Range and the length of the body prove that the bytes are the file's.
 """
 
-TRY_AGAIN = frozenset({429, *range(500, 600)})
+RETRYABLE = frozenset({429, *range(500, 600)})
 """Statuses that are worth another try."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RangeRequest:
     """A request for a range."""
 
     name: str
@@ -46,15 +46,15 @@ class Asked:
     validators: Validators = "etag"
 
 
-def request_headers(asked: Asked) -> dict[str, str]:
+def request_headers(request: RangeRequest) -> dict[str, str]:
     """Range, and If-Match where the expected version has a strong ETag (a weak one would never match)."""
-    headers = {"Range": f"bytes={asked.wanted.start}-{asked.wanted.stop - 1}"}
-    if asked.expect is not None and asked.expect.strong_etag:
-        headers["If-Match"] = asked.expect.strong_etag
+    headers = {"Range": f"bytes={request.wanted.start}-{request.wanted.stop - 1}"}
+    if request.expect is not None and request.expect.strong_etag:
+        headers["If-Match"] = request.expect.strong_etag
     return headers
 
 
-def check_partial(asked: Asked, headers: Mapping[str, str]) -> tuple[Version, int]:
+def check_partial(request: RangeRequest, headers: Mapping[str, str]) -> tuple[Version, int]:
     """Check the header of a 206.
 
     Returns:
@@ -65,40 +65,40 @@ def check_partial(asked: Asked, headers: Mapping[str, str]) -> tuple[Version, in
         SourceProtocolError: the body is not the plain bytes of the range.
     """
     if headers.get("content-type", "").lower().startswith("multipart/byteranges"):
-        raise SourceProtocolError(f"{asked.name}: a multipart reply to a single range")
+        raise SourceProtocolError(f"{request.name}: a multipart reply to a single range")
     content_range = headers.get("content-range", "")
     match = _CONTENT_RANGE.fullmatch(content_range)
     if not match:
-        raise SourceProtocolError(f"{asked.name}: Content-Range {_shown(content_range)}, wanted 'bytes a-b/size'")
+        raise SourceProtocolError(f"{request.name}: Content-Range {_shown(content_range)}, wanted 'bytes a-b/size'")
     first, last, size_bytes = map(int, match.groups())
-    version = _version(asked, headers, size_bytes)
-    if asked.expect is not None and not version.same_as(asked.expect):
-        raise SourceChanged(f"{asked.name}: replaced since its header was read")
-    stop = min(asked.wanted.stop, size_bytes)
-    if (first, last + 1) != (asked.wanted.start, stop):
+    version = _version(request, headers, size_bytes)
+    if request.expect is not None and not version.same_as(request.expect):
+        raise SourceChanged(f"{request.name}: replaced since its header was read")
+    stop = min(request.wanted.stop, size_bytes)
+    if (first, last + 1) != (request.wanted.start, stop):
         shown = _shown(content_range)
-        raise SourceProtocolError(f"{asked.name}: Content-Range {shown}, wanted the bytes {asked.wanted}")
-    _check_plain(asked, headers, stop - first)
+        raise SourceProtocolError(f"{request.name}: Content-Range {shown}, wanted the bytes {request.wanted}")
+    _check_plain(request, headers, stop - first)
     return version, stop - first
 
 
-def _version(asked: Asked, headers: Mapping[str, str], size_bytes: int) -> Version:
+def _version(request: RangeRequest, headers: Mapping[str, str], size_bytes: int) -> Version:
     modified = headers.get("last-modified")
-    if asked.validators == "etag":
+    if request.validators == "etag":
         return Version(size_bytes, headers.get("etag"), modified)
     if not modified:
-        raise SourceProtocolError(f"{asked.name}: no Last-Modified, which validators = 'modified' needs")
+        raise SourceProtocolError(f"{request.name}: no Last-Modified, which validators = 'modified' needs")
     return Version(size_bytes, modified=modified)
 
 
-def _check_plain(asked: Asked, headers: Mapping[str, str], size_bytes: int) -> None:
+def _check_plain(request: RangeRequest, headers: Mapping[str, str], size_bytes: int) -> None:
     """Refuse encoded bodies, and bodies of another length."""
     codings = headers.get("content-encoding", "")
     if any(coding.strip().lower() not in _NO_CODINGS for coding in codings.split(",")):
-        raise SourceProtocolError(f"{asked.name}: Content-Encoding {_shown(codings)}, wanted none")
+        raise SourceProtocolError(f"{request.name}: Content-Encoding {_shown(codings)}, wanted none")
     length = headers.get("content-length")
     if length is not None and length != str(size_bytes):
-        raise SourceProtocolError(f"{asked.name}: Content-Length {_shown(length)}, wanted {size_bytes}")
+        raise SourceProtocolError(f"{request.name}: Content-Length {_shown(length)}, wanted {size_bytes}")
 
 
 def _shown(value: str) -> str:
@@ -106,9 +106,9 @@ def _shown(value: str) -> str:
     return ascii(value[:_SHOWN_CHARACTERS])
 
 
-def refusal(asked: Asked, status: int, headers: Mapping[str, str]) -> SourceError:
+def refusal(request: RangeRequest, status: int, headers: Mapping[str, str]) -> SourceError:
     """The error for a status other than 206."""
-    name = asked.name
+    name = request.name
     if status in (404, 410):
         return SourceNotFound(f"{name}: not there (status {status})")
     if status in (401, 403):
@@ -116,7 +116,7 @@ def refusal(asked: Asked, status: int, headers: Mapping[str, str]) -> SourceErro
     if status == 412:
         return SourceChanged(f"{name}: replaced since its header was read (status 412)")
     if status == 416:
-        return _unsatisfied(asked, headers)
+        return _unsatisfied(request, headers)
     if status in (429, 503):
         return SourceBusy(f"{name}: the origin is busy (status {status})", retry_after_s(headers.get("retry-after")))
     if status == 200:
@@ -124,15 +124,15 @@ def refusal(asked: Asked, status: int, headers: Mapping[str, str]) -> SourceErro
     return SourceProtocolError(f"{name}: status {status}, wanted 206")
 
 
-def _unsatisfied(asked: Asked, headers: Mapping[str, str]) -> SourceError:
+def _unsatisfied(request: RangeRequest, headers: Mapping[str, str]) -> SourceError:
     """The error for 416: a change if the expected version has these bytes or another size than stated."""
     match = _UNSATISFIED_RANGE.fullmatch(headers.get("content-range", ""))
     size_bytes = int(match[1]) if match else None
-    expected = asked.expect.size_bytes if asked.expect is not None else None
-    if expected is not None and (asked.wanted.start < expected or size_bytes not in (None, expected)):
-        return SourceChanged(f"{asked.name}: replaced since its header was read (status 416)")
+    expected = request.expect.size_bytes if request.expect is not None else None
+    if expected is not None and (request.wanted.start < expected or size_bytes not in (None, expected)):
+        return SourceChanged(f"{request.name}: replaced since its header was read (status 416)")
     size = "an unknown number" if size_bytes is None else size_bytes
-    return SourceProtocolError(f"{asked.name}: wanted the bytes {asked.wanted} of {size} (status 416)")
+    return SourceProtocolError(f"{request.name}: wanted the bytes {request.wanted} of {size} (status 416)")
 
 
 def retry_after_s(text: str | None) -> float | None:

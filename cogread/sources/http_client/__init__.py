@@ -1,0 +1,1 @@
+"""Ranged GETs over pooled connections with a deadline: the common part of all schemes over HTTP."""
