@@ -1,6 +1,6 @@
-"""Byte ranges, versions of a source, and the bytes that were read of one.
+"""Byte ranges, versions of a source, and the bytes read of one.
 
-Ranges are half-open everywhere: [start, stop). The closed form of HTTP is made in one place, where a header is written.
+Ranges are half-open everywhere: [start, stop). Only the writer of HTTP headers makes the closed form.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class ByteRange:
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes the range holds."""
+        """Number of bytes in the range."""
         return self.stop - self.start
 
     def __str__(self) -> str:
@@ -33,7 +33,7 @@ class ByteRange:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What identifies the content of a source; two reads belong together only if their versions agree."""
+    """The identity of a source's content; two reads belong together only if their versions agree."""
 
     size_bytes: int
     """Size of the whole source."""
@@ -53,24 +53,24 @@ class Version:
     def key(self) -> str:
         """16 hex digits that name this version in cache keys, ETags and URLs.
 
-        A strong ETag with the size says all there is to say; Last-Modified may differ between an origin's machines.
+        A strong ETag and the size suffice; Last-Modified may differ between an origin's machines.
         """
         modified = None if self.strong_etag else self.modified
         identity = f"{self.size_bytes}|{self.etag}|{modified}"
         return blake2b(identity.encode(), digest_size=8).hexdigest()
 
     def same_as(self, other: "Version") -> bool:
-        """Whether both name the same content, as far as can be told."""
+        """True if both identify the same content: strong ETags decide, else all fields."""
         if self.strong_etag and other.strong_etag:
             return self.etag == other.etag and self.size_bytes == other.size_bytes
         return self == other
 
 
 class SourceBytes(NamedTuple):
-    """Bytes that were read, with the version that they are of. A named tuple, since one is made for each read."""
+    """Bytes of a read, with their version. A named tuple, which is cheap to make for each read."""
 
     data: bytes
-    """The bytes of the wanted range, cut off at the end of the source."""
+    """The bytes of the range, cut off at the end of the source."""
 
     version: Version
     """The version of the source at this read."""

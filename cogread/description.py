@@ -19,7 +19,7 @@ _PREDICTORS: Final = {1: "none", 2: "horizontal", 3: "floating point"}
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """The file as such."""
+    """The file as a whole."""
 
     name: str
     """Path or URI, without credentials and query."""
@@ -28,10 +28,10 @@ class FileFacts:
     """TIFF or BigTIFF."""
     byte_order: str
     version: str
-    """The version's key, as in cache keys and URLs."""
+    """Key of the version, as in cache keys and URLs."""
     etag: str | None
     modified: str | None
-    """As in `Version`."""
+    """Both as in `Version`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ class ImageFacts:
     interleave: str
     """`pixel` or `band`."""
     nodata: float | str | None
-    """A number, or `nan`, `inf` or `-inf`; for all bands."""
+    """A number, or `nan`, `inf` or `-inf`; the same for all bands."""
 
 
 @dataclass(frozen=True, slots=True)
 class BandFacts:
-    """A band; None where the file says nothing."""
+    """A band; None where the file states nothing."""
 
     color_interpretation: str
     """GDAL's name in lower case."""
@@ -159,11 +159,7 @@ def band_facts(cog: Cog, max_bands: int | None = None) -> tuple[BandFacts, ...]:
     """Describe the bands in their order, of many the first `max_bands`."""
     return tuple(
         BandFacts(
-            color_interpretation=band.color_interpretation,
-            scale=json_number(band.scale),
-            offset=json_number(band.offset),
-            unit=band.unit,
-            description=band.description,
+            band.color_interpretation, json_number(band.scale), json_number(band.offset), band.unit, band.description
         )
         for band in bands_of(cog, max_bands)
     )
@@ -210,12 +206,6 @@ def level_facts(cog: Cog) -> tuple[LevelFacts, ...]:
 
 def _file_facts(cog: Cog, name: str) -> FileFacts:
     directory, version = cog.full.directory, cog.version
-    return FileFacts(
-        name=name,
-        size_bytes=version.size_bytes,
-        layout=directory.layout.name,
-        byte_order="big-endian" if directory.order == ">" else "little-endian",
-        version=version.key,
-        etag=version.etag,
-        modified=version.modified,
-    )
+    order = "big-endian" if directory.order == ">" else "little-endian"
+    layout = directory.layout.name
+    return FileFacts(name, version.size_bytes, layout, order, version.key, version.etag, version.modified)

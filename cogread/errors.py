@@ -1,61 +1,62 @@
 """Every error that cogread raises.
 
     CogError
-    ├── UriError                 the URI is of no known form
-    ├── SettingError             a variable of the environment has a value that it cannot have
-    ├── SourceError              bytes could not be read from where they are
+    ├── UriError                 the URI has no supported form
+    ├── SettingError             a variable of the environment has an invalid value
+    ├── SourceError              bytes of the source could not be read
     │   ├── SourceNotFound       there is no such file or object
-    │   ├── SourceForbidden      the origin refuses us (credentials)
-    │   ├── SourceBusy           the origin asks for patience (429, 503); `retry_after_s`
+    │   ├── SourceForbidden      the origin refuses the credentials, or the lack of them
+    │   ├── SourceBusy           the origin throttles (429, 503); `retry_after_s`
     │   ├── SourceTimeout        the origin did not answer in time
     │   │   └── OutOfTime        the caller's deadline passed: no fault of the source
     │   ├── SourceUnreachable    no connection (DNS, refused, reset)
-    │   ├── SourceProtocolError  the reply is not what was asked for (no 206, other range, short body)
+    │   ├── SourceProtocolError  the reply does not match the request (no 206, other range, short body)
     │   └── SourceChanged        the source is not the version that was expected
     ├── FormatError              the file is no TIFF, or a damaged or hostile one
-    │   └── UnsupportedFormat    a sound file of a kind that is not read (strips, say)
+    │   └── UnsupportedFormat    a sound file of a kind that is not supported (strips, say)
     ├── UndefinedCrs             the file states no CRS, or none that is beyond doubt
-    └── TileError                the file is sound, but this tile cannot be given
+    └── TileError                the file is sound, but this tile cannot be delivered
         ├── TileOutOfRange       outside of the grid
         ├── TileDamaged          the stored bytes are not a tile
-        └── FormatNotOffered     not to be had in this representation
+        └── FormatNotOffered     not offered in this representation
 
-A message says what was found, what was wanted and where. It may name the source (see `Source.name`, which holds no
-credentials); what of it reaches a client is for the caller to decide. Bytes that were read are the error's `evidence`.
+A message states the value, the wanted value and the place. It may name the source (see `Source.name`, which holds no
+credentials); the caller decides how much of it reaches a client. Bytes of the file or reply are the error's `evidence`.
 """
 
-_MOST_EVIDENCE_BYTES = 64
+_MAX_EVIDENCE_BYTES = 64
 
 
 class CogError(Exception):
     """Base class of every error of this package.
 
     Attributes:
-        message: the error without the bytes that were found.
+        message: the error without its evidence.
+        evidence: the first bytes of the faulty value; None: the message needs none.
     """
 
     def __init__(self, message: str = "", evidence: bytes | None = None) -> None:
-        """Make an error.
+        """Create an error.
 
         Args:
-            message: what was found, what was wanted and where, in numbers and words of this package.
-            evidence: the first of the bytes that were found. They may be a reply that no client may see: `str()` has
-                them, for logs and for readers of the file; `message` has not.
+            message: the value, the wanted value and the place, in numbers and words of this package.
+            evidence: bytes of the file or reply. They may be a reply that no client may see: `str()` includes them, for
+                logs and for readers of the file; `message` does not.
         """
         super().__init__(message)
         self.message = message
-        self.evidence = None if evidence is None else evidence[:_MOST_EVIDENCE_BYTES]
+        self.evidence = None if evidence is None else evidence[:_MAX_EVIDENCE_BYTES]
 
     def __str__(self) -> str:
         return self.message if self.evidence is None else f"{self.message} (found {self.evidence!r})"
 
 
 class UriError(CogError):
-    """The URI is of no form or scheme that is known."""
+    """The URI has no supported form or scheme."""
 
 
 class SettingError(CogError):
-    """A variable of the environment has a value that it cannot have."""
+    """A variable of the environment has an invalid value."""
 
 
 class SourceError(CogError):
@@ -71,10 +72,10 @@ class SourceForbidden(SourceError):
 
 
 class SourceBusy(SourceError):
-    """The origin is there but throttles us.
+    """The origin throttles requests.
 
     Attributes:
-        retry_after_s: seconds after which the origin wants to be asked again, or None if it did not say.
+        retry_after_s: seconds that the origin asks to wait; None: it states none.
     """
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
@@ -95,7 +96,7 @@ class SourceUnreachable(SourceError):
 
 
 class SourceProtocolError(SourceError):
-    """The origin's reply is not what was asked for."""
+    """The origin's reply does not match the request."""
 
 
 class SourceChanged(SourceError):
@@ -107,7 +108,7 @@ class FormatError(CogError):
 
 
 class UnsupportedFormat(FormatError):
-    """A TIFF of a kind that is not read; the message says how to mend it."""
+    """A TIFF of a kind that is not supported; the message says how to convert it."""
 
 
 class UndefinedCrs(CogError):
@@ -115,7 +116,7 @@ class UndefinedCrs(CogError):
 
 
 class TileError(CogError):
-    """This tile cannot be given; others of the file may."""
+    """This tile cannot be delivered; others of the file may."""
 
 
 class TileOutOfRange(TileError):
@@ -127,4 +128,4 @@ class TileDamaged(TileError):
 
 
 class FormatNotOffered(TileError):
-    """The tile is not to be had in this representation."""
+    """The tile is not offered in this representation."""

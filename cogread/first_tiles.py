@@ -1,40 +1,38 @@
-"""The first tile of JPEG levels, looked at when a file is opened where the header leaves open what the tiles are.
+"""The first tile of JPEG levels, read when a file is opened whose header does not tell the kind of JPEG.
 
-A header says "JPEG" of lossless and of arithmetic streams too, which browsers do not show. Tables for quantization in
-JPEGTables, as GDAL writes them, rule out lossless streams; and nothing but JPEGTables need be read. Files without them
-are rare, and one read for each of their levels tells what is to be listed. A tile that differs from the first is found
-when it is asked for.
+A header says "JPEG" of lossless and of arithmetic streams too, which browsers do not show. Quantization tables in
+JPEGTables, as GDAL writes them, rule out lossless streams without a read. Files without them are rare, and cost one
+read for each level. A tile that differs from the first is detected when it is requested.
 """
 
 from dataclasses import replace
 from typing import Final
 
-from cogread import jpeg_stream as jpegstream
 from cogread.byterange import ByteRange
 from cogread.errors import TileDamaged
 from cogread.image import Cog, Image, Level
-from cogread.jpeg_stream import DQT, Head, segments
+from cogread.jpeg_stream import DQT, Head, head, segments
 from cogread.tiff.parse import Steps
 from cogread.tiff.tags import Photometric
 from cogread.tile_index import locate
 from cogread.wrap import jpeg
 
-_LOOK_BYTES: Final = 8192
-"""Of the tile: the frame lies within the first few hundred bytes, unless there is a long comment."""
+_HEAD_BYTES: Final = 8192
+"""Bytes read of a tile: the frame lies within the first few hundred, unless there is a long comment."""
 
 
-def look(cog: Cog) -> Steps[Cog]:
-    """The same file, with the beginnings of first tiles where they are needed; sans-io."""
+def with_first_tiles(cog: Cog) -> Steps[Cog]:
+    """Add the heads of first tiles where formats depend on them; sans-io."""
     levels: list[Level] = []
     for level in cog.levels:
         image = level.image
-        if _needs_look(image):
+        if _needs_first_tile(image):
             image = replace(image, first_tile=(yield from _first_tile(image, cog.version.size_bytes)))
         levels.append(replace(level, image=image))
     return replace(cog, levels=tuple(levels))
 
 
-def _needs_look(image: Image) -> bool:
+def _needs_first_tile(image: Image) -> bool:
     if jpeg.refusal(image) is not None:
         return False
     has_unknown_subsampling = image.photometric == Photometric.YCBCR and image.ycbcr_subsampling is None
@@ -49,11 +47,11 @@ def _has_quantization(tables: bytes) -> bool:
 
 
 def _first_tile(image: Image, size_bytes: int) -> Steps[Head | None]:
-    """None if it is sparse or damaged: then there is nothing to be learnt of the others."""
+    """Read the head of the first tile; None if it is sparse or damaged, and so tells nothing of the others."""
     try:
         place = yield from locate(image, 0, size_bytes)
         if place is None:
             return None
-        return jpegstream.head((yield ByteRange(place.start, min(place.stop, place.start + _LOOK_BYTES))))
+        return head((yield ByteRange(place.start, min(place.stop, place.start + _HEAD_BYTES))))
     except TileDamaged:
         return None

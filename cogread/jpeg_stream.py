@@ -1,7 +1,6 @@
-"""JPEG streams up to their first scan: the frame, and the markers that tell colours (ITU-T T.81, Annex B).
+"""JPEG streams up to their first scan: the frame, and the markers that state colours (ITU-T T.81, Annex B).
 
-What is not needed to judge a stream is skipped, and entropy-coded data is never read, so that a tile of any size costs
-the same.
+Other segments are skipped, and entropy-coded data is never read, so that a tile of any size costs the same.
 """
 
 import struct
@@ -30,14 +29,14 @@ COLOR_MARKERS: Final = frozenset({APP0, APP14})
 
 _FILL: Final = 0xFFFF
 _BARE: Final = frozenset({0xFF00, 0xFF01, *range(0xFFD0, 0xFFD9)})
-"""No marker, TEM, RST0 to RST7 and SOI: nothing follows them that tells its length."""
+"""No marker, TEM, RST0 to RST7 and SOI: no length follows them."""
 
 _SEGMENT: Final = struct.Struct(">HH")
-"""How a segment begins: marker, and its length without the marker."""
+"""The start of a segment: marker, and its length without the marker."""
 _FRAME: Final = struct.Struct(">BHHB")
-"""How a frame's segment goes on: precision, height, width, bands."""
+"""The rest of a frame's segment: precision, height, width, bands."""
 _FRAME_BYTES: Final = 10
-"""Of a frame's segment, with the marker, before its components: three bytes each."""
+"""Bytes of a frame's segment before its components, marker included; each component has three."""
 
 
 class Frame(NamedTuple):
@@ -49,7 +48,7 @@ class Frame(NamedTuple):
     height: int
     width: int
     components: bytes
-    """The identifier of each."""
+    """The identifier of each component."""
     sampling: bytes
     """The factors of each component: horizontal in the high half of the byte, vertical in the low one."""
 
@@ -60,7 +59,7 @@ class Head(NamedTuple):
     frame: Frame | None
     is_jfif: bool
     adobe_transform: int | None
-    """Of Adobe's marker: 0 for RGB or CMYK, 1 for YCbCr, 2 for YCCK; None without one."""
+    """The transform in Adobe's marker: 0 for RGB or CMYK, 1 for YCbCr, 2 for YCCK; None without one."""
 
 
 def head(stream: bytes) -> Head:
@@ -86,9 +85,9 @@ def head(stream: bytes) -> Head:
 
 
 def segments(stream: bytes, where: str, error: type[CogError]) -> Iterator[tuple[int, int, int]]:
-    """Marker segments up to the first scan or the end, which is the last one, as (marker, start, stop).
+    """Iterate over marker segments as (marker, start, stop), up to and with the first scan or the end of the image.
 
-    ITU-T T.81 §B.1.1. Raises `error` when something else is where a marker should be, or a segment is cut off.
+    ITU-T T.81 §B.1.1. Raises `error` where a marker is missing or a segment is cut off.
     """
     if stream[:2] != SOI:
         raise error(f"{where}: wanted ffd8 at its start", stream[:2])

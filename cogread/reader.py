@@ -1,10 +1,10 @@
-"""The three lines that a user of the library writes.
+"""The library's public face: open a COG, read its tiles as they are stored or as files.
 
     with open_cog("s3://bucket/key.tif") as reader:
         stored = reader.tile(level=0, col=3, row=1)
         picture = reader.wrapped(level=0, col=3, row=1)
 
-Header and tile index are read in aligned blocks, each once; tiles are read as they are asked for.
+Header and tile index are read in aligned blocks, each once; tiles are read when they are requested.
 """
 
 from dataclasses import dataclass
@@ -14,12 +14,13 @@ from typing import Final, Self
 from cogread.byterange import ByteRange, Version
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import FormatNotOffered, SourceChanged, TileOutOfRange
-from cogread.first_tiles import look
-from cogread.image import Cog, Image, Level, build_cog
+from cogread.first_tiles import with_first_tiles
+from cogread.header import build_cog
+from cogread.image import Cog, Image, Level
 from cogread.sources import Source, SourceOptions, open_source
 from cogread.sources.gather import gather
 from cogread.sources.protocol import DEFAULT_OPTIONS
-from cogread.tiff.parse import drive, parse
+from cogread.tiff.parse import Steps, drive, parse
 from cogread.tile_index import locate, tile_number
 from cogread.wrap import USUAL, WRAPPERS, Wrapper, offered
 from cogread.wrap.tile import Tile
@@ -37,34 +38,39 @@ def read_cog(source: Source, expect: Version | None = None, deadline: Deadline =
 
     Raises:
         SourceError: it cannot be read.
-        FormatError: it is no TIFF, a damaged one, or one of a kind that is not read.
+        FormatError: it is no TIFF, a damaged one, or one of a kind that is not supported.
     """
     version = expect or source.version(deadline)
 
     def read(wanted: ByteRange) -> bytes:
         return source.read(wanted, version, deadline).data
 
-    return drive(look(build_cog(drive(parse(version.size_bytes), read), version)), read)
+    return drive(_header(version), read)
+
+
+def _header(version: Version) -> Steps[Cog]:
+    """Parse the header of a file of this version, and first tiles where formats depend on them; sans-io."""
+    directories = yield from parse(version.size_bytes)
+    return (yield from with_first_tiles(build_cog(directories, version)))
 
 
 @dataclass(frozen=True, slots=True)
 class WrappedTile:
-    """A tile as a file."""
+    """A tile as a file, with its representation."""
 
     data: bytes
     wrapper: Wrapper
 
 
 class CogReader:
-    """A COG that is read tile by tile. Not safe to share between threads."""
+    """Reads a COG tile by tile. Not safe to share between threads."""
 
     def __init__(self, source: Source, first_read_bytes: int = BLOCK_BYTES) -> None:
         self.source = source
         self._blocks: dict[int, bytes] = {}
         self._head = source.read(ByteRange(0, max(first_read_bytes, 16)))
         self.version = self._head.version
-        directories = drive(parse(self.version.size_bytes), self._read)
-        self.cog: Cog = drive(look(build_cog(directories, self.version)), self._read)
+        self.cog: Cog = drive(_header(self.version), self._read)
 
     def __enter__(self) -> Self:
         return self
@@ -89,7 +95,7 @@ class CogReader:
 
         Raises:
             TileOutOfRange: there is no such level or tile.
-            TileDamaged: the index leads nowhere.
+            TileDamaged: the index points outside of the file.
             SourceError: it cannot be read; `SourceChanged` if it was replaced since it was opened.
         """
         return self.stored(self.image(level), col, row, plane)
@@ -110,7 +116,7 @@ class CogReader:
             extension: of the representation; None: the tile's preferred one.
 
         Raises:
-            FormatNotOffered: the tile is not to be had in this representation, or in any.
+            FormatNotOffered: the tile is not offered in this representation, or in any.
             CogError: as `tile`.
         """
         image = self.image(level)
@@ -130,12 +136,12 @@ class CogReader:
         return None if place is None else self.source.read(place, self.version).data
 
     def place(self, image: Image, col: int, row: int, plane: int = 0) -> ByteRange | None:
-        """Where a tile of an image of this file is, None if it is sparse; raises as `tile`."""
+        """The byte range of a tile of an image of this file, None if it is sparse; raises as `tile`."""
         number = tile_number(image, col, row, plane)
         return drive(locate(image, number, self.version.size_bytes), self._read)
 
     def _read(self, wanted: ByteRange) -> bytes:
-        """Bytes of the header, by way of the blocks."""
+        """Read bytes of the header from the first read, or from aligned blocks."""
         if wanted.stop <= len(self._head.data):
             return self._head.data[wanted.start : wanted.stop]
         first, last = wanted.start // BLOCK_BYTES, (wanted.stop - 1) // BLOCK_BYTES
@@ -154,7 +160,7 @@ class CogReader:
 
 
 def choose(level: Level, extension: str | None) -> Wrapper:
-    """The representation of a level with this extension, or the preferred one.
+    """Choose the representation of a level with this extension, or the preferred one.
 
     Raises:
         FormatNotOffered: there is none.
@@ -177,9 +183,9 @@ def open_cog(uri: str, options: SourceOptions = DEFAULT_OPTIONS, first_read_byte
     """Open the COG at a path or URI and read its header.
 
     Raises:
-        UriError: the URI is of no known form.
+        UriError: the URI has no supported form.
         SourceError: it cannot be read.
-        FormatError: it is no TIFF, a damaged one, or one of a kind that is not read.
+        FormatError: it is no TIFF, a damaged one, or one of a kind that is not supported.
     """
     source = open_source(uri, options)
     try:

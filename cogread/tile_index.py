@@ -1,8 +1,8 @@
-"""The tile index: where in the file a tile is.
+"""The tile index: tile number -> byte range in the file.
 
-TileOffsets and TileByteCounts may be many MB, so only small ones are loaded with the header. Of others, the two values
-of a tile are asked for when the tile is, as byte ranges of a few bytes. A reader that caches aligned blocks thereby
-reads the index in pages.
+TileOffsets and TileByteCounts may be many MB, so only small arrays are loaded with the header. Of larger ones, `locate`
+asks for the two values of a tile, byte ranges of a few bytes each. A reader that caches aligned blocks thereby reads
+the index in pages.
 """
 
 from typing import Final
@@ -15,11 +15,11 @@ from cogread.tiff.parse import Steps
 from cogread.tiff.tags import FIELD_BYTES, INDEX_TYPES
 
 _ALLOWANCE_BYTES: Final = 1 << 20
-"""What any stored tile may have: small ones carry tables, and padding."""
+"""Bytes that any stored tile may have beyond its bound: small tiles carry tables and padding."""
 
 
 def tile_number(image: Image, col: int, row: int, plane: int = 0) -> int:
-    """Number of a tile in the index: planes one after the other, rows of tiles within them (TIFF 6.0 §15).
+    """Number a tile: planes one after the other, rows of tiles within them (TIFF 6.0 §15).
 
     Raises:
         TileOutOfRange: outside of the grid.
@@ -41,11 +41,11 @@ def locate(image: Image, number: int, size_bytes: int) -> Steps[ByteRange | None
         size_bytes: size of the file.
 
     Returns:
-        The tile's bytes; None for a sparse tile, which is not stored: its count is 0, or the index ends before it.
+        The tile's byte range; None for a sparse tile, which is not stored: its count is 0, or the index ends before it.
 
     Raises:
         TileDamaged: the index or the tile is outside of the file, the tile is larger than a tile can be, or one of the
-            two arrays knows the tile and the other ends before it.
+            two arrays has the tile and the other ends before it.
     """
     count = yield from _value(image, image.counts, number, size_bytes)
     if count == 0:
@@ -65,7 +65,7 @@ def locate(image: Image, number: int, size_bytes: int) -> Steps[ByteRange | None
 
 
 def index_places(image: Image, number: int, size_bytes: int) -> list[ByteRange]:
-    """All that `locate` may ask for, for callers who would rather bring it at once than wait twice.
+    """List the ranges that `locate` may ask for, so that a caller can read both at once.
 
     Args:
         image: the image.
@@ -73,23 +73,23 @@ def index_places(image: Image, number: int, size_bytes: int) -> list[ByteRange]:
         size_bytes: size of the file.
 
     Returns:
-        The place of the tile's count and that of its offset: none of what came with the header, of what is not there,
-        or of what `locate` refuses to ask for.
+        The range of the tile's count and that of its offset, without those that the header holds, that do not exist, or
+        that `locate` refuses.
     """
     places = [_place(entry, number) for entry in (image.counts, image.offsets)]
     return [place for place in places if place is not None and place.stop <= size_bytes]
 
 
 def largest_tile(image: Image) -> int:
-    """Bytes that a stored tile can have at most, so that a lying index does not read half of the file.
+    """Bound the bytes of a stored tile, so that a wrong index does not read half of the file.
 
-    No codec doubles its input, but CCITT's, which make up to six bits of one.
+    No codec doubles its input except CCITT's, which expand a bit to six at most.
     """
     return (8 if image.bits == 1 else 2) * image.tile_bytes + _ALLOWANCE_BYTES
 
 
 def _value(image: Image, entry: Entry, number: int, size_bytes: int) -> Steps[int | None]:
-    """One value of an array of the index, None beyond its end."""
+    """Read a value of an array of the index, None beyond its end."""
     if number >= entry.count:
         return None
     if entry.type not in INDEX_TYPES:
@@ -98,19 +98,19 @@ def _value(image: Image, entry: Entry, number: int, size_bytes: int) -> Steps[in
     place = _place(entry, number)
     if place is not None:
         if place.stop > size_bytes:
-            found = f"{entry.tag.name} at byte {place.start}"
-            raise TileDamaged(f"{_where(image, number)}: its {found} is beyond the file's {size_bytes}")
+            value = f"{entry.tag.name} at byte {place.start}"
+            raise TileDamaged(f"{_where(image, number)}: its {value} is beyond the file's {size_bytes}")
         data = yield place
     elif entry.data is not None:
         width = FIELD_BYTES[entry.type]
         data = entry.data[number * width : (number + 1) * width]
     else:
-        raise TileDamaged(f"{_where(image, number)}: {entry.tag.name} has no place")
+        raise TileDamaged(f"{_where(image, number)}: {entry.tag.name} has no offset")
     return int.from_bytes(data, "little" if image.directory.order == "<" else "big")
 
 
 def _place(entry: Entry, number: int) -> ByteRange | None:
-    """Where a value is that has to be asked for; None if it was loaded, or is none that can be."""
+    """The range of a value that has to be read; None if the header holds it, or if it cannot be read."""
     if number >= entry.count or entry.type not in INDEX_TYPES or entry.data is not None or entry.place is None:
         return None
     width = FIELD_BYTES[entry.type]

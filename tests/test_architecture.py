@@ -19,7 +19,7 @@ LAYERS = {
         reader description
         first_tiles
         wrap
-        metadata tile_index
+        header metadata tile_index
         image
         crs
         tiff sources jpeg_stream

@@ -1,7 +1,7 @@
-"""One stored tile -> the content of a file, and a name that does not lie about it.
+"""One stored tile -> the content of a file, and the extension that fits it.
 
-JPEG and WebP tiles become files that programs open. Of any other codec the stored bytes are handed out as they are; as
-nothing in them says what they decode to, a note does.
+JPEG and WebP tiles become files that programs open. The stored bytes of any other codec are written as they are, with a
+note on their layout, which nothing in them states.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from cogread.tiff.tags import Compression, Tag
 from cogread.wrap import jpeg, webp
 
 _FILES: Final = {Compression.JPEG: (jpeg, "jpg"), Compression.WEBP: (webp, "webp")}
-"""Codecs whose tiles programs open, with the module that makes files of them."""
+"""Codec whose tiles programs open -> the module that makes files of them, and their extension."""
 
 _EXTENSIONS: Final[dict[int, str]] = {
     Compression.NONE: "bin",
@@ -26,7 +26,7 @@ _EXTENSIONS: Final[dict[int, str]] = {
     Compression.ZSTD: "zst",
     Compression.JXL_DNG: "jxl",
 }
-"""Where the codec's name in lower case is not what its files are called."""
+"""Extensions that are not the codec's name in lower case."""
 _LERC_CODECS: Final = {1: "deflate", 2: "zst"}
 """LercParameters[1], AddCompression: the LERC blob is compressed once more (libtiff, tif_lerc.c)."""
 
@@ -39,7 +39,7 @@ class TileFile:
     extension: str
     """Without the dot."""
     notes: tuple[str, ...]
-    """What the user should know and cannot see in the file, a line each."""
+    """Remarks for the user, a line each, on properties that the file does not show."""
 
 
 def tile_file(reader: CogReader, level: int, col: int, row: int, *, band: int = 1, with_mask: bool = False) -> TileFile:
@@ -50,7 +50,7 @@ def tile_file(reader: CogReader, level: int, col: int, row: int, *, band: int = 
         level: 0 = full resolution.
         col: column of the tile.
         row: row of the tile.
-        band: which band's tile where each band has its own, from 1.
+        band: number of the band, from 1, in a file with separate tiles for each band.
         with_mask: append the stored bytes of the mask's tile to a JPEG.
 
     Raises:

@@ -1,7 +1,7 @@
-"""The command lines: `python -m cogread`, and what COGDumper's three commands have in common.
+"""The command lines: `python -m cogread`, and the common part of COGDumper's three commands.
 
 The only module of the package that reads the environment. Errors are one line on standard error and exit code 1, those
-of usage 2. Standard output holds what was asked for and nothing else.
+of usage 2. Standard output holds the result and nothing else.
 """
 
 import functools
@@ -57,7 +57,7 @@ _DUMP_OPTIONS: Final = (
 
 
 def _with(*options: click.Option) -> Callable[[click.Command], click.Command]:
-    """Give a command these options, behind its own."""
+    """Append these options to a command's own."""
 
     def decorate(command: click.Command) -> click.Command:
         command.params.extend(options)
@@ -67,7 +67,7 @@ def _with(*options: click.Option) -> Callable[[click.Command], click.Command]:
 
 
 def dumper(kind: str) -> Callable[[Callable[..., str]], click.Command]:
-    """Make one of COGDumper's commands of a function: its options -> a URI of this kind (file, http, s3)."""
+    """Turn a function from options to a URI of this kind (file, http, s3) into one of COGDumper's commands."""
 
     def decorate(to_uri: Callable[..., str]) -> click.Command:
         @_with(_XYZ, *_DUMP_OPTIONS)
@@ -80,9 +80,9 @@ def dumper(kind: str) -> Callable[[Callable[..., str]], click.Command]:
             col, row, level = xyz
             uri, name = to_uri(**options), f"{kind}_{col}_{row}_{level}"
             with _one_line_errors():
-                found = parse_uri(uri).scheme
-                if found not in (kind, f"{kind}s"):
-                    raise click.UsageError(f"A source of scheme {found!r}, wanted {kind!r}; `cogread tile` takes any.")
+                scheme = parse_uri(uri).scheme
+                if scheme not in (kind, f"{kind}s"):
+                    raise click.UsageError(f"A source of scheme {scheme!r}, wanted {kind!r}; `cogread tile` takes any.")
                 _dump(uri, (level, col, row), name, output, band, with_mask, verbose)
 
         return command
@@ -93,7 +93,7 @@ def dumper(kind: str) -> Callable[[Callable[..., str]], click.Command]:
 @click.group(context_settings=_HELP)
 @click.version_option(**_VERSION)
 def main() -> None:
-    """Look into Cloud Optimized GeoTIFFs and take out tiles as they are stored.
+    """Inspect Cloud Optimized GeoTIFFs and extract tiles as they are stored.
 
     A URI is a path, or begins with http://, https://, s3://, /vsicurl/ or /vsis3/.
     """
@@ -104,7 +104,7 @@ def main() -> None:
 @click.argument("uri")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def info(uri: str, as_json: bool, verbose: bool) -> None:
-    """Tell what is in the COG at URI: image, place, levels, formats."""
+    """Describe the COG at URI: image, place, levels, formats."""
     with _one_line_errors(), _open(uri, verbose) as reader:
         description = describe(reader.cog, printable(reader.source.name))
         if as_json:
@@ -163,7 +163,7 @@ def _open(uri: str, verbose: bool) -> Iterator[CogReader]:
 
 @contextmanager
 def _logged(verbose: bool) -> Iterator[None]:
-    """Show the package's own INFO lines; boto's would tell of credentials."""
+    """Show the package's own INFO lines, and no one else's: boto's contain credentials."""
     log = logging.getLogger("cogread")
     if not verbose:
         yield
@@ -181,13 +181,13 @@ def _logged(verbose: bool) -> Iterator[None]:
 
 @contextmanager
 def _one_line_errors() -> Iterator[None]:
-    """Errors that a user can do something about, as click shows them."""
+    """Turn errors that a user can act on into click's one-line errors."""
     try:
         yield
     except CogError as error:
         raise click.ClickException(printable(str(error))) from error
     except BrokenPipeError:
-        raise  # the reader of our output has seen enough; click says nothing
+        raise  # the reader of the output closed it; click exits silently
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise click.ClickException(printable(f"{place}{error.strerror or error}")) from error

@@ -1,4 +1,4 @@
-"""Where a dumped tile goes: a file, a folder, or standard output. A file is whole or not there."""
+"""Output of a dumped tile to a file, a folder, or standard output. A file is whole or absent."""
 
 import errno
 import os
@@ -9,16 +9,16 @@ from pathlib import Path
 
 
 def write(output: str | None, default_name: str, data: bytes) -> str:
-    """Write to where the user wants it.
+    """Write to the output that the user chose.
 
     Args:
-        output: a file; a folder, which exists, or ends in a slash and is made; `-` for standard output; None for the
+        output: a file; a folder, which exists, or ends in a slash and is created; `-` for standard output; None for the
             working directory.
         default_name: name of the file in a folder.
         data: the content.
 
     Returns:
-        What was written to, for messages.
+        Name of the output, for messages.
 
     Raises:
         OSError: it cannot be written; names the path.
@@ -39,7 +39,7 @@ def write(output: str | None, default_name: str, data: bytes) -> str:
 
 
 def write_stdout(content: str | bytes) -> None:
-    """Write to standard output past Python's buffer, which would be tried once more at exit when this fails.
+    """Write to standard output past Python's buffer, which Python would flush once more at exit after a failure.
 
     Raises:
         OSError: it is closed or full.
@@ -56,16 +56,16 @@ def write_stdout(content: str | bytes) -> None:
 
 
 def _write_file(target: Path, data: bytes) -> None:
-    """A regular file is written aside and renamed; a device or pipe is not, since that would do away with it."""
+    """Write a regular file aside and rename it; write to a device or pipe directly, which a rename would replace."""
     if target.exists() and not target.is_file():
         target.write_bytes(data)
         return
-    aside = target.with_name(f".cogread-{secrets.token_hex(8)}")
+    temporary = target.with_name(f".cogread-{secrets.token_hex(8)}")
     try:
-        with aside.open("xb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
-        aside.replace(target)
+        temporary.replace(target)
     except BaseException:
         with suppress(FileNotFoundError):
-            aside.unlink()
+            temporary.unlink()
         raise

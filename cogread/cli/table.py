@@ -1,4 +1,4 @@
-"""The facts of a COG as text for a terminal of 80 columns."""
+"""The description of a COG as text for a terminal of 80 columns."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,13 +12,13 @@ _MAX_BANDS: Final = 16
 
 
 def table(description: Description) -> str:
-    """The facts as lines of text."""
+    """Format a description as lines of text."""
     lines = (*_pairs(description), "", *_levels(description), "", *_formats(description))
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
 def printable(text: str) -> str:
-    """Without control characters: names in a file or from a server must not steer a terminal."""
+    """Escape control characters: names in a file or from a server must not steer a terminal."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 

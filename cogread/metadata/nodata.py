@@ -1,8 +1,8 @@
-"""GDAL_NODATA (tag 42113) -> the value that GDAL's GTiff driver takes it for (gtiffdataset_read.cpp, cpl_strtod.cpp).
+"""GDAL_NODATA (tag 42113) -> the value that GDAL's GTiff driver reads (gtiffdataset_read.cpp, cpl_strtod.cpp).
 
-The text begins with a number, whatever follows: `-9999 -9999` and `-9999.0f` are -9999, `none` is 0. A comma may stand
-for the point. For integers of 64 bit it is read as by C's `strtoll`. Of float32 images the value is rounded to float32,
-so that `-3.40282346638529e+38` is the lowest value of the type.
+The number at the start of the text counts: `-9999 -9999` and `-9999.0f` are -9999, `none` is 0. A comma may replace the
+point. Integers of 64 bit are read as by C's `strtoll`. For float32 images the value is rounded to float32, so that
+`-3.40282346638529e+38` is the lowest value of the type.
 """
 
 import re
@@ -36,12 +36,12 @@ _INTEGER: Final = re.compile(r"[ \t-\r]*([+-]?)([0-9]+)")
 _MAX_DIGITS: Final = 20
 """Digits of 2**64."""
 _EXACT: Final = 2**53
-"""Below it a double tells all integers apart."""
+"""Below it a double represents every integer."""
 _MAX_FLOAT32: Final = (2 - 2.0**-23) * 2.0**127
 
 
 def nodata_of(cog: Cog) -> int | float | None:
-    """The value of pixels that are none, for all bands: an int where GDAL has one, else a float, perhaps not finite."""
+    """Read the nodata value of all bands: an int where GDAL has one, else a float, perhaps not finite."""
     image = cog.full
     text = image.directory.text(Tag.GDAL_NODATA)
     if not text:
@@ -57,12 +57,12 @@ def nodata_of(cog: Cog) -> int | float | None:
 
 
 def nodata_text(value: float) -> str:
-    """A value as GDAL reads it back to the last bit: `nan`, `inf`, `-inf`, or a number as short as it can be."""
+    """Write a value so that GDAL reads back every bit: `nan`, `inf`, `-inf`, or the shortest number."""
     return repr(int(value) if isfinite(value) and abs(value) < _EXACT and value == int(value) else value)
 
 
 def json_number(value: float | None) -> float | str | None:
-    """A value as JSON has it: a number, or the text `nan`, `inf` or `-inf`."""
+    """Convert a value for JSON: a number, or the text `nan`, `inf` or `-inf`."""
     if value is None or isinstance(value, int):
         return value
     if not isfinite(value):
@@ -71,7 +71,7 @@ def json_number(value: float | None) -> float | str | None:
 
 
 def gdal_float(text: str) -> float:
-    """The number at the beginning of a text as `CPLAtofM` reads it; 0 where there is none."""
+    """Read the number at the start of a text as `CPLAtofM` does; 0 where there is none."""
     head, text = text[:_POINT_SEARCH], text.strip(_SPACE)
     point = "," if "," in head.partition(".")[0] else "."
     if "#" in text:
@@ -86,17 +86,17 @@ def gdal_float(text: str) -> float:
 
 
 def _integer(text: str, *, is_signed: bool) -> int:
-    """As `strtoll` and `strtoull`: clamped, and unsigned negative numbers count down from 2**64."""
-    found = _INTEGER.match(text)
-    if found is None:
+    """Read as `strtoll` and `strtoull` do: clamped, and unsigned negative numbers count down from 2**64."""
+    number = _INTEGER.match(text)
+    if number is None:
         return 0
-    digits = found[2].lstrip("0")[: _MAX_DIGITS + 1]
+    digits = number[2].lstrip("0")[: _MAX_DIGITS + 1]
     value = int(digits or "0")
     if is_signed:
-        return max(-(2**63), min(2**63 - 1, -value if found[1] == "-" else value))
+        return max(-(2**63), min(2**63 - 1, -value if number[1] == "-" else value))
     if value >= 2**64:
         return 2**64 - 1
-    return -value % 2**64 if found[1] == "-" else value
+    return -value % 2**64 if number[1] == "-" else value
 
 
 def _float32(value: float) -> float:

@@ -1,7 +1,6 @@
-"""Metadata that GDAL's GTiff driver makes of TIFF's own tags (gtiffdataset.cpp, `apszTIFFTags`): `TIFFTAG_SOFTWARE` …
+"""Metadata of TIFF's own tags, as in GDAL's GTiff driver (gtiffdataset.cpp, `apszTIFFTags`): `TIFFTAG_SOFTWARE` …
 
-The values are read when they are asked for. A field of another type, or beyond the end of the file, is left out, as in
-GDAL.
+Values are read on demand. A field of another type, or beyond the end of the file, is left out, as in GDAL.
 """
 
 import struct
@@ -12,8 +11,8 @@ from cogread.tiff.directory import Directory, Entry
 from cogread.tiff.parse import Steps
 from cogread.tiff.tags import FLOATING, FieldType, Tag
 
-MOST_BYTES: Final = 64 << 10
-"""Of a value; longer ones are left out."""
+MAX_VALUE_BYTES: Final = 64 << 10
+"""Longer values are left out."""
 _TEXTS: Final = {
     Tag.DOCUMENT_NAME: "TIFFTAG_DOCUMENTNAME",
     Tag.IMAGE_DESCRIPTION: "TIFFTAG_IMAGEDESCRIPTION",
@@ -35,7 +34,7 @@ _UNITS: Final = {"1": "1 (unitless)", "2": "2 (pixels/inch)", "3": "3 (pixels/cm
 
 def tag_metadata(directory: Directory, size_bytes: int) -> Steps[Mapping[str, str]]:
     """Read the metadata of a directory of a file of this size."""
-    found: dict[str, str] = {}
+    metadata: dict[str, str] = {}
     for tag, name in (_TEXTS | _NUMBERS).items():
         entry = directory.entries.get(tag)
         data = None if entry is None else (yield from _data(entry, size_bytes))
@@ -43,14 +42,14 @@ def tag_metadata(directory: Directory, size_bytes: int) -> Steps[Mapping[str, st
             continue
         text = _text(entry, data) if tag in _TEXTS else _number(directory, entry, data)
         if text is not None:
-            found[name] = _UNITS.get(text, text) if tag == Tag.RESOLUTION_UNIT else text
-    return found
+            metadata[name] = _UNITS.get(text, text) if tag == Tag.RESOLUTION_UNIT else text
+    return metadata
 
 
 def _data(entry: Entry, size_bytes: int) -> Steps[bytes | None]:
     if entry.data is not None or entry.place is None:
         return entry.data
-    if entry.place.stop > size_bytes or entry.place.size_bytes > MOST_BYTES:
+    if entry.place.stop > size_bytes or entry.place.size_bytes > MAX_VALUE_BYTES:
         return None
     return (yield entry.place)
 
@@ -60,7 +59,7 @@ def _text(entry: Entry, data: bytes) -> str | None:
 
 
 def _number(directory: Directory, entry: Entry, data: bytes) -> str | None:
-    """The first value as GDAL prints it: resolutions are float32 in libtiff."""
+    """Format the first value as GDAL prints it: resolutions are float32 in libtiff."""
     if entry.count == 0:
         return None
     if entry.type == FieldType.SHORT:

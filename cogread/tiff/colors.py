@@ -1,7 +1,7 @@
 """Colour interpretation of each band, as GDAL's GTiff driver states it (gtiffrasterband.cpp, `GTiffRasterBand`).
 
-TIFF's tags say it, after libtiff has put them right: PhotometricInterpretation of the first samples, ExtraSamples of
-those behind. An item COLORINTERP of GDAL_METADATA overrules them.
+TIFF's tags state it, as libtiff corrects them: PhotometricInterpretation that of the first samples, ExtraSamples that
+of the rest. An item COLORINTERP of GDAL_METADATA overrules them.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _NAMES: Final = frozenset(_ALL.split())
 ASSOCIATED_ALPHA: Final = 1
 UNASSOCIATED_ALPHA: Final = 2
 _COREL_ALPHA: Final = 999
-"""Values of ExtraSamples; the last is a writer's mistake that libtiff knows."""
+"""Values of ExtraSamples; libtiff corrects the last."""
 
 _COLOR_CHANNELS: Final[dict[int, int]] = {
     Photometric.MINISWHITE: 1,
@@ -52,10 +52,10 @@ _FIRST: Final[dict[int, tuple[str, ...]]] = {
 
 
 def color_interpretations(directory: Directory, samples: int, bits: int, items: Sequence[Item]) -> tuple[str, ...]:
-    """GDAL's name of each band's colour in lower case."""
-    names = list(_of_tags(directory, samples, bits))
+    """Read the colour of each band, under GDAL's name in lower case."""
+    names = list(_tag_colors(directory, samples, bits))
     if tuple(names[:4]) == (*RGB, ALPHA) and directory.integer(Tag.PHOTOMETRIC, 0) == Photometric.CMYK:
-        return tuple(names)  # bands of the conversion, of which the items say nothing
+        return tuple(names)  # bands of GDAL's conversion, to which the items do not apply
     for item in items:
         if item.role == "colorinterp" and DATASET < item.sample < samples:
             names[item.sample] = named_color(item.text) or UNDEFINED
@@ -63,27 +63,32 @@ def color_interpretations(directory: Directory, samples: int, bits: int, items: 
 
 
 def named_color(text: str) -> str | None:
-    """The colour interpretation that a text names, in lower case; None if GDAL has none of that name."""
+    """Bring the name of a colour interpretation into lower case; None if GDAL has none of that name."""
     name = text.lower()
     return GRAY if name == "grey" else name if name in _NAMES else None
 
 
 def has_color_map(directory: Directory, bits: int) -> bool:
-    """ColorMap is there and of the size that libtiff takes: it makes a palette, whatever the photometric."""
+    """True if ColorMap has the size that libtiff takes: it makes a palette, whatever the photometric."""
     entry = directory.entries.get(Tag.COLOR_MAP)
     return entry is not None and bits <= 16 and entry.type in UNSIGNED and entry.count == 3 << bits
 
 
+def stated_extra_samples(directory: Directory) -> tuple[int, ...]:
+    """Read ExtraSamples, with TIFF's number of unassociated alpha for Corel's (tif_dir.c, `setExtraSamples`)."""
+    kinds = directory.integers(Tag.EXTRA_SAMPLES)
+    return tuple(UNASSOCIATED_ALPHA if kind == _COREL_ALPHA else kind for kind in kinds)
+
+
 def extra_samples(directory: Directory, samples: int) -> tuple[int, ...]:
-    """ExtraSamples as libtiff puts it right (tif_dirread.c, `TIFFReadDirectory`)."""
-    stated = directory.integers(Tag.EXTRA_SAMPLES)
-    extra = tuple(UNASSOCIATED_ALPHA if kind == _COREL_ALPHA else kind for kind in stated)
+    """Read ExtraSamples as libtiff completes it (tif_dirread.c, `TIFFReadDirectory`)."""
+    extra = stated_extra_samples(directory)
     channels = _COLOR_CHANNELS.get(directory.integer(Tag.PHOTOMETRIC, Photometric.MINISBLACK), 0)
     missing = samples - len(extra) - channels if channels else 0
     return extra + (0,) * max(missing, 0)
 
 
-def _of_tags(directory: Directory, samples: int, bits: int) -> tuple[str, ...]:
+def _tag_colors(directory: Directory, samples: int, bits: int) -> tuple[str, ...]:
     photometric = directory.integer(Tag.PHOTOMETRIC, Photometric.MINISBLACK)
     is_palette = has_color_map(directory, bits) or (bits == samples == 1)
     if photometric == Photometric.PALETTE and not is_palette and bits >= 8:  # TIFFReadDirectory mends it so
@@ -104,7 +109,7 @@ def _of_tags(directory: Directory, samples: int, bits: int) -> tuple[str, ...]:
 
 
 def _is_converted(photometric: int, samples: int, extra: int) -> bool:
-    """GDAL reads the samples, if of at most 8 bits, through libtiff's conversion to RGBA (tif_getimage.c)."""
+    """True if GDAL reads samples of at most 8 bits through libtiff's conversion to RGBA (tif_getimage.c)."""
     if photometric == Photometric.CIELAB:
         return (samples, extra) == (3, 0)
     return photometric == Photometric.YCBCR or (photometric == Photometric.CMYK and samples >= 4)

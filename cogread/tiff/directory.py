@@ -1,4 +1,4 @@
-"""One directory of a TIFF: its fields, and how their values are read."""
+"""One directory of a TIFF: its fields, and typed access to their values."""
 
 import struct
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from cogread.tiff.tags import BYTES, FLOATING, INTEGERS, STRUCTURAL, UNSIGNED, B
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One field of a directory: its values, or the place where they are."""
+    """One field of a directory: its values, or their place in the file."""
 
     tag: Tag
     type: int
@@ -19,9 +19,9 @@ class Entry:
     count: int
     """Number of values."""
     data: bytes | None
-    """The values as they are stored; None if they were not loaded."""
+    """The values as they are stored; None: not loaded."""
     place: ByteRange | None
-    """Where the values are, if they do not fit into the entry; None if there are no values."""
+    """The byte range of the values; None: they are within the entry, or there are none."""
 
     @property
     def type_name(self) -> str:
@@ -34,9 +34,9 @@ class Directory:
     """One IFD. Values are read in the byte order of the file."""
 
     number: int
-    """Place in the order of parsing, from 0; for messages."""
+    """Position in the order of parsing, from 0; for messages."""
     offset: int
-    """Byte in the file."""
+    """Byte of the file at which it begins."""
     order: ByteOrder
     layout: Layout
     entries: dict[int, Entry]
@@ -47,7 +47,7 @@ class Directory:
         return f"IFD {self.number} at byte {self.offset}"
 
     def integers(self, tag: Tag, default: tuple[int, ...] = ()) -> tuple[int, ...]:
-        """All values of a field of counts, sizes or offsets; `default` if there is no such field.
+        """Read all values of a field of counts, sizes or offsets; `default` if there is no such field.
 
         Raises:
             FormatError: the field is of another type.
@@ -56,7 +56,7 @@ class Directory:
         return tuple(int(value) for value in self._values(tag, codes, default))
 
     def integer(self, tag: Tag, default: int | None = None) -> int:
-        """The first value of such a field.
+        """Read the first value of such a field.
 
         Raises:
             FormatError: there is none and no default, or it is of another type.
@@ -69,7 +69,7 @@ class Directory:
         return default
 
     def floats(self, tag: Tag) -> tuple[float, ...]:
-        """All values of a field of FLOAT or DOUBLE, () if there is none.
+        """Read all values of a field of FLOAT or DOUBLE, () if there is none.
 
         Raises:
             FormatError: the field is of another type.
@@ -82,14 +82,14 @@ class Directory:
         return entry.data if entry else None
 
     def text(self, tag: Tag) -> str | None:
-        """A field of bytes up to its first NUL, None if there is none, or one of another type."""
+        """Read a field of bytes up to its first NUL; None: there is none, or one of another type."""
         entry = self.entries.get(tag)
         if entry is None or entry.data is None or entry.type not in BYTES:
             return None
         return entry.data.partition(b"\0")[0].decode("utf-8", "replace")
 
     def wrong_type(self, entry: Entry, wanted: Iterable[int]) -> FormatError:
-        """The error of a field whose type is none of those wanted."""
+        """Create the error of a field of another type than the wanted ones."""
         names = " or ".join(FieldType(kind).name for kind in wanted)
         return FormatError(f"{self.where}: {entry.tag.name} is of type {entry.type_name}, wanted {names}")
 

@@ -1,8 +1,8 @@
 """GDAL_METADATA (tag 42112) -> its items, as GDAL's GTiff driver takes them (gtiffdataset_read.cpp, `OpenOffset`).
 
 The text is XML of one level: `<GDALMetadata><Item name="SCALE" sample="0" role="scale">0.01</Item>…`. GDAL's parser
-accepts more than XML: other encodings than UTF-8, control characters and a bare `&` are mended before expat sees them.
-What expat refuses even so, and any document type declaration, is no metadata; never an error.
+accepts more than XML: other encodings than UTF-8, control characters and a bare `&` are replaced before expat sees
+them. A text that expat still refuses, or with a document type declaration, is no metadata; never an error.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from xml.parsers import expat
 
 DATASET: Final = -1
-"""`Item.sample` of what is said of the whole file."""
+"""`Item.sample` of the items of the whole file."""
 MAX_SAMPLE: Final = 65535
 
 _MAX_DEPTH: Final = 64
@@ -31,28 +31,28 @@ class Item(NamedTuple):
     sample: int
     """Number of the band, from 0; DATASET."""
     role: str
-    """In lower case: `scale`, `offset`, `unittype`, `description`, `colorinterp`; "" of any other item."""
+    """One of `scale`, `offset`, `unittype`, `description`, `colorinterp`; "" of any other item."""
 
 
 def parse_items(data: bytes) -> tuple[Item, ...]:
-    """The items in their order: of two that say the same, the later one holds."""
-    reader = _Reader()
+    """Parse the items in their order; a later item replaces an earlier one of the same name."""
+    handler = _ItemHandler()
     parser = expat.ParserCreate()
     parser.buffer_text = True
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.text
-    parser.CommentHandler = reader.comment
+    parser.StartElementHandler = handler.start
+    parser.EndElementHandler = handler.end
+    parser.CharacterDataHandler = handler.text
+    parser.CommentHandler = handler.comment
     parser.StartDoctypeDeclHandler = _refuse
     try:
         parser.Parse(_xml(data), True)
     except (expat.ExpatError, _Refused):
-        return tuple(reader.items) if reader.is_whole else ()
-    return tuple(reader.items)
+        return tuple(handler.items) if handler.is_whole else ()
+    return tuple(handler.items)
 
 
 class _Refused(Exception):
-    """A document type declaration, which could define entities, or too many elements within each other."""
+    """A document type declaration, which could define entities, or elements that are nested too deeply."""
 
 
 def _refuse(*_: object) -> None:
@@ -68,13 +68,13 @@ def _xml(data: bytes) -> str:
     return _BARE_AMPERSAND.sub("&amp;", _NO_XML.sub("\ufffd", text.lstrip("\ufeff" + _SPACE)))
 
 
-class _Reader:
-    """Collects the items from the events of the parser."""
+class _ItemHandler:
+    """Collects items from the events of the parser."""
 
     def __init__(self) -> None:
         self.items: list[Item] = []
         self.is_whole = False
-        """The root element has ended."""
+        """True after the end of the root element."""
         self._path: list[str] = []
         self._attributes: dict[str, str] = {}
         self._texts: list[str] = []
@@ -117,7 +117,7 @@ class _Reader:
 
 
 def _unescaped(text: str) -> str:
-    """GDAL escapes the text of an item twice."""
+    """Undo GDAL's second escape of an item's text."""
     return _REFERENCE.sub(_character, text)
 
 

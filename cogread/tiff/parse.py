@@ -1,13 +1,13 @@
 """Parses the directories of a TIFF, sans-io.
 
 `parse` is a generator: it yields the ByteRange that it needs next, is sent exactly those bytes, and returns the
-directories. It never reads. Where the bytes come from (a file, a cache of blocks, a test) is the caller's business, and
-`drive` is the loop for callers who have a function that reads.
+directories. It never reads. The caller supplies the bytes (of a file, a cache of blocks, a test), and `drive` is the
+loop for callers with a function that reads.
 
-Nothing in a file is believed before it is checked against the size of the file. A count allocates nothing: values are
-loaded only for the tags in `_LOADED`, and only up to a bound; of the others, above all of a large tile index, an entry
-keeps the place. Tags that are not known and second entries of a tag cost nothing. One budget bounds all that is asked
-for, since entries may share their values. A directory that is met again is an error, which ends loops.
+Every number of a file is checked against the size of the file before use. A count allocates nothing: values are loaded
+only for the tags in `_LOADED`, and only up to a bound; for others, above all for a large tile index, an entry holds the
+place of its values. Unknown tags and second entries of a tag cost nothing. One budget bounds all ranges together, since
+entries may share their values. A directory that is reached twice is an error, which ends loops.
 """
 
 import struct
@@ -21,7 +21,7 @@ from cogread.tiff.tags import BIG, BYTES, CLASSIC, FIELD_BYTES, STRUCTURAL, Byte
 
 T = TypeVar("T")
 Steps = Generator[ByteRange, bytes, T]
-"""A computation that asks for byte ranges and is sent their bytes."""
+"""A computation that yields byte ranges and is sent their bytes."""
 
 MAX_DIRECTORIES: Final = 512
 """An image, 30 overviews and a mask for each are 62; files of many pages have more."""
@@ -31,12 +31,12 @@ MAX_VALUE_BYTES: Final = 512 << 10
 MAX_METADATA_BYTES: Final = 2 << 20
 """Longest GDAL_METADATA: some 25,000 items."""
 MAX_HEADER_BYTES: Final = 16 << 20
-"""Most that is asked for in all: 40 directories of 65,535 bands."""
+"""Bound of all ranges together: 40 directories of 65,535 bands."""
 
-_KNOWN: Final = frozenset(Tag)
+_TAGS: Final = frozenset(Tag)
 _INDEX: Final = frozenset({Tag.TILE_OFFSETS, Tag.TILE_BYTE_COUNTS})
 _ON_DEMAND: Final = frozenset({Tag.COLOR_MAP, Tag.GDAL_METADATA})
-"""GDAL_METADATA of the first directory is loaded, which alone counts."""
+"""The first directory's GDAL_METADATA is loaded all the same; only that counts."""
 _DESCRIPTIVE: Final = frozenset(
     {
         Tag.DOCUMENT_NAME,
@@ -53,12 +53,12 @@ _DESCRIPTIVE: Final = frozenset(
         Tag.RESOLUTION_UNIT,
     }
 )
-"""Tags that say nothing of the tiles: no damage to them costs the file."""
-_LOADED: Final = _KNOWN - _INDEX - _ON_DEMAND - _DESCRIPTIVE - {Tag.STRIP_OFFSETS, Tag.STRIP_BYTE_COUNTS}
+"""Tags without influence on tiles: the file is served even if they are damaged."""
+_LOADED: Final = _TAGS - _INDEX - _ON_DEMAND - _DESCRIPTIVE - {Tag.STRIP_OFFSETS, Tag.STRIP_BYTE_COUNTS}
 SMALL_INDEX_BYTES: Final = 8 << 10
 """Largest array of the tile index that is loaded with its directory: 2,048 tiles."""
 FIRST_READ_BYTES: Final = 32 << 10
-"""What readers bring of a file at once; an array beyond it would cost a read of its own, and is not loaded."""
+"""Size of a reader's first read; an array of the index beyond it would cost a read of its own, and is not loaded."""
 
 
 def drive(steps: Steps[T], read: Callable[[ByteRange], bytes]) -> T:
@@ -87,16 +87,16 @@ def parse(size_bytes: int) -> Steps[tuple[Directory, ...]]:
     order, layout, first = yield from _header(size_bytes)
     parser = _Parser(size_bytes, order, layout)
     yield from parser.chain(first)
-    if not parser.found:
+    if not parser.directories:
         raise FormatError("no IFD")
-    for offset in parser.found[0].integers(Tag.SUB_IFDS):
-        if offset != 0 and not parser.has_met(offset):
+    for offset in parser.directories[0].integers(Tag.SUB_IFDS):
+        if offset != 0 and offset not in parser.offsets:
             yield from parser.directory(offset)
-    return tuple(parser.found)
+    return tuple(parser.directories)
 
 
 def _header(size_bytes: int) -> Steps[tuple[ByteOrder, Layout, int]]:
-    """TIFF 6.0 §2 "Image File Header", and BigTIFF's, which has the width of its offsets too."""
+    """Parse the header (TIFF 6.0 §2 "Image File Header"); BigTIFF's states the width of its offsets too."""
     if size_bytes < CLASSIC.header_bytes:
         raise FormatError(f"not a TIFF: {size_bytes} bytes")
     head = yield ByteRange(0, min(BIG.header_bytes, size_bytes))
@@ -118,31 +118,28 @@ def _header(size_bytes: int) -> Steps[tuple[ByteOrder, Layout, int]]:
 
 
 class _Parser:
-    """Follows the chains of directories and keeps what was found."""
+    """Follows the chains of directories and collects them."""
 
     def __init__(self, size_bytes: int, order: ByteOrder, layout: Layout) -> None:
         self.size_bytes, self.order, self.layout = size_bytes, order, layout
-        self.found: list[Directory] = []
-        self._met: set[int] = set()
+        self.directories: list[Directory] = []
+        self.offsets: set[int] = set()
+        """Offsets of `directories`."""
         self._budget_bytes = MAX_HEADER_BYTES
-
-    def has_met(self, offset: int) -> bool:
-        """Whether the directory at `offset` was parsed already."""
-        return offset in self._met
 
     def chain(self, offset: int) -> Steps[None]:
         """Parse the directory at `offset` and its successors."""
         while offset != 0:
-            if self.has_met(offset):
-                raise FormatError(f"IFD {len(self.found)} at byte {offset}: met before, the chain is a loop")
+            if offset in self.offsets:
+                raise FormatError(f"IFD {len(self.directories)} at byte {offset}: the chain is a loop")
             offset = yield from self.directory(offset)
 
     def directory(self, offset: int) -> Steps[int]:
         """Parse one directory; returns the offset of the next."""
-        layout, where = self.layout, f"IFD {len(self.found)} at byte {offset}"
-        if len(self.found) == MAX_DIRECTORIES:
+        layout, where = self.layout, f"IFD {len(self.directories)} at byte {offset}"
+        if len(self.directories) == MAX_DIRECTORIES:
             raise FormatError(f"{where}: wanted at most {MAX_DIRECTORIES} IFDs")
-        self._met.add(offset)
+        self.offsets.add(offset)
         start = offset + layout.entry_count_bytes
         head = yield from self._load(offset, layout.entry_count_bytes, where)
         (count,) = struct.unpack(self.order + layout.entry_count, head)
@@ -153,20 +150,20 @@ class _Parser:
         for at in range(0, count * layout.entry_bytes, layout.entry_bytes):
             tag, kind = struct.unpack_from(self.order + "HH", table, at)
             # "Readers should skip over fields containing an unexpected field type" (TIFF 6.0 §2); libtiff refuses
-            # structural ones, so they stay, and fail when they are read. Of two entries with the same tag the first
+            # structural ones, so they stay in the directory and fail when they are read. The first entry of a tag
             # counts, as in libtiff.
-            if tag in entries or tag not in _KNOWN:
+            if tag in entries or tag not in _TAGS:
                 continue
             if kind in FIELD_BYTES:
                 entries[tag] = yield from self._entry(Tag(tag), FieldType(kind), table, at + 4, where)
             elif tag in STRUCTURAL:
                 entries[tag] = Entry(Tag(tag), kind, 0, b"", None)
-        self.found.append(Directory(len(self.found), offset, self.order, layout, entries))
+        self.directories.append(Directory(len(self.directories), offset, self.order, layout, entries))
         (following,) = struct.unpack_from(self.order + layout.offset, table, count * layout.entry_bytes)
         return int(following)
 
     def _entry(self, tag: Tag, kind: FieldType, table: bytes, at: int, where: str) -> Steps[Entry]:
-        """Parse an entry from its count on, which is at `at` in the table."""
+        """Parse an entry from its count on, at `at` in the table."""
         layout = self.layout
         (count,) = struct.unpack_from(self.order + layout.offset, table, at)
         size, at = count * FIELD_BYTES[kind], at + layout.offset_bytes
@@ -177,14 +174,14 @@ class _Parser:
         is_small_index = (
             tag in _INDEX and size <= SMALL_INDEX_BYTES and place.stop <= min(self.size_bytes, FIRST_READ_BYTES)
         )
-        is_metadata = tag == Tag.GDAL_METADATA and kind in BYTES and not self.found
+        is_metadata = tag == Tag.GDAL_METADATA and kind in BYTES and not self.directories
         if tag not in _LOADED and not is_small_index and not is_metadata:
             if tag in _ON_DEMAND:
                 self._check(place, f"{where}: {tag.name}")
-            return Entry(tag, kind, count, None, place)  # of the tile index judged when it is wanted
-        most = MAX_METADATA_BYTES if is_metadata else MAX_VALUE_BYTES
-        if size > most:
-            raise FormatError(f"{where}: {tag.name} of {size} bytes, wanted at most {most}")
+            return Entry(tag, kind, count, None, place)  # the place of an index is checked when a tile is requested
+        bound = MAX_METADATA_BYTES if is_metadata else MAX_VALUE_BYTES
+        if size > bound:
+            raise FormatError(f"{where}: {tag.name} of {size} bytes, wanted at most {bound}")
         return Entry(tag, kind, count, (yield from self._load(offset, size, f"{where}: {tag.name}")), place)
 
     def _load(self, start: int, size: int, where: str) -> Steps[bytes]:

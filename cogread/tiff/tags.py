@@ -10,11 +10,11 @@ from enum import IntEnum, IntFlag
 from typing import Final, Literal
 
 ByteOrder = Literal["<", ">"]
-"""As `struct` writes it: `<` is TIFF's II, `>` is MM."""
+"""Prefix of `struct` formats: `<` for TIFF's II, `>` for MM."""
 
 
 class Tag(IntEnum):
-    """Tags that are read."""
+    """Tags that this package reads."""
 
     NEW_SUBFILE_TYPE = 254
     IMAGE_WIDTH = 256
@@ -127,10 +127,10 @@ INTEGERS: Final[Mapping[int, str]] = {
     FieldType.LONG8: "Q",
     FieldType.SLONG8: "q",
 }
-"""`struct` codes of the types that libtiff reads a structural field of (tif_dirread.c, `TIFFReadDirEntryShort`)."""
+"""`struct` codes of the types that libtiff accepts for a structural field (tif_dirread.c, `TIFFReadDirEntryShort`)."""
 
 INDEX_TYPES: Final[frozenset[int]] = frozenset({FieldType.SHORT, FieldType.LONG, FieldType.LONG8})
-"""Types that libtiff reads the tile index of (tif_dirread.c, `TIFFReadDirEntryLong8Array` and `_TIFFFillStriles`)."""
+"""Types that libtiff accepts for the tile index (tif_dirread.c, `TIFFReadDirEntryLong8Array`, `_TIFFFillStriles`)."""
 
 BYTES: Final = (FieldType.BYTE, FieldType.ASCII, FieldType.SBYTE, FieldType.UNDEFINED)
 """Types whose values are single bytes."""
@@ -174,7 +174,7 @@ STRUCTURAL: Final[Mapping[int, Values]] = {
     Tag.LERC_PARAMETERS: Values.ANY,
     Tag.JPEG_TABLES: Values.OCTETS,
 }
-"""Fields that say where samples are and how they are read. A default in place of a damaged one gives wrong pixels."""
+"""Fields that place and describe samples. A default in place of a damaged one would give wrong pixels."""
 
 
 class Compression(IntEnum):
@@ -204,7 +204,7 @@ DEFLATES: Final = frozenset({Compression.DEFLATE, Compression.DEFLATE_OLD})
 """Two numbers for one codec."""
 
 PREDICTED: Final = DEFLATES | {Compression.LZW, Compression.LZMA, Compression.ZSTD}
-"""Codecs that heed Predictor in libtiff; others ignore it."""
+"""Codecs for which libtiff honours Predictor; others ignore it."""
 
 CCITT: Final = frozenset({Compression.CCITTRLE, Compression.CCITTRLEW, Compression.CCITTFAX3, Compression.CCITTFAX4})
 
@@ -225,7 +225,7 @@ class Photometric(IntEnum):
 
 
 class SampleFormat(IntEnum):
-    """How a sample's bits are to be read."""
+    """SampleFormat: the meaning of a sample's bits."""
 
     UINT = 1
     INT = 2
@@ -256,7 +256,7 @@ class Layout:
 
     name: str
     header_bytes: int
-    """Magic number to the offset of the first IFD."""
+    """Bytes from the magic number to the offset of the first IFD, both included."""
     entry_count: str
     """`struct` code of the number of entries in an IFD."""
     entry_count_bytes: int
@@ -264,7 +264,7 @@ class Layout:
     offset: str
     """`struct` code of offsets, and of the number of values of an entry."""
     offset_bytes: int
-    """Also the space for a value within its entry."""
+    """Also the space for values within an entry."""
 
 
 CLASSIC: Final = Layout("TIFF", 8, "H", 2, 12, "I", 4)

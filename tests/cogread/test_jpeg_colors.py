@@ -13,7 +13,7 @@ from rasterio.io import MemoryFile
 
 from cogread.byterange import ByteRange
 from cogread.errors import FormatNotOffered, TileDamaged
-from cogread.first_tiles import look
+from cogread.first_tiles import with_first_tiles
 from cogread.image import Cog
 from cogread.reader import CogReader
 from cogread.sources.memory import MemorySource
@@ -192,7 +192,7 @@ def looked_at(data: bytes) -> tuple[Cog, list[ByteRange]]:
         reads.append(wanted)
         return data[wanted.start : wanted.stop]
 
-    return drive(look(cog_of(data)), read), reads
+    return drive(with_first_tiles(cog_of(data)), read), reads
 
 
 def test_lossless_jpeg_is_not_listed() -> None:

@@ -1,7 +1,8 @@
 """The core of cogread run on bytes in memory, without sources and readers."""
 
 from cogread.byterange import Version
-from cogread.image import Cog, Image, build_cog
+from cogread.header import build_cog
+from cogread.image import Cog, Image
 from cogread.tiff.directory import Directory
 from cogread.tiff.parse import drive, parse
 from cogread.tile_index import locate

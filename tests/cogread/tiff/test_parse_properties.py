@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from cogread.byterange import ByteRange, Version
 from cogread.errors import CogError, FormatError
-from cogread.first_tiles import look
-from cogread.image import Cog, Level, build_cog
+from cogread.first_tiles import with_first_tiles
+from cogread.header import build_cog
+from cogread.image import Cog, Level
 from cogread.reader import CogReader
 from cogread.sources.memory import MemorySource
 from cogread.tiff.parse import MAX_HEADER_BYTES, drive, parse
@@ -74,7 +75,7 @@ def use(data: bytes) -> bool:
     """Open a file and take some tiles of each image; whether it opened. Raises what is not cogread's."""
     asked = Asked(data)
     try:
-        cog = drive(look(build_cog(drive(parse(len(data)), asked.read), Version(len(data)))), asked.read)
+        cog = drive(with_first_tiles(build_cog(drive(parse(len(data)), asked.read), Version(len(data)))), asked.read)
     except CogError:
         return False
     finally:

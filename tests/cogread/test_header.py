@@ -5,7 +5,8 @@ from rasterio.io import MemoryFile
 from tifffile import TiffFile
 
 from cogread.errors import FormatError, UnsupportedFormat
-from cogread.image import MAX_LEVELS, MAX_TILE_BYTES, Cog
+from cogread.header import MAX_LEVELS, MAX_TILE_BYTES
+from cogread.image import Cog
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of
 from tests.support.tiffs import KINDS, gdal_tiff, levels_of, open_level
