@@ -1,4 +1,4 @@
-"""A least-recently-used map bounded in bytes, for worker memory, open headers, replies and packed documents."""
+"""A least-recently-used map bounded in bytes, for file bytes, open layers, plans, replies and packed documents."""
 
 from collections import OrderedDict
 from threading import Lock
@@ -9,7 +9,7 @@ V = TypeVar("V")
 
 
 class ByteLru(Generic[K, V]):
-    """Evicts the entries used longest ago where all together cost more than the bound. Safe to share between threads.
+    """Evicts the least recently used entries once all together cost more than the bound. Thread-safe.
 
     The caller states the cost of an entry, with its key and its overhead.
     """
@@ -19,8 +19,8 @@ class ByteLru(Generic[K, V]):
 
         Args:
             bound_bytes: of all entries.
-            largest_bytes: an entry that costs more is refused, since it would evict too many for one hit; None: none is
-                refused, and an entry larger than the bound is alone.
+            largest_bytes: an entry that costs more is refused, since it would evict too many for one hit; None: no entry
+                is refused, and one larger than the bound is the only one.
         """
         self.bound_bytes = bound_bytes
         self.used_bytes = 0
@@ -32,7 +32,7 @@ class ByteLru(Generic[K, V]):
         return len(self._entries)
 
     def get(self, key: K) -> V | None:
-        """The value, which becomes the one used last; None if there is none.
+        """The value, which becomes the most recently used; None: a miss.
 
         Without the mutex, for the hot path: both operations are atomic, and an entry evicted between them is a hit.
         """
@@ -46,10 +46,10 @@ class ByteLru(Generic[K, V]):
         return entry[0]
 
     def put(self, key: K, value: V, cost_bytes: int) -> bool:
-        """Keep a value in place of the key's last one.
+        """Store a value in place of the key's last one.
 
         Returns:
-            False: the value is too large; then the key has none.
+            False: the value is too large, and the key has no value now.
         """
         with self._mutex:
             self._remove(key)
@@ -58,11 +58,12 @@ class ByteLru(Generic[K, V]):
             self._entries[key] = (value, cost_bytes)
             self.used_bytes += cost_bytes
             while self.used_bytes > self.bound_bytes and len(self._entries) > 1:
-                self._remove(next(iter(self._entries)))
+                _, (_, evicted_bytes) = self._entries.popitem(last=False)  # atomic: `get` reorders meanwhile
+                self.used_bytes -= evicted_bytes
             return True
 
     def drop(self, key: K, value: V | None = None) -> None:
-        """Forget the key's value; where `value` is given, only if it is that very object."""
+        """Remove the key's value; if `value` is given, only that very object."""
         with self._mutex:
             if value is None or self._entries.get(key, (None, 0))[0] is value:
                 self._remove(key)

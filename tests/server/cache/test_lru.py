@@ -1,5 +1,8 @@
 """The bound in bytes, and which entries stay."""
 
+import sys
+import threading
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,3 +68,27 @@ def test_only_the_value_that_is_meant_is_dropped() -> None:
     lru.put("a", [], 1)
     lru.drop("a", old)
     assert lru.get("a") == []
+
+
+def test_hits_of_other_threads_do_not_disturb_an_eviction() -> None:
+    lru = ByteLru[int, int](64)
+    interval_s, stop = sys.getswitchinterval(), threading.Event()
+
+    def hit() -> None:
+        while not stop.is_set():
+            for key in range(64):
+                lru.get(key)
+
+    threads = [threading.Thread(target=hit) for _ in range(3)]
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for number in range(20_000):
+            lru.put(number % 128, number, 1)
+    finally:
+        sys.setswitchinterval(interval_s)
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert lru.used_bytes == len(lru) == 64
