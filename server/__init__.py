@@ -19,7 +19,7 @@ from server.logs.request_log import RequestLog, set_up
 from server.origin.cached_source import CachedSource
 from server.origin.guard import OriginGuard, origins_bulkhead
 from server.origin.mounts import MountedFile, Mounts
-from server.resilience.inflight import Budget, Decoders, Limits, free_at_once
+from server.resilience.inflight import Limits, MemoryBudget, decoders_bulkhead, free_at_once
 from server.resilience.list_places import ListPlaces
 from server.resilience.parallel import Helpers
 from server.settings.current import settings as settings_in_force
@@ -87,7 +87,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)  # `api.static` has them
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False  # a document has the same reply with a slash at the end of its URL
-    limits = Limits(Budget(settings.server.inflight_bytes), Decoders())
+    limits = Limits(MemoryBudget(settings.server.inflight_bytes), decoders_bulkhead())
     tiles = Tiles(catalog, ReplyCache(plans_bytes, replies_bytes), limits)
     attach(app, Context(settings, catalog, ByVersion(catalog, glance), tiles, cache, log))
     install(app)

@@ -1,4 +1,4 @@
-"""The caching tier: worker memory over a cache that the fleet shares, with single flight through both.
+"""The cache tiers: worker memory over a tier that the fleet shares, with single flight through both.
 
 A module of the table is imported when its scheme is first used.
 """
@@ -20,11 +20,11 @@ CACHES: dict[str, str] = {
 
 
 def open_cache(url: str | None, tls_verify: bool = True) -> Cache | None:
-    """Make the cache that the fleet shares; nothing is connected yet.
+    """Make the shared tier; nothing is connected yet.
 
     Args:
-        url: where it is; None or empty: there is none.
-        tls_verify: whether the certificate of a server under `rediss…://` must be valid.
+        url: of the cache; None or empty: there is none.
+        tls_verify: False accepts any certificate under `rediss…://`.
 
     Raises:
         ValueError: the URL cannot be used. The message holds nothing of it.

@@ -19,8 +19,8 @@ class ByteLru(Generic[K, V]):
 
         Args:
             bound_bytes: of all entries.
-            largest_bytes: an entry that costs more is refused, since it would evict too many for one hit; None: no entry
-                is refused, and one larger than the bound is the only one.
+            largest_bytes: an entry that costs more is refused, since it would evict too many for one hit; None: no
+                entry is refused, and one larger than the bound is the only one.
         """
         self.bound_bytes = bound_bytes
         self.used_bytes = 0

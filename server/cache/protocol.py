@@ -1,44 +1,44 @@
-"""What a cache is: bytes by key, and locks that expire."""
+"""The protocol of caches: bytes by key, and locks that expire."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 
 class Cache(Protocol):
-    """A tier that may lose anything at any time; safe to use from many threads.
+    """A tier that may lose any value at any time. Thread-safe.
 
-    No method raises for trouble of the cache itself: a cache that is down misses, forgets what it is given, and
-    lets every lock be had.
+    No method raises for a failure of the cache itself: a cache that is down misses, stores nothing and grants every
+    lock.
     """
 
     def get(self, keys: Sequence[str]) -> list[bytes | None]:
-        """The values in the order of the keys, None where there is none; one round trip."""
+        """The values in the order of the keys, None for a miss; one round trip."""
         ...
 
     def put(self, items: Mapping[str, bytes], ttl_s: float) -> None:
-        """Keep the values for at most `ttl_s` seconds; one round trip."""
+        """Store the values for at most `ttl_s` seconds; one round trip."""
         ...
 
     def drop(self, keys: Iterable[str]) -> None:
-        """Forget the values."""
+        """Remove the values."""
         ...
 
     def acquire(self, keys: Sequence[str], ttl_s: float) -> dict[str, str]:
-        """Take the locks of those keys that nobody holds; one round trip.
+        """Take the free locks among those of the keys; one round trip.
 
         Args:
-            keys: what to lock. Locks are apart from values: a locked key can be read and written.
-            ttl_s: seconds after which a lock is free again, whatever became of its holder.
+            keys: of the locks. Locks do not guard values: a locked key can be read and written.
+            ttl_s: seconds after which a lock expires.
 
         Returns:
-            Key -> token of the locks that were had. All keys, if the cache is down.
+            Key -> token of the locks taken; all keys if the cache is down.
         """
         ...
 
     def release(self, tokens: Mapping[str, str]) -> None:
-        """Free the locks that are still held with these tokens; one round trip."""
+        """Release the locks that are still held with these tokens; one round trip."""
         ...
 
     def close(self) -> None:
-        """Give up connections. The cache may be used again."""
+        """Close connections. The cache may be used again."""
         ...

@@ -14,7 +14,7 @@ from server.cache.fleet_flight import FleetFlight, Job, any_value
 from server.cache.memory import MemoryCache
 from server.cache.protocol import Cache
 from server.logs.trace import trace
-from server.resilience.failures import Failures, another
+from server.resilience.failures import Failures, copy_of
 
 
 class _Claim:
@@ -39,7 +39,7 @@ class _Claim:
             raise OutOfTime("another request was still reading the source at the deadline")
         trace.reach(self.tier)
         if self.error is not None:
-            raise another(self.error)
+            raise copy_of(self.error)
         return self.value
 
 
@@ -155,7 +155,7 @@ class SingleFlight:
         except OutOfTime:
             raise  # of this thread alone: those that wait for it may have more time, and claim the keys next
         except Exception as error:
-            failure = another(error)
+            failure = copy_of(error)
             values |= self._local_values(own, job)
             self._failures.remember([key for key in own if key not in values], failure)
             raise

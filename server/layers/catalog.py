@@ -17,7 +17,7 @@ from server.layers.layer_version import OpenLayer
 from server.layers.open_layers import OpenLayers
 from server.layers.similar_names import SimilarNames
 from server.origin.cached_source import CachedSource
-from server.resilience.failures import another
+from server.resilience.failures import copy_of
 from server.resilience.layer_fault import one_layer
 from server.resilience.list_places import ListPlaces
 from server.resilience.parallel import Helpers
@@ -77,7 +77,7 @@ class Layer:
         try:
             opened = self._open(deadline)
         except CogError as error:
-            self.last_error = another(error)
+            self.last_error = copy_of(error)
             raise
         self.last_error = None
         return opened
@@ -121,7 +121,7 @@ class Layer:
     def _raise_known_failure(self) -> None:
         failure = self._failure
         if failure is not None and self._clock() < failure[0]:
-            raise another(failure[1])
+            raise copy_of(failure[1])
 
     def _read(self, deadline: Deadline) -> OpenLayer:
         self._raise_known_failure()
@@ -135,7 +135,7 @@ class Layer:
         except (SourceChanged, OutOfTime):  # the next try may go well
             raise
         except CogError as error:
-            self._failure = (self._clock() + RETRY_FAILED_S, another(error))
+            self._failure = (self._clock() + RETRY_FAILED_S, copy_of(error))
             raise
         self._failure = None
         self._kept.put(self.config.name, opened)

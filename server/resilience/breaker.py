@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from enum import Enum
 from threading import Lock
 
-from server.resilience.failures import another
+from server.resilience.failures import copy_of
 
 
 class State(Enum):
@@ -72,7 +72,7 @@ class CircuitBreaker:
                 self._end_trial()
         else:
             error = self._error
-            yield None if error is None else another(error)
+            yield None if error is None else copy_of(error)
 
     def succeeded(self, began_at: float) -> None:
         """Record an answer to a call that began at `began_at` of `clock`."""
@@ -90,7 +90,7 @@ class CircuitBreaker:
             self._failures += 1
             now = self.clock()
             if self._failures >= self._failures_allowed or now - began_at >= self._stuck_s:
-                self.state, self._error = State.OPEN, another(error)
+                self.state, self._error = State.OPEN, copy_of(error)
                 self._changed_at, self._retry_at = now, now + self._pause_s
                 self._opened(error)
 

@@ -1,74 +1,76 @@
 """Bounds on the memory and the decoders that tiles take while they are made and sent.
 
-Strategy: a tile that needs more than `SMALL_BYTES` takes its share of the budget before it is read. The share shrinks
-to the size of the body once that is made, and is given back when the body was sent or the client has gone. Shares are
-given in the order in which they are asked for. Twice what the budget holds may wait, for `PATIENCE_S`; beyond that a
-request fails at once with `ServerBusy`, so that threads stay free for small tiles. A tile that needs more than all
-of it is made while no other has a share.
+Strategy: a tile that needs more than `SMALL_BYTES` takes a share of the memory budget before it is read. The share
+shrinks to the size of the body once that is made, and is released when the body was sent or the client has gone. Shares
+are granted first come, first served. Requests for twice the budget may wait, for `PATIENCE_S`; beyond that a request
+fails at once with `ServerBusy`, so that threads stay free for small tiles. A tile that needs more than the whole budget
+is made while no other tile has a share.
 
-Decoders are bounded by number, for more of them than CPUs make no tile sooner. A thread takes its share first and its
-decoder later, with the stored bytes read: a slow origin keeps no decoder waiting, and neither waits for the other.
+Decoders are bounded by a bulkhead, since more of them than CPUs make no tile sooner. A thread takes its share first and
+its decoder later, when the stored bytes are read: a slow origin occupies no decoder, and neither waits for the other.
 """
 
 import ctypes
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from threading import BoundedSemaphore, Condition
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from threading import Condition
 from typing import Final, NamedTuple
 
 from cogread.deadline import Deadline
 from server.http.errors import ServerBusy
+from server.resilience.bulkhead import Bulkhead
 
 SMALL_BYTES: Final = 1 << 20
-"""Need of a tile that takes no share: of a worker's 32 threads, 32 MiB together."""
+"""Tiles that need no more take no share: 32 MiB for the 32 threads of a worker."""
 
 PATIENCE_S: Final = 2.0
 """Longest wait for a share."""
 
 WAITING_BUDGETS: Final = 2
-"""How many budgets may be waited for: by all threads of a worker for tiles of 1024 pixels, by few for larger ones."""
+"""Bound of waiting requests, in budgets: all threads of a worker with tiles of 1024 pixels, few with larger ones."""
 
 MAPPED_BYTES: Final = 4 << 20
-"""Blocks of memory of this size and more are not kept when they are freed; smaller ones are faster to use again."""
+"""Freed blocks of this size and more go back to the system; smaller ones are reused, which is faster."""
 _M_MMAP_THRESHOLD: Final = -3
-"""Of malloc.h."""
+"""Constant of malloc.h."""
 
 LEAST_DECODERS: Final = 2
 """One slow tile does not stop all others."""
 
 
 class Share:
-    """A part of the budget. Given back by `close`, or at the latest with the object itself."""
+    """A part of the budget, released by `close` or at the latest with the object."""
 
     __slots__ = ("_budget", "_size_bytes")
 
-    def __init__(self, budget: "Budget", size_bytes: int) -> None:
+    def __init__(self, budget: "MemoryBudget", size_bytes: int) -> None:
         self._budget, self._size_bytes = budget, size_bytes
 
     def shrink(self, size_bytes: int) -> None:
-        """Give back all but so much."""
+        """Release all but so much."""
         if size_bytes < self._size_bytes:
             freed_bytes, self._size_bytes = self._size_bytes - size_bytes, size_bytes
-            self._budget.give_back(freed_bytes)
+            self._budget.release(freed_bytes)
 
     def close(self) -> None:
-        """Give back all; may be called again."""
+        """Release all; may be called again."""
         self.shrink(0)
 
     __del__ = close
 
 
-class Budget:
+class MemoryBudget:
     """The memory of a worker's tiles in flight. Thread-safe."""
 
     def __init__(self, bound_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """Make the budget.
+        """Make a budget without shares.
 
         Args:
-            bound_bytes: of all shares together.
+            bound_bytes: size of all shares together.
             clock: monotonic seconds.
         """
         self._bound_bytes: Final = bound_bytes
@@ -79,14 +81,14 @@ class Budget:
         self._waiting_bytes = 0
 
     def take(self, size_bytes: int, deadline: Deadline) -> Share:
-        """Take a share; waits for it where it must.
+        """Take a share; waits for it if need be.
 
         Args:
-            size_bytes: the share.
-            deadline: when the call gives up, if it comes sooner than `PATIENCE_S` from now.
+            size_bytes: size of the share.
+            deadline: when the request gives up, if that is sooner than in `PATIENCE_S`.
 
         Raises:
-            ServerBusy: there is none, and none came free in time.
+            ServerBusy: no memory came free in time, or too many requests wait.
         """
         with self._changed:
             if self._waiting or not self._fits(size_bytes):
@@ -94,8 +96,8 @@ class Budget:
             self._used_bytes += size_bytes
         return Share(self, size_bytes)
 
-    def give_back(self, size_bytes: int) -> None:
-        """Take back what a share holds no longer."""
+    def release(self, size_bytes: int) -> None:
+        """Free memory of a share."""
         with self._changed:
             self._used_bytes -= size_bytes
             if self._waiting:
@@ -105,7 +107,7 @@ class Budget:
         return not self._used_bytes or self._used_bytes + size_bytes <= self._bound_bytes
 
     def _wait(self, size_bytes: int, deadline: Deadline) -> None:
-        """Wait until this request is the first that waits, and there is room for it."""
+        """Wait until this request is the first in the queue and there is room for it."""
         if self._waiting and self._waiting_bytes + size_bytes > WAITING_BUDGETS * self._bound_bytes:
             raise self._busy(size_bytes)
         turn, until_s = object(), min(deadline.at_s, self._clock() + PATIENCE_S)
@@ -129,43 +131,24 @@ class Budget:
         )
 
 
-class Decoders:
-    """The threads of a worker that may decode at the same time. Thread-safe."""
-
-    def __init__(self, most: int | None = None) -> None:
-        """Make the bound; None: as many as the process has CPUs."""
-        self._free = BoundedSemaphore(most or max(LEAST_DECODERS, len(os.sched_getaffinity(0))))
-
-    @contextmanager
-    def one(self, deadline: Deadline) -> Iterator[None]:
-        """Have a decoder for the length of a `with`.
-
-        Args:
-            deadline: when the call gives up.
-
-        Raises:
-            ServerBusy: none came free in time.
-        """
-        if not self._free.acquire(timeout=deadline.left_s):
-            raise ServerBusy("as many tiles are being decoded as may at the same time: try again")
-        try:
-            yield
-        finally:
-            self._free.release()
+def decoders_bulkhead(decoders: int | None = None) -> Bulkhead:
+    """The bulkhead of the threads that decode; None: as many as the process has CPUs."""
+    busy = partial(ServerBusy, "as many tiles are being decoded as may at the same time: try again")
+    return Bulkhead(decoders or max(LEAST_DECODERS, len(os.sched_getaffinity(0))), busy)
 
 
 def free_at_once() -> None:
-    """Have the C library give large blocks back to the system when they are freed.
+    """Make the C library give large blocks back to the system when they are freed.
 
-    By default glibc raises its threshold for that to 32 MiB, and keeps what was freed below it for each of its arenas:
-    a worker whose tiles take 256 MiB at a time came to twice that. Other C libraries have no such setting.
+    By default glibc raises its threshold for that to 32 MiB and keeps freed memory below it in each of its arenas: a
+    worker whose tiles take 256 MiB at a time came to twice that. Other C libraries have no such setting.
     """
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, MAPPED_BYTES)
 
 
 class Limits(NamedTuple):
-    """What a worker's tiles in flight may take."""
+    """Bounds of the tiles in flight of a worker."""
 
-    memory: Budget
-    decoders: Decoders
+    memory: MemoryBudget
+    decoders: Bulkhead

@@ -1,8 +1,7 @@
-"""The boundary around one layer: whatever is wrong with its file costs that layer alone.
+"""The boundary around one layer: a fault of its file costs that layer alone.
 
-Everything that is built of one layer (its header, its entry in a list, a document, a tile) is built within `one_layer`
-or an equivalent `except`. An exception that was not foreseen becomes an error of the layer, and its cause goes to the
-log.
+Everything made from one layer (its header, its entry in a list, a document, a tile) is made within `one_layer` or an
+equivalent `except`. An unforeseen exception becomes an error of the layer, and its cause goes to the log.
 """
 
 import logging
@@ -17,7 +16,7 @@ from server.http.errors import LayerFault, ServerError
 logger = logging.getLogger(__name__)
 
 LOG_AGAIN_S: Final = 60.0
-"""How long the same error of a layer is not logged again: a list that is polled would fill the log."""
+"""Pause before the same error of a layer is logged again: a list that is polled would fill the log."""
 MOST_LOGGED: Final = 1024
 
 _logged: Final[dict[tuple[str, str], float]] = {}
@@ -26,10 +25,10 @@ _logged: Final[dict[tuple[str, str], float]] = {}
 
 @contextmanager
 def one_layer(name: str) -> Iterator[None]:
-    """Build something of one layer.
+    """Make something from one layer.
 
     Raises:
-        CogError: what went wrong with the file; `LayerFault` if it was not foreseen.
+        CogError: a fault of the file; `LayerFault` for an unforeseen exception.
         ServerError: the layer has no such thing.
     """
     try:
@@ -41,7 +40,7 @@ def one_layer(name: str) -> Iterator[None]:
 
 
 def layer_fault(name: str, error: Exception) -> LayerFault:
-    """The error of a layer for an exception that was not foreseen; logs its traceback."""
+    """The error of a layer for an unforeseen exception, whose traceback is logged."""
     fault, now_s = LayerFault(f"{type(error).__name__}: {error}"), time.monotonic()
     if now_s - _logged.get((name, str(fault)), -LOG_AGAIN_S) >= LOG_AGAIN_S:
         if len(_logged) >= MOST_LOGGED:

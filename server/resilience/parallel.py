@@ -16,7 +16,7 @@ from threading import Lock, Thread
 from typing import Any, Generic, TypeVar
 
 from server.logs.trace import Cost, trace
-from server.resilience.failures import another
+from server.resilience.failures import copy_of
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -89,7 +89,7 @@ class Helpers:
             if error is None:
                 waiter.set_result(result)
             else:
-                waiter.set_exception(another(error))
+                waiter.set_exception(copy_of(error))
 
 
 class _SharedWork:

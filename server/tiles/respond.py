@@ -58,7 +58,7 @@ def _whole(plan: TilePlan, deadline: Deadline, limits: Limits) -> Reply:
         return Reply(200, plan.ok_headers, wrapping.wrap_again(read_tile(plan.ranges[0], version, deadline).data))
     parts = gather(plan.ranges, lambda wanted: read_tile(wanted, version, deadline).data)
     if wrapping.work_bytes:
-        with limits.decoders.one(deadline):
+        with limits.decoders.entered(deadline):
             body = _wrap(plan, parts)
     else:
         body = _wrap(plan, parts)

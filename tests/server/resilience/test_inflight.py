@@ -14,7 +14,7 @@ from rasterio.io import MemoryFile
 
 from cogread.deadline import NEVER, Deadline
 from server.http.errors import ServerBusy
-from server.resilience.inflight import Budget, Decoders, Share
+from server.resilience.inflight import MemoryBudget, Share, decoders_bulkhead
 from tests.support.app import ROOT, layer
 from tests.support.gunicorn import Gunicorn
 from tests.support.memory import peak_bytes
@@ -37,7 +37,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
-def waiting(budget: Budget, pool: ThreadPoolExecutor, size_bytes: int, before: int = 0) -> "Future[Share]":
+def waiting(budget: MemoryBudget, pool: ThreadPoolExecutor, size_bytes: int, before: int = 0) -> "Future[Share]":
     """A request that waits for a share, behind so many others."""
     asked = pool.submit(budget.take, size_bytes, NEVER)
     wait_until(lambda: len(budget._waiting) == before + 1 or asked.done())
@@ -45,7 +45,7 @@ def waiting(budget: Budget, pool: ThreadPoolExecutor, size_bytes: int, before: i
 
 
 def test_shares_are_given_in_turn_as_others_are_given_back(pool: ThreadPoolExecutor) -> None:
-    budget = Budget(100, clock=lambda: 0.0)
+    budget = MemoryBudget(100, clock=lambda: 0.0)
     first = budget.take(60, NEVER)
     large = waiting(budget, pool, 100)
     small = waiting(budget, pool, 30, before=1)
@@ -58,7 +58,7 @@ def test_shares_are_given_in_turn_as_others_are_given_back(pool: ThreadPoolExecu
 
 
 def test_a_tile_larger_than_the_budget_is_made_alone(pool: ThreadPoolExecutor) -> None:
-    budget = Budget(100, clock=lambda: 0.0)
+    budget = MemoryBudget(100, clock=lambda: 0.0)
     large = budget.take(1000, NEVER)
     other = waiting(budget, pool, 1)
     assert not other.done()
@@ -68,7 +68,7 @@ def test_a_tile_larger_than_the_budget_is_made_alone(pool: ThreadPoolExecutor) -
 
 def test_what_cannot_be_served_soon_is_turned_away(pool: ThreadPoolExecutor) -> None:
     now = 0.0
-    budget = Budget(100, clock=lambda: now)
+    budget = MemoryBudget(100, clock=lambda: now)
     share = budget.take(100, NEVER)
     with pytest.raises(ServerBusy):
         budget.take(1, Deadline(now))
@@ -82,20 +82,20 @@ def test_what_cannot_be_served_soon_is_turned_away(pool: ThreadPoolExecutor) -> 
 
 
 def test_decoders_are_bounded(pool: ThreadPoolExecutor) -> None:
-    decoders, begun, may_end = Decoders(1), Event(), Event()
+    decoders, begun, may_end = decoders_bulkhead(1), Event(), Event()
 
     def decode() -> None:
-        with decoders.one(NEVER):
+        with decoders.entered(NEVER):
             begun.set()
             may_end.wait(10)
 
     decoding = pool.submit(decode)
     begun.wait(10)
-    with pytest.raises(ServerBusy), decoders.one(Deadline(0.0)):
+    with pytest.raises(ServerBusy), decoders.entered(Deadline(0.0)):
         pytest.fail("two at the same time")
     may_end.set()
     decoding.result(10)
-    with decoders.one(Deadline(0.0)):
+    with decoders.entered(Deadline(0.0)):
         pass
 
 
