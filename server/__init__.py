@@ -7,14 +7,16 @@ from flask import Flask
 from cogread.sources import make_source
 from cogread.sources.file import FileSource
 from server.cache import open_cache
+from server.cache.lru import ByteLru
 from server.cache.memory import MemoryCache
 from server.cache.single_flight import SingleFlight
-from server.documents.summary import glance
+from server.documents.summary import Summary, summarize
 from server.documents.tms import TmsTiles
+from server.documents.wmts.capabilities import Capabilities
 from server.documents.wmts.tiles import WmtsTiles
 from server.layers.catalog import Catalog, Layer
-from server.layers.open_layers import OpenLayers
-from server.layers.summaries import ByVersion
+from server.layers.layer_version import OpenLayer
+from server.layers.summaries import Summaries
 from server.logs.request_log import RequestLog, set_up
 from server.origin.cached_source import CachedSource
 from server.origin.guard import OriginGuard, origins_bulkhead
@@ -29,14 +31,19 @@ from server.tiles.service import Tiles
 from server.web import BLUEPRINTS, TILE_URLS
 from server.web.context import Context, attach
 from server.web.error_handlers import install, problem_reply
+from server.web.packed import PackedDocuments
 from server.web.tile_middleware import TileMiddleware
 
-HEADERS_SHARE = 4
-"""A worker's memory divided by this is for parsed headers."""
-REPLIES_SHARE = 8
-"""Divided by this it is for whole replies."""
-PLANS_SHARE = 32
-"""Divided by this it is for tile plans; what is left is for bytes of the files."""
+OPEN_VERSIONS_SHARE = 1 / 4
+"""Share of a worker's `memory_bytes` for open layer versions."""
+SUMMARIES_SHARE = 3 / 16
+"""The same for summaries of layers: 24 MiB of 128 hold 10,000."""
+REPLIES_SHARE = 1 / 8
+"""The same for whole replies."""
+PLANS_SHARE = 1 / 32
+"""The same for tile plans."""
+DOCUMENTS_SHARE = 1 / 32
+"""The same for packed documents. The rest is for bytes of files."""
 
 HELPERS = 16
 """Helper threads of a worker: enough to locate two tiles of three bands and a mask at the same time."""
@@ -55,12 +62,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     log = RequestLog(settings.log_level, set_up(settings.log_level))
     cache = open_cache(settings.redis_url, settings.redis_tls_verify)
     free_at_once()
-    memory_bytes = settings.server.memory_bytes
-    headers_bytes, replies_bytes, plans_bytes = (
-        memory_bytes // share for share in (HEADERS_SHARE, REPLIES_SHARE, PLANS_SHARE)
+    shares = (OPEN_VERSIONS_SHARE, SUMMARIES_SHARE, REPLIES_SHARE, PLANS_SHARE, DOCUMENTS_SHARE)
+    versions_bytes, summaries_bytes, replies_bytes, plans_bytes, documents_bytes = (
+        int(settings.server.memory_bytes * share) for share in shares
     )
-    flight = SingleFlight(MemoryCache(memory_bytes - headers_bytes - replies_bytes - plans_bytes), cache)
-    kept = OpenLayers(headers_bytes)
+    flight = SingleFlight(MemoryCache(int(settings.server.memory_bytes * (1 - sum(shares)))), cache)
+    open_versions = ByteLru[str, OpenLayer](versions_bytes)
     origins = origins_bulkhead(settings.threads)
     helpers, mounts = Helpers(HELPERS, "helper"), Mounts(settings.threads)
 
@@ -80,16 +87,18 @@ def create_app(settings: Settings | None = None) -> Flask:
             guard=OriginGuard(label, settings.threads, origins),
             helpers=None if origin.is_local else helpers,
         )
-        return Layer(config, source, kept)
+        return Layer(config, source, open_versions)
 
-    list_places = ListPlaces(settings.threads)
-    catalog = Catalog({name: layer(config) for name, config in settings.layers.items()}, list_places)
+    catalog = Catalog({name: layer(config) for name, config in settings.layers.items()})
+    summaries = Summaries(catalog, summarize, Summary, summaries_bytes, ListPlaces(settings.threads))
+    capabilities = Capabilities(summaries, settings.server.title)
     app = Flask(__name__, static_folder=None)  # `api.static` has them
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False  # a document has the same reply with a slash at the end of its URL
     limits = Limits(MemoryBudget(settings.server.inflight_bytes), decoders_bulkhead())
     tiles = Tiles(catalog, ReplyCache(plans_bytes, replies_bytes), limits)
-    attach(app, Context(settings, catalog, ByVersion(catalog, glance), tiles, cache, log))
+    packed = PackedDocuments(documents_bytes)
+    attach(app, Context(settings, catalog, summaries, capabilities, tiles, packed, cache, log))
     install(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -51,12 +51,6 @@ TABLES = {"cogread.sources", "server.cache", "cogread.wrap.png.wrapper", "cogrea
 LATE_IMPORTS = {
     ("cogread.crs.lookup", "cogread.crs.resolver"),
     ("cogread.crs.crs", "cogread.crs.transform"),
-    ("server.documents.layer_json", "server.documents.client_links"),
-    ("server.web.tilejson_and_gdal", "server.documents.gdal_vrt"),
-    ("server.web.tilejson_and_gdal", "server.documents.gdal_wms"),
-    ("server.web.ogc_api", "server.documents.ogc.collections"),
-    ("server.web.ogc_api", "server.documents.ogc.sets"),
-    ("server.documents.wmts.capabilities", "server.documents.wmts.layer"),
 }
 """(module, import in a function): PROJ takes 0.1 s to load, and only documents need it."""
 

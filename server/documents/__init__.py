@@ -1,1 +1,8 @@
-"""What is said of layers: JSON, TileJSON, GDAL's XML, TMS, and what lists and pages show."""
+"""Documents about layers: JSON, TileJSON, OGC API, WMTS, TMS, GDAL's XML, and the summaries behind lists and pages."""
+
+from typing import Any
+
+Json = dict[str, Any]
+"""A JSON object."""
+
+__all__ = ["Json"]

@@ -1,24 +1,25 @@
-"""Services by which clients of other standards have a layer: links to those, and why it is not in the others.
+"""Links to the services that have a layer, and the refusals of the others.
 
 It needs PROJ: imported late.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
-from server.documents.gdal_vrt import why_no_vrt
-from server.documents.gdal_wms import why_no_wms
+from cogread.refusal import Refusal
+from server.documents import Json
+from server.documents.gdal_vrt import vrt_refusal
+from server.documents.gdal_wms import wms_refusal
 from server.documents.ogc.sets import tilesets
 from server.documents.tms import SERVICE
 from server.documents.web_maps import web_map_refusal
-from server.documents.wmts.layer import refusal
+from server.documents.wmts.layer import wmts_refusal
 from server.documents.wmts.names import CAPABILITIES
 from server.layers.catalog import Layer
 from server.layers.layer_version import OpenLayer
 
-Json = dict[str, Any]
-Check = Callable[[Layer, OpenLayer], str | None]
-"""Tells why a layer cannot be in a service; None if it can."""
+Check = Callable[[Layer, OpenLayer], Refusal | None]
+"""Refuses a layer that cannot be in a service."""
 
 TILESETS: Final = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map"
 
@@ -26,12 +27,12 @@ _JSON: Final = "application/json"
 _XML: Final = "application/xml"
 
 
-def service_refusals(layer: Layer, opened: OpenLayer) -> dict[str, str | None]:
-    """For each service: None if it has the layer, else why not."""
+def service_refusals(layer: Layer, opened: OpenLayer) -> dict[str, Refusal | None]:
+    """By service: None if it has the layer."""
     return {service: check(layer, opened) for service, check in _CHECKS.items()}
 
 
-def client_links(layer: Layer, refusals: Mapping[str, str | None], root: str) -> list[Json]:
+def client_links(layer: Layer, refusals: Mapping[str, Refusal | None], root: str) -> list[Json]:
     """Links to the documents that follow the file.
 
     Args:
@@ -54,17 +55,17 @@ def client_links(layer: Layer, refusals: Mapping[str, str | None], root: str) ->
     ]
 
 
-def _why_no_tilesets(layer: Layer, opened: OpenLayer) -> str | None:
+def _tilesets_refusal(layer: Layer, opened: OpenLayer) -> Refusal | None:
     sets = tilesets(layer, opened)
-    return sets if isinstance(sets, str) else None
+    return sets if isinstance(sets, Refusal) else None
 
 
 _CHECKS: Final[dict[str, Check]] = {
-    "wmts": lambda _, opened: refusal(opened),
-    "ogc-tiles": _why_no_tilesets,
+    "wmts": lambda _, opened: wmts_refusal(opened),
+    "ogc-tiles": _tilesets_refusal,
     "tms": lambda _, opened: web_map_refusal(opened),
     "tilejson": lambda _, opened: web_map_refusal(opened),
-    "gdal.vrt": lambda _, opened: why_no_vrt(opened.cog),
-    "gdal.xml": lambda _, opened: why_no_wms(opened.cog),
+    "gdal.vrt": lambda _, opened: vrt_refusal(opened.cog),
+    "gdal.xml": lambda _, opened: wms_refusal(opened.cog),
 }
 """By service, in the order of the layer's JSON."""

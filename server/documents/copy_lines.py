@@ -1,12 +1,11 @@
 """Lines to copy into the clients of a layer."""
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import urljoin
 
 from cogread.wrap import PICTURES
+from server.documents import Json
 from server.layers.grids import native_set_name
-
-Json = dict[str, Any]
 
 _QGIS: Final = "Layer › Add Layer › Add Raster Layer: paste it as the dataset; values and places are the file's own"
 _QGIS_BY_WMTS: Final = (
@@ -23,7 +22,7 @@ class Line(NamedTuple):
     """Where it goes, and what comes of it."""
 
 
-def lines_of(about: Json, root: str) -> list[Line]:
+def copy_lines(about: Json, root: str) -> list[Line]:
     """The lines for a layer, of what it has.
 
     Args:

@@ -60,7 +60,7 @@ def gdal_tiles(layer: Layer, opened: OpenLayer, number: int, kind: str) -> GdalT
     image = level.image if kind == IMAGE or level.mask is None else level.mask
     nodata = nodata_of(cog) if kind == IMAGE else None
     return GdalTiles(
-        path=f"{layer.path_of(opened)}/{kind}/{NATIVE}/${{z}}/${{x}}/${{y}}.{BARE_TIFF.extension}",
+        path=f"{layer.versioned_path(opened)}/{kind}/{NATIVE}/${{z}}/${{x}}/${{y}}.{BARE_TIFF.extension}",
         z=z,
         width=image.width,
         height=image.height,
@@ -72,7 +72,7 @@ def gdal_tiles(layer: Layer, opened: OpenLayer, number: int, kind: str) -> GdalT
     )
 
 
-def why_no_tiles(level: Level) -> Refusal | None:
+def tiles_refusal(level: Level) -> Refusal | None:
     """Refuse a level whose tiles GDAL cannot read as they are."""
     image = level.image
     if data_type(image) is None:

@@ -17,12 +17,13 @@ from cogread.image import Cog, Image, Level
 from cogread.metadata.bands import Band, bands_of, dataset_metadata
 from cogread.metadata.nodata import nodata_of, nodata_text
 from cogread.metadata.tag_metadata import tag_metadata
+from cogread.refusal import Refusal
 from cogread.tiff.colors import ALPHA, PALETTE
 from cogread.tiff.parse import drive
 from cogread.tiff.tags import Photometric, Tag
 from cogread.wrap.png.palette import Palette, load_palette, palette_refusal
 from cogread.wrap.tile import mask_mismatch
-from server.documents.gdal_tiles import GdalTiles, crs_text, data_type, gdal_tiles, has_odd_bits, why_no_tiles
+from server.documents.gdal_tiles import GdalTiles, crs_text, data_type, gdal_tiles, has_odd_bits, tiles_refusal
 from server.documents.xml_text import element, escaped
 from server.http.errors import UnknownUrl
 from server.layers.catalog import Layer
@@ -36,9 +37,9 @@ _SOURCE_BYTES: Final = 900
 """Of one description of tiles within a document."""
 
 
-def why_no_vrt(cog: Cog) -> str | None:
-    """Reason why no VRT over the tiles reads as the file does; None if one does."""
-    return next(_obstacles(cog), None)
+def vrt_refusal(cog: Cog) -> Refusal | None:
+    """Refuse a file that no VRT over its tiles reads as it is."""
+    return next(map(Refusal, _obstacles(cog)), None)
 
 
 def gdal_vrt(layer: Layer, opened: OpenLayer, root: str, read: Callable[[ByteRange], bytes]) -> str:
@@ -54,15 +55,15 @@ def gdal_vrt(layer: Layer, opened: OpenLayer, root: str, read: Callable[[ByteRan
         UnknownUrl: no VRT over the tiles reads as the file does; the message says why.
         FormatError: the palette is damaged.
     """
-    reason = why_no_vrt(opened.cog)
-    if reason is not None:
-        raise UnknownUrl(f"GDAL cannot open the layer by its tiles: {reason}")
+    refusal = vrt_refusal(opened.cog)
+    if refusal is not None:
+        raise UnknownUrl(f"GDAL cannot open the layer by its tiles: {refusal}")
     return _Vrt(layer, opened, root, read).written()
 
 
 def _obstacles(cog: Cog) -> Iterator[str]:
     for level in cog.levels:
-        refusal = why_no_tiles(level) or mask_mismatch(level)
+        refusal = tiles_refusal(level) or mask_mismatch(level)
         if refusal is not None:
             yield refusal.reason
         if level.mask is not None and level.mask.samples > 1:

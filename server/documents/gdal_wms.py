@@ -13,7 +13,8 @@ from cogread.crs.georeference import Geotransform
 from cogread.image import Cog, Image
 from cogread.metadata.bands import Band, bands_of
 from cogread.metadata.nodata import nodata_of
-from server.documents.gdal_tiles import GdalTiles, crs_text, gdal_tiles, why_no_tiles
+from cogread.refusal import Refusal
+from server.documents.gdal_tiles import GdalTiles, crs_text, gdal_tiles, tiles_refusal
 from server.http.errors import UnknownUrl
 from server.layers.catalog import Layer
 from server.layers.layer_version import IMAGE, OpenLayer
@@ -54,21 +55,21 @@ def gdal_wms(layer: Layer, opened: OpenLayer, vrt: str) -> GdalWms:
         UnknownUrl: the driver would read something else than the file; the message says what.
     """
     cog = opened.cog
-    reason, transform = why_no_wms(cog), cog.geo.transform
-    if reason is not None or transform is None:
-        raise UnknownUrl(f"GDAL's WMS driver cannot read the layer as it is: {reason}; GDAL can by {vrt}")
+    refusal, transform = wms_refusal(cog), cog.geo.transform
+    if refusal is not None or transform is None:
+        raise UnknownUrl(f"GDAL's WMS driver cannot read the layer as it is: {refusal}; GDAL can by {vrt}")
     tiles = gdal_tiles(layer, opened, 0, IMAGE)
     return GdalWms(tiles, _corners(transform, cog.full), len(cog.levels) - 1, crs_text(cog.geo))
 
 
-def why_no_wms(cog: Cog) -> str | None:
-    """What the driver would not read as it is in the file; None if there is nothing."""
-    return next(_untruths(cog), None)
+def wms_refusal(cog: Cog) -> Refusal | None:
+    """Refuse a file that the driver would not read as it is."""
+    return next(map(Refusal, _untruths(cog)), None)
 
 
 def _untruths(cog: Cog) -> Iterator[str]:
     for level in cog.levels:
-        refusal = why_no_tiles(level)
+        refusal = tiles_refusal(level)
         if refusal is not None:
             yield refusal.reason
         if level.mask is not None:

@@ -3,27 +3,27 @@
 from collections.abc import Mapping
 from dataclasses import asdict
 from math import hypot
-from typing import Any, Final
+from typing import Final
 
 from cogread.description import GeoFacts, LevelFacts, band_facts, geo_facts, image_facts, level_facts
 from cogread.image import Cog, Level
 from cogread.refusal import Refusal
 from cogread.wrap import WRAPPERS
 from cogread.wrap.bin import describe as describe_samples
+from server.documents import Json
+from server.documents.client_links import client_links, service_refusals
 from server.documents.openapi.schemas import MOST_BANDS
 from server.documents.web_maps import facts
 from server.layers.catalog import Layer
 from server.layers.grids import NATIVE, WEB_MERCATOR, Matrix
 from server.layers.layer_version import IMAGE, MASK, OpenLayer
 
-Json = dict[str, Any]
-
 _UNITS: Final = {"degree": "degrees", "metre": "m", "foot": "ft", "US survey foot": "us-ft"}
 """What map libraries call the units that PROJ names; others keep their names."""
 
 
-def summary(layer: Layer, root: str) -> Json:
-    """What is known of a layer without its file; its links begin with `root`."""
+def row(layer: Layer, root: str) -> Json:
+    """The facts of the config about a layer; links begin with `root`."""
     config = layer.config
     return {
         "name": config.name,
@@ -42,9 +42,9 @@ def describe(layer: Layer, opened: OpenLayer, root: str) -> Json:
         root: what links begin with.
     """
     cog = opened.cog
-    services = _service_refusals(layer, opened)
+    services = service_refusals(layer, opened)
     return {
-        **summary(layer, root),
+        **row(layer, root),
         "version": opened.version_key,
         **_image(cog),
         "band_info": [{"band": number, **asdict(band)} for number, band in enumerate(band_facts(cog, MOST_BANDS), 1)],
@@ -59,7 +59,7 @@ def describe(layer: Layer, opened: OpenLayer, root: str) -> Json:
         **_offers("mask_formats", opened.refusals(MASK)),
         **_offers("services", services),
         "samples": _samples(opened),
-        "links": [*_links(layer, opened, root), *_client_links(layer, services, root)],
+        "links": [*_links(layer, opened, root), *client_links(layer, services, root)],
     }
 
 
@@ -111,7 +111,7 @@ def _pixel_size(cog: Cog, level: Level) -> list[float] | None:
     return [across * full.width / level.image.width, down * full.height / level.image.height]
 
 
-def _offers(key: str, refusals: Mapping[str, Refusal | str | None]) -> Json:
+def _offers(key: str, refusals: Mapping[str, Refusal | None]) -> Json:
     """Names of formats or services that the layer has, and of the others with the reason why not."""
     return {
         key: [name for name, reason in refusals.items() if reason is None],
@@ -129,7 +129,7 @@ def _links(layer: Layer, opened: OpenLayer, root: str) -> list[Json]:
     links += [
         {
             "rel": kind,
-            "href": f"{root}{layer.path_of(opened)}/{kind}/{NATIVE}/{{z}}/{{x}}/{{y}}.{extension}",
+            "href": f"{root}{layer.versioned_path(opened)}/{kind}/{NATIVE}/{{z}}/{{x}}/{{y}}.{extension}",
             "type": WRAPPERS[extension].media_type,
             "templated": True,
         }
@@ -138,15 +138,3 @@ def _links(layer: Layer, opened: OpenLayer, root: str) -> list[Json]:
         if reason is None
     ]
     return links
-
-
-def _service_refusals(layer: Layer, opened: OpenLayer) -> dict[str, str | None]:
-    from server.documents.client_links import service_refusals  # noqa: PLC0415 - PROJ takes 0.1 s to load
-
-    return service_refusals(layer, opened)
-
-
-def _client_links(layer: Layer, refusals: Mapping[str, str | None], root: str) -> list[Json]:
-    from server.documents.client_links import client_links  # noqa: PLC0415
-
-    return client_links(layer, refusals, root)

@@ -1,30 +1,78 @@
-"""What the lists of all layers say of one."""
+"""Summaries of layer versions: all that lists say of a layer, in little memory and without the server's root."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import TypeVar
 
+import msgspec
+
+from cogread.errors import CogError
+from cogread.refusal import Refusal
+from server.documents.ogc.collections import tilesets_item
+from server.documents.ogc.item import TilesetsItem
 from server.documents.preview import Preview, preview_of
-from server.documents.web_maps import has_pictures
+from server.documents.web_maps import web_map_refusal
+from server.documents.wmts.layer import layer_part
+from server.documents.wmts.names import LayerPart
+from server.documents.wmts.update_sequence import written_at_s
+from server.http.errors import ServerError
 from server.layers.catalog import Layer
 from server.layers.layer_version import IMAGE, OpenLayer
+from server.resilience.layer_fault import one_layer
+
+T = TypeVar("T")
 
 
-class Glance(NamedTuple):
-    """A layer at a glance."""
+class Summary(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A layer version in lists."""
 
     path: str
-    """What the URLs of its tiles begin with, below the server's root."""
+    """Beginning of the URLs of its tiles, below the server's root."""
+    written_at_s: int
+    """Instant at which the file was written, in seconds since the epoch; 0: the origin does not tell."""
     width: int
     """Pixels, in full resolution."""
     height: int
-    formats: list[str]
-    """Extensions of what its tiles are offered as, at some level at least."""
+    formats: tuple[str, ...]
+    """Extensions that some level at least is offered as."""
     preview: Preview | None
     is_web_map: bool
-    """Whether it is aligned to the grid of web maps, with tiles that browsers show."""
+    """It is aligned to the grid of web maps, with tiles that browsers show."""
+    wmts: LayerPart | None
+    """Its part of the WMTS capabilities; None: it is not in them."""
+    wmts_refusal: str | None
+    """The reason for that."""
+    tilesets: TilesetsItem | None
+    """Its items of OGC API lists; None: it has no tilesets."""
+    is_complete: bool
+    """False: `wmts` or `tilesets` is missing because of a fault."""
 
 
-def glance(layer: Layer, opened: OpenLayer) -> Glance:
-    """Look at an open layer."""
-    formats = [extension for extension, reason in opened.refusals(IMAGE).items() if reason is None]
+def summarize(layer: Layer, opened: OpenLayer) -> Summary:
+    """Summarize a layer version. A fault in a part that one service alone needs costs that part."""
     image = opened.cog.full
-    return Glance(layer.path_of(opened), image.width, image.height, formats, preview_of(opened), has_pictures(opened))
+    wmts, is_wmts_complete = _part(layer, opened, layer_part)
+    tilesets, are_tilesets_complete = _part(layer, opened, tilesets_item)
+    return Summary(
+        path=layer.versioned_path(opened),
+        written_at_s=written_at_s(opened.cog.version.modified),
+        width=image.width,
+        height=image.height,
+        formats=tuple(extension for extension, reason in opened.refusals(IMAGE).items() if reason is None),
+        preview=preview_of(opened),
+        is_web_map=web_map_refusal(opened) is None,
+        wmts=None if isinstance(wmts, Refusal) else wmts,
+        wmts_refusal=wmts.reason if isinstance(wmts, Refusal) else None,
+        tilesets=None if isinstance(tilesets, Refusal) else tilesets,
+        is_complete=is_wmts_complete and are_tilesets_complete,
+    )
+
+
+def _part(
+    layer: Layer, opened: OpenLayer, write: Callable[[Layer, OpenLayer], T | Refusal]
+) -> tuple[T | Refusal, bool]:
+    """A part; False: it is missing because of a fault."""
+    try:
+        with one_layer(layer.config.name):
+            return write(layer, opened), True
+    except (CogError, ServerError) as error:
+        return Refusal(str(error)), False

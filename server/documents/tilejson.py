@@ -1,12 +1,11 @@
 """TileJSON 3.0.0 (github.com/mapbox/tilejson-spec) of layers whose tiles are tiles of web maps."""
 
-from typing import Any, Final
+from typing import Final
 
+from server.documents import Json
 from server.documents.web_maps import lonlat_bounds, picture_format, tiles_template, web_mercator
 from server.layers.catalog import Layer
 from server.layers.layer_version import OpenLayer
-
-Json = dict[str, Any]
 
 VERSION: Final = "1.0.0"
 """Of the tile set, in the words of semver: tiles are told apart by their URLs."""

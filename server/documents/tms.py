@@ -60,7 +60,7 @@ def tile_map(layer: Layer, opened: OpenLayer) -> TileMap:
     return TileMap(
         layer.config.title,
         layer.config.attribution,
-        layer.path_of(opened).replace("/layers", SERVICE, 1),
+        layer.versioned_path(opened).replace("/layers", SERVICE, 1),
         HALF_WORLD_M,
         side,
         extension,
@@ -83,7 +83,7 @@ class TmsTiles:
             return self._tiles.serve(request, address._replace(grid=WEB_MERCATOR, y=2**z - 1 - y if is_inside else y))
         except TileOutOfRange:
             layer = self._catalog[address.layer]
-            opened = layer.known()
+            opened = layer.last_version()
             grid = None if opened is None else opened.grids.web_mercator
             if grid is None or z > grid.matrices[-1].z or not is_inside:
                 raise

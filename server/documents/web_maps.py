@@ -1,10 +1,12 @@
 """Layers as web maps want them: their levels on the grid WebMercatorQuad, in formats that browsers show, in degrees."""
 
 from math import atan, degrees, pi, sinh
-from typing import Any, Final
+from typing import Final
 
 from cogread.crs.georeference import Bounds
 from cogread.errors import FormatNotOffered
+from cogread.refusal import Refusal
+from server.documents import Json
 from server.documents.alignment import Misfit, misfit
 from server.documents.preview import shown_as
 from server.http.errors import UnknownGrid
@@ -17,7 +19,7 @@ _MOST_LATITUDE: Final = degrees(atan(sinh(pi)))
 """Where the square of web maps ends."""
 
 
-def facts(layer: Layer, opened: OpenLayer, root: str) -> dict[str, Any]:
+def facts(layer: Layer, opened: OpenLayer, root: str) -> Json:
     """What the layer's JSON says of it: what is there, and what is in the way of the rest."""
     grid, found = opened.grids.web_mercator, misfit(opened.cog, opened.grids)
     extension = None if grid is None else _picture_format(opened, grid)
@@ -45,12 +47,12 @@ def web_mercator(opened: OpenLayer) -> Grid:
     raise UnknownGrid(f"the layer {_not_aligned(found)}{advice}")
 
 
-def web_map_refusal(opened: OpenLayer) -> str | None:
-    """Why a layer is no web map; None if it is one, at some levels at least."""
+def web_map_refusal(opened: OpenLayer) -> Refusal | None:
+    """Refuse a layer that is no web map at any level."""
     grid = opened.grids.web_mercator
     if grid is None:
-        return f"it {_not_aligned(misfit(opened.cog, opened.grids))}"
-    return None if _picture_format(opened, grid) else "its tiles are in no format that browsers show"
+        return Refusal(f"it {_not_aligned(misfit(opened.cog, opened.grids))}")
+    return None if _picture_format(opened, grid) else Refusal("its tiles are in no format that browsers show")
 
 
 def _not_aligned(found: Misfit | None) -> str:
@@ -70,14 +72,9 @@ def picture_format(opened: OpenLayer, grid: Grid) -> str:
     return extension
 
 
-def has_pictures(opened: OpenLayer) -> bool:
-    """Whether a layer is a web map, at some levels at least."""
-    return web_map_refusal(opened) is None
-
-
 def tiles_template(layer: Layer, opened: OpenLayer, extension: str) -> str:
     """Where the tiles of the grid are, below the server's root."""
-    return f"{layer.path_of(opened)}/{IMAGE}/{WEB_MERCATOR}/{{z}}/{{x}}/{{y}}.{extension}"
+    return f"{layer.versioned_path(opened)}/{IMAGE}/{WEB_MERCATOR}/{{z}}/{{x}}/{{y}}.{extension}"
 
 
 def lonlat_bounds(opened: OpenLayer) -> Bounds:

@@ -29,7 +29,7 @@ class Representation(NamedTuple):
     """Whether it depends on more of the request than its path."""
 
 
-ENTRY_BYTES: Final = 500
+ENTRY_BYTES: Final = 350
 """What an entry of a directory costs in memory beside its values, with its share of all that is made of it."""
 
 

@@ -1,143 +1,193 @@
-"""What lists say of each layer, worked out once for each version: a list of ten thousand layers opens no file again.
+"""Summaries of layer versions, from which all lists are written: a list of ten thousand layers opens no file again.
 
-It outlives the open headers, of which a worker keeps only so many. A layer of which nothing can be worked out is an
-error in the list, and the others are as they were.
+Opener threads open a layer and summarize it, so the patience of a list bounds the reads of headers and the work of PROJ
+alike. Layers without a summary in time are not opened yet in that list. Summaries are kept encoded within a bound in
+bytes and outlive the open headers. A layer that cannot be summarized is an error in the list and leaves the others as
+they are.
 """
 
 import logging
 import time
-from collections.abc import Callable
-from threading import Lock
-from typing import Final, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from functools import partial
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+
+import msgspec
 
 from cogread.byterange import Version
-from cogread.errors import CogError
+from cogread.deadline import Deadline
+from cogread.errors import CogError, SourceTimeout
+from server.cache.lru import ByteLru
 from server.http.errors import LayerFault, ListBusy, ServerError
 from server.layers.catalog import Catalog, Layer
 from server.layers.layer_version import OpenLayer
 from server.resilience.layer_fault import one_layer
+from server.resilience.list_places import ListPlaces
+from server.resilience.parallel import Helpers
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
+PATIENCE_S: Final = 5.0
+"""Longest wait of a list for layers without a summary; the next list has those that take longer."""
+
+LATE_PATIENCE_S: Final = 0.2
+"""The same for layers that were late for the last list: an origin that hangs slows down one list."""
+
+BUDGET_S: Final = 12.0
+"""Longest time to open a layer: with less, a slow origin would be taken for a dead one."""
+
+OPENERS: Final = 8
+"""Opener threads of a worker; the rest of its time is for tiles."""
 
 RETRY_FAILED_S: Final = 60.0
-"""After this time a version of which nothing could be worked out is tried again: memory may have been short."""
+"""Lifetime of a failed or incomplete summary: memory may have been short."""
+
+ENTRY_BYTES: Final = 900
+"""Cost of an entry beside its encoded summary: key, version, and its share of the table."""
 
 
-class Known(NamedTuple, Generic[T]):
-    """What was worked out of a version."""
+class Summary(Protocol):
+    """Facts about a layer version, as msgspec encodes them."""
+
+    @property
+    def is_complete(self) -> bool:
+        """False: a part failed, and another try may give it."""
+
+
+S = TypeVar("S", bound=Summary)
+
+
+class _Outcome(NamedTuple):
+    """Result of summarizing a layer version."""
 
     version: Version
-    what: T
+    encoded: bytes | CogError
+    retry_at_s: float
+    """Instant of `time.monotonic()` after which another try is due."""
 
 
-class _Failure(NamedTuple):
-    """A version of which nothing could be worked out."""
+class Summaries(Generic[S]):
+    """The summaries of all layers. Safe to share between threads."""
 
-    version: Version
-    error: CogError
-    until_s: float
-    """Instant of `time.monotonic()` from which another try is due."""
-
-
-class ByVersion(Generic[T]):
-    """Keeps what is worked out of the current version of each layer. Safe to share between threads."""
-
-    def __init__(self, catalog: Catalog, work_out: Callable[[Layer, OpenLayer], T]) -> None:
-        """Keep nothing yet.
+    def __init__(
+        self,
+        catalog: Catalog,
+        summarize: Callable[[Layer, OpenLayer], S],
+        kind: type[S],
+        bound_bytes: int,
+        places: ListPlaces,
+    ) -> None:
+        """Make an empty store.
 
         Args:
             catalog: the layers.
-            work_out: what is wanted of an open layer; small, since it is kept for as long as the worker lives.
+            summarize: makes the summary of a layer version.
+            kind: class of the summaries.
+            bound_bytes: of all encoded summaries.
+            places: bounds the requests that wait for layers to be opened.
         """
-        self._catalog, self._work_out = catalog, work_out
-        self._known: dict[str, Known[T]] = {}
-        self._failures: dict[str, _Failure] = {}
-        self._working_out = Lock()
+        self._catalog, self._summarize, self.places = catalog, summarize, places
+        self._encoder, self._decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(kind)
+        self._outcomes: Final = ByteLru[str, _Outcome](bound_bytes)
+        self._openers: Final = Helpers(OPENERS, "open")
+        self._late: set[str] = set()
+        """Layers that were begun and not ready in time, until they are."""
+        self._unopened: dict[str, CogError | None] = {}
+        """Layers that the last list could not open: the error, or None where it took too long."""
 
-    def of_all(self, patience_s: float, budget_s: float) -> dict[str, Known[T] | CogError | None]:
-        """Ask all layers; those whose current version is known cost next to nothing.
+    def all(self) -> Iterator[tuple[Layer, S | CogError | None]]:
+        """The layers in the catalog's order: each with the summary of its current version, or its error.
 
-        Args:
-            patience_s: see `Catalog.open_all`.
-            budget_s: the same.
-
-        Returns:
-            By name: what is known, why the layer cannot be opened or described, or None where the time was not enough.
-            Where too many threads wait for such lists already: what was known before.
+        None: the layer is not opened yet. Where the origin is slow to tell the current version, or as many requests
+        wait as may, the last known version counts. Each summary is decoded when the iterator comes to it.
 
         Raises:
-            ListBusy: they do, and some layers were never tried.
+            ListBusy: as many requests wait as may, and some layers were never tried.
         """
-        at_hand: dict[str, Known[T] | CogError | None] = {
-            layer.config.name: self._at_hand(layer) for layer in self._catalog
+        outcomes: dict[str, _Outcome | CogError | None] = {
+            layer.config.name: self._current(layer) for layer in self._catalog
         }
-        unknown = [layer for layer in self._catalog if at_hand[layer.config.name] is None]
-        if not unknown:
-            return at_hand
-        try:
-            with self._catalog.list_places.place():
-                opened = self._catalog.open_all(patience_s, budget_s, unknown)
-                return at_hand | {name: self._take(self._catalog[name], result) for name, result in opened.items()}
-        except ListBusy:
-            names, unopened = {layer.config.name for layer in unknown}, self._catalog.unopened
-            if names - self._known.keys() - unopened.keys():
-                raise
-            return at_hand | {name: self._known.get(name) or unopened.get(name) for name in names}
+        missing = [layer for layer in self._catalog if outcomes[layer.config.name] is None]
+        if missing:
+            outcomes |= self._opened(missing)
+        return ((layer, self._decoded(outcomes[layer.config.name])) for layer in self._catalog)
 
-    def _at_hand(self, layer: Layer) -> Known[T] | CogError | None:
-        """What is known of the current version, if that can be told without waiting."""
-        name = layer.config.name
-        if name not in self._known and name not in self._failures:
+    def _current(self, layer: Layer) -> _Outcome | None:
+        """The outcome of the current version, if that can be told without waiting and no other try is due."""
+        outcome = self._outcomes.get(layer.config.name)
+        if outcome is None or outcome.retry_at_s <= time.monotonic():
             return None
         try:
-            version = layer.source.cached_version()
+            return outcome if layer.source.cached_version() == outcome.version else None
         except CogError:
             return None
-        known = self._known.get(name)
-        return known if known is not None and known.version == version else self._failed(name, version)
 
-    def _failed(self, name: str, version: Version | None) -> CogError | None:
-        """The error of a version of which nothing can be worked out, unless another try is due."""
-        failure = self._failures.get(name)
-        if failure is None or failure.version != version or failure.until_s <= time.monotonic():
-            return None
-        return failure.error
+    def _opened(self, layers: list[Layer]) -> dict[str, _Outcome | CogError | None]:
+        """Outcomes of layers that must be opened, or asked for their version, first."""
+        try:
+            with self.places.place():
+                return self._open(layers)
+        except ListBusy:
+            before = {layer.config.name: self._outcomes.get(layer.config.name) for layer in layers}
+            if any(outcome is None and name not in self._unopened for name, outcome in before.items()):
+                raise
+            return {name: outcome or self._unopened.get(name) for name, outcome in before.items()}
 
-    def _take(self, layer: Layer, opened: OpenLayer | CogError | None) -> Known[T] | CogError | None:
+    def _open(self, layers: list[Layer]) -> dict[str, _Outcome | CogError | None]:
+        futures = {
+            layer.config.name: self._openers.submit(layer.config.name, partial(self._work, layer)) for layer in layers
+        }
+        wait([future for name, future in futures.items() if name not in self._late], timeout=PATIENCE_S)
+        wait(futures.values(), timeout=min(PATIENCE_S, LATE_PATIENCE_S))
+        return {layer.config.name: self._result(layer, futures[layer.config.name]) for layer in layers}
+
+    def _result(self, layer: Layer, future: Future[_Outcome | CogError]) -> _Outcome | CogError | None:
+        """The outcome of an opening; of one that takes longer the last error or the outcome before."""
         name = layer.config.name
-        known = self._known.get(name)
-        if opened is None:
-            return known
-        if isinstance(opened, CogError):
-            return opened
-        if known is None or known.version != opened.cog.version:
-            return self._worked_out(layer, opened)
-        return known
+        if not future.done() or future.cancelled():
+            if not future.cancel():  # it was begun
+                self._late.add(name)
+                self._unopened[name] = layer.last_error
+            return layer.last_error or self._outcomes.get(name)
+        result = future.result()
+        if isinstance(result, CogError):
+            self._unopened[name] = result
+            if isinstance(result, SourceTimeout):
+                self._late.add(name)
+        else:
+            self._late.discard(name)
+            self._unopened.pop(name, None)
+        return result
 
-    def _worked_out(self, layer: Layer, opened: OpenLayer) -> Known[T] | CogError:
-        """What is new of a layer: by one thread for all that ask for lists at the same moment."""
+    def _work(self, layer: Layer) -> _Outcome | CogError:
+        """Open and summarize a layer, in an opener thread."""
+        try:
+            with one_layer(layer.config.name):
+                opened = layer.open(Deadline.after(BUDGET_S))
+        except CogError as error:
+            return error
+        outcome = self._outcomes.get(layer.config.name)
+        if outcome is None or outcome.version != opened.cog.version or outcome.retry_at_s <= time.monotonic():
+            outcome = self._summarized(layer, opened, outcome)
+            size_bytes = len(outcome.encoded) if isinstance(outcome.encoded, bytes) else 0
+            self._outcomes.put(layer.config.name, outcome, ENTRY_BYTES + size_bytes)
+        return outcome
+
+    def _summarized(self, layer: Layer, opened: OpenLayer, before: _Outcome | None) -> _Outcome:
         name, version = layer.config.name, opened.cog.version
-        with self._working_out:
-            known = self._known.get(name)
-            if known is not None and known.version == version:
-                return known
-            error = self._failed(name, version)
-            if error is not None:
-                return error
-            try:
-                with one_layer(name):
-                    known = self._known[name] = Known(version, self._work_out(layer, opened))
-            except (CogError, ServerError) as failure:
-                return self._fail(name, version, failure)
-            self._failures.pop(name, None)
-            return known
+        try:
+            with one_layer(name):
+                summary = self._summarize(layer, opened)
+                encoded = self._encoder.encode(summary)
+        except (CogError, ServerError) as failure:
+            error = failure if isinstance(failure, CogError) else LayerFault(str(failure))
+            is_news = before is None or str(before.encoded) != str(error)
+            if is_news and not isinstance(failure, LayerFault):  # that was logged with its traceback
+                logger.warning("layer %r cannot be described: %s", name, failure)
+            return _Outcome(version, error, time.monotonic() + RETRY_FAILED_S)
+        return _Outcome(version, encoded, float("inf") if summary.is_complete else time.monotonic() + RETRY_FAILED_S)
 
-    def _fail(self, name: str, version: Version, failure: CogError | ServerError) -> CogError:
-        error = failure if isinstance(failure, CogError) else LayerFault(str(failure))
-        before = self._failures.get(name)
-        if not isinstance(failure, LayerFault) and (before is None or str(before.error) != str(error)):
-            logger.warning("layer %r cannot be described: %s", name, failure)
-        self._failures[name] = _Failure(version, error, time.monotonic() + RETRY_FAILED_S)
-        return error
+    def _decoded(self, outcome: _Outcome | CogError | None) -> S | CogError | None:
+        result = outcome.encoded if isinstance(outcome, _Outcome) else outcome
+        return self._decoder.decode(result) if isinstance(result, bytes) else result

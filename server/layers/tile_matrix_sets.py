@@ -12,6 +12,7 @@ from cogread.crs.georeference import Bounds, Georeference
 from cogread.crs.lookup import crs_of, why_no_crs
 from cogread.crs.web_mercator import WEB_MERCATOR_EPSG
 from cogread.image import Cog
+from cogread.refusal import Refusal
 from server.layers.grids import HALF_WORLD_M, Grids
 
 PIXEL_M: Final = 0.00028
@@ -57,13 +58,13 @@ class TileMatrixSet:
     """Coarse to fine."""
 
 
-def native_set(cog: Cog, grids: Grids) -> TileMatrixSet | str:
-    """The tile matrix set of a file's own grid, or why there can be none."""
+def native_set(cog: Cog, grids: Grids) -> TileMatrixSet | Refusal:
+    """The tile matrix set of a file's own grid, if standards can describe it."""
     grid, crs = grids.native, crs_of(cog.geo)
     if grids.why_not_square is not None or grid.origin is None:
-        return grids.why_not_square or "it has no transform"
+        return Refusal(grids.why_not_square or "it has no transform")
     if crs is None:
-        return why_no_crs(cog.geo) or "it has no CRS"
+        return Refusal(why_no_crs(cog.geo) or "it has no CRS")
     matrices = tuple(
         TileMatrix(
             matrix.z,

@@ -1,4 +1,4 @@
-"""What the views are given by the app."""
+"""The parts of a worker as the views use them, and replies in Flask's class."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -6,14 +6,16 @@ from typing import cast
 from flask import Flask, Response, current_app, request
 
 from server.cache import Cache
-from server.documents.summary import Glance
+from server.documents.summary import Summary
+from server.documents.wmts.capabilities import Capabilities
 from server.http.ranges import ranged
 from server.http.reply import Reply, none_match
 from server.layers.catalog import Catalog
-from server.layers.summaries import ByVersion
+from server.layers.summaries import Summaries
 from server.logs.request_log import RequestLog
 from server.settings.load import Settings
 from server.tiles.service import Tiles
+from server.web.packed import PackedDocuments
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +24,26 @@ class Context:
 
     settings: Settings
     catalog: Catalog
-    glances: ByVersion[Glance]
+    summaries: Summaries[Summary]
+    capabilities: Capabilities
     tiles: Tiles
+    packed: PackedDocuments
     cache: Cache | None
     log: RequestLog
 
     @property
     def root(self) -> str:
-        """What links of this request's reply begin with; never the Host that a client names."""
+        """Beginning of links in the reply to this request; never the Host that a client names."""
         return self.settings.public_urls.relative(request.environ)
 
     @property
     def absolute_root(self) -> str:
-        """What URLs begin with that must be whole; see `PublicUrls.absolute`."""
+        """Beginning of URLs that must be whole; see `PublicUrls.absolute`."""
         return self.settings.public_urls.absolute(request.environ)
 
     @property
     def absolute_policy(self) -> str:
-        """Cache-Control of documents with `absolute_root` in them: what a client says of a host is for that client."""
+        """Cache-Control of documents with `absolute_root` in them: private where the root is the client's Host."""
         return "no-cache" if self.settings.public_urls.is_fixed else "private, no-cache"
 
 
@@ -49,12 +53,12 @@ def attach(app: Flask, context: Context) -> None:
 
 
 def context() -> Context:
-    """The context of the app that serves this request."""
+    """The context of this request's app."""
     return cast(Context, current_app.extensions["rawcog"])
 
 
 def response(reply: Reply) -> Response:
-    """The reply in Flask's class, which adds a media type of its own, and for bytes the length 0 of a HEAD's body."""
+    """The reply in Flask's class, without the media type and the length that it adds."""
     made = Response([reply.body], reply.status, reply.headers)
     if all(name != "Content-Type" for name, _ in reply.headers):
         del made.headers["Content-Type"]
@@ -64,7 +68,7 @@ def response(reply: Reply) -> Response:
 
 
 def tile_response(reply: Reply) -> Response:
-    """The reply with a tile, or the part of it that this request asks for."""
+    """The reply with a tile, or with the part that Range asks for."""
     wanted = request.headers.get("Range")
     if wanted is not None and request.method == "GET":
         reply = ranged(reply, wanted, request.headers.get("If-Range"))
@@ -72,7 +76,7 @@ def tile_response(reply: Reply) -> Response:
 
 
 def document(body: bytes, media_type: str, cache_control: str = "no-cache") -> Response:
-    """A document that is made anew for each request: unless told otherwise, caches keep it and ask again."""
+    """A document with an ETag, or 304. Unless told otherwise, caches keep it and revalidate it."""
     made = Response(body, 200, [("Content-Type", media_type), ("Cache-Control", cache_control)])
     made.add_etag()
     etag = made.headers["ETag"]

@@ -1,17 +1,15 @@
-"""`/`, `/layers`, `/layers/{layer}`: what there is."""
-
-from typing import Any, Final
+"""`/`, `/layers`, `/layers/{layer}`: the layers, as JSON and as pages."""
 
 import msgspec
 from flask import Blueprint, Response
 
 from cogread.deadline import Deadline
 from cogread.errors import CogError
-from server.documents.layer_json import describe, summary
-from server.documents.summary import Glance
+from server.documents import Json
+from server.documents.layer_json import describe, row
+from server.documents.summary import Summary
 from server.http.errors import public_reason
 from server.http.reply import IMMUTABLE, redirect
-from server.layers.summaries import Known
 from server.tiles.request import split_version
 from server.tiles.service import BUDGET_S
 from server.web.context import context, response
@@ -23,13 +21,10 @@ from server.web.versioned import PRIVATE_IMMUTABLE
 
 blueprint = Blueprint("layers", __name__)
 
-OPEN_ALL_S: Final = 3.0
-"""How long a list waits for files that are not known yet."""
-
 
 @blueprint.get("/layers")
 def layers() -> Response:
-    """All layers, with what is known of each."""
+    """All layers in short."""
     return _all(as_page=asked_format("json", "html") == "html")
 
 
@@ -51,29 +46,28 @@ def layer(name: str) -> Response:
 
 @blueprint.get("/", strict_slashes=True)
 def index() -> Response:
-    """All layers, for people as a page; for programs where the API begins."""
+    """The page of all layers, or the landing page of the API for programs."""
     _ = asked_format("json", "html")
     return _all(as_page=True) if prefers_html() else landing()
 
 
 def _all(*, as_page: bool) -> Response:
-    ctx = context()
-    known = ctx.glances.of_all(OPEN_ALL_S, BUDGET_S)
-    found = [known[layer.config.name] for layer in ctx.catalog]
-    rows = [_row(summary(layer, ctx.root), result) for layer, result in zip(ctx.catalog, found, strict=True)]
-    return layers_page(map(card, found, rows)) if as_page else _json({"layers": rows})
+    root = context().root
+    listed = ((summary, _row(row(layer, root), summary)) for layer, summary in context().summaries.all())
+    if as_page:
+        return layers_page(card(about, summary) for summary, about in listed)
+    return _json({"layers": [about for _, about in listed]})
 
 
-def _json(about: dict[str, Any], cache_control: str = "no-cache") -> Response:
+def _json(about: Json, cache_control: str = "no-cache") -> Response:
     made = packed_document(msgspec.json.encode(about), "application/json", cache_control)
     made.vary.add("Accept")
     return made
 
 
-def _row(about: dict[str, Any], found: Known[Glance] | CogError | None) -> dict[str, Any]:
-    if found is None:
+def _row(about: Json, summary: Summary | CogError | None) -> Json:
+    if summary is None:
         return {**about, "status": "not opened yet"}
-    if isinstance(found, CogError):
-        return {**about, "status": "error", "reason": public_reason(found)}
-    seen = found.what
-    return {**about, "status": "ok", "width": seen.width, "height": seen.height, "formats": seen.formats}
+    if isinstance(summary, CogError):
+        return {**about, "status": "error", "reason": public_reason(summary)}
+    return {**about, "status": "ok", "width": summary.width, "height": summary.height, "formats": summary.formats}

@@ -1,44 +1,60 @@
-"""Documents as gzip: what was packed last is kept, by the digest of what was packed, so that nobody gets another's."""
+"""Documents as gzip, kept by their content or by a key that stands for it."""
 
 import gzip
-from collections import OrderedDict
+import io
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from threading import Lock
 from typing import Final
 
-KEPT_BYTES: Final = 4 * 1024 * 1024
-"""Some thousand documents of a layer, or a few of all layers where these are many."""
-ENTRY_BYTES: Final = 300
-"""What keeping one costs beside its bytes."""
+from server.cache.lru import ByteLru
+
+ENTRY_BYTES: Final = 500
+"""Cost of an entry beside its bytes."""
+LEVEL: Final = 6
 
 
-class Packed:
-    """Packs. Safe to share between threads."""
+class PackedDocuments:
+    """Packs documents and keeps those used last. Safe to share between threads."""
 
-    def __init__(self) -> None:
-        self._mutex = Lock()
-        self._kept: OrderedDict[bytes, bytes] = OrderedDict()
-        self._kept_bytes = 0
+    def __init__(self, bound_bytes: int) -> None:
+        """Make an empty store.
+
+        Args:
+            bound_bytes: of all packed documents; a larger one is not kept.
+        """
+        self._documents: Final = ByteLru[bytes, bytes](bound_bytes, largest_bytes=bound_bytes)
+        self._writing: Final = Lock()
 
     def of(self, body: bytes) -> bytes:
-        """The body, packed; the same for the same body."""
-        digest = blake2b(body).digest()
-        with self._mutex:
-            found = self._kept.get(digest)
-            if found is not None:
-                self._kept.move_to_end(digest)
-                return found
-        found = gzip.compress(body, mtime=0)
-        self._keep(digest, found)
-        return found
+        """The body as gzip."""
+        return self._get(blake2b(body).digest(), lambda: gzip.compress(body, LEVEL, mtime=0))
 
-    def _keep(self, digest: bytes, packed: bytes) -> None:
-        """In place of what was asked for longest ago. The newest is kept even if it is larger than the bound."""
-        with self._mutex:
-            if digest in self._kept:
-                return
-            self._kept[digest] = packed
-            self._kept_bytes += ENTRY_BYTES + len(packed)
-            while self._kept_bytes > KEPT_BYTES and len(self._kept) > 1:
-                _, oldest = self._kept.popitem(last=False)
-                self._kept_bytes -= ENTRY_BYTES + len(oldest)
+    def written(self, key: str, pieces: Callable[[], Iterable[bytes]]) -> bytes:
+        """A long document as gzip, packed as it is written: it is never in memory as a whole.
+
+        Args:
+            key: names the document with its version and all that it depends on.
+            pieces: writes the document; called once for requests at the same moment.
+        """
+        digest = blake2b(key.encode()).digest()
+        document = self._documents.get(digest)
+        if document is not None:
+            return document
+        with self._writing:
+            return self._get(digest, lambda: _packed(pieces()))
+
+    def _get(self, key: bytes, pack: Callable[[], bytes]) -> bytes:
+        document = self._documents.get(key)
+        if document is None:
+            document = pack()
+            self._documents.put(key, document, ENTRY_BYTES + len(document))
+        return document
+
+
+def _packed(pieces: Iterable[bytes]) -> bytes:
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=LEVEL, mtime=0) as writer:
+        for piece in pieces:
+            writer.write(piece)
+    return packed.getvalue()

@@ -12,16 +12,14 @@ from flask import Response, render_template, request
 from cogread import __version__
 from cogread.errors import CogError
 from cogread.wrap import PICTURES
-from server.documents.copy_lines import lines_of
+from server.documents import Json
+from server.documents.copy_lines import copy_lines
 from server.documents.preview import Preview
-from server.documents.summary import Glance
+from server.documents.summary import Summary
 from server.http.reply import STATUS_LINES
-from server.layers.summaries import Known
 from server.web.context import context
 from server.web.gzip import packed_document
 from server.web.static import static_files
-
-Json = dict[str, Any]
 
 _MEDIA_TYPE: Final = "text/html; charset=utf-8"
 
@@ -36,11 +34,11 @@ class Card(NamedTuple):
     preview: Preview | None
 
 
-def card(found: Known[Glance] | CogError | None, about: Json) -> Card:
+def card(about: Json, summary: Summary | CogError | None) -> Card:
     """A layer on the page of all; `about` is its row."""
-    if not isinstance(found, Known):
+    if not isinstance(summary, Summary):
         return Card(about, "", None)
-    return Card(about, context().root + found.what.path, found.what.preview)
+    return Card(about, context().root + summary.path, summary.preview)
 
 
 def layers_page(cards: Iterable[Card]) -> Response:
@@ -51,7 +49,7 @@ def layers_page(cards: Iterable[Card]) -> Response:
 def layer_page(about: Json) -> Response:
     """One layer, by its JSON. It holds URLs to be copied, which are whole: the host in them is the client's word."""
     ctx = context()
-    lines = lines_of(about, ctx.absolute_root)
+    lines = copy_lines(about, ctx.absolute_root)
     is_shown = any(set(level["formats"]) & set(PICTURES) for level in about["levels"])
     return _page("layer.html", ctx.absolute_policy, about=about, lines=lines, is_shown=is_shown)
 

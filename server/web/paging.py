@@ -5,7 +5,8 @@ from typing import Final, NamedTuple
 
 from flask import request
 
-from server.documents.ogc.links import JSON, Json, link
+from server.documents import Json
+from server.documents.ogc.links import JSON, link
 from server.http.errors import BadRequest
 
 DEFAULT_LIMIT: Final = 100

@@ -1,10 +1,13 @@
 """`/layers/{layer}/tilejson.json`, `gdal.vrt` and `gdal.xml`: layers in the words of web maps, and of GDAL."""
 
 import msgspec
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response
 
 from cogread.byterange import ByteRange
 from cogread.deadline import Deadline
+from server.documents.gdal_vrt import gdal_vrt
+from server.documents.gdal_wms import gdal_wms
+from server.documents.templates import rendered
 from server.documents.tilejson import tilejson
 from server.http.reply import ACCEPT_RANGES, Reply
 from server.layers.catalog import Layer
@@ -40,8 +43,6 @@ def _tilejson(layer: Layer, opened: OpenLayer, root: str) -> bytes:
 
 
 def _gdal_vrt(layer: Layer, opened: OpenLayer, root: str) -> bytes:
-    from server.documents.gdal_vrt import gdal_vrt  # noqa: PLC0415 - PROJ takes 0.1 s to load
-
     deadline = Deadline.after(BUDGET_S)
 
     def read(wanted: ByteRange) -> bytes:
@@ -51,7 +52,5 @@ def _gdal_vrt(layer: Layer, opened: OpenLayer, root: str) -> bytes:
 
 
 def _gdal_wms(layer: Layer, opened: OpenLayer, root: str) -> bytes:
-    from server.documents.gdal_wms import gdal_wms  # noqa: PLC0415 - PROJ takes 0.1 s to load
-
     about = gdal_wms(layer, opened, f"{root}{layer.path}/gdal.vrt")
-    return render_template("gdal_wms.xml", about=about, root=root).encode()
+    return rendered("gdal_wms.xml", about=about, root=root).encode()

@@ -1,19 +1,18 @@
 """`/wmts` and `/wmts/1.0.0/WMTSCapabilities.xml`: the capabilities. Tiles are answered before the app sees them."""
 
 import logging
-from typing import Final, cast
+from typing import Final
 
-from flask import Blueprint, Flask, Response, current_app, g, request
-from flask.blueprints import BlueprintSetupState
+from flask import Blueprint, Response, g, request
 
-from server.documents.wmts.capabilities import Capabilities, written
+from server.documents.wmts.capabilities import Contents
 from server.documents.wmts.exceptions import MEDIA_TYPE, OwsError, report
 from server.documents.wmts.kvp import capabilities_request, operation, pairs_of
 from server.documents.wmts.names import CAPABILITIES, QUERIES
 from server.documents.wmts.update_sequence import is_later
 from server.http.errors import NotAcceptable, status_of
 from server.web.context import context, response
-from server.web.gzip import packed_document
+from server.web.gzip import long_document
 from server.web.negotiation import accepted
 
 logger = logging.getLogger(__name__)
@@ -23,19 +22,12 @@ blueprint = Blueprint("wmts", __name__)
 _ACCEPTABLE: Final = (MEDIA_TYPE, "text/xml")
 
 
-@blueprint.record
-def _attach(state: BlueprintSetupState) -> None:
-    app = cast(Flask, state.app)
-    ctx = app.extensions["rawcog"]
-    app.extensions["rawcog.wmts"] = Capabilities(ctx.catalog, ctx.settings.server.title)
-
-
 @blueprint.get(QUERIES)
 def queries() -> Response:
     """Requests by key-value pairs; those for tiles do not come here."""
     try:
         return _queried(request.query_string.decode("latin-1"))
-    except Exception as error:  # whatever it is, the client gets a report and the log the cause
+    except Exception as error:  # the client gets a report and the log the cause
         g.cause = f"{type(error).__name__}: {error}"
         if status_of(error) == 500:
             logger.exception("request failed")
@@ -48,25 +40,24 @@ def capabilities() -> Response:
     ranges = accepted()
     if ranges and not ranges.best_match(_ACCEPTABLE):
         raise NotAcceptable(f"wanted a client that accepts {MEDIA_TYPE}")
-    return _reply(written(_capabilities().contents(), None, context().absolute_root))
+    return _reply(context().capabilities.contents(), None)
 
 
 def _queried(query: str) -> Response:
     pairs = pairs_of(query)
     _ = operation(pairs)
-    asked, contents = capabilities_request(pairs), _capabilities().contents()
+    asked, contents = capabilities_request(pairs), context().capabilities.contents()
     sections = asked.sections or None
     if asked.update_sequence == contents.update_sequence:
         sections = ()
     elif is_later(asked.update_sequence, contents.update_sequence):
         message = f"UpdateSequence={asked.update_sequence[:50]!r}: the document's is {contents.update_sequence}"
         raise OwsError("InvalidUpdateSequence", message)
-    return _reply(written(contents, sections, context().absolute_root))
+    return _reply(contents, sections)
 
 
-def _reply(body: bytes) -> Response:
-    return packed_document(body, MEDIA_TYPE, context().absolute_policy)
-
-
-def _capabilities() -> Capabilities:
-    return cast(Capabilities, current_app.extensions["rawcog.wmts"])
+def _reply(contents: Contents, sections: tuple[str, ...] | None) -> Response:
+    ctx = context()
+    root = ctx.absolute_root
+    key = f"wmts {contents.update_sequence} {sections} {root}"
+    return long_document(key, lambda: contents.pieces(sections, root), MEDIA_TYPE, ctx.absolute_policy)

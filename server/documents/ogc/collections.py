@@ -1,52 +1,37 @@
 """Layers as collections, and their tilesets (OGC API Common 2, OGC API Tiles 1.0 §8, §9 and §11)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
+from zlib import compress
 
-from cogread.errors import CogError
+import msgspec
+
+from cogread.refusal import Refusal
 from cogread.wrap import FILES
+from server.documents import Json
+from server.documents.gdal_vrt import vrt_refusal
 from server.documents.ogc.formats import linked_type
-from server.documents.ogc.links import GEODATA, JSON, MAP_TILESETS, TILING_SCHEME, Json, link
-from server.documents.ogc.sets import Tileset, crs_json, tilesets, tilesets_or_reason
+from server.documents.ogc.item import TilesetsItem
+from server.documents.ogc.links import GEODATA, JSON, MAP_TILESETS, TILING_SCHEME, link
+from server.documents.ogc.sets import Tileset, crs_json, tilesets
 from server.http.errors import UnknownGrid
 from server.layers.catalog import Layer
 from server.layers.layer_version import IMAGE, OpenLayer
 from server.layers.tile_matrix_sets import corners
-from server.resilience.layer_fault import one_layer
+from server.settings.load import LayerConfig
 
 CRS84: Final = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 
 
-def path_of(layer: Layer) -> str:
-    """Of a layer's collection, below the server's root."""
-    return f"/collections/{layer.config.name}"
+def collection_path(config: LayerConfig) -> str:
+    """Path of a layer's collection, below the server's root."""
+    return f"/collections/{config.name}"
 
 
-def collections(layers: Iterable[Layer], opened: Mapping[str, OpenLayer | CogError | None], root: str) -> list[Json]:
-    """The collections of a list; those of layers that are not open yet in short, none of layers without tilesets.
-
-    Args:
-        layers: in the order of the list.
-        opened: by name, as `Catalog.open_all` returns it.
-        root: what links begin with.
-    """
-    found = []
-    for layer in layers:
-        state = opened[layer.config.name]
-        if state is None:
-            found.append(_in_short(layer, root))
-        elif isinstance(state, OpenLayer) and not isinstance(sets := tilesets_or_reason(layer, state), str):
-            found.append(_in_full_or_short(layer, state, sets, root))
-    return found
-
-
-def _in_full_or_short(layer: Layer, opened: OpenLayer, sets: Sequence[Tileset], root: str) -> Json:
-    """A collection in a list: in short if its place cannot be told, so that the list has as many as it counts."""
-    try:
-        with one_layer(layer.config.name):
-            return _in_full(layer, opened, sets, root)
-    except CogError:
-        return _in_short(layer, root)
+def tilesets_item(layer: Layer, opened: OpenLayer) -> TilesetsItem | Refusal:
+    """Summarize a layer version for lists, if it has tilesets."""
+    sets = tilesets(layer, opened)
+    return sets if isinstance(sets, Refusal) else _item(opened, sets)
 
 
 def collection(layer: Layer, opened: OpenLayer, root: str) -> Json:
@@ -55,41 +40,50 @@ def collection(layer: Layer, opened: OpenLayer, root: str) -> Json:
     Raises:
         UnknownGrid: it has no tilesets.
     """
-    return _in_full(layer, opened, _tilesets(layer, opened), root)
+    return collection_item(layer.config, _item(opened, _tilesets(layer, opened)), root)
+
+
+def collection_item(config: LayerConfig, item: TilesetsItem | None, root: str) -> Json:
+    """A collection in the list of all.
+
+    Args:
+        config: of the layer.
+        item: of its version; None: it is not opened yet, and the collection is described in short.
+        root: beginning of the links.
+    """
+    title, layer_path = config.title, f"{root}/layers/{config.name}"
+    about: Json = {"id": config.name, "title": title, "dataType": "map"}
+    if config.attribution is not None:
+        about["attribution"] = config.attribution
+    links = [link("self", root + collection_path(config), JSON, title)]
+    if item is None:
+        return {**about, "links": links}
+    links.append(link(MAP_TILESETS, f"{root}{collection_path(config)}/map/tiles", JSON, f"Tilesets of {title}"))
+    links.append(link("describedby", layer_path, JSON, f"All that is known of {title}"))
+    if item.has_vrt:
+        links.append(link("alternate", f"{layer_path}/gdal.vrt", "application/xml", f"{title} for GDAL and QGIS"))
+    about["crs"] = item.crs_uris
+    if item.wgs84 is not None:
+        about["extent"] = {"spatial": {"bbox": [item.wgs84], "crs": CRS84}}
+    return {**about, "links": links}
+
+
+def _item(opened: OpenLayer, sets: Sequence[Tileset]) -> TilesetsItem:
+    crs, bounds = sets[0].set.matrices.crs, opened.cog.geo.bounds
+    uris = (each.set.matrices.crs.uri for each in sets)
+    return TilesetsItem(
+        crs_uris=tuple(uri for uri in dict.fromkeys(uris) if uri is not None),
+        wgs84=crs.wgs84_bounds(bounds) if bounds else None,
+        own_crs=compress(msgspec.json.encode(crs_json(crs))),
+        has_vrt=vrt_refusal(opened.cog) is None,
+    )
 
 
 def _tilesets(layer: Layer, opened: OpenLayer) -> list[Tileset]:
-    found = tilesets(layer, opened)
-    if isinstance(found, str):
-        raise UnknownGrid(f"layer {layer.config.name!r} has no tilesets: {found}; its tiles are at {layer.path}")
-    return found
-
-
-def _in_short(layer: Layer, root: str) -> Json:
-    config = layer.config
-    about: Json = {"id": config.name, "title": config.title, "dataType": "map"}
-    if config.attribution is not None:
-        about["attribution"] = config.attribution
-    return {**about, "links": [link("self", root + path_of(layer), JSON, config.title)]}
-
-
-def _in_full(layer: Layer, opened: OpenLayer, sets: Sequence[Tileset], root: str) -> Json:
-    about, title = _in_short(layer, root), layer.config.title
-    more = [
-        link(MAP_TILESETS, f"{root}{path_of(layer)}/map/tiles", JSON, f"Tilesets of {title}"),
-        link("describedby", root + layer.path, JSON, f"All that is known of {title}"),
-    ]
-    return {**about, **_where(opened, sets), "links": about["links"] + more}
-
-
-def _where(opened: OpenLayer, sets: Sequence[Tileset]) -> Json:
-    crs, bounds = sets[0].set.matrices.crs, opened.cog.geo.bounds
-    uris = [each.set.matrices.crs.uri for each in sets]
-    found: Json = {"crs": [uri for uri in dict.fromkeys(uris) if uri is not None]}
-    wgs84 = crs.wgs84_bounds(bounds) if bounds else None
-    if wgs84 is not None:
-        found["extent"] = {"spatial": {"bbox": [wgs84], "crs": CRS84}}
-    return found
+    sets = tilesets(layer, opened)
+    if isinstance(sets, Refusal):
+        raise UnknownGrid(f"layer {layer.config.name!r} has no tilesets: {sets}; its tiles are at {layer.path}")
+    return sets
 
 
 def tilesets_list(layer: Layer, opened: OpenLayer, root: str) -> Json:
@@ -98,9 +92,9 @@ def tilesets_list(layer: Layer, opened: OpenLayer, root: str) -> Json:
     Raises:
         UnknownGrid: it has none.
     """
-    here = f"{root}{path_of(layer)}/map/tiles"
+    here = f"{root}{collection_path(layer.config)}/map/tiles"
     return {
-        "links": [link("self", here), link(GEODATA, root + path_of(layer), JSON, layer.config.title)],
+        "links": [link("self", here), link(GEODATA, root + collection_path(layer.config), JSON, layer.config.title)],
         "tilesets": [
             {**_short(layer, each), "links": [link("self", f"{here}/{each.grid.name}"), _scheme(each, root)]}
             for each in _tilesets(layer, opened)
@@ -116,7 +110,7 @@ def tileset(layer: Layer, opened: OpenLayer, grid_name: str, root: str) -> Json:
     """
     grid = opened.grids.named(grid_name)
     found = next(each for each in _tilesets(layer, opened) if each.grid is grid)
-    here = root + path_of(layer)
+    here = root + collection_path(layer.config)
     crs, config, bounds = found.set.matrices.crs, layer.config, opened.cog.geo.bounds
     formats = _formats(opened, found)
     about = _short(layer, found)
@@ -125,7 +119,7 @@ def tileset(layer: Layer, opened: OpenLayer, grid_name: str, root: str) -> Json:
     if bounds is not None:
         lower, upper = corners(crs, bounds)
         about["boundingBox"] = {"lowerLeft": lower, "upperRight": upper, "crs": about["crs"]}
-    tiles = f"{root}{layer.path_of(opened)}/{IMAGE}/{found.grid.name}/{{tileMatrix}}/{{tileCol}}/{{tileRow}}"
+    tiles = f"{root}{layer.versioned_path(opened)}/{IMAGE}/{found.grid.name}/{{tileMatrix}}/{{tileCol}}/{{tileRow}}"
     return {
         **about,
         "version": opened.version_key,

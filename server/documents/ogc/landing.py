@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from server.documents.ogc.links import CONFORMANCE, DATA, JSON, OPENAPI, TILING_SCHEMES, Json, link
+from server.documents import Json
+from server.documents.ogc.links import CONFORMANCE, DATA, JSON, OPENAPI, TILING_SCHEMES, link
 
 _COMMON: Final = "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/"
 _TILES: Final = "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/"

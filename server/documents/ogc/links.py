@@ -1,8 +1,8 @@
 """Links of OGC API documents, and the relations that they name."""
 
-from typing import Any, Final
+from typing import Final
 
-Json = dict[str, Any]
+from server.documents import Json
 
 JSON: Final = "application/json"
 OPENAPI: Final = "application/vnd.oai.openapi+json;version=3.0"

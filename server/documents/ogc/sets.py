@@ -1,20 +1,25 @@
 """Tile matrix sets in JSON (OGC 17-083r4, §8 and its schema `tileMatrixSet.json`)."""
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from cogread.crs.crs import Crs
-from cogread.errors import CogError
-from server.documents.ogc.links import JSON, Json, link
-from server.http.errors import UnknownGrid, public_reason
+from cogread.refusal import Refusal
+from server.documents import Json
+from server.documents.ogc.item import TilesetsItem
+from server.documents.ogc.links import JSON, link
+from server.http.errors import UnknownGrid
 from server.layers.catalog import Layer
 from server.layers.grids import MAX_Z, NATIVE, WEB_MERCATOR, WEB_TILE_SIDES, Grid, native_set_name
 from server.layers.layer_version import OpenLayer
 from server.layers.tile_matrix_sets import TileMatrix, TileMatrixSet, native_set, web_mercator_set
-from server.resilience.layer_fault import one_layer
+from server.settings.load import LayerConfig
 
+SETS: Final = "/tileMatrixSets"
+"""Path of the list of sets."""
 WEB_MERCATOR_URI: Final = f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{WEB_MERCATOR}"
 WELL_KNOWN_SCALES: Final = "http://www.opengis.net/def/wkss/OGC/1.0/GoogleMapsCompatible"
 REGISTERED_SIDE: Final = 256
@@ -35,7 +40,7 @@ class NamedSet:
     @property
     def path(self) -> str:
         """Of its document, below the server's root."""
-        return f"/tileMatrixSets/{self.id}"
+        return f"{SETS}/{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +69,18 @@ def web_mercator(side: int) -> NamedSet:
     return NamedSet(web_mercator_id(side), title, uri, web_mercator_set(MAX_Z, side))
 
 
-def tilesets(layer: Layer, opened: OpenLayer) -> list[Tileset] | str:
-    """The tilesets of a layer, that of its own grid first, or why it has none."""
+def tilesets(layer: Layer, opened: OpenLayer) -> list[Tileset] | Refusal:
+    """The tilesets of a layer, that of its own grid first."""
     own = native_set(opened.cog, opened.grids)
-    if isinstance(own, str):
+    if isinstance(own, Refusal):
         return own
     config = layer.config
-    found = [
-        Tileset(opened.grids.native, NamedSet(native_set_name(config.name), f"The grid of {config.title}", None, own))
-    ]
+    native = NamedSet(native_set_name(config.name), _native_title(config), None, own)
+    found = [Tileset(opened.grids.native, native)]
     if opened.grids.web_mercator is not None:
         side = opened.grids.web_mercator.matrices[0].tile_width
         found.append(Tileset(opened.grids.web_mercator, web_mercator(side)))
     return found
-
-
-def tilesets_or_reason(layer: Layer, opened: OpenLayer) -> list[Tileset] | str:
-    """The same for a list, which no layer may spoil."""
-    try:
-        with one_layer(layer.config.name):
-            return tilesets(layer, opened)
-    except CogError as error:
-        return public_reason(error)
 
 
 def crs_json(crs: Crs) -> str | Json:
@@ -101,21 +96,16 @@ def crs_json(crs: Crs) -> str | Json:
     return {"wkt": {**whole, "coordinate_system": {**system, "axis": axes}}}
 
 
-def sets(layers: Iterable[Layer], opened: Mapping[str, OpenLayer | CogError | None], root: str) -> list[Json]:
-    """The sets of layers, in short: those that all share first, then each layer's own where it has one.
+def set_items(layers: Iterable[tuple[LayerConfig, TilesetsItem]], root: str) -> list[Json]:
+    """The sets of layers' own grids in the list of all sets."""
+    return [
+        _item(native_set_name(config.name), _native_title(config), item.own_crs_json(), root) for config, item in layers
+    ]
 
-    Args:
-        layers: in the order of the list.
-        opened: by name, as `Catalog.open_all` returns it.
-        root: what links begin with.
-    """
-    found = [_item(web_mercator(side), root) for side in WEB_TILE_SIDES]
-    for layer in layers:
-        state = opened[layer.config.name]
-        if isinstance(state, OpenLayer) and not isinstance(of_layer := tilesets_or_reason(layer, state), str):
-            with suppress(CogError), one_layer(layer.config.name):
-                found.append(_item(of_layer[0].set, root))
-    return found
+
+def shared_set_items(root: str) -> list[Json]:
+    """The sets that layers share in the list of all sets."""
+    return [_named_item(web_mercator(side), root) for side in WEB_TILE_SIDES]
 
 
 def shared_set(name: str, root: str) -> Json | None:
@@ -131,23 +121,28 @@ def own_set(layer: Layer, opened: OpenLayer, root: str) -> Json:
         UnknownGrid: no tile matrix set can describe it.
     """
     found = tilesets(layer, opened)
-    if isinstance(found, str):
+    if isinstance(found, Refusal):
         raise UnknownGrid(f"layer {layer.config.name!r} has no tile matrix set: {found}")
     return _document(found[0].set, root)
 
 
-def _item(named: NamedSet, root: str) -> Json:
-    """A set in the list of all."""
-    about: Json = {"id": named.id, "title": named.title, "crs": crs_json(named.matrices.crs)}
-    if named.uri is not None:
-        about["uri"] = named.uri
-    return {**about, "links": [link("self", root + named.path, JSON, named.title)]}
+def _native_title(config: LayerConfig) -> str:
+    return f"The grid of {config.title}"
+
+
+def _item(name: str, title: str, crs: str | Json | msgspec.Raw, root: str) -> Json:
+    return {"id": name, "title": title, "crs": crs, "links": [link("self", f"{root}{SETS}/{name}", JSON, title)]}
+
+
+def _named_item(named: NamedSet, root: str) -> Json:
+    item = _item(named.id, named.title, crs_json(named.matrices.crs), root)
+    return item if named.uri is None else {**item, "uri": named.uri}
 
 
 def _document(named: NamedSet, root: str) -> Json:
     """A set in full."""
     document = {
-        **_item(named, root),
+        **_named_item(named, root),
         "orderedAxes": _axes(named),
         "tileMatrices": [_matrix(named.matrices, matrix) for matrix in named.matrices.matrices],
         **_version_1(named),

@@ -4,9 +4,10 @@ from typing import Final
 
 from cogread import __version__
 from cogread.wrap import FILES, WRAPPERS
+from server.documents import Json
 from server.documents.ogc.links import JSON, OPENAPI
 from server.documents.openapi.parts import MASK_FORMATS, ORIGIN, PARAMETERS, RESPONSES, operation
-from server.documents.openapi.schemas import SCHEMAS, STRING, Json, ref
+from server.documents.openapi.schemas import SCHEMAS, STRING, ref
 
 _BINARY: Final[Json] = {"type": "string", "format": "binary"}
 _OF_XML: Final[Json] = {"application/xml": STRING}

@@ -3,7 +3,8 @@
 from typing import Any, Final
 
 from cogread.wrap import FILES, WRAPPERS
-from server.documents.openapi.schemas import Json, ref
+from server.documents import Json
+from server.documents.openapi.schemas import ref
 from server.layers.grids import NATIVE, WEB_MERCATOR
 from server.tiles.request import NUMBER
 

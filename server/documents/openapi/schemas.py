@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-Json = dict[str, Any]
+from server.documents import Json
 
 STRING: Final[Json] = {"type": "string"}
 INTEGER: Final[Json] = {"type": "integer"}

@@ -1,128 +1,108 @@
-"""The capabilities of all layers: what each says of itself is written once for each version, and put together at need.
+"""The capabilities of all layers, put together from the parts in the layers' summaries.
 
-A document names versions, and what the server keeps of it is kept by them. A layer that could not be opened in time is
-simply not named, so a document without it is never taken for the whole one. None of what is kept holds the server's
-root, which clients have a say in.
+A layer that could not be opened in time is not named. The document's update sequence names the versions of the layers,
+so a document without a layer is never taken for the whole one.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
-from typing import Any, Final
+from zlib import decompress
 
-from flask import render_template
-from markupsafe import escape
+from markupsafe import Markup, escape
 
-from cogread.byterange import Version
 from cogread.errors import CogError
+from server.documents.summary import Summary
+from server.documents.templates import rendered_pieces
 from server.documents.wmts.kvp import SECTIONS
-from server.documents.wmts.names import CAPABILITIES, QUERIES
+from server.documents.wmts.layer import shared_set_part
+from server.documents.wmts.names import CAPABILITIES, QUERIES, ROOT, LayerPart
 from server.documents.wmts.update_sequence import update_sequence
 from server.documents.xml_text import xml_text
-from server.layers.catalog import Catalog, Layer
 from server.layers.grids import WEB_MERCATOR
-from server.layers.layer_version import OpenLayer
-from server.layers.summaries import ByVersion, Known
-from server.tiles.service import BUDGET_S
+from server.layers.summaries import Summaries
 
 logger = logging.getLogger(__name__)
-
-PATIENCE_S: Final = 5.0
-"""How long a document waits for files that are not known yet; those that take longer are in the next one."""
-
-Key = tuple[tuple[str, Version], ...]
-"""Names of layers, with their versions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
     """A state of the document, without the server's root."""
 
-    key: Key
+    title: str
     update_sequence: str
-    variables: dict[str, Any]
-    """Of the template."""
-    whole: bytes
-    """All sections."""
+    parts: Sequence[LayerPart]
+
+    def pieces(self, sections: tuple[str, ...] | None, root: str) -> Iterator[bytes]:
+        """The document for a client, piece by piece.
+
+        Args:
+            sections: those that the client wants; () for nothing but the update sequence, None for all.
+            root: of the server, as the client sees it.
+        """
+        wanted = SECTIONS if sections is None else sections
+        pieces = rendered_pieces(
+            "wmts_capabilities.xml",
+            update_sequence=self.update_sequence,
+            title=self.title,
+            root=ROOT,
+            queries=QUERIES,
+            resource=CAPABILITIES,
+            all_sections=list(SECTIONS),
+            sections=wanted,
+            is_whole=sections is None,
+            layers=_elements(part.layer for part in self.parts),
+            tile_matrix_sets=_elements(part.tile_matrix_set for part in self.parts),
+            shared_set=self._shared_set() if "Contents" in wanted else None,
+        )
+        escaped_root = str(escape(root))
+        return (piece.replace(ROOT, escaped_root).encode() for piece in pieces)
+
+    def _shared_set(self) -> Markup | None:
+        shared_z = [part.web_mercator_z for part in self.parts if part.web_mercator_z is not None]
+        if not shared_z:
+            return None
+        return Markup(shared_set_part(WEB_MERCATOR, max(shared_z)))  # noqa: S704 - of a template
 
 
 class Capabilities:
-    """Writes the document. Safe to share between threads."""
+    """States of the document. Safe to share between threads."""
 
-    def __init__(self, catalog: Catalog, title: str) -> None:
-        self._parts = ByVersion(catalog, _part)
-        self._title = xml_text(title)
-        self._left_out: dict[str, str] = {}
-        self._contents: Contents | None = None
-        self._putting_together = Lock()
+    def __init__(self, summaries: Summaries[Summary], title: str) -> None:
+        self._summaries, self._title = summaries, xml_text(title)
+        self._left_out: Mapping[str, str] = {}
 
     def contents(self) -> Contents:
-        """The document as of now."""
-        known = self._parts.of_all(PATIENCE_S, BUDGET_S)
-        self._note_left_out(known)
-        parts = {
-            name: found for name, found in known.items() if isinstance(found, Known) and not isinstance(found.what, str)
-        }
-        key = tuple((name, found.version) for name, found in parts.items())
-        with self._putting_together:  # once for all that ask at the same moment
-            if self._contents is None or self._contents.key != key:
-                self._contents = self._put_together(key, [found.what for found in parts.values()])
-            return self._contents
+        """The document as of now.
 
-    def _note_left_out(self, known: Mapping[str, Known[Any] | CogError | None]) -> None:
-        """Log who cannot be opened or described, once until it can be again."""
-        left_out = {name: why for name, found in known.items() if (why := _why_not(found)) is not None}
-        for name, reason in left_out.items():
-            if name not in self._left_out:
-                logger.warning("layer %r is left out of the WMTS capabilities: %s", name, reason)
+        Raises:
+            ListBusy: see `Summaries.all`.
+        """
+        parts: list[LayerPart] = []
+        left_out: dict[str, str] = {}
+        newest_s = 0
+        for layer, summary in self._summaries.all():
+            if isinstance(summary, Summary) and summary.wmts is not None:
+                parts.append(summary.wmts)
+                newest_s = max(newest_s, summary.written_at_s)
+            else:
+                left_out[layer.config.name] = _reason(summary)
+        self._log_left_out(left_out)
+        sequence = update_sequence(self._title, newest_s, (part.digest for part in parts))
+        return Contents(self._title, sequence, parts)
+
+    def _log_left_out(self, left_out: Mapping[str, str]) -> None:
+        """Log each layer that is left out, once until it is back."""
+        for name in left_out.keys() - self._left_out.keys():
+            logger.warning("layer %r is left out of the WMTS capabilities: %s", name, left_out[name])
         self._left_out = left_out
 
-    def _put_together(self, key: Key, parts: list[Any]) -> Contents:
-        from server.documents.wmts.layer import ROOT, shared_set_part  # noqa: PLC0415 - PROJ takes 0.1 s to load
 
-        shared_z = [part.web_mercator_z for part in parts if part.web_mercator_z is not None]
-        sequence = update_sequence(key, "".join([self._title, *(part.layer + part.tile_matrix_set for part in parts)]))
-        variables = {
-            "update_sequence": sequence,
-            "title": self._title,
-            "root": ROOT,
-            "queries": QUERIES,
-            "resource": CAPABILITIES,
-            "all_sections": list(SECTIONS),
-            "parts": parts,
-            "shared_set": shared_set_part(WEB_MERCATOR, max(shared_z)) if shared_z else None,
-        }
-        return Contents(key, sequence, variables, _rendered(variables, SECTIONS, is_whole=True))
+def _reason(summary: Summary | CogError | None) -> str:
+    if isinstance(summary, Summary):
+        return summary.wmts_refusal or "it has no part"
+    return "it could not be opened in time" if summary is None else str(summary)
 
 
-def _why_not(found: Known[Any] | CogError | None) -> str | None:
-    """Why a layer is not in the document; None if it is."""
-    if isinstance(found, Known):
-        return found.what if isinstance(found.what, str) else None
-    return "it could not be opened in time" if found is None else str(found)
-
-
-def _part(layer: Layer, opened: OpenLayer) -> Any:
-    """The `LayerPart` of a layer, or why it has none."""
-    from server.documents.wmts.layer import layer_part  # noqa: PLC0415 - PROJ takes 0.1 s to load
-
-    return layer_part(layer, opened)
-
-
-def written(contents: Contents, sections: tuple[str, ...] | None, root: str) -> bytes:
-    """The document for a client.
-
-    Args:
-        contents: what is in it.
-        sections: those that the client wants; () for nothing but the update sequence, None for all.
-        root: of the server, as the client sees it.
-    """
-    from server.documents.wmts.layer import ROOT  # noqa: PLC0415 - PROJ takes 0.1 s to load
-
-    body = contents.whole if sections is None else _rendered(contents.variables, sections, is_whole=False)
-    return body.replace(ROOT.encode(), str(escape(root)).encode())
-
-
-def _rendered(variables: dict[str, Any], sections: tuple[str, ...], *, is_whole: bool) -> bytes:
-    return render_template("wmts_capabilities.xml", **variables, sections=sections, is_whole=is_whole).encode()
+def _elements(packed: Iterable[bytes]) -> Iterator[Markup]:
+    return (Markup(decompress(element).decode()) for element in packed)  # noqa: S704 - of a template

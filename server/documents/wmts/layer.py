@@ -1,23 +1,27 @@
 """A layer's part of the capabilities. It needs PROJ, so it is only imported when a document is written."""
 
-from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final
-
-from flask import render_template
-from markupsafe import Markup
+from zlib import compress
 
 from cogread.crs.crs import Crs
 from cogread.crs.georeference import Bounds
-from server.documents.wmts.names import MEDIA_TYPES, RESOURCES, SHARED_SIDE, shares_web_mercator
+from cogread.refusal import Refusal
+from server.documents.templates import rendered
+from server.documents.wmts.names import (
+    MEDIA_TYPES,
+    RESOURCES,
+    ROOT,
+    SHARED_SIDE,
+    LayerPart,
+    shares_web_mercator,
+)
 from server.documents.xml_text import xml_text
 from server.layers.catalog import Layer
 from server.layers.grids import HALF_WORLD_M, native_set_name
 from server.layers.layer_version import IMAGE, OpenLayer
 from server.layers.tile_matrix_sets import Corner, TileMatrixSet, corners, native_set, web_mercator_set
 from server.tiles.request import STYLE
-
-ROOT: Final = "\x1a"
-"""Stands for the server's root, which is another for each client: no XML text can hold it."""
 
 _NEAR_ANTIMERIDIAN: Final = 181.0
 """Degrees that a grid with pixels of up to 2 degrees reaches whose first pixels have their centres at 180."""
@@ -26,28 +30,16 @@ Box = tuple[Corner, Corner]
 """Lower and upper corner."""
 
 
-@dataclass(frozen=True, slots=True)
-class LayerPart:
-    """What the capabilities say of a version of a layer."""
-
-    layer: Markup
-    """Its `Layer` element, with ROOT in place of the server's root."""
-    tile_matrix_set: Markup
-    """The `TileMatrixSet` of its own grid."""
-    web_mercator_z: int | None
-    """The highest z of the shared set at which it has tiles; None: it is not on that."""
-
-
-def layer_part(layer: Layer, opened: OpenLayer) -> LayerPart | str:
-    """Write a layer's part, or say why WMTS cannot describe it."""
+def layer_part(layer: Layer, opened: OpenLayer) -> LayerPart | Refusal:
+    """Write a layer's part, if WMTS can describe it."""
     cog, grids = opened.cog, opened.grids
-    native, reason, formats = native_set(cog, grids), refusal(opened), _formats(opened)
-    if isinstance(native, str) or cog.geo.bounds is None or reason is not None:
-        return reason or "it has no bounds"
+    native, refusal, formats = native_set(cog, grids), wmts_refusal(opened), _formats(opened)
+    if isinstance(native, Refusal) or cog.geo.bounds is None or refusal is not None:
+        return refusal or Refusal("it has no bounds")
     shared = grids.web_mercator if shares_web_mercator(grids) else None
     config = layer.config
     box = corners(native.crs, cog.geo.bounds) if _is_in_reach(native.crs, cog.geo.bounds) else None
-    text = render_template(
+    element = rendered(
         "wmts_layer.xml",
         name=config.name,
         title=xml_text(config.title),
@@ -59,33 +51,34 @@ def layer_part(layer: Layer, opened: OpenLayer) -> LayerPart | str:
         formats=formats,
         native=native_set_name(config.name),
         shared=shared,
-        tiles=f"{ROOT}{RESOURCES}/{layer.path_of(opened).rpartition('/')[2]}",
+        tiles=f"{ROOT}{RESOURCES}/{layer.versioned_path(opened).rpartition('/')[2]}",
     )
     own = _tile_matrix_set_part(native_set_name(config.name), native, box)
-    return LayerPart(Markup(text), own, shared.matrices[-1].z if shared else None)  # noqa: S704 - of a template
+    digest = blake2b("\0".join((config.name, opened.version_key, element, own)).encode(), digest_size=8).digest()
+    z = shared.matrices[-1].z if shared else None
+    return LayerPart(compress(element.encode()), compress(own.encode()), digest, z)
 
 
-def refusal(opened: OpenLayer) -> str | None:
-    """Why WMTS cannot describe a layer; None if it can."""
+def wmts_refusal(opened: OpenLayer) -> Refusal | None:
+    """Refuse a layer that WMTS cannot describe."""
     native = native_set(opened.cog, opened.grids)
-    if isinstance(native, str):
+    if isinstance(native, Refusal):
         return native
     if opened.cog.geo.bounds is None:
-        return "it has no bounds"
-    return None if _formats(opened) else "there is no format that all its levels have"
+        return Refusal("it has no bounds")
+    return None if _formats(opened) else Refusal("there is no format that all its levels have")
 
 
-def shared_set_part(name: str, max_z: int) -> Markup:
+def shared_set_part(name: str, max_z: int) -> str:
     """Write the `TileMatrixSet` element that layers share, as far as they need it."""
     described = web_mercator_set(max_z, SHARED_SIDE)
     square = -HALF_WORLD_M, -HALF_WORLD_M, HALF_WORLD_M, HALF_WORLD_M
     return _tile_matrix_set_part(name, described, corners(described.crs, square))
 
 
-def _tile_matrix_set_part(name: str, described: TileMatrixSet, box: Box | None) -> Markup:
+def _tile_matrix_set_part(name: str, described: TileMatrixSet, box: Box | None) -> str:
     """Write a `TileMatrixSet` element. ArcGIS goes by its box; without one it swaps the axes of north, east CRSs."""
-    text = render_template("wmts_tile_matrix_set.xml", name=name, set=described, box=box)
-    return Markup(text)  # noqa: S704 - of a template
+    return rendered("wmts_tile_matrix_set.xml", name=name, set=described, box=box)
 
 
 def _formats(opened: OpenLayer) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import msgspec
+
 from cogread.wrap import FILES, WRAPPERS
 from cogread.wrap.tiff.wrapper import TIFF, WHOLE_TIFF
 from server.http.errors import UnknownGrid
@@ -20,8 +22,24 @@ EXTENSIONS: Final = {media_type: extension for extension, media_type in MEDIA_TY
 WHOLE: Final = {TIFF.extension: WHOLE_TIFF.extension}
 """Format whose tiles end with the image -> its variant with whole tiles, which WMTS wants; extensions."""
 
+ROOT: Final = "\x1a"
+"""Stands for the server's root, which differs among clients: no XML text can hold it."""
+
 SHARED_SIDE: Final = 256
 """Width of the tiles of the tile matrix set that layers share, in pixels."""
+
+
+class LayerPart(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A layer version in the capabilities."""
+
+    layer: bytes
+    """Its `Layer` element with ROOT in place of the server's root, as zlib."""
+    tile_matrix_set: bytes
+    """The `TileMatrixSet` element of its own grid, as zlib."""
+    digest: bytes
+    """Of both, the name and the version of the layer."""
+    web_mercator_z: int | None
+    """The highest z of the shared set at which it has tiles; None: it is not on that."""
 
 
 def grid_of(layer: str, tile_matrix_set: str) -> str:

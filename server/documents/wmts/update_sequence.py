@@ -11,25 +11,21 @@ from email.utils import parsedate_to_datetime
 from hashlib import blake2b
 from typing import Final
 
-from cogread.byterange import Version
-
 _INSTANT_DIGITS: Final = 10
 _DIGEST_DIGITS: Final = 9
 
 
-def update_sequence(versions: Iterable[tuple[str, Version]], text: str) -> str:
+def update_sequence(title: str, newest_s: int, digests: Iterable[bytes]) -> str:
     """The number of a document.
 
     Args:
-        versions: names of layers, with their versions.
-        text: what else the document depends on.
+        title: of the service.
+        newest_s: instant at which the newest file was written, in seconds since the epoch.
+        digests: of the layers' parts of the document.
     """
-    digest, newest = blake2b(text.encode(), digest_size=8), 0
-    for name, version in versions:
-        digest.update(f"\0{name}\0{version.key}".encode())
-        newest = max(newest, _written_at_s(version.modified))
-    rest = int.from_bytes(digest.digest(), "big") % 10**_DIGEST_DIGITS
-    return f"{newest:0{_INSTANT_DIGITS}d}{rest:0{_DIGEST_DIGITS}d}"
+    digest = blake2b(b"\0".join((title.encode(), *digests)), digest_size=8).digest()
+    rest = int.from_bytes(digest, "big") % 10**_DIGEST_DIGITS
+    return f"{newest_s:0{_INSTANT_DIGITS}d}{rest:0{_DIGEST_DIGITS}d}"
 
 
 def is_later(asked: str, current: str) -> bool:
@@ -40,8 +36,8 @@ def is_later(asked: str, current: str) -> bool:
     return asked[:_INSTANT_DIGITS] > current[:_INSTANT_DIGITS]
 
 
-def _written_at_s(modified: str | None) -> int:
-    """Seconds since the epoch, of what a `Version` says; 0 where it says nothing."""
+def written_at_s(modified: str | None) -> int:
+    """Seconds since the epoch of a `Version.modified`; 0 where it does not tell."""
     if modified is None:
         return 0
     nanoseconds = modified.partition("-")[0]

@@ -1,90 +1,35 @@
-"""Layers side by side: lists of those whose origins are slow, and what those of the same file share."""
+"""Layers that share the memory for open layer versions."""
 
-import threading
-from collections.abc import Iterator
+import tracemalloc
 from pathlib import Path
 
-import pytest
-
 from cogread.deadline import Deadline
-from cogread.sources import make_source
-from server.cache.memory import MemoryCache
-from server.cache.single_flight import SingleFlight
-from server.layers.catalog import OPENERS, Catalog, Layer
-from server.layers.layer_version import OpenLayer
-from server.layers.open_layers import OpenLayers
-from server.origin.cached_source import CachedSource
-from server.resilience.list_places import ListPlaces
-from tests.support.app import ROOT, layer, settings
-from tests.support.faults import hang
-from tests.support.origin import Connection, Origin, Reply, send
+from tests.support.app import ROOT, client, layer
+from tests.support.tiffs import gdal_tiff
 
-DATA = (ROOT / "data" / "world.tif").read_bytes()
+WORLD = ROOT / "data" / "world.tif"
 
 
-@pytest.fixture
-def origin() -> Iterator[Origin]:
-    with Origin() as origin:
-        yield origin
+def test_all_layers_are_served_where_memory_holds_the_headers_of_few(tmp_path: Path) -> None:
+    names = [f"layer{number}" for number in range(60)]
+    tables = "".join(layer(name, WORLD) for name in names)
+    app = client(tmp_path, f"[server]\nmemory_bytes = {1 << 20}\n{tables}")
+    replies = [app.get(f"/layers/{name}/tiles/native/0/0/0.jpg") for name in names * 2]
+    assert {reply.status_code for reply in replies} == {200}
+    assert len({reply.data for reply in replies}) == 1
 
 
-def catalog(folder: Path, uris: list[str], revalidate_s: float = 60) -> Catalog:
-    config = settings(folder, "".join(layer(f"l{number}", uri) for number, uri in enumerate(uris)))
-    flight, kept = SingleFlight(MemoryCache(1 << 24)), OpenLayers(1 << 24)
-    return Catalog(
-        {
-            name: Layer(
-                one,
-                CachedSource(
-                    make_source(one.uri, one.options), flight, key=name, revalidate_s=revalidate_s, cache_tiles=True
-                ),
-                kept,
-            )
-            for name, one in config.layers.items()
-        },
-        ListPlaces(config.threads),
-    )
-
-
-def openers() -> int:
-    return sum(thread.name.startswith("open_") for thread in threading.enumerate())
-
-
-def test_lists_of_hanging_origins_take_no_more_threads_however_many_are_asked_for(
-    origin: Origin, tmp_path: Path
-) -> None:
-    others = openers()
-    uris = [f"{origin.url}/{number}.tif" for number in range(3 * OPENERS)]
-    for number in range(len(uris)):
-        origin.fail(f"/{number}.tif", hang, times=100)
-    layers = catalog(tmp_path, uris)
-    for _ in range(5):
-        assert set(layers.open_all(0.01, 2).values()) == {None}
-    assert openers() - others <= OPENERS
-
-
-def test_a_layer_that_is_slow_to_answer_again_is_listed_as_it_was(origin: Origin, tmp_path: Path) -> None:
-    origin.put("/a.tif", DATA)
-    layers = catalog(tmp_path, [f"{origin.url}/a.tif"], revalidate_s=0)
-    before = layers["l0"].open(Deadline.after(10))
-    origin.fail("/a.tif", hang, times=10)
-    assert layers.open_all(0.01, 2) == {"l0": before}
-    assert isinstance(before, OpenLayer)
-
-
-def test_lists_wait_once_for_an_origin_that_hangs(origin: Origin, tmp_path: Path) -> None:
-    """Later ones go without its layer until it is open: had they waited, it would be open here, or known to fail."""
-    released = threading.Event()
-
-    def hold(connection: Connection, reply: Reply) -> None:
-        released.wait(30)
-        send(connection, reply)
-
-    origin.put("/a.tif", DATA)
-    origin.fail("/a.tif", hold, times=100)
-    layers = catalog(tmp_path, [f"{origin.url}/a.tif"])
-    assert layers.open_all(0.05, 12) == {"l0": None}
-    assert layers.open_all(60, 12) == {"l0": None}
-    released.set()
-    while not isinstance(found := layers.open_all(60, 12)["l0"], OpenLayer):
-        assert found is None
+def test_the_stated_cost_of_an_open_layer_version_is_its_memory(tmp_path: Path) -> None:
+    """Within a half: the bound of a worker's memory is the sum of such costs."""
+    (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-mask"))
+    files = {"plain": tmp_path / "a.tif", "large": WORLD}
+    tables = "".join(layer(f"{name}{number}", path) for name, path in files.items() for number in range(21))
+    catalog = client(tmp_path, tables).application.extensions["rawcog"].catalog
+    for name in files:
+        catalog[f"{name}0"].open(Deadline.after(60))
+        tracemalloc.start()
+        versions = [catalog[f"{name}{number}"].open(Deadline.after(60)) for number in range(1, 21)]
+        used_bytes, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        stated_bytes = sum(version.cost_bytes for version in versions)
+        assert 0.67 < used_bytes / stated_bytes < 1.5, name

@@ -6,6 +6,7 @@ import pytest
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 
+from cogread.refusal import Refusal
 from server.layers.grids import grids_of
 from server.layers.tile_matrix_sets import TileMatrixSet, corners, native_set, web_mercator_set
 from tests.support.cogs import cog_of
@@ -14,7 +15,7 @@ from tests.support.rasters import noise
 TRANSFORM = Affine(10, 0, 430000, 0, -10, 4480000)
 
 
-def described(crs: str | None, transform: Affine = TRANSFORM) -> TileMatrixSet | str:
+def described(crs: str | None, transform: Affine = TRANSFORM) -> TileMatrixSet | Refusal:
     profile = {"driver": "GTiff", "count": 1, "dtype": "uint8", "tiled": True, "blockxsize": 48, "blockysize": 32}
     with MemoryFile() as memory:
         with memory.open(**profile, width=110, height=70, crs=crs, transform=transform) as dataset:
@@ -66,7 +67,7 @@ def test_corners_follow_a_crs_that_puts_easting_first(crs: str) -> None:
 
 
 def test_a_layer_that_no_standard_describes_says_why() -> None:
-    assert described(None) == "it states no CRS"
+    assert described(None) == Refusal("it states no CRS")
     assert "not square" in str(described("EPSG:32630", Affine(10, 0, 0, 0, -11, 0)))
 
 

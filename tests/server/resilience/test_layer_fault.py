@@ -97,9 +97,7 @@ def of_good(app: FlaskClient) -> dict[str, Any]:
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists wait until all files are open."""
-    for place in ("server.web.layers.OPEN_ALL_S", "server.web.ogc_api.OPEN_PAGE_S", "server.web.tms.OPEN_ALL_S"):
-        monkeypatch.setattr(place, 60)
-    monkeypatch.setattr("server.documents.wmts.capabilities.PATIENCE_S", 60)
+    monkeypatch.setattr("server.layers.summaries.PATIENCE_S", 60)
 
 
 @pytest.mark.usefixtures("patience")
@@ -135,7 +133,7 @@ INJECTED: Final = (
     "server.documents.wmts.layer.native_set",
     "server.documents.wmts.layer._wgs84",
     "server.documents.ogc.sets.native_set",
-    "server.documents.ogc.collections._where",
+    "server.documents.ogc.collections._item",
     "server.documents.layer_json.describe_samples",
     "server.documents.gdal_tiles.data_type",
     "server.tiles.plan.tile_number",

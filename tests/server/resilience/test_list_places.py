@@ -4,18 +4,14 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-import server.documents.wmts.capabilities
+import server.layers.summaries
 import server.resilience.list_places
-import server.web.layers
-import server.web.ogc_api
-import server.web.tms
-from server.layers.catalog import OPENERS
+from server.layers.summaries import OPENERS
 from server.resilience.list_places import SHARE
 from server.settings.load import THREADS
 from tests.support import faults
@@ -41,12 +37,6 @@ LISTS = {
     "WMTS by query": ("/wmts?service=WMTS&request=GetCapabilities", "*/*", XML),
 }
 """Path and Accept, and the type of the refusal."""
-PATIENCE: dict[ModuleType, str] = {
-    server.web.layers: "OPEN_ALL_S",
-    server.web.tms: "OPEN_ALL_S",
-    server.web.ogc_api: "OPEN_PAGE_S",
-    server.documents.wmts.capabilities: "PATIENCE_S",
-}
 
 
 class Worker:
@@ -69,9 +59,8 @@ def hold() -> faults.Hold:
 @pytest.fixture
 def worker(hold: faults.Hold, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     """With a local layer and one whose origin hangs, and lists that have all the time to wait for it."""
-    for module, patience in PATIENCE.items():
-        monkeypatch.setattr(module, patience, 60)
-        monkeypatch.setattr(module, "BUDGET_S", 60)
+    for bound in ("PATIENCE_S", "BUDGET_S"):
+        monkeypatch.setattr(server.layers.summaries, bound, 60)
     (tmp_path / "a.tif").write_bytes(FILE)
     with Origin() as origin, ThreadPoolExecutor(THREADS) as threads:
         origin.put("/hanging.tif", FILE)
@@ -109,7 +98,7 @@ def test_a_list_of_known_layers_needs_no_place(worker: Worker, hold: faults.Hold
         assert worker.get(path, accept).result(30).status_code == 200
     with ExitStack() as taken:
         for _ in range(PLACES):
-            taken.enter_context(worker.app.extensions["rawcog"].catalog.list_places.place())
+            taken.enter_context(worker.app.extensions["rawcog"].summaries.places.place())
         for path, accept, _ in LISTS.values():
             assert worker.get(path, accept).result(30).status_code == 200
 
@@ -126,7 +115,7 @@ def test_a_list_of_layers_that_were_open_before_waits_for_no_place(
         assert {reply.status_code for reply in before.values()} == {200}
         with ExitStack() as taken:
             for _ in range(PLACES):
-                taken.enter_context(asking.application.extensions["rawcog"].catalog.list_places.place())
+                taken.enter_context(asking.application.extensions["rawcog"].summaries.places.place())
             for path, accept, _ in LISTS.values():
                 reply = asking.get(path, headers={"Accept": accept})
                 assert (reply.status_code, reply.data) == (200, before[path].data)
@@ -136,8 +125,7 @@ def test_a_list_waits_for_no_place_for_a_layer_that_the_last_one_waited_for_in_v
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server.resilience.list_places, "BRIEFLY_S", 0.0)
-    for module, patience in PATIENCE.items():
-        monkeypatch.setattr(module, patience, 0.05)
+    monkeypatch.setattr(server.layers.summaries, "PATIENCE_S", 0.05)
     (tmp_path / "a.tif").write_bytes(FILE)
     with Origin() as origin:
         origin.put("/hanging.tif", FILE)
@@ -148,7 +136,7 @@ def test_a_list_waits_for_no_place_for_a_layer_that_the_last_one_waited_for_in_v
             assert asking.get(path, headers={"Accept": accept}).status_code == 200
         with ExitStack() as taken:
             for _ in range(PLACES):
-                taken.enter_context(asking.application.extensions["rawcog"].catalog.list_places.place())
+                taken.enter_context(asking.application.extensions["rawcog"].summaries.places.place())
             for path, accept, _ in LISTS.values():
                 assert asking.get(path, headers={"Accept": accept}).status_code == 200
             told = {found["name"]: found["status"] for found in asking.get("/layers").get_json()["layers"]}
@@ -195,8 +183,7 @@ def test_what_a_list_asks_of_origins_is_in_its_line_of_the_log(
 
 
 def give_all_lists(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module, patience in PATIENCE.items():
-        monkeypatch.setattr(module, patience, seconds)
+    monkeypatch.setattr(server.layers.summaries, "PATIENCE_S", seconds)
 
 
 def statuses(reply: TestResponse) -> set[str]:

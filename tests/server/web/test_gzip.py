@@ -1,7 +1,9 @@
 """Documents go as gzip to clients that take it: a fraction of the bytes, and the same content."""
 
 import gzip
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from typing import Final
 
@@ -9,7 +11,7 @@ import pytest
 import requests
 from flask.testing import FlaskClient
 
-from server.web.packed import KEPT_BYTES, Packed
+from server.web.packed import PackedDocuments
 from tests.support.app import client, layer
 from tests.support.gunicorn import Gunicorn
 from tests.support.webmercator import web_mercator_tiff
@@ -94,26 +96,44 @@ def test_clients_unpack_it_by_themselves(server: Gunicorn) -> None:
     assert [each["name"] for each in reply.json()["layers"]] == list(NAMES)
 
 
+BOUND_BYTES = 1 << 20
+
+
 def test_a_document_is_packed_once() -> None:
-    packed, body = Packed(), b"a document " * 1000
+    packed, body = PackedDocuments(BOUND_BYTES), b"a document " * 1000
     first = packed.of(body)
     assert gzip.decompress(first) == body
     assert packed.of(bytes(bytearray(body))) is first
 
 
 @pytest.mark.parametrize("asks_again", [True, False])
-def test_what_is_packed_is_kept_in_bounds(asks_again: bool) -> None:
-    """What nobody asked for longest goes first."""
-    packed, body, random = Packed(), b"a document " * 1000, Random(1)
+def test_packed_documents_keep_within_their_bound(asks_again: bool) -> None:
+    """The one asked for longest ago goes first."""
+    packed, body, random = PackedDocuments(BOUND_BYTES), b"a document " * 1000, Random(1)
     first = packed.of(body)
     for _ in range(6):
-        packed.of(random.randbytes(KEPT_BYTES // 4))
+        packed.of(random.randbytes(BOUND_BYTES // 4))
         if asks_again:
             assert packed.of(body) is first
     assert (packed.of(body) is first) is asks_again
 
 
-def test_what_is_larger_than_all_that_is_kept_is_packed_too() -> None:
-    packed, body = Packed(), Random(1).randbytes(KEPT_BYTES + 1)
-    assert gzip.decompress(packed.of(body)) == body
-    assert packed.of(body) is packed.of(body)
+def test_a_document_larger_than_the_bound_is_packed_and_costs_no_other() -> None:
+    packed, body, large = PackedDocuments(BOUND_BYTES), b"a document " * 1000, Random(1).randbytes(BOUND_BYTES + 1)
+    first = packed.of(body)
+    assert gzip.decompress(packed.of(large)) == large
+    assert packed.of(body) is first
+
+
+def test_a_long_document_is_written_once_for_all_clients_at_the_same_moment() -> None:
+    packed, writes = PackedDocuments(BOUND_BYTES), Counter[str]()
+
+    def pieces() -> Iterator[bytes]:
+        writes["a"] += 1
+        yield b"a long "
+        yield b"document"
+
+    with ThreadPoolExecutor(8) as threads:
+        documents = list(threads.map(lambda _: packed.written("a", pieces), range(16)))
+    assert {gzip.decompress(document) for document in documents} == {b"a long document"}
+    assert writes == {"a": 1}

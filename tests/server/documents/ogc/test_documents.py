@@ -168,6 +168,12 @@ def test_a_layer_that_no_tile_matrix_set_describes_says_why(app: FlaskClient) ->
     assert WITHOUT["gone"] in problem(app.get("/collections/gone"), 404)
 
 
+def test_collections_lead_to_the_vrt_where_gdal_can_have_the_layer(app: FlaskClient) -> None:
+    for collection in get(app, "/collections")["collections"]:
+        offered = any(link["rel"] == "gdal" for link in get(app, f"/layers/{collection['id']}")["links"])
+        assert hrefs(collection, "alternate") == [f"/layers/{collection['id']}/gdal.vrt"] * offered
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -269,10 +275,12 @@ def test_documents_are_revalidated(app: FlaskClient, tmp_path: Path) -> None:
 
 
 def test_a_list_is_had_in_parts(tmp_path: Path) -> None:
-    """Each layer once, in the order of the config."""
+    """Each layer once, in the order of the config; layers without tilesets take no places."""
     (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-grey"))
+    (tmp_path / "rotated.tif").write_bytes(gdal_tiff("odd-factors"))
     names = [f"layer{number}" for number in range(7)]
-    app = client(tmp_path, "".join(layer(name, "a.tif") for name in names))
+    tables = (layer(name, "a.tif") + layer(f"not-{name}", "rotated.tif") for name in names)
+    app = client(tmp_path, "".join(tables))
     for path, key in (("/collections", "collections"), ("/tileMatrixSets", "tileMatrixSets")):
         found, pages, href = [], 0, f"{path}?limit=3"
         while href:
