@@ -52,6 +52,9 @@ class LayerConfig:
     max_age_s: int
     empty: Empty
     cache_tiles: bool
+    """True: worker memory and Redis keep stored tiles."""
+    cache_replies: bool
+    """True: worker memory keeps whole replies, of local files too as long as they do not change."""
     versioned_urls: bool
 
 
@@ -180,6 +183,7 @@ def _layer(
         max_age_s=defaults.max_age_s if fields.max_age_s is None else fields.max_age_s,
         empty=fields.empty or defaults.empty,
         cache_tiles=uri.scheme != "file" if cache_tiles is None else cache_tiles,
+        cache_replies=cache_tiles is not False,
         versioned_urls=defaults.versioned_urls if fields.versioned_urls is None else fields.versioned_urls,
     )
 

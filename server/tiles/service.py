@@ -106,5 +106,5 @@ class Tiles:
         """Cache a reply that was made by a cached plan; the first one proves that the stored bytes are sound."""
         if plan.ok_headers is None:
             self._cache.put_plan(path, plan._replace(ok_headers=reply.headers))
-        elif plan.layer.source.may_keep_tiles(plan.version):
+        elif plan.layer.config.cache_replies and plan.layer.source.may_keep_tiles(plan.version):
             self._cache.put_reply(path, plan, reply)

@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 from cogread.deadline import Deadline
 from server import create_app
 from server.http.reply import Reply
+from server.logs.trace import trace
 from server.tiles.plan import TilePlan, make_plan
 from server.tiles.reply_cache import PLAN_BYTES, ReplyCache
 from server.tiles.request import TileRequest, parse
@@ -94,6 +95,18 @@ def test_tiles_that_are_not_to_be_cached_are_not_kept(cache_tiles: str, reads: i
         for _ in range(4):
             assert app.get(TILE).status_code == 200
         assert len(origin.ranges("/a.tif")) - before == reads
+
+
+@pytest.mark.parametrize(("cache_tiles", "tier"), [("", "memory"), ("cache_tiles = false", "origin")])
+def test_a_local_file_is_read_each_time_where_tiles_are_not_to_be_cached(
+    cache_tiles: str, tier: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
+    os.utime(tmp_path / "a.tif", (1, 1))
+    app = client(tmp_path, layer("a", "a.tif", cache_tiles))
+    for _ in range(4):
+        assert app.get(TILE).status_code == 200
+    assert trace.tier == tier
 
 
 def test_the_reply_used_longest_ago_is_evicted(plan: TilePlan) -> None:
