@@ -10,7 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from server.logs.log_writer import LogStream, LogWriter
 from server.logs.trace import trace
@@ -59,23 +59,7 @@ def escaped(text: str, most: int = 200) -> str:
 
 
 _Fields = tuple[float, str, str, Callable[[str], str], int, int, float, str, int, str]
-"""Fields of an `_Entry`, a plain tuple until the background thread formats it."""
-
-
-class _Entry(NamedTuple):
-    """The fields of a line."""
-
-    ended_at: float
-    """Seconds since the epoch."""
-    method: str
-    target: str
-    spelled: Callable[[str], str]
-    status: int
-    size_bytes: int
-    elapsed_s: float
-    tier: str
-    origin_reads: int
-    cause: str
+"""Seconds since the epoch, method, target, its formatter, status, bytes, seconds taken, tier, origin reads, cause."""
 
 
 class RequestLog:
@@ -84,7 +68,7 @@ class RequestLog:
     def __init__(self, level: str, writer: LogWriter) -> None:
         self.enabled = level in ("debug", "info")
         self._second = (0, "")
-        self._writer = writer
+        self._writer, self._pid = writer, os.getpid()
 
     def write(
         self,
@@ -115,14 +99,13 @@ class RequestLog:
         self._writer.put(fields, self._line, is_urgent=status >= 500)
 
     def _line(self, fields: _Fields) -> str:
-        entry = _Entry(*fields)
-        level = "ERROR" if entry.status >= 500 else "INFO"
+        ended_at, method, target, spelled, status, size_bytes, elapsed_s, tier, origin_reads, cause = fields
         line = (
-            f"{self._time(int(entry.ended_at))} {level} {os.getpid()} request: {entry.method} "
-            f"{entry.spelled(entry.target)} status={entry.status} bytes={entry.size_bytes} "
-            f"ms={entry.elapsed_s * 1000:.1f} tier={entry.tier} origin_reads={entry.origin_reads}"
+            f"{self._time(int(ended_at))} {'ERROR' if status >= 500 else 'INFO'} {self._pid} request: {method} "
+            f"{spelled(target)} status={status} bytes={size_bytes} "
+            f"ms={elapsed_s * 1000:.1f} tier={tier} origin_reads={origin_reads}"
         )
-        return f'{line} cause="{_quoted(entry.cause)}"' if entry.cause else line
+        return f'{line} cause="{_quoted(cause)}"' if cause else line
 
     def _time(self, second: int) -> str:
         """The time, formatted once for each second."""

@@ -108,6 +108,12 @@ class CachedSource:
         with self.waiting(deadline) as until:
             return self._current.get(until)
 
+    def version_within(self, budget_s: float) -> Version:
+        """`version` with a deadline made only where a wait is possible. Local files: their mount bounds the wait."""
+        if self.is_local:
+            return self._source.version()
+        return self._current.cached() or self.version(Deadline.after(budget_s))
+
     def cached_version(self) -> Version | None:
         """The version, without waiting for the origin or another tier; None: call `version`.
 

@@ -65,7 +65,7 @@ def make_plan(
         return source.read(wanted, version, deadline).data
 
     place = opened.grids.named(address.grid).place(address.z, address.x, address.y)
-    representation = _representation(opened, request, address, place.level, read_header)
+    representation = _representation(opened, address, place.level, read_header)
     wrapping, image = representation.wrapping, representation.level.image
     ranges = _locate(representation, place, source, version, deadline)
     size_bytes, first = 0, None
@@ -97,12 +97,12 @@ def _policy(layer: Layer, address: TileAddress) -> tuple[tuple[str, str], ...]:
 
 
 def _representation(
-    opened: OpenLayer, request: TileRequest, address: TileAddress, level: int, read: Callable[[ByteRange], bytes]
+    opened: OpenLayer, address: TileAddress, level: int, read: Callable[[ByteRange], bytes]
 ) -> Representation:
     options = USUAL
     coding = opened.coding(address.kind, level, address.format)
     if coding is not None:
-        options = options_of(request.query, request.accept_encoding, *coding)
+        options = options_of(address.query, address.accept_encoding, *coding)
     return opened.representation(address.kind, level, address.format, options, read)
 
 

@@ -43,8 +43,12 @@ OGC: Final = "/collections/{layer}/map/tiles/{grid}/{z}/{y}/{x}"
 """The format is negotiated."""
 
 
+_QUERY_CHARACTERS: Final = "%!$&'()*+,;=:@/?-._~"
+"""Characters that a query may hold as they are (RFC 3986 §3.4)."""
+
+
 class TileAddress(NamedTuple):
-    """A tile as a URL names it. A named tuple, since a frozen dataclass takes four times as long to make."""
+    """A tile and its representation, as a request names them. A named tuple, which is made fast."""
 
     template: str
     """The URL's form: XYZ, XYZ_MASK, WMTS, TMS or OGC."""
@@ -58,11 +62,20 @@ class TileAddress(NamedTuple):
     y: int
     format: str
     """Extension; empty where the template has none."""
+    query: str = ""
+    """Options of the representation, undecoded."""
+    accept_encoding: str | None = None
+    """Content codings that the client takes."""
 
     @property
     def kind(self) -> str:
         """IMAGE or MASK."""
         return MASK if self.template is XYZ_MASK else IMAGE
+
+    def unversioned(self, path: str) -> str:
+        """The URL that follows the file, of a path that names a version."""
+        path = path.replace(f"@{self.version}", "", 1)
+        return f"{path}?{quote(self.query, safe=_QUERY_CHARACTERS)}" if self.query else path
 
     def path(self, template: str) -> str:
         """The path of the same numbers, names and format in another form, without the version."""
@@ -71,35 +84,23 @@ class TileAddress(NamedTuple):
 
 @dataclass(slots=True)
 class TileRequest:
-    """A request for a tile: its URL and conditions as the client sent them. Not frozen, for it is made for each hit."""
+    """The part of a request for a tile that a cached reply needs. Not frozen, since it is made for each hit."""
 
     path: str
     """Key of the caches of plans and replies."""
-    query: str
-    """Undecoded."""
     if_none_match: str | None
-    accept_encoding: str | None
     is_head: bool
 
-    def unversioned(self, address: TileAddress) -> str:
-        """The URL that follows the file, of a request that names a version."""
-        path = self.path.replace(f"@{address.version}", "", 1)
-        return f"{path}?{quote(self.query, safe=_QUERY_CHARACTERS)}" if self.query else path
 
-
-_QUERY_CHARACTERS: Final = "%!$&'()*+,;=:@/?-._~"
-"""Characters that a query may hold as they are (RFC 3986 §3.4)."""
-
-
-def parse(path: str) -> TileAddress | None:
-    """Read the path of a tile; None: it is not well-formed, or no tile's."""
+def parse(path: str, query: str = "", accept_encoding: str | None = None) -> TileAddress | None:
+    """Read the URL of a tile; None: the path is not well-formed, or no tile's."""
     for template, pattern in _GRAMMAR.get(path[: path.find("/", 1)], ()):
         match = pattern.fullmatch(path)
         if match is not None:
             part = match.groupdict()
             z, x, y = int(part["z"]), int(part["x"]), int(part["y"])
             names = part["layer"], part["version"], part.get("grid", "")
-            return TileAddress(template, *names, z, x, y, part.get("format", ""))
+            return TileAddress(template, *names, z, x, y, part.get("format", ""), query, accept_encoding)
     return None
 
 

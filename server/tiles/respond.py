@@ -11,6 +11,17 @@ from server.tiles.plan import TilePlan
 from server.tiles.request import TileRequest
 
 
+def respond_from_plan(plan: TilePlan, request: TileRequest) -> Reply | None:
+    """Make the reply of the plan alone: a 304, a HEAD whose length is clear, or the cached 200; None: read the tile."""
+    if request.if_none_match is not None and not none_match(request.if_none_match, plan.etag):
+        return plan.not_modified
+    if request.is_head:
+        return _head(plan)
+    if plan.reply is not None and trace.tier == "-":
+        trace.tier = "memory"
+    return plan.reply
+
+
 def respond(plan: TilePlan, request: TileRequest, deadline: Deadline, limits: Limits) -> Reply:
     """Make the reply.
 
@@ -18,28 +29,21 @@ def respond(plan: TilePlan, request: TileRequest, deadline: Deadline, limits: Li
         ServerBusy: no memory or no decoder is free for the tile.
         CogError: the tile cannot be read, or is damaged.
     """
-    if request.if_none_match is not None and not none_match(request.if_none_match, plan.etag):
-        return plan.not_modified
-    if request.is_head:
-        return _head(plan, deadline, limits)
-    if plan.reply is not None:
-        if trace.tier == "-":
-            trace.tier = "memory"
-        return plan.reply
-    return _budgeted(plan, deadline, limits)
+    reply = respond_from_plan(plan, request) or respond_with_tile(plan, deadline, limits)
+    return reply._replace(body=b"", close=None) if request.is_head and reply.body else reply
 
 
-def _head(plan: TilePlan, deadline: Deadline, limits: Limits) -> Reply:
-    """The headers of the 200. A tile of unknown length is made for them, unless it was sent before."""
+def _head(plan: TilePlan) -> Reply | None:
+    """The headers of the 200; None: the length is unknown until the tile is made."""
     if plan.ok_headers is not None:
         return Reply(200, plan.ok_headers, b"")
     if plan.wrapping.added_bytes is None:
-        return _budgeted(plan, deadline, limits)._replace(body=b"", close=None)
+        return None
     return Reply(200, _ok_headers(plan, plan.size_bytes + plan.wrapping.added_bytes), b"")
 
 
-def _budgeted(plan: TilePlan, deadline: Deadline, limits: Limits) -> Reply:
-    """The 200; one that needs much memory takes a share of the budget until it is sent."""
+def respond_with_tile(plan: TilePlan, deadline: Deadline, limits: Limits) -> Reply:
+    """Make the 200; a tile that needs much memory has a share of the budget until it is sent."""
     if plan.memory_bytes <= SMALL_BYTES:
         return _whole(plan, deadline, limits)
     share = limits.memory.take(plan.memory_bytes, deadline)

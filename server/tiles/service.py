@@ -5,6 +5,7 @@ A request whose source changes on the way starts again, once, with the header of
 
 from typing import Final
 
+from cogread.byterange import Version
 from cogread.deadline import Deadline
 from cogread.errors import CogError, SourceChanged
 from server.http.errors import ServerError
@@ -15,7 +16,7 @@ from server.resilience.layer_fault import layer_fault
 from server.tiles.plan import TilePlan, make_plan
 from server.tiles.reply_cache import ReplyCache
 from server.tiles.request import TileAddress, TileRequest
-from server.tiles.respond import respond
+from server.tiles.respond import respond, respond_from_plan
 
 BUDGET_S: Final = 12.0
 """Longest time that a request may take, below the 30 s after which routers give up."""
@@ -47,15 +48,14 @@ class Tiles:
         plan = self._cache.get(request.path)
         if plan is None:
             return None
-        deadline = Deadline.after(BUDGET_S)
-        source = plan.layer.source
         try:
-            reads_tile = plan.reply is None and request.if_none_match is None and not request.is_head
-            if not (reads_tile and source.checks_each_tile):
-                version = source.version(deadline)
-                if version is not plan.version and version != plan.version:
-                    raise SourceChanged(f"{source.name}: replaced since the tile was planned")
-            reply = respond(plan, request, deadline, self._limits)
+            reply = respond_from_plan(plan, request)
+            if reply is None:
+                return self._read(plan, request)
+            version = plan.layer.source.version_within(BUDGET_S)
+            if version is not plan.version:
+                _check(plan, version)
+            return reply
         except SourceChanged:
             self._cache.drop(request.path)
             return None
@@ -63,9 +63,6 @@ class Tiles:
             raise
         except Exception as error:
             raise layer_fault(plan.layer.config.name, error) from error
-        if plan.reply is None and reply.body:
-            self._cache_reply(request.path, plan, reply)
-        return reply
 
     def serve(self, request: TileRequest, address: TileAddress) -> Reply:
         """Plan a tile and reply.
@@ -93,7 +90,7 @@ class Tiles:
     def _serve(self, layer: Layer, request: TileRequest, address: TileAddress, deadline: Deadline) -> Reply:
         opened = layer.open(deadline)
         if address.version is not None and address.version != opened.version_key:
-            return redirect(request.unversioned(address))
+            return redirect(address.unversioned(request.path))
         plan = make_plan(layer, opened, request, address, deadline)
         if isinstance(plan, Reply):
             return plan
@@ -102,9 +99,19 @@ class Tiles:
             self._cache.put_plan(request.path, plan._replace(ok_headers=reply.headers) if reply.body else plan)
         return reply
 
-    def _cache_reply(self, path: str, plan: TilePlan, reply: Reply) -> None:
-        """Cache a reply that was made by a cached plan; the first one proves that the stored bytes are sound."""
-        if plan.ok_headers is None:
-            self._cache.put_plan(path, plan._replace(ok_headers=reply.headers))
-        elif plan.layer.config.cache_replies and plan.layer.source.may_keep_tiles(plan.version):
-            self._cache.put_reply(path, plan, reply)
+    def _read(self, plan: TilePlan, request: TileRequest) -> Reply:
+        """Reply by a cached plan with the tile's bytes; the first reply proves them sound, the second is cached."""
+        deadline, source = Deadline.after(BUDGET_S), plan.layer.source
+        if request.is_head or not source.checks_each_tile:
+            _check(plan, source.version(deadline))
+        reply = respond(plan, request, deadline, self._limits)
+        if reply.body and plan.ok_headers is None:
+            self._cache.put_plan(request.path, plan._replace(ok_headers=reply.headers))
+        elif reply.body and plan.layer.config.cache_replies and source.may_keep_tiles(plan.version):
+            self._cache.put_reply(request.path, plan, reply)
+        return reply
+
+
+def _check(plan: TilePlan, version: Version) -> None:
+    if version != plan.version:
+        raise SourceChanged(f"{plan.layer.source.name}: replaced since the tile was planned")

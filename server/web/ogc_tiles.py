@@ -1,18 +1,15 @@
 """`/collections/{layer}/map/tiles/{grid}/{z}/{row}/{col}`: the tiles of XYZ URLs, their format negotiated."""
 
-from dataclasses import replace
-
 from flask import Blueprint, Response, request
 
 from cogread.deadline import Deadline
 from cogread.wrap import FILES, WRAPPERS
 from server.http.errors import UnknownUrl
 from server.layers.layer_version import IMAGE
-from server.tiles.request import PLAIN_NUMBERS, XYZ, parse
+from server.tiles.request import PLAIN_NUMBERS, XYZ, TileRequest, parse
 from server.tiles.service import BUDGET_S
 from server.web.context import context, tile_response
 from server.web.negotiation import asked_format, chosen
-from server.web.tile_middleware import tile_request
 
 blueprint = Blueprint("ogc_tiles", __name__)
 
@@ -32,7 +29,7 @@ def tile(name: str, grid: str, z: str, row: str, col: str) -> Response:
     offered = opened.offered(IMAGE, level)
     media_types = {extension: WRAPPERS[extension].media_type for extension in FILES if extension in offered}
     address = address._replace(format=chosen(media_types, wanted))
-    by_path = replace(tile_request(request.environ), path=address.path(XYZ), query="")
+    by_path = TileRequest(address.path(XYZ), request.headers.get("If-None-Match"), request.method == "HEAD")
     reply = tile_response(ctx.tiles.serve_cached(by_path) or ctx.tiles.serve(by_path, address))
     reply.headers["Vary"] = "Accept"
     return reply

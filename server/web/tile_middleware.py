@@ -73,7 +73,7 @@ class TileMiddleware:
             return self._app(environ, start_response)
         began_s = time.perf_counter()
         trace.reset()
-        request, cause = tile_request(environ), ""
+        request, cause = TileRequest(environ["PATH_INFO"], environ.get("HTTP_IF_NONE_MATCH"), method == "HEAD"), ""
         try:
             reply = self._tiles.serve_cached(request) or self._serve(request, environ)
             if "HTTP_RANGE" in environ and reply is not None and method == "GET":
@@ -85,7 +85,7 @@ class TileMiddleware:
             reply = report(error) if request.path in _QUERIES else self._problem_reply(environ, error)
         if reply is None:
             return self._app(environ, start_response)
-        target = f"{request.path}?{request.query}" if request.path in _QUERIES else request.path
+        target = f"{request.path}?{environ.get('QUERY_STRING', '')}" if request.path in _QUERIES else request.path
         self._log.write(method, target, reply.status, len(reply.body), began_s, cause, _log_fields)
         start_response(STATUS_LINES[reply.status], reply.headers[:])  # a copy, which the server may change
         if method != "GET" or not reply.body:
@@ -94,26 +94,15 @@ class TileMiddleware:
 
     def _serve(self, request: TileRequest, environ: "WSGIEnvironment") -> Reply | None:
         """Reply without the cache; None if the URL is not that of a tile."""
+        query = environ.get("QUERY_STRING", "")
         if request.path in _QUERIES:
-            return self._wmts.serve_query(request)
-        address = parse(request.path)
+            return self._wmts.serve_query(request, query)
+        address = parse(request.path, query, environ.get("HTTP_ACCEPT_ENCODING"))
         serve = None if address is None else self._services.get(address.template)
         if address is None or serve is None:
             return None
         reply = serve(request, address)
         return reply.below(self._public_urls.relative(environ)) if reply.status == 302 else reply
-
-
-def tile_request(environ: "WSGIEnvironment") -> TileRequest:
-    """The request for a tile in a WSGI environment."""
-    get = environ.get
-    return TileRequest(
-        environ["PATH_INFO"],
-        get("QUERY_STRING", ""),
-        get("HTTP_IF_NONE_MATCH"),
-        get("HTTP_ACCEPT_ENCODING"),
-        environ["REQUEST_METHOD"] == "HEAD",
-    )
 
 
 class _Body:

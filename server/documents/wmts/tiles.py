@@ -38,14 +38,14 @@ class WmtsTiles:
             self._check_shared(address)
         return self._tiles.serve(request, address._replace(grid=grid, format=WHOLE.get(address.format, address.format)))
 
-    def serve_query(self, request: TileRequest) -> Reply | None:
+    def serve_query(self, request: TileRequest, query: str) -> Reply | None:
         """Reply to a request by key-value pairs; None if it is not GetTile. Its plan is that of the path.
 
         Raises:
             OwsError: the request is invalid, or there is no such tile.
             CogError: the tile cannot be given.
         """
-        pairs = pairs_of(request.query)
+        pairs = pairs_of(query)
         if operation(pairs) != GET_TILE:
             return None
         address = tile_address(pairs)

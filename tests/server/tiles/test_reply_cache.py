@@ -26,7 +26,7 @@ def plan(tmp_path: Path) -> TilePlan:
     (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
     context: Context = create_app(settings(tmp_path, layer("a", "a.tif"))).extensions["rawcog"]
     deadline = Deadline.after(60)
-    request, address = TileRequest(TILE, "", None, None, is_head=False), parse(TILE)
+    request, address = TileRequest(TILE, None, is_head=False), parse(TILE)
     assert address is not None
     layer_a = context.catalog["a"]
     plan = make_plan(layer_a, layer_a.open(deadline), request, address, deadline)
