@@ -16,9 +16,9 @@ from cogread.deadline import Deadline
 from server.cache.redis.checksum import add_checksum, verify
 from server.cache.redis.cluster import ClusterServers
 from server.cache.redis.node import Command, Node, Servers
+from server.cache.redis.node_breaker import Use
 from server.cache.redis.pool import master_pool, server_pool
 from server.cache.redis.url import RedisUrl, read_url
-from server.resilience.breaker import Use
 
 TIMEOUT_S = 0.4
 

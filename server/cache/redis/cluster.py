@@ -13,10 +13,10 @@ from redis.exceptions import AskError, ClusterDownError, MovedError, ResponseErr
 
 from cogread.deadline import Deadline
 from server.cache.redis.node import Command, Node
+from server.cache.redis.node_breaker import Use
 from server.cache.redis.pool import server_pool
 from server.cache.redis.slots import SlotMap
 from server.cache.redis.url import RedisUrl
-from server.resilience.breaker import Use
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ The connections are redis-py's; the queue that holds the idle ones is the bulkhe
 adds a fifth to the CPU time of a GET of 45 kB, a client on top a half: locks, counters, events, callbacks.
 """
 
-import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from queue import Empty, LifoQueue
@@ -14,10 +14,9 @@ from redis.connection import ConnectionPool
 from redis.exceptions import ConnectionError, ResponseError
 
 from cogread.deadline import Deadline
+from server.cache.redis.node_breaker import NodeBreaker, Use
 from server.cache.redis.pool import current_call
-from server.resilience.breaker import Breaker, Trouble, Use
 
-log = logging.getLogger("server.cache.redis")
 T = TypeVar("T")
 
 Command = tuple[object, ...]
@@ -62,7 +61,7 @@ class Node:
             pause_s: seconds without a call after a failure.
         """
         self._shortest_s = timeout_s / 2
-        self._breaker = Breaker(name, log, pause_s)
+        self._breaker = NodeBreaker(name, pause_s)
         self._idle: LifoQueue[Any] = LifoQueue()
         for _ in range(pool.max_connections):
             self._idle.put(pool.make_connection())
@@ -70,7 +69,7 @@ class Node:
     @property
     def is_in_trouble(self) -> bool:
         """Whether the breaker is open."""
-        return self._breaker.is_tripped
+        return self._breaker.is_open
 
     def ask(
         self, use: Use, commands: Mapping[str, Command], read: Callable[[object], T], deadline: Deadline
@@ -85,7 +84,8 @@ class Node:
             return {}
         current_call.deadline = deadline
         try:
-            return self._ask(connection, use, commands, read) if self._breaker.allows(use) else {}
+            with self._breaker.attempt(use) as refusal:
+                return self._ask(connection, use, commands, read) if refusal is None else {}
         finally:
             self._idle.put(connection)
 
@@ -102,14 +102,16 @@ class Node:
     def _ask(
         self, connection: Any, use: Use, commands: Mapping[str, Command], read: Callable[[object], T]
     ) -> dict[str, T]:
-        started_at = self._breaker.clock()
+        began_at = time.monotonic()
         try:
             replies = self._exchange(connection, commands.values())
             answers = {key: read(reply) for key, reply in zip(commands, replies, strict=True)}
         except Exception as error:  # redis-py raises anything when it reads garbage
-            self._record_failure(connection, error, use, started_at)
+            if self._breaker.failed(error, use, began_at):
+                connection.disconnect()  # after a wrong reply, the next may be another command's
+                self.close()  # the other connections may be lost as well, and would time out one after the other
             return {}
-        self._breaker.succeeded(started_at, use)
+        self._breaker.succeeded(use, began_at)
         return answers
 
     def _exchange(self, connection: Any, commands: Iterable[Command]) -> list[object]:
@@ -119,14 +121,6 @@ class Node:
                 return _exchange(connection, commands)
             self.close()
         return _exchange(connection, commands)
-
-    def _record_failure(self, connection: Any, error: Exception, use: Use, started_at: float) -> None:
-        if use is Use.READ or not isinstance(error, ResponseError):
-            self._breaker.failed(started_at, Trouble.DOWN, error)
-            connection.disconnect()  # after a wrong reply, the next may be another command's
-            self.close()  # the other connections may be lost as well, and would time out one after the other
-        elif use is Use.WRITE:
-            self._breaker.failed(started_at, Trouble.REFUSES_WRITES, error)
 
 
 def _exchange(connection: Any, commands: Iterable[Command]) -> list[object]:

@@ -3,6 +3,7 @@
 A refresh may take longer than a call is allowed to, because it tries node after node and some may hang.
 """
 
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from threading import Lock, Thread
@@ -12,10 +13,10 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import MovedError, ResponseError, SlotNotCoveredError
 
 from cogread.deadline import Deadline
-from server.cache.redis.node import log
+from server.cache.redis.node_breaker import NOT_ANSWERING, logged_breaker
 from server.cache.redis.pool import current_call, server_pool
 from server.cache.redis.url import RedisUrl
-from server.resilience.breaker import Breaker, Trouble, Use
+from server.resilience.breaker import State
 
 
 class SlotMap:
@@ -31,14 +32,14 @@ class SlotMap:
         self._url = url
         self._pause_s = pause_s
         self._pause = Deadline.after(0)
-        self._breaker = Breaker("redis cluster", log, pause_s)
+        self._breaker = logged_breaker("redis cluster", NOT_ANSWERING, pause_s)
         self._mutex = Lock()
         self._refreshing = Thread()
         self._manager: NodesManager | None = None
 
     def node_of(self, key: str, deadline: Deadline) -> ClusterNode | None:
         """Look up the node of the key's slot; None if there is none. The first calls wait for the first map."""
-        if self._manager is None and not self._breaker.is_tripped:
+        if self._manager is None and self._breaker.state is State.CLOSED:
             self.refresh().join(deadline.left_s)
         if self._manager is None:
             self.refresh()
@@ -76,7 +77,7 @@ class SlotMap:
             self._manager.close()
 
     def _fetch(self) -> None:
-        started_at = self._breaker.clock()
+        began_at = time.monotonic()
         current_call.deadline = Deadline.after(self._url.timeout_s * (len(self._url.hosts) + len(self.names())))
         try:
             if self._manager is None:
@@ -88,6 +89,6 @@ class SlotMap:
             if len(self._manager.slots_cache) < REDIS_CLUSTER_HASH_SLOTS:
                 raise SlotNotCoveredError("slots without a node")
         except Exception as error:  # redis-py raises anything when it reads garbage
-            self._breaker.failed(started_at, Trouble.DOWN, error)
+            self._breaker.failed(error, began_at)
         else:
-            self._breaker.succeeded(started_at, Use.READ)
+            self._breaker.succeeded(began_at)

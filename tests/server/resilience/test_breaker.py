@@ -1,8 +1,8 @@
-import logging
+"""The states of a circuit breaker."""
 
 import pytest
 
-from server.resilience.breaker import Breaker, Trouble, Use
+from server.resilience.breaker import CircuitBreaker, State
 
 
 class Clock:
@@ -12,61 +12,65 @@ class Clock:
         return self.now
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+class Recorded(CircuitBreaker):
+    """With a clock of its own and a record of its changes."""
+
+    def __init__(self) -> None:
+        self.time = Clock()
+        self.changes: list[str] = []
+        super().__init__(
+            lambda error: self.changes.append(str(error)),
+            lambda: self.changes.append("closed"),
+            pause_s=2.0,
+            clock=self.time,
+        )
+
+    def allows(self) -> bool:
+        with self.attempt() as error:
+            return error is None
 
 
 @pytest.fixture
-def breaker(clock: Clock, caplog: pytest.LogCaptureFixture) -> Breaker:
-    caplog.set_level(logging.INFO)
-    return Breaker("redis", logging.getLogger("test"), pause_s=2.0, clock=clock)
+def breaker() -> Recorded:
+    return Recorded()
 
 
-def test_one_caller_tries_after_each_pause(breaker: Breaker, clock: Clock) -> None:
-    breaker.failed(0.0, Trouble.DOWN, OSError())
-    assert not breaker.allows(Use.READ)
-    for clock.now in (2.0, 4.0):
-        assert [breaker.allows(Use.READ) for _ in range(3)] == [True, False, False]
+def test_one_caller_tries_after_each_pause(breaker: Recorded) -> None:
+    breaker.failed(OSError("lost"), 0.0)
+    assert not breaker.allows()
+    for breaker.time.now in (2.0, 4.0):
+        with breaker.attempt() as error:
+            assert (error, breaker.state) == (None, State.HALF_OPEN)
+            assert not breaker.allows()
+        assert breaker.state is State.OPEN
+        assert not breaker.allows()
+    assert breaker.changes == ["lost"]
 
 
-def test_a_reply_that_was_under_way_does_not_end_the_outage(
-    breaker: Breaker, clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
-    clock.now = 1.0
-    breaker.failed(0.9, Trouble.DOWN, OSError())
-    breaker.succeeded(0.8, Use.READ)
-    assert not breaker.allows(Use.READ)
-    breaker.succeeded(3.0, Use.READ)
-    assert breaker.allows(Use.READ)
-    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+def test_a_trial_that_is_answered_closes_the_circuit(breaker: Recorded) -> None:
+    breaker.failed(OSError("lost"), 0.0)
+    breaker.time.now = 2.0
+    with breaker.attempt():
+        breaker.succeeded(2.0)
+    assert breaker.state is State.CLOSED
+    assert all(breaker.allows() for _ in range(3))
+    assert breaker.changes == ["lost", "closed"]
 
 
-def test_a_failure_that_was_under_way_begins_no_new_outage(
-    breaker: Breaker, clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
-    breaker.failed(0.0, Trouble.DOWN, OSError())
-    clock.now = 3.0
-    breaker.succeeded(2.9, Use.READ)
-    breaker.failed(2.8, Trouble.DOWN, OSError())
-    assert breaker.allows(Use.READ)
-    assert len(caplog.records) == 2
+def test_a_reply_that_was_under_way_does_not_close_the_circuit(breaker: Recorded) -> None:
+    breaker.time.now = 1.0
+    breaker.failed(OSError("lost"), 0.9)
+    breaker.succeeded(0.8)
+    assert not breaker.allows()
+    breaker.succeeded(3.0)
+    assert breaker.allows()
+    assert breaker.changes == ["lost", "closed"]
 
 
-def test_refused_writes_leave_reading(breaker: Breaker, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    breaker.failed(0.0, Trouble.REFUSES_WRITES, OSError())
-    breaker.succeeded(1.0, Use.READ)
-    assert breaker.allows(Use.READ)
-    assert not breaker.allows(Use.WRITE)
-    assert len(caplog.records) == 1
-
-
-@pytest.mark.parametrize("use", [Use.WRITE, Use.TIDY])
-def test_only_an_answer_to_a_read_shows_that_the_cache_is_back(breaker: Breaker, clock: Clock, use: Use) -> None:
-    breaker.failed(0.0, Trouble.DOWN, OSError())
-    clock.now = 5.0
-    assert not breaker.allows(use)
-    breaker.succeeded(5.0, use)
-    assert not breaker.allows(use)
-    breaker.succeeded(5.0, Use.READ)
-    assert breaker.allows(use)
+def test_a_failure_that_was_under_way_does_not_open_the_circuit_again(breaker: Recorded) -> None:
+    breaker.failed(OSError("lost"), 0.0)
+    breaker.time.now = 3.0
+    breaker.succeeded(2.9)
+    breaker.failed(OSError("late"), 2.8)
+    assert breaker.allows()
+    assert breaker.changes == ["lost", "closed"]
