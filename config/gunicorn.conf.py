@@ -1,11 +1,11 @@
-"""How gunicorn runs the server: `gunicorn -c config/gunicorn.conf.py wsgi:app`.
+"""gunicorn's configuration: `gunicorn -c config/gunicorn.conf.py wsgi:app`.
 
-The master reads the settings before it forks, so that a mistake ends the start with one line, and a mistake made
-later (at HUP, or in a file that a worker restarted after a crash would read) leaves the last sound ones in force.
+The master reads the settings before it forks, so that an error ends the start with one line. After a later error, at
+HUP or when a crashed worker is replaced, the previous settings stay current.
 
-Left at gunicorn's defaults on purpose: `preload_app`, for HTTP, S3 and Redis clients must be made after the fork;
-`reuse_port`, which loses requests at HUP; `max_requests`, for nothing leaks; `accesslog`, for the server writes its own
-line; `limit_request_line` (4094 bytes), which is ample for WMTS and answers 414 beyond.
+Left at gunicorn's defaults on purpose: `preload_app`, as HTTP, S3 and Redis clients must be created after the fork;
+`reuse_port`, which loses requests at HUP; `max_requests`, as workers do not leak; `accesslog`, as the server has a log
+of its own; `limit_request_line` (4094 bytes), which is enough for WMTS; longer ones get 414.
 """
 
 import errno
@@ -33,8 +33,8 @@ bind = f"{_host}:{_deployment.port}"
 loglevel = _deployment.log_level
 logger_class = "server.gunicorn_worker.log.Logger"
 
-# Threads wait for origins (20 to 100 ms a read), processes share out the cores. Two processes fill a small machine and
-# go on serving while one restarts; their threads keep both busy at 50 ms an origin read, and more gain little.
+# Threads wait for origins (20 to 100 ms a read), processes use the cores. Two processes fill a small machine, and one
+# serves while the other restarts. 32 threads keep a process busy at 50 ms an origin read; more gain little.
 worker_class = "server.gunicorn_worker.worker.Worker"  # gthread
 workers = _deployment.workers
 threads = _deployment.threads
@@ -42,20 +42,20 @@ worker_connections = descriptors.connections(threads)
 
 pre_request = request_check.check
 
-timeout = 30  # a worker's heartbeat, not a request's deadline: those are the server's own and shorter
+timeout = 30  # of a worker's heartbeat; deadlines of requests are shorter and the server's own
 graceful_timeout = 20  # a platform kills 30 s after TERM
-keepalive = 95  # longer than the 90 s of a router in front, so that it is not the server that closes first
+keepalive = 95  # longer than the 90 s of a router in front, which then closes connections first
 
-# The heartbeat is a file: in memory, so that a slow disk cannot stop it.
+# The heartbeat is a file, in memory so that a slow disk cannot stop it.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn unlinks it at once
-forwarded_allow_ips = ""  # whom to believe is said in the config file (trusted_proxies)
+forwarded_allow_ips = ""  # trusted_proxies in the config file takes its place
 secure_scheme_headers: dict[str, str] = {}
-control_socket_disable = True  # one per user, not per server: two servers would fight over it
-forwarder_headers = ""  # or a client's SCRIPT_NAME header becomes a 500
+control_socket_disable = True  # there is one for each user, not for each server, so two servers would collide
+forwarder_headers = ""  # else a SCRIPT_NAME header of a client is a 500
 
 
 def on_starting(server: Arbiter) -> None:
-    """End the start with one line where the settings are wrong or the port is taken."""
+    """End the start with one line if the settings are wrong or the port is taken."""
     try:
         current.adopt()
     except ConfigError as error:
@@ -70,7 +70,7 @@ def on_reload(server: Arbiter) -> None:
     try:
         changes = current.adopt()
     except ConfigError as error:
-        server.log.error("not reloaded, going on with the settings before: %s", error)
+        server.log.error("not reloaded, the previous settings stay current: %s", error)
     else:
         server.log.info("reloaded: %s", changes)
 

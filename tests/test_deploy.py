@@ -153,7 +153,7 @@ def test_broken_config_file_stops_no_reload_and_no_new_worker() -> None:
     with Gunicorn({"WEB_CONCURRENCY": "2"}, DEMO_LAYER) as server:
         server.configure("[layers.")
         reload(server)
-        assert "not reloaded, going on with the settings before" in server.log()
+        assert "not reloaded, the previous settings stay current" in server.log()
         assert_serves_a_tile(server, "a")
         (crashed, *_) = server.pids()
         os.kill(crashed, signal.SIGKILL)

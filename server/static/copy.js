@@ -1,4 +1,4 @@
-// Buttons that copy a line: data-copy is the id of the element that holds it. Without scripts they stay hidden.
+// Buttons that copy a line: data-copy is the id of the element with the line. Without scripts they stay hidden.
 const SHOWN_MS = 2000
 
 for (const button of document.querySelectorAll("[data-copy]")) {
@@ -13,7 +13,7 @@ async function copy(button, element) {
   setTimeout(() => (button.textContent = "Copy"), SHOWN_MS)
 }
 
-/** The clipboard is there for https and localhost alone; elsewhere the text is selected first. */
+/** The clipboard API needs https or localhost; otherwise the text is selected and copied the old way. */
 async function put(element) {
   try {
     await navigator.clipboard.writeText(element.textContent)

@@ -1,17 +1,17 @@
-// The map of a layer's page, in the layer's own grid. What the page needs to have is in templates/layer.html.
+// The map of a layer's page, in the layer's own grid; templates/layer.html has the elements that it uses.
 import { Map as MapView, Projection, ScaleLine, TileLayer, View, defaultInteractions } from "./openlayers/ol.js"
 import { gridOf } from "./native-grid.js"
 import { StoredTiles } from "./stored-tiles.js"
 import { drawBorders } from "./tile-borders.js"
 import { coordinatesOf, factsOf, sentenceOf } from "./tile-facts.js"
 
-const SMALLEST_TILE = 48 // CSS pixels: where tiles would be smaller there are too many of them on the screen
-const DEEPEST = 16 // CSS pixels that one of the image may fill
-const SMALLEST_IMAGE = 160 // CSS pixels that the whole image may shrink to
+const SMALLEST_TILE = 48 // CSS pixels: smaller tiles would be too many on the screen
+const DEEPEST = 16 // CSS pixels for each image pixel, at most
+const SMALLEST_IMAGE = 160 // CSS pixels of the whole image, at least
 const isStill = window.matchMedia("(prefers-reduced-motion: reduce)").matches
 const duration = isStill ? 0 : 250
 
-const FIELDS = { level: "level-text", format: "format-text" } // where a choice has the name of a fact
+const FIELDS = { level: "level-text", format: "format-text" } // where the name of a fact is taken by a control
 
 const part = (name) => document.querySelector(`[data-map="${name}"]`)
 const target = part("map")
@@ -27,12 +27,12 @@ async function start() {
   const layer = await reply.json()
   if (!reply.ok) throw new Error(layer.detail)
   const grid = gridOf(layer)
-  if (grid.levels.length === 0) throw new Error("none of its tiles has a form that a browser shows")
+  if (grid.levels.length === 0) throw new Error("browsers cannot show its tiles")
   await hasSize(target)
   show(grid)
 }
 
-/** The style sheets may be there only after the scripts. */
+/** Wait for a size: style sheets may load after the scripts. */
 const hasSize = (element) =>
   new Promise((resolve) => {
     const observer = new ResizeObserver(() => {
@@ -93,7 +93,7 @@ function show(grid) {
 
 const onClick = (name, act) => part(name).addEventListener("click", act)
 
-/** The coarsest resolution at which a view shows levels. */
+/** The coarsest resolution at which the map shows these levels. */
 const coarsestOf = ([{ resolution, tileSize }]) => resolution * Math.max(1, Math.min(...tileSize) / SMALLEST_TILE)
 
 function offerChoices(levels) {
@@ -105,10 +105,10 @@ function offerChoices(levels) {
   part("format").closest("label").hidden = formats.length < 2
 }
 
-/** Keep the facts of the page those of the tile under the pointer; `refresh` where something else has changed. */
+/** Show the facts of the tile under the pointer, and again at each `refresh`. */
 function followTile(grid, map, tiles) {
   const view = map.getView()
-  let pixel = null // of the pointer; null: the middle of the map
+  let pixel = null // position of the pointer; null: the middle of the map
   let isKeyboard = false
   const refresh = () => {
     const coordinate = (pixel && map.getCoordinateFromPixel(pixel)) ?? view.getCenter()

@@ -1,14 +1,13 @@
-// A layer's JSON -> the grid that its map is drawn in. Knows nothing of OpenLayers.
+// A layer's JSON -> the grid of its map, without OpenLayers.
 //
-// The grid is the file's own: the coordinates of its CRS, whatever that is, without any transform. Where these cannot be
-// the axes of a map (no transform, a rotated one, one that counts upwards) one pixel of the full resolution is one unit,
-// x to the right and y up from the upper left.
+// The grid is that of the file, in the coordinates of its CRS. If these cannot be the axes of a map (no geotransform, a
+// rotated or a south-up one), one pixel of the full resolution is one unit, x to the right and y up from the upper left.
 
 const PICTURES = ["jpg", "webp", "png"]
 const UNITS = ["m", "ft", "us-ft", "degrees"]
 const PIXELS = [0, 1, 0, 0, 0, -1]
 
-/** The formats of a level that a browser shows: the one that leaves out what a mask hides, then those that cost least. */
+/** The formats of a level that browsers show: with a mask png first, which is transparent, then the lightest. */
 function picturesOf(level) {
   const formats = PICTURES.filter((format) => level.formats.includes(format))
   return level.mask ? formats.sort((one, other) => (other === "png") - (one === "png")) : formats
@@ -20,7 +19,7 @@ const isUpright = (transform) =>
 /**
  * @param {object} layer the body of /layers/{layer}
  * @return {object} extent: left, bottom, right, top; units: OpenLayers' name or null; levels: coarse to fine, only those
- *   that a browser can show; toNative: coordinates of the map -> of the CRS; crs: the name of those, or null
+ *   that browsers show; toNative: coordinates of the map -> coordinates of the CRS; crs: name of the CRS, or null
  */
 export function gridOf(layer) {
   const transform = layer.geotransform
@@ -42,7 +41,7 @@ const applied = ([x0, xCol, xRow, y0, yCol, yRow], col, row) => [
   y0 + yCol * col + yRow * row,
 ]
 
-/** Decimals that tell one tenth of a pixel. */
+/** Decimals of a tenth of a pixel. */
 const digitsFor = (pixel) => Math.min(12, Math.max(0, Math.ceil(1 - Math.log10(pixel))))
 
 function levelsOf(layer, isPlaced) {
@@ -50,7 +49,7 @@ function levelsOf(layer, isPlaced) {
   return levels.filter((level, at) => at === 0 || level.resolution < levels[at - 1].resolution)
 }
 
-/** A map has square pixels: where the file's are not, or a level's sizes were rounded, a tile is drawn higher or lower. */
+/** A map has square pixels, so tiles are stretched if pixels of the file are not square or the size of a level is rounded. */
 function levelOf(layer, level, isPlaced) {
   const sizes = [layer.width / level.width, layer.height / level.height]
   const [across, down] = (isPlaced && level.pixel_size) || sizes

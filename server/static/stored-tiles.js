@@ -1,10 +1,10 @@
-// The tiles of some levels of a layer, as OpenLayers asks for them, and what came of each.
+// OpenLayers' source for tiles of some levels of a layer; it records the reply to each tile.
 import { ImageTile, TileGrid } from "./openlayers/ol.js"
 
-const NOTHING = document.createElement("canvas") // what a sparse tile shows
+const NOTHING = document.createElement("canvas") // the picture of a sparse tile
 NOTHING.width = NOTHING.height = 1
 
-/** Between two levels, the one whose pixels are nearer in size to the screen's, which are finer than those of CSS. */
+/** Choose of two levels the one with pixels nearer in size to device pixels, which are finer than CSS pixels. */
 const nearest = (resolution, coarse, fine) => resolution - Math.sqrt(coarse * fine)
 
 class ScreenGrid extends TileGrid {
@@ -37,7 +37,7 @@ export class StoredTiles extends ImageTile {
     Object.assign(this, { levels, wanted, replies, resolution })
   }
 
-  /** Stored pixels are shown as they are once the screen's are smaller. */
+  /** Do not interpolate if an image pixel is larger than a device pixel. */
   getInterpolate() {
     return this.resolution() / window.devicePixelRatio >= this.levels.at(-1).resolution
   }

@@ -1,6 +1,6 @@
-// Borders and names of the tiles on the screen, drawn over them. They are light on dark, to be seen on any picture.
+// Borders and names of the tiles on the screen, drawn over them, light on dark so that they show on any picture.
 
-const SMALLEST_LABELLED = [56, 26] // width and height of what is seen of a tile, CSS pixels
+const SMALLEST_LABELLED = [56, 26] // CSS pixels of the visible part of a tile: width, height
 
 /**
  * @param {object} event OpenLayers' postrender of the layer

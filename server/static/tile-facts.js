@@ -1,8 +1,8 @@
-// What is said of the tile under the pointer, or in the middle of the map where there is no pointer.
+// Texts about the tile under the pointer, or in the middle of the map without a pointer.
 
 const number = new Intl.NumberFormat("en")
 
-/** The texts of a tile's fields, by their names in the page. */
+/** Name of a field in the page -> its text. */
 export function factsOf(tile) {
   if (!tile) return { level: "–", place: "–", zxy: "–", bytes: "–", format: "–" }
   const { level, col, row, reply, format } = tile
@@ -19,16 +19,16 @@ function bytesOf(reply) {
   if (!reply) return "…"
   if (reply.status === 200) return number.format(reply.bytes)
   if (reply.status === 204 || reply.status === 404) return "none, the tile is not stored"
-  return reply.status ? `none, the server answered ${reply.status}` : "none, the server did not answer"
+  return reply.status ? `none, the server replied ${reply.status}` : "none, the server did not reply"
 }
 
-/** Coordinates of the map as those of the CRS, to a tenth of a pixel. */
+/** Coordinates of the map in the CRS, to a tenth of a pixel. */
 export function coordinatesOf(grid, coordinate) {
   const [x, y] = grid.toNative(coordinate).map((value) => value.toFixed(grid.digits).replace(/^-(?=[0.]+$)/, ""))
   return grid.crs === null ? `column ${x}, row ${y}` : `${x}, ${y} (${grid.crs})`
 }
 
-/** The same in one sentence, for those who hear it. */
+/** The same facts in one sentence, for screen readers. */
 export function sentenceOf(tile, coordinates) {
   if (!tile) return `Outside the image, at ${coordinates}`
   const { level, place, bytes } = factsOf(tile)

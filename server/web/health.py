@@ -10,13 +10,13 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/health/live")
 def live() -> Response:
-    """The process answers."""
+    """Tell that the process replies."""
     return _status({"status": "live"})
 
 
 @blueprint.get("/health/ready")
 def ready() -> Response:
-    """The worker can serve. Neither Redis nor a layer's origin is needed for that: other layers may do."""
+    """Tell that the worker can serve. Redis and origins are not checked: layers that do not need them are served."""
     ctx = context()
     cache = "none" if ctx.cache is None else "configured"
     return _status({"status": "ready", "layers": sum(1 for _ in ctx.catalog), "redis": cache})

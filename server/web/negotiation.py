@@ -1,4 +1,4 @@
-"""Which of its representations a reply is: `f` in the query decides, else the Accept field (RFC 9110 §12.5.1)."""
+"""Content negotiation: the representation is chosen by `f` in the query, else by Accept (RFC 9110 §12.5.1)."""
 
 import re
 from collections.abc import Mapping
@@ -10,59 +10,59 @@ from werkzeug.datastructures import MIMEAccept
 from server.http.errors import BadRequest, NotAcceptable
 
 _NAME: Final = r"[A-Za-z0-9!#$&^_.+-]+"
-"""Of a type or a subtype (RFC 6838 §4.2)."""
+"""Pattern of a type or a subtype (RFC 6838 §4.2)."""
 _MEDIA_RANGE: Final = re.compile(rf"(?:\*/\*|{_NAME}/(?:\*|{_NAME}))(?:\s*;.*)?")
 
 
-def asked_format(*known: str) -> str | None:
-    """The value of `f`, None if there is none.
+def asked_format(*allowed: str) -> str | None:
+    """Return the value of `f`, None without it.
 
     Raises:
-        BadRequest: it is none of those that are known.
+        BadRequest: the value is not allowed.
     """
-    asked = request.args.get("f")
-    if asked is not None and asked not in known:
-        raise BadRequest(f"f={asked[:20]!r}: wanted one of: {', '.join(known)}")
-    return asked
+    value = request.args.get("f")
+    if value is not None and value not in allowed:
+        raise BadRequest(f"f={value[:20]!r}: wanted one of: {', '.join(allowed)}")
+    return value
 
 
 def chosen(offered: Mapping[str, str], asked: str | None) -> str:
-    """The representation that a client wants most.
+    """Return the format that the client prefers.
 
     Args:
-        offered: format -> media type, those that are preferred first.
-        asked: the value of `f`, if there is one.
+        offered: format -> media type, in the server's order of preference.
+        asked: value of `f`, which overrules Accept; None without it.
 
     Raises:
-        NotAcceptable: nothing that is offered will do; the message lists it.
+        NotAcceptable: the client accepts none; the message lists the formats.
     """
     weights = {name: float(name == asked) if asked else weight(media_type) for name, media_type in offered.items()}
     best = max(weights, key=lambda name: weights[name], default=None)
     if best is None or weights[best] <= 0:
         these = ", ".join(f"{media_type} (f={name})" for name, media_type in offered.items()) or "nothing"
-        raise NotAcceptable(f"what is asked for is not to be had here; offered: {these}")
+        raise NotAcceptable(f"none of the formats is acceptable; offered: {these}")
     return best
 
 
 def prefers_html() -> bool:
     """Tell whether the reply is to be HTML: by `f`, else where Accept prefers it to JSON, as browsers do."""
-    asked = request.args.get("f")
-    if asked is not None:
-        return asked == "html"
+    value = request.args.get("f")
+    if value is not None:
+        return value == "html"
     return request.accept_mimetypes["text/html"] > request.accept_mimetypes["application/json"]
 
 
 def accepted() -> MIMEAccept:
-    """What the client accepts; nothing where it does not say, or nothing that can be understood.
+    """Parse Accept; empty if the field is missing or has no valid media range.
 
-    What is no media range is passed over: who spells one wrongly is better off with the usual reply than with a 406.
+    Invalid media ranges are skipped, so that a client with a misspelt one gets the default reply rather than a 406.
     """
     ranges = [(text, quality) for text, quality in request.accept_mimetypes if _MEDIA_RANGE.fullmatch(text)]
     return MIMEAccept(ranges)
 
 
 def weight(media_type: str) -> float:
-    """How much the client wants a media type, 0 to 1; one that says nothing takes all alike."""
+    """The client's quality value of a media type, 0 to 1; without Accept 1 for all."""
     ranges = accepted()
     if not ranges:
         return 1.0

@@ -1,6 +1,6 @@
-"""The pages for people, for clients that would rather have HTML than JSON: all layers, and one layer with its map.
+"""HTML pages for browsers: all layers, one layer with its map, and errors.
 
-They bring their scripts and styles along and allow no others: no inline script or style, nothing from elsewhere.
+Their scripts and styles come from this server; the policy allows no others, inline ones included.
 """
 
 from collections.abc import Iterable
@@ -25,47 +25,47 @@ _MEDIA_TYPE: Final = "text/html; charset=utf-8"
 
 
 class Card(NamedTuple):
-    """A layer on the page of all."""
+    """A layer on the page of all layers."""
 
     about: Json
-    """Its row of `/layers`."""
+    """The layer's row of `/layers`."""
     base: str
-    """What the URLs of its preview's tiles begin with."""
+    """Beginning of the URLs of the preview's tiles."""
     preview: Preview | None
 
 
 def card(about: Json, summary: Summary | CogError | None) -> Card:
-    """A layer on the page of all; `about` is its row."""
+    """Make the card of a layer from its row of `/layers`."""
     if not isinstance(summary, Summary):
         return Card(about, "", None)
     return Card(about, context().root + summary.path, summary.preview)
 
 
 def layers_page(cards: Iterable[Card]) -> Response:
-    """All layers."""
+    """Write the page of all layers."""
     return _page("layers.html", "no-cache", cards=list(cards), version=__version__)
 
 
 def layer_page(about: Json) -> Response:
-    """One layer, by its JSON. It holds URLs to be copied, which are whole: the host in them is the client's word."""
+    """Write the page of a layer from its JSON. Its lines to copy have absolute URLs, with the Host of the request."""
     ctx = context()
     lines = copy_lines(about, ctx.absolute_root)
     is_shown = any(set(level["formats"]) & set(PICTURES) for level in about["levels"])
     return _page("layer.html", ctx.absolute_policy, about=about, lines=lines, is_shown=is_shown)
 
 
-def problem_page(made: Response, detail: str) -> Response:
-    """The reply to a request that ended in an error, with a page in it instead of a problem document.
+def problem_page(response: Response, detail: str) -> Response:
+    """Put a page into an error reply, in place of its problem document.
 
     Args:
-        made: the reply.
-        detail: what happened.
+        response: the reply.
+        detail: the cause, in one sentence.
     """
-    status, is_brief = STATUS_LINES.get(made.status_code, made.status), "Retry-After" in made.headers
-    text = _written("problem.html", detail=detail, status=status, path=request.path, is_brief=is_brief)
-    made.set_data(text)
-    made.headers["Content-Type"] = _MEDIA_TYPE
-    return _guarded(made)
+    status, is_temporary = STATUS_LINES.get(response.status_code, response.status), "Retry-After" in response.headers
+    text = _written("problem.html", detail=detail, status=status, path=request.path, is_temporary=is_temporary)
+    response.set_data(text)
+    response.headers["Content-Type"] = _MEDIA_TYPE
+    return _guarded(response)
 
 
 def _page(template: str, cache_control: str, **values: Any) -> Response:
@@ -78,17 +78,17 @@ def _written(template: str, **values: Any) -> str:
     return render_template(template, site=ctx.settings.server.title, root=ctx.root, static=static, **values)
 
 
-def _guarded(made: Response) -> Response:
-    """The same with what holds for all pages."""
-    made.headers["Referrer-Policy"] = "same-origin"
-    made.headers["Content-Security-Policy"] = _policy(context().root)
-    made.vary.add("Accept")
-    return made
+def _guarded(response: Response) -> Response:
+    """Add the headers of all pages."""
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Content-Security-Policy"] = _policy(context().root)
+    response.vary.add("Accept")
+    return response
 
 
-def _policy(root: str) -> str:
-    """What a page may load: what this server sends, from its `public_url` too, and nothing else."""
-    url = urlsplit(root)
+def _policy(prefix: str) -> str:
+    """The Content-Security-Policy: pages load from this server, by its `public_url` too, and from no other."""
+    url = urlsplit(prefix)
     own = f"'self' {url.scheme}://{url.netloc}" if url.netloc else "'self'"
     loads = "; ".join(f"{kind}-src {own}" for kind in ("script", "style", "img", "connect"))
     return f"default-src 'none'; {loads}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -21,23 +21,23 @@ MEDIA_TYPES: Final = {
     ".txt": "text/plain; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-"""By suffix; a file of any other is not served."""
+"""By suffix; files with other suffixes are not served."""
 
 
 class StaticFiles(NamedTuple):
-    """All files, in memory: they are few and small."""
+    """All files, in memory, as they are few and small."""
 
     plain: dict[str, bytes]
-    """By path below the folder."""
+    """Path below the folder -> content."""
     packed: dict[str, bytes]
-    """The same for clients that take gzip."""
+    """Path below the folder -> content as gzip."""
     digest: str
-    """Of all of them, since scripts import one another by relative URLs."""
+    """One digest of all files, since scripts import one another by relative URLs."""
 
 
 @cache
 def static_files() -> StaticFiles:
-    """The files as they were when a worker was first asked for a page."""
+    """Read the files, once in a worker."""
     paths = sorted(path for path in FOLDER.rglob("*") if path.suffix in MEDIA_TYPES)
     plain = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in paths}
     digest = sha256(b"".join(name.encode() + sha256(data).digest() for name, data in plain.items()))
@@ -47,15 +47,15 @@ def static_files() -> StaticFiles:
 
 @blueprint.get("/static/<digest>/<path:name>", strict_slashes=True)
 def static_file(digest: str, name: str) -> Response:
-    """A file; under the digest of another release, today's file, but not to be kept."""
+    """Send a file. A digest of another release gets the current file, which caches have to revalidate."""
     files = static_files()
     if name not in files.plain:
         raise UnknownUrl(f"no static file {name[:100]!r}")
     is_packed = accepts_coding(request.headers.get("Accept-Encoding"), "gzip")
     body = files.packed[name] if is_packed else files.plain[name]
     media_type = MEDIA_TYPES[Path(name).suffix]
-    made = document(body, media_type, IMMUTABLE if digest == files.digest else "no-cache")
-    made.headers["Vary"] = "Accept-Encoding"
+    response = document(body, media_type, IMMUTABLE if digest == files.digest else "no-cache")
+    response.headers["Vary"] = "Accept-Encoding"
     if is_packed:
-        made.headers["Content-Encoding"] = "gzip"
-    return made
+        response.headers["Content-Encoding"] = "gzip"
+    return response

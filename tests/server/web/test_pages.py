@@ -105,7 +105,7 @@ def test_the_page_of_all_layers_names_and_shows_each(app: FlaskClient) -> None:
         assert f"{KINDS[kind].width:,} × {KINDS[kind].height:,} pixels" in page.text
     kinds = [app.get(url).content_type for url in page.pictures]
     assert kinds == ["image/jpeg", "image/webp", "image/png"]
-    assert page.text.count("no form that a browser shows") == 2
+    assert page.text.count("browsers cannot show these tiles") == 2
 
 
 @pytest.mark.parametrize("path", ["/", "/layers/jpeg-ycbcr", "/layers/lerc"])
@@ -253,7 +253,7 @@ def test_a_layer_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
 def test_a_layer_that_a_browser_cannot_show_says_why_and_has_no_map(kind: str, app: FlaskClient) -> None:
     reply = reply_of(app, f"/layers/{kind}")
     page = Page(reply.text)
-    assert "a browser cannot show these tiles" in page.text
+    assert "browsers cannot show these tiles" in page.text
     reasons = app.get(f"/layers/{kind}").get_json()["formats_not_offered"]
     for extension in ("jpg", "webp", "png"):
         assert reasons[extension] in page.text
@@ -262,7 +262,7 @@ def test_a_layer_that_a_browser_cannot_show_says_why_and_has_no_map(kind: str, a
 
 
 def test_a_layer_of_16_bits_says_why_it_may_be_dark(app: FlaskClient) -> None:
-    said = "Of 16 bits a browser shows the upper 8"
+    said = "Browsers show only the upper 8 of 16 bits"
     assert said in page_of(app, "/layers/deflate").text
     assert said not in page_of(app, "/layers/jpeg-ycbcr").text
 
