@@ -28,7 +28,7 @@ from server.settings.current import settings as settings_in_force
 from server.settings.load import LayerConfig, Settings
 from server.tiles.reply_cache import ReplyCache
 from server.tiles.service import Tiles
-from server.web import BLUEPRINTS, TILE_URLS
+from server.web import STRICT, TILE_URLS, URLS
 from server.web.context import Context, attach
 from server.web.error_handlers import install, problem_reply
 from server.web.packed import PackedDocuments
@@ -100,12 +100,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     packed = PackedDocuments(documents_bytes)
     attach(app, Context(settings, catalog, summaries, capabilities, tiles, packed, cache, log))
     install(app)
-    for blueprint in BLUEPRINTS:
-        app.register_blueprint(blueprint)
+    for rule, view in URLS.items():
+        app.add_url_rule(rule, rule, view, methods=["GET"], strict_slashes=rule in STRICT)
     wmts = WmtsTiles(catalog, tiles)
     services = {type(service): service.serve for service in (tiles, wmts, TmsTiles(catalog, tiles))}
-    by_template = {template: services[service] for template, service in TILE_URLS.items()}
+    by_url = {template: services[service] for template, service in TILE_URLS.items()}
     app.wsgi_app = TileMiddleware(  # type: ignore[method-assign]
-        app.wsgi_app, tiles, wmts, by_template, log, settings.public_urls, partial(problem_reply, app)
+        app.wsgi_app, tiles, wmts, by_url, log, settings.public_urls, partial(problem_reply, app)
     )
     return app

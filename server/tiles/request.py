@@ -5,7 +5,7 @@ service is a change of one line. Key-value pairs of WMTS are read by `server.doc
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 from urllib.parse import quote
@@ -41,6 +41,7 @@ TMS: Final = "/tms/1.0.0/{layer}/{z}/{x}/{y}.{format}"
 """Of `WebMercatorQuad`, y counted from the bottom."""
 OGC: Final = "/collections/{layer}/map/tiles/{grid}/{z}/{y}/{x}"
 """The format is negotiated."""
+TEMPLATES: Final = (XYZ, XYZ_MASK, WMTS, TMS, OGC)
 
 
 _QUERY_CHARACTERS: Final = "%!$&'()*+,;=:@/?-._~"
@@ -114,10 +115,12 @@ def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\{(\w+)\}", lambda part: _PARTS[part[1]], template.replace(".", r"\.")))
 
 
-_GRAMMAR: Final[Mapping[str, tuple[tuple[str, re.Pattern[str]], ...]]] = {
-    "/layers": ((XYZ, _pattern(XYZ)), (XYZ_MASK, _pattern(XYZ_MASK))),
-    "/wmts": ((WMTS, _pattern(WMTS)),),
-    "/tms": ((TMS, _pattern(TMS)),),
-    "/collections": ((OGC, _pattern(OGC)),),
-}
-"""First segment of the path -> templates that begin with it."""
+def _grammar(templates: Iterable[str]) -> Mapping[str, list[tuple[str, re.Pattern[str]]]]:
+    """First segment of the path -> templates that begin with it, and their patterns."""
+    grammar: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+    for template in templates:
+        grammar.setdefault(template[: template.find("/", 1)], []).append((template, _pattern(template)))
+    return grammar
+
+
+_GRAMMAR: Final = _grammar(TEMPLATES)

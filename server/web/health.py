@@ -1,20 +1,16 @@
 """`/health/live` and `/health/ready`."""
 
 import msgspec
-from flask import Blueprint, Response
+from flask import Response
 
 from server.web.context import context
 
-blueprint = Blueprint("health", __name__)
 
-
-@blueprint.get("/health/live")
 def live() -> Response:
     """Tell that the process replies."""
     return _status({"status": "live"})
 
 
-@blueprint.get("/health/ready")
 def ready() -> Response:
     """Tell that the worker can serve. Redis and origins are not checked: layers that do not need them are served."""
     ctx = context()

@@ -1,7 +1,7 @@
 """`/`, `/layers`, `/layers/{layer}`: the layers, as JSON and as pages."""
 
 import msgspec
-from flask import Blueprint, Response
+from flask import Response
 
 from cogread.deadline import Deadline
 from cogread.errors import CogError
@@ -19,16 +19,12 @@ from server.web.ogc_api import landing
 from server.web.pages import card, layer_page, layers_page
 from server.web.versioned import PRIVATE_IMMUTABLE
 
-blueprint = Blueprint("layers", __name__)
 
-
-@blueprint.get("/layers")
 def layers() -> Response:
     """All layers in short."""
     return _all(as_page=asked_format("json", "html") == "html")
 
 
-@blueprint.get("/layers/<name>")
 def layer(name: str) -> Response:
     """One layer; with `@` and a version behind its name, that version and no other."""
     _ = asked_format("json", "html")
@@ -44,7 +40,6 @@ def layer(name: str) -> Response:
     return _json(about, immutable if version is not None else "no-cache")
 
 
-@blueprint.get("/", strict_slashes=True)
 def index() -> Response:
     """The page of all layers, or the landing page of the API for programs."""
     _ = asked_format("json", "html")

@@ -1,7 +1,7 @@
 """OGC API Common and Tiles in JSON: landing page, `/conformance`, `/collections/…`, `/tileMatrixSets/…`."""
 
 import msgspec
-from flask import Blueprint, Response
+from flask import Response
 
 from cogread.deadline import Deadline
 from server.documents import Json
@@ -20,8 +20,6 @@ from server.web.gzip import packed_document
 from server.web.negotiation import asked_format
 from server.web.paging import asked_page
 
-blueprint = Blueprint("ogc", __name__)
-
 
 def landing() -> Response:
     """`/` for programs."""
@@ -31,14 +29,12 @@ def landing() -> Response:
     return made
 
 
-@blueprint.get("/conformance")
 def conformance() -> Response:
     """The requirements that the API claims to meet."""
     asked_format("json")
     return packed_document(msgspec.json.encode({"conformsTo": CONFORMS_TO}), JSON)
 
 
-@blueprint.get("/collections")
 def collections() -> Response:
     """A page of the layers that have tilesets; those that are not opened yet are among them, in short."""
     page, root = asked_page(), context().absolute_root
@@ -52,25 +48,21 @@ def collections() -> Response:
     return _json({"links": page.links(f"{root}/collections", len(listed)), **about})
 
 
-@blueprint.get("/collections/<name>")
 def collection(name: str) -> Response:
     """A layer."""
     return _json(documents.collection(*_opened(name), context().absolute_root))
 
 
-@blueprint.get("/collections/<name>/map/tiles")
 def tilesets(name: str) -> Response:
     """The tilesets of a layer: its own grid, and that of web maps if it is aligned to it."""
     return _json(documents.tilesets_list(*_opened(name), context().absolute_root))
 
 
-@blueprint.get("/collections/<name>/map/tiles/<grid>")
 def tileset(name: str, grid: str) -> Response:
     """A tileset, with the addresses of its tiles."""
     return _json(documents.tileset(*_opened(name), grid, context().absolute_root))
 
 
-@blueprint.get("/tileMatrixSets")
 def tile_matrix_sets() -> Response:
     """The tile matrix sets that layers share, and a page of those of the layers' own grids."""
     page, root = asked_page(), context().absolute_root
@@ -83,7 +75,6 @@ def tile_matrix_sets() -> Response:
     return _json({"links": page.links(f"{root}{SETS}", len(listed)), "tileMatrixSets": items})
 
 
-@blueprint.get("/tileMatrixSets/<name>")
 def tile_matrix_set(name: str) -> Response:
     """A tile matrix set."""
     root = context().absolute_root

@@ -1,6 +1,6 @@
 """`/collections/{layer}/map/tiles/{grid}/{z}/{row}/{col}`: the tiles of XYZ URLs, their format negotiated."""
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 
 from cogread.deadline import Deadline
 from cogread.wrap import FILES, WRAPPERS
@@ -11,10 +11,7 @@ from server.tiles.service import BUDGET_S
 from server.web.context import context, tile_response
 from server.web.negotiation import asked_format, chosen
 
-blueprint = Blueprint("ogc_tiles", __name__)
 
-
-@blueprint.get("/collections/<name>/map/tiles/<grid>/<z>/<row>/<col>", strict_slashes=True)
 def tile(name: str, grid: str, z: str, row: str, col: str) -> Response:
     """A tile, in the format of its level that the client prefers."""
     ctx = context()

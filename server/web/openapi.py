@@ -1,7 +1,7 @@
 """`/api`: all endpoints in OpenAPI, for programs that write clients and tests."""
 
 import msgspec
-from flask import Blueprint, Response
+from flask import Response
 
 from server.documents.ogc.links import OPENAPI
 from server.documents.openapi import document as description
@@ -9,10 +9,7 @@ from server.web.context import context
 from server.web.gzip import packed_document
 from server.web.negotiation import asked_format
 
-blueprint = Blueprint("api_description", __name__)
 
-
-@blueprint.get("/api")
 def api() -> Response:
     """The description."""
     asked_format("json")

@@ -6,13 +6,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 
 from server.http.errors import UnknownUrl
 from server.http.reply import IMMUTABLE, accepts_coding
 from server.web.context import document
-
-blueprint = Blueprint("static_files", __name__)
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "static"
 MEDIA_TYPES: Final = {
@@ -45,7 +43,6 @@ def static_files() -> StaticFiles:
     return StaticFiles(plain, packed, digest.hexdigest()[:16])
 
 
-@blueprint.get("/static/<digest>/<path:name>", strict_slashes=True)
 def static_file(digest: str, name: str) -> Response:
     """Send a file. A digest of another release gets the current file, which caches have to revalidate."""
     files = static_files()

@@ -1,7 +1,7 @@
 """`/layers/{layer}/tilejson.json`, `gdal.vrt` and `gdal.xml`: layers in the words of web maps, and of GDAL."""
 
 import msgspec
-from flask import Blueprint, Response
+from flask import Response
 
 from cogread.byterange import ByteRange
 from cogread.deadline import Deadline
@@ -16,23 +16,18 @@ from server.tiles.service import BUDGET_S
 from server.web.context import tile_response
 from server.web.versioned import versioned
 
-blueprint = Blueprint("clients", __name__)
 
-
-@blueprint.get("/layers/<name>/tilejson.json")
 def tilejson_document(name: str) -> Response:
     """For MapLibre, Leaflet, OpenLayers and others that show web maps."""
     return versioned(name, "/layers/{}/tilejson.json", _tilejson, "application/json")
 
 
-@blueprint.get("/layers/<name>/gdal.vrt")
 def gdal_vrt_document(name: str) -> Response:
     """For GDAL and what is built on it: all that GDAL knows of the file. /vsicurl/ reads it by ranges."""
     made = versioned(name, "/layers/{}/gdal.vrt", _gdal_vrt, "application/xml")
     return tile_response(Reply(made.status_code, [*made.headers.items(), ACCEPT_RANGES], made.get_data()))
 
 
-@blueprint.get("/layers/<name>/gdal.xml")
 def gdal_wms_document(name: str) -> Response:
     """For GDAL's WMS driver, where it reads the layer as it is."""
     return versioned(name, "/layers/{}/gdal.xml", _gdal_wms, "application/xml")

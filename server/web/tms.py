@@ -5,7 +5,7 @@ The addresses of documents in the specification's examples end in a slash or do 
 
 from typing import Final
 
-from flask import Blueprint, Response
+from flask import Response
 
 from server.documents.summary import Summary
 from server.documents.templates import rendered
@@ -16,18 +16,14 @@ from server.web.context import context
 from server.web.gzip import packed_document
 from server.web.versioned import versioned
 
-blueprint = Blueprint("tms", __name__)
-
 _XML: Final = "application/xml"
 
 
-@blueprint.get("/tms")
 def services() -> Response:
     """The versions of the service."""
     return _listed("tms_services.xml", [])
 
 
-@blueprint.get(SERVICE)
 def service() -> Response:
     """All maps."""
     summaries = context().summaries.all()
@@ -35,7 +31,6 @@ def service() -> Response:
     return _listed("tms_service.xml", maps)
 
 
-@blueprint.get(f"{SERVICE}/<name>")
 def tile_map_document(name: str) -> Response:
     """One map."""
     return versioned(name, f"{SERVICE}/{{}}", _tile_map, _XML)

@@ -3,12 +3,11 @@
 import logging
 from typing import Final
 
-from flask import Blueprint, Response, g, request
+from flask import Response, g, request
 
 from server.documents.wmts.capabilities import Contents
 from server.documents.wmts.exceptions import MEDIA_TYPE, OwsError, report
 from server.documents.wmts.kvp import capabilities_request, operation, pairs_of
-from server.documents.wmts.names import CAPABILITIES, QUERIES
 from server.documents.wmts.update_sequence import is_later
 from server.http.errors import NotAcceptable, status_of
 from server.web.context import context, response
@@ -17,12 +16,9 @@ from server.web.negotiation import accepted
 
 logger = logging.getLogger(__name__)
 
-blueprint = Blueprint("wmts", __name__)
-
 _ACCEPTABLE: Final = (MEDIA_TYPE, "text/xml")
 
 
-@blueprint.get(QUERIES)
 def queries() -> Response:
     """Requests by key-value pairs; those for tiles do not come here."""
     try:
@@ -34,7 +30,6 @@ def queries() -> Response:
         return response(report(error))
 
 
-@blueprint.get(CAPABILITIES)
 def capabilities() -> Response:
     """The whole document, as a resource."""
     ranges = accepted()
