@@ -38,13 +38,13 @@ class PublicUrls:
         """True if the prefix of links does not depend on the request; a proxy may pass on a prefix of the client's."""
         return self.is_fixed or not self.trusted
 
-    def relative(self, environ: Environ) -> str:
+    def link_prefix(self, environ: Environ) -> str:
         """Prefix of links: `public_url` without its last slash, else the path that the server is mounted at."""
         if self.public_url is not None:
             return self.public_url.rstrip("/")
         return self._prefix(environ)
 
-    def absolute(self, environ: Environ) -> str:
+    def base_url(self, environ: Environ) -> str:
         """Prefix of absolute URLs.
 
         Raises:

@@ -32,18 +32,18 @@ class Context:
     log: RequestLog
 
     @property
-    def root(self) -> str:
-        """Beginning of links in the reply to this request; never the Host that a client names."""
-        return self.settings.public_urls.relative(request.environ)
+    def link_prefix(self) -> str:
+        """Prefix of links in the reply to this request; never the Host that a client names."""
+        return self.settings.public_urls.link_prefix(request.environ)
 
     @property
-    def absolute_root(self) -> str:
-        """Beginning of URLs that must be whole; see `PublicUrls.absolute`."""
-        return self.settings.public_urls.absolute(request.environ)
+    def base_url(self) -> str:
+        """Prefix of absolute URLs; see `PublicUrls.base_url`."""
+        return self.settings.public_urls.base_url(request.environ)
 
     @property
-    def absolute_policy(self) -> str:
-        """Cache-Control of documents with `absolute_root` in them: private where the root is the client's Host."""
+    def base_url_policy(self) -> str:
+        """Cache-Control of documents with `base_url` in them: private where that is the client's Host."""
         return "no-cache" if self.settings.public_urls.is_fixed else "private, no-cache"
 
 

@@ -32,8 +32,8 @@ def layer(name: str) -> Response:
     found = context().catalog[name]
     opened = found.open(Deadline.after(BUDGET_S))
     if version is not None and version != opened.version_key:
-        return response(redirect(context().root + found.path))
-    about = describe(found, opened, context().root)
+        return response(redirect(context().link_prefix + found.path))
+    about = describe(found, opened, context().link_prefix)
     if prefers_html():
         return layer_page(about)
     immutable = IMMUTABLE if context().settings.public_urls.is_prefix_fixed else PRIVATE_IMMUTABLE
@@ -47,7 +47,7 @@ def index() -> Response:
 
 
 def _all(*, as_page: bool) -> Response:
-    root = context().root
+    root = context().link_prefix
     listed = ((summary, _row(row(layer, root), summary)) for layer, summary in context().summaries.all())
     if as_page:
         return layers_page(card(about, summary) for summary, about in listed)

@@ -24,7 +24,7 @@ from server.web.paging import asked_page
 def landing() -> Response:
     """`/` for programs."""
     ctx = context()
-    made = _json(landing_document(ctx.settings.server.title, ctx.absolute_root))
+    made = _json(landing_document(ctx.settings.server.title, ctx.base_url))
     made.vary.add("Accept")
     return made
 
@@ -37,7 +37,7 @@ def conformance() -> Response:
 
 def collections() -> Response:
     """A page of the layers that have tilesets; those that are not opened yet are among them, in short."""
-    page, root = asked_page(), context().absolute_root
+    page, root = asked_page(), context().base_url
     listed = [
         (layer.config, None if summary is None else summary.tilesets)
         for layer, summary in context().summaries.all()
@@ -50,22 +50,22 @@ def collections() -> Response:
 
 def collection(name: str) -> Response:
     """A layer."""
-    return _json(documents.collection(*_opened(name), context().absolute_root))
+    return _json(documents.collection(*_opened(name), context().base_url))
 
 
 def tilesets(name: str) -> Response:
     """The tilesets of a layer: its own grid, and that of web maps if it is aligned to it."""
-    return _json(documents.tilesets_list(*_opened(name), context().absolute_root))
+    return _json(documents.tilesets_list(*_opened(name), context().base_url))
 
 
 def tileset(name: str, grid: str) -> Response:
     """A tileset, with the addresses of its tiles."""
-    return _json(documents.tileset(*_opened(name), grid, context().absolute_root))
+    return _json(documents.tileset(*_opened(name), grid, context().base_url))
 
 
 def tile_matrix_sets() -> Response:
     """The tile matrix sets that layers share, and a page of those of the layers' own grids."""
-    page, root = asked_page(), context().absolute_root
+    page, root = asked_page(), context().base_url
     listed = [
         (layer.config, summary.tilesets)
         for layer, summary in context().summaries.all()
@@ -77,7 +77,7 @@ def tile_matrix_sets() -> Response:
 
 def tile_matrix_set(name: str) -> Response:
     """A tile matrix set."""
-    root = context().absolute_root
+    root = context().base_url
     shared = shared_set(name, root)
     if shared is not None:
         return _json(shared)
@@ -95,4 +95,4 @@ def _opened(name: str) -> tuple[Layer, OpenLayer]:
 def _json(about: Json) -> Response:
     """A document with whole URLs in it."""
     asked_format("json")
-    return packed_document(msgspec.json.encode(about), JSON, context().absolute_policy)
+    return packed_document(msgspec.json.encode(about), JSON, context().base_url_policy)

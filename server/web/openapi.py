@@ -14,5 +14,5 @@ def api() -> Response:
     """The description."""
     asked_format("json")
     ctx = context()
-    body = msgspec.json.encode(description(ctx.settings.server.title, ctx.absolute_root))
-    return packed_document(body, OPENAPI, ctx.absolute_policy)
+    body = msgspec.json.encode(description(ctx.settings.server.title, ctx.base_url))
+    return packed_document(body, OPENAPI, ctx.base_url_policy)

@@ -38,7 +38,7 @@ def card(about: Json, summary: Summary | CogError | None) -> Card:
     """Make the card of a layer from its row of `/layers`."""
     if not isinstance(summary, Summary):
         return Card(about, "", None)
-    return Card(about, context().root + summary.path, summary.preview)
+    return Card(about, context().link_prefix + summary.path, summary.preview)
 
 
 def layers_page(cards: Iterable[Card]) -> Response:
@@ -49,9 +49,9 @@ def layers_page(cards: Iterable[Card]) -> Response:
 def layer_page(about: Json) -> Response:
     """Write the page of a layer from its JSON. Its lines to copy have absolute URLs, with the Host of the request."""
     ctx = context()
-    lines = copy_lines(about, ctx.absolute_root)
+    lines = copy_lines(about, ctx.base_url)
     is_shown = any(set(level["formats"]) & set(PICTURES) for level in about["levels"])
-    return _page("layer.html", ctx.absolute_policy, about=about, lines=lines, is_shown=is_shown)
+    return _page("layer.html", ctx.base_url_policy, about=about, lines=lines, is_shown=is_shown)
 
 
 def problem_page(response: Response, detail: str) -> Response:
@@ -74,14 +74,14 @@ def _page(template: str, cache_control: str, **values: Any) -> Response:
 
 def _written(template: str, **values: Any) -> str:
     ctx = context()
-    static = f"{ctx.root}/static/{static_files().digest}"
-    return render_template(template, site=ctx.settings.server.title, root=ctx.root, static=static, **values)
+    static = f"{ctx.link_prefix}/static/{static_files().digest}"
+    return render_template(template, site=ctx.settings.server.title, root=ctx.link_prefix, static=static, **values)
 
 
 def _guarded(response: Response) -> Response:
     """Add the headers of all pages."""
     response.headers["Referrer-Policy"] = "same-origin"
-    response.headers["Content-Security-Policy"] = _policy(context().root)
+    response.headers["Content-Security-Policy"] = _policy(context().link_prefix)
     response.vary.add("Accept")
     return response
 

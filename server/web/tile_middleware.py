@@ -102,7 +102,7 @@ class TileMiddleware:
         if address is None or serve is None:
             return None
         reply = serve(request, address)
-        return reply.below(self._public_urls.relative(environ)) if reply.status == 302 else reply
+        return reply.below(self._public_urls.link_prefix(environ)) if reply.status == 302 else reply
 
 
 class _Body:

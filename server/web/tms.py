@@ -38,9 +38,9 @@ def tile_map_document(name: str) -> Response:
 
 def _listed(template: str, layers: list[Layer]) -> Response:
     ctx = context()
-    root, title = ctx.absolute_root, ctx.settings.server.title
+    root, title = ctx.base_url, ctx.settings.server.title
     body = rendered(template, layers=layers, title=title, root=root, service=root + SERVICE, profile=PROFILE)
-    return packed_document(body.encode(), _XML, ctx.absolute_policy)
+    return packed_document(body.encode(), _XML, ctx.base_url_policy)
 
 
 def _tile_map(layer: Layer, opened: OpenLayer, root: str) -> bytes:

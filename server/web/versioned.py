@@ -32,7 +32,7 @@ def versioned(name: str, path: str, write: Callable[[Layer, OpenLayer, str], byt
     layer = ctx.catalog[name]
     opened = layer.open(Deadline.after(BUDGET_S))
     if version is not None and version != opened.version_key:
-        return response(redirect(ctx.root + path.format(layer.config.name)))
+        return response(redirect(ctx.link_prefix + path.format(layer.config.name)))
     immutable = IMMUTABLE if ctx.settings.public_urls.is_fixed else PRIVATE_IMMUTABLE
-    body = write(layer, opened, ctx.absolute_root)
-    return packed_document(body, media_type, immutable if version is not None else ctx.absolute_policy)
+    body = write(layer, opened, ctx.base_url)
+    return packed_document(body, media_type, immutable if version is not None else ctx.base_url_policy)

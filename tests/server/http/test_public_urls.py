@@ -28,21 +28,21 @@ def public_urls(folder: Path, server: str) -> PublicUrls:
 
 def test_without_a_proxy_it_is_what_the_client_asked() -> None:
     asked = environ(**FORWARDED)
-    assert (PublicUrls().absolute(asked), PublicUrls().relative(asked)) == ("http://10.1.2.3:8000", "")
+    assert (PublicUrls().base_url(asked), PublicUrls().link_prefix(asked)) == ("http://10.1.2.3:8000", "")
 
 
 @pytest.mark.parametrize("trusted", ["1", "['10.0.0.0/8', '::1']"])
 def test_a_trusted_proxy_is_believed(trusted: str, tmp_path: Path) -> None:
     found = public_urls(tmp_path, f"trusted_proxies = {trusted}")
-    assert found.absolute(environ(**FORWARDED)) == "https://tiles.example.com/maps"
-    assert found.relative(environ(**FORWARDED)) == "/maps"
-    assert found.absolute(environ()) == "http://10.1.2.3:8000"
+    assert found.base_url(environ(**FORWARDED)) == "https://tiles.example.com/maps"
+    assert found.link_prefix(environ(**FORWARDED)) == "/maps"
+    assert found.base_url(environ()) == "http://10.1.2.3:8000"
 
 
 @pytest.mark.parametrize("address", ["192.168.0.1", "::1", "", "unix:"])
 def test_one_elsewhere_is_not(address: str, tmp_path: Path) -> None:
     found = public_urls(tmp_path, "trusted_proxies = ['10.0.0.0/8']")
-    assert found.absolute(environ(**FORWARDED, REMOTE_ADDR=address)) == "http://10.1.2.3:8000"
+    assert found.base_url(environ(**FORWARDED, REMOTE_ADDR=address)) == "http://10.1.2.3:8000"
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,12 @@ def test_one_elsewhere_is_not(address: str, tmp_path: Path) -> None:
 )
 def test_what_a_client_wrote_before_the_proxies_did_is_passed_over(proxies: int, host: str) -> None:
     asked = environ(HTTP_X_FORWARDED_HOST="forged.example, middle.example,nearest.example")
-    assert PublicUrls(trusted=proxies).absolute(asked) == f"http://{host}"
+    assert PublicUrls(trusted=proxies).base_url(asked) == f"http://{host}"
 
 
 def test_the_public_url_wins(tmp_path: Path) -> None:
     found = public_urls(tmp_path, "public_url = 'https://a.example/b/'\ntrusted_proxies = 1")
-    assert found.absolute(environ(**FORWARDED)) == found.relative(environ(**FORWARDED)) == "https://a.example/b"
+    assert found.base_url(environ(**FORWARDED)) == found.link_prefix(environ(**FORWARDED)) == "https://a.example/b"
 
 
 @pytest.mark.parametrize(
@@ -63,23 +63,23 @@ def test_the_public_url_wins(tmp_path: Path) -> None:
 )
 def test_a_host_that_is_none_is_refused(host: str) -> None:
     with pytest.raises(BadRequest):
-        PublicUrls().absolute(environ(HTTP_HOST=host))
+        PublicUrls().base_url(environ(HTTP_HOST=host))
     with pytest.raises(BadRequest):
-        PublicUrls(trusted=1).absolute(environ(HTTP_X_FORWARDED_HOST=host))
+        PublicUrls(trusted=1).base_url(environ(HTTP_X_FORWARDED_HOST=host))
 
 
 @pytest.mark.parametrize("host", ["localhost", "a-b.example:80", "[::1]:8000", "192.168.0.1", "under_score.internal"])
 def test_a_usual_host_is_not(host: str) -> None:
-    assert PublicUrls().absolute(environ(HTTP_HOST=host)) == f"http://{host}"
+    assert PublicUrls().base_url(environ(HTTP_HOST=host)) == f"http://{host}"
 
 
 def test_a_client_without_a_host_gets_the_servers_own_address() -> None:
-    assert PublicUrls().absolute(environ(HTTP_HOST="")) == "http://127.0.0.1:8000"
+    assert PublicUrls().base_url(environ(HTTP_HOST="")) == "http://127.0.0.1:8000"
 
 
 @pytest.mark.parametrize("prefix", ["maps", "/a b", "//evil.example", "/a/../b", "/.", "/a\nb", "/" + "a/" * 50, '/"'])
 def test_a_prefix_that_is_no_path_is_passed_over(prefix: str) -> None:
-    assert PublicUrls(trusted=1).relative(environ(HTTP_X_FORWARDED_PREFIX=prefix)) == ""
+    assert PublicUrls(trusted=1).link_prefix(environ(HTTP_X_FORWARDED_PREFIX=prefix)) == ""
 
 
 @pytest.fixture
