@@ -81,21 +81,20 @@ class HttpSource(RangeSource):
 def _auth(options: SourceOptions) -> Auth | None:
     """The authentication of the options; None: that of the URL's user and password, or of netrc."""
     if options.bearer_token is not None:
-        return _Bearer(options.bearer_token)
+        return _bearer(options.bearer_token)
     if options.username is not None:
         return HTTPBasicAuth(options.username, options.password or "")
     return None
 
 
-class _Bearer:
-    """Bearer tokens of RFC 6750."""
+def _bearer(token: str) -> Auth:
+    """Authenticate with a bearer token (RFC 6750)."""
 
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+    def add_token(request: PreparedRequest) -> PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {token}"
         return request
+
+    return add_token
 
 
 def make(uri: SourceUri, options: SourceOptions) -> HttpSource:

@@ -45,26 +45,6 @@ def refusal(level: Level) -> Refusal | None:
     return undecodable(image)
 
 
-def identity(image: Image, stored: bytes, col: int, row: int) -> bytes:
-    """Decompress a tile of one plane and leave the predictor.
-
-    Raises:
-        TileDamaged: the stored bytes are not a tile.
-    """
-    data: bytes = import_module(_PIXELS).decompress(image, stored, valid_size(image, col, row)[1])
-    return data
-
-
-def without_predictor(image: Image, stored: bytes, col: int, row: int) -> bytes:
-    """Decode a tile of one plane to samples in the file's byte order.
-
-    Raises:
-        TileDamaged: the stored bytes are not a tile.
-    """
-    data: bytes = import_module(_PIXELS).without_predictor(image, stored, valid_size(image, col, row)[1])
-    return data
-
-
 def describe(image: Image) -> dict[str, str]:
     """Describe the layout of a plane's samples in values fit for an HTTP header.
 
@@ -112,12 +92,12 @@ def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
 
     def wrap(tile: Tile) -> bytes:
         stored = tile.planes[0] or b""
-        if options.is_plain:
-            return without_predictor(image, stored, tile.col, tile.row)
-        if not is_coded:
-            return identity(image, stored, tile.col, tile.row)
-        check_stored(image, stored, tile.col, tile.row)
-        return _within_window(stored) if coding == "zstd" else stored
+        if is_coded and not options.is_plain:
+            check_stored(image, stored, tile.col, tile.row)
+            return _within_window(stored) if coding == "zstd" else stored
+        decoders, rows = import_module(_PIXELS), valid_size(image, tile.col, tile.row)[1]
+        data: bytes = (decoders.without_predictor if options.is_plain else decoders.decompress)(image, stored, rows)
+        return data
 
     layout = describe(image) | ({"predictor": "1"} if options.is_plain else {})
     headers = [(f"{HEADER_PREFIX}{key.title()}", value) for key, value in layout.items()]

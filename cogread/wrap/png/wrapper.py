@@ -7,7 +7,7 @@ names so is refused. The decoders are loaded with the first tile.
 
 from importlib import import_module
 from math import isnan
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cogread.errors import FormatNotOffered
 from cogread.image import Cog, Image, Level
@@ -18,12 +18,11 @@ from cogread.tiff.tags import Compression, Photometric, Planar, SampleFormat
 from cogread.wrap.channels import SINGLE, Channels, channels_of, is_palette, misnamed_bands
 from cogread.wrap.decode.support import LOSSLESS, is_mask, undecodable, work_bytes
 from cogread.wrap.png.file import transparent
-from cogread.wrap.png.palette import Palette, load_palette
+from cogread.wrap.png.palette import load_palette
 from cogread.wrap.tile import Tile, mask_mismatch
 from cogread.wrap.wrapper import Kind, Options, Wrapper, Wrapping
 
-if TYPE_CHECKING:
-    from cogread.wrap.png.canvas import Canvas
+_CANVAS: Final = "cogread.wrap.png.canvas"
 
 _DEPTHS: Final[dict[int, tuple[int, ...]]] = {
     Photometric.MINISWHITE: (1, 8, 16),
@@ -51,10 +50,14 @@ def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
     image, channels = level.image, _channels(level)
     palette = (yield from load_palette(cog, level)) if is_palette(image) and not is_mask(image) else None
     nodata = 0.0 if is_mask(image) else _fill(nodata_of(cog))
-    pictures = _Pictures(level, palette, nodata, channels)
+
+    def draw(tile: Tile) -> bytes:
+        data: bytes = import_module(_CANVAS).Canvas(level, palette, nodata, channels).draw(tile)
+        return data
+
     planes = channels.bands if image.planes > 1 else (0,)
     work = work_bytes(image, _most_samples(image))
-    return Wrapping(pictures.draw, None, planes, wants_mask=level.mask is not None, work_bytes=work)
+    return Wrapping(draw, None, planes, wants_mask=level.mask is not None, work_bytes=work)
 
 
 def _channels(level: Level) -> Channels:
@@ -71,21 +74,6 @@ def _most_samples(image: Image) -> int:
     if is_palette(image):
         return 4
     return image.samples + image.samples % 2
-
-
-class _Pictures:
-    """Writer of the files of one level."""
-
-    def __init__(self, level: Level, palette: Palette | None, nodata: float, channels: Channels) -> None:
-        self._settings = (level, palette, nodata, channels)
-        self._canvas: Canvas | None = None
-
-    def draw(self, tile: Tile) -> bytes:
-        """See `Wrapping.wrap`."""
-        if self._canvas is None:
-            self._canvas = import_module("cogread.wrap.png.canvas").Canvas(*self._settings)
-        data: bytes = self._canvas.draw(tile)
-        return data
 
 
 def _refusal_of_codec(level: Level) -> Refusal | None:

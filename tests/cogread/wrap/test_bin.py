@@ -136,7 +136,8 @@ def test_a_mask_is_given_in_packed_rows() -> None:
         assert stored is not None
         described = samples.describe(place.level.mask)
         assert described == {"dtype": "uint1", "byte-order": "little", "shape": "32,48,1", "predictor": "1"}
-        body = samples.identity(place.level.mask, stored, place.tile.col, place.tile.row)
+        wrapping = run(data, samples.prepare(place.cog, alone, Options(is_identity=True)))
+        body = wrapping.wrap(Tile(place.tile.col, place.tile.row, (stored,)))
         assert body == zlib.decompress(stored)
         bits = np.unpackbits(np.frombuffer(body, np.uint8).reshape(32, -1), axis=1)
         height, width = place.visible.shape
