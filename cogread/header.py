@@ -15,9 +15,10 @@ from cogread.errors import FormatError, UnsupportedFormat
 from cogread.image import Cog, Image, Level
 from cogread.tiff.colors import color_interpretations, stated_extra_samples
 from cogread.tiff.directory import Directory, Entry
+from cogread.tiff.fields import BYTES
 from cogread.tiff.gdal_metadata import Item, parse_items
 from cogread.tiff.structure import check_structure
-from cogread.tiff.tags import BYTES, Compression, Photometric, Planar, SampleFormat, Subfile, Tag
+from cogread.tiff.tags import Compression, Photometric, Planar, SampleFormat, Subfile, Tag
 
 MAX_SIDE: Final = 2**31 - 1
 """GDAL counts pixels in int32."""

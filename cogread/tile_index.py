@@ -11,8 +11,8 @@ from cogread.byterange import ByteRange
 from cogread.errors import TileDamaged, TileOutOfRange
 from cogread.image import Image
 from cogread.tiff.directory import Entry
+from cogread.tiff.fields import FIELD_BYTES, INDEX_TYPES
 from cogread.tiff.parse import Steps
-from cogread.tiff.tags import FIELD_BYTES, INDEX_TYPES
 
 _ALLOWANCE_BYTES: Final = 1 << 20
 """Bytes that any stored tile may have beyond its bound: small tiles carry tables and padding."""

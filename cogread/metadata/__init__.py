@@ -1,1 +1,1 @@
-"""What a file says of its bands: colours, nodata, scale, names."""
+"""Metadata of bands: colours, nodata, scale, names."""

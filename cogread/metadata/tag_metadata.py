@@ -8,40 +8,26 @@ from collections.abc import Mapping
 from typing import Final
 
 from cogread.tiff.directory import Directory, Entry
+from cogread.tiff.fields import FIELD_CODES, FLOATING, FieldType
 from cogread.tiff.parse import Steps
-from cogread.tiff.tags import FLOATING, FieldType, Tag
+from cogread.tiff.tags import DESCRIPTIVE_NUMBERS, DESCRIPTIVE_TEXTS, Tag
 
 MAX_VALUE_BYTES: Final = 64 << 10
 """Longer values are left out."""
-_TEXTS: Final = {
-    Tag.DOCUMENT_NAME: "TIFFTAG_DOCUMENTNAME",
-    Tag.IMAGE_DESCRIPTION: "TIFFTAG_IMAGEDESCRIPTION",
-    Tag.SOFTWARE: "TIFFTAG_SOFTWARE",
-    Tag.DATE_TIME: "TIFFTAG_DATETIME",
-    Tag.ARTIST: "TIFFTAG_ARTIST",
-    Tag.HOST_COMPUTER: "TIFFTAG_HOSTCOMPUTER",
-    Tag.COPYRIGHT: "TIFFTAG_COPYRIGHT",
-}
-_NUMBERS: Final = {
-    Tag.X_RESOLUTION: "TIFFTAG_XRESOLUTION",
-    Tag.Y_RESOLUTION: "TIFFTAG_YRESOLUTION",
-    Tag.MIN_SAMPLE_VALUE: "TIFFTAG_MINSAMPLEVALUE",
-    Tag.MAX_SAMPLE_VALUE: "TIFFTAG_MAXSAMPLEVALUE",
-    Tag.RESOLUTION_UNIT: "TIFFTAG_RESOLUTIONUNIT",
-}
 _UNITS: Final = {"1": "1 (unitless)", "2": "2 (pixels/inch)", "3": "3 (pixels/cm)"}
 
 
 def tag_metadata(directory: Directory, size_bytes: int) -> Steps[Mapping[str, str]]:
     """Read the metadata of a directory of a file of this size."""
     metadata: dict[str, str] = {}
-    for tag, name in (_TEXTS | _NUMBERS).items():
+    for tag in (*DESCRIPTIVE_TEXTS, *DESCRIPTIVE_NUMBERS):
         entry = directory.entries.get(tag)
         data = None if entry is None else (yield from _data(entry, size_bytes))
         if entry is None or data is None:
             continue
-        text = _text(entry, data) if tag in _TEXTS else _number(directory, entry, data)
+        text = _text(entry, data) if tag in DESCRIPTIVE_TEXTS else _number(directory, entry, data)
         if text is not None:
+            name = f"TIFFTAG_{tag.name.replace('_', '')}"
             metadata[name] = _UNITS.get(text, text) if tag == Tag.RESOLUTION_UNIT else text
     return metadata
 
@@ -68,7 +54,7 @@ def _number(directory: Directory, entry: Entry, data: bytes) -> str | None:
         numerator, denominator = struct.unpack_from(f"{directory.order}2I", data)
         value = numerator / denominator if denominator else 0.0
     elif entry.type in FLOATING:
-        value = struct.unpack_from(directory.order + FLOATING[entry.type], data)[0]
+        value = struct.unpack_from(directory.order + FIELD_CODES[entry.type], data)[0]
     else:
         return None
     return f"{struct.unpack('<f', struct.pack('<f', value))[0]:.8g}"

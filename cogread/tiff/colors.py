@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from cogread.tiff.directory import Directory
+from cogread.tiff.fields import UNSIGNED
 from cogread.tiff.gdal_metadata import DATASET, Item
-from cogread.tiff.tags import UNSIGNED, Compression, Photometric, Tag
+from cogread.tiff.tags import Compression, Photometric, Tag
 
 UNDEFINED: Final = "undefined"
 PALETTE: Final = "palette"

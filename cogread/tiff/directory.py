@@ -1,12 +1,23 @@
 """One directory of a TIFF: its fields, and typed access to their values."""
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cogread.byterange import ByteRange
 from cogread.errors import FormatError
-from cogread.tiff.tags import BYTES, FLOATING, INTEGERS, STRUCTURAL, UNSIGNED, ByteOrder, FieldType, Layout, Tag
+from cogread.tiff.fields import (
+    BYTES,
+    FIELD_CODES,
+    FLOATING,
+    INTEGERS,
+    STRUCTURAL,
+    UNSIGNED,
+    ByteOrder,
+    FieldType,
+    Layout,
+)
+from cogread.tiff.tags import Tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +63,8 @@ class Directory:
         Raises:
             FormatError: the field is of another type.
         """
-        codes = INTEGERS if tag in STRUCTURAL else UNSIGNED
-        return tuple(int(value) for value in self._values(tag, codes, default))
+        types = INTEGERS if tag in STRUCTURAL else UNSIGNED
+        return tuple(int(value) for value in self._values(tag, types, default))
 
     def integer(self, tag: Tag, default: int | None = None) -> int:
         """Read the first value of such a field.
@@ -93,13 +104,12 @@ class Directory:
         names = " or ".join(FieldType(kind).name for kind in wanted)
         return FormatError(f"{self.where}: {entry.tag.name} is of type {entry.type_name}, wanted {names}")
 
-    def _values(self, tag: Tag, codes: Mapping[int, str], default: tuple[int, ...]) -> tuple[float, ...]:
+    def _values(self, tag: Tag, types: Sequence[int], default: tuple[int, ...]) -> tuple[float, ...]:
         entry = self.entries.get(tag)
         if entry is None:
             return default
-        code = codes.get(entry.type)
-        if code is None:
-            raise self.wrong_type(entry, codes)
+        if entry.type not in types:
+            raise self.wrong_type(entry, types)
         if entry.data is None:
             return default
-        return struct.unpack(f"{self.order}{entry.count}{code}", entry.data)
+        return struct.unpack(f"{self.order}{entry.count}{FIELD_CODES[entry.type]}", entry.data)

@@ -17,7 +17,8 @@ from typing import Final, TypeVar
 from cogread.byterange import ByteRange
 from cogread.errors import FormatError
 from cogread.tiff.directory import Directory, Entry
-from cogread.tiff.tags import BIG, BYTES, CLASSIC, FIELD_BYTES, STRUCTURAL, ByteOrder, FieldType, Layout, Tag
+from cogread.tiff.fields import BIG, BYTES, CLASSIC, FIELD_BYTES, STRUCTURAL, ByteOrder, FieldType, Layout
+from cogread.tiff.tags import DESCRIPTIVE_NUMBERS, DESCRIPTIVE_TEXTS, Tag
 
 T = TypeVar("T")
 Steps = Generator[ByteRange, bytes, T]
@@ -37,23 +38,8 @@ _TAGS: Final = frozenset(Tag)
 _INDEX: Final = frozenset({Tag.TILE_OFFSETS, Tag.TILE_BYTE_COUNTS})
 _ON_DEMAND: Final = frozenset({Tag.COLOR_MAP, Tag.GDAL_METADATA})
 """The first directory's GDAL_METADATA is loaded all the same; only that counts."""
-_DESCRIPTIVE: Final = frozenset(
-    {
-        Tag.DOCUMENT_NAME,
-        Tag.IMAGE_DESCRIPTION,
-        Tag.SOFTWARE,
-        Tag.DATE_TIME,
-        Tag.ARTIST,
-        Tag.HOST_COMPUTER,
-        Tag.COPYRIGHT,
-        Tag.X_RESOLUTION,
-        Tag.Y_RESOLUTION,
-        Tag.MIN_SAMPLE_VALUE,
-        Tag.MAX_SAMPLE_VALUE,
-        Tag.RESOLUTION_UNIT,
-    }
-)
-"""Tags without influence on tiles: the file is served even if they are damaged."""
+_DESCRIPTIVE: Final = frozenset({*DESCRIPTIVE_TEXTS, *DESCRIPTIVE_NUMBERS})
+"""The file is served even if these are damaged."""
 _LOADED: Final = _TAGS - _INDEX - _ON_DEMAND - _DESCRIPTIVE - {Tag.STRIP_OFFSETS, Tag.STRIP_BYTE_COUNTS}
 SMALL_INDEX_BYTES: Final = 8 << 10
 """Largest array of the tile index that is loaded with its directory: 2,048 tiles."""

@@ -10,7 +10,8 @@ from typing import Final
 
 from cogread.errors import FormatError
 from cogread.tiff.directory import Directory, Entry
-from cogread.tiff.tags import BYTES, CCITT, INTEGERS, PREDICTED, STRUCTURAL, Compression, Tag, Values
+from cogread.tiff.fields import BYTES, INTEGERS, STRUCTURAL, Values
+from cogread.tiff.tags import CCITT, PREDICTED, Compression, Tag
 
 _MAX_VALUE: Final = 2**32 - 1
 """Largest value of a structural field: LONG."""

@@ -8,8 +8,9 @@ from cogread.errors import FormatError
 from cogread.image import Cog, Level
 from cogread.metadata.nodata import nodata_of
 from cogread.refusal import Refusal
+from cogread.tiff.fields import FieldType
 from cogread.tiff.parse import Steps
-from cogread.tiff.tags import FieldType, Tag
+from cogread.tiff.tags import Tag
 
 MAX_COLORS: Final = 256
 _CHANNELS: Final = 3

@@ -7,8 +7,9 @@ from typing import Final
 
 from cogread.errors import FormatError
 from cogread.tiff.directory import Directory, Entry
+from cogread.tiff.fields import ByteOrder, FieldType
 from cogread.tiff.parse import MAX_VALUE_BYTES, Steps
-from cogread.tiff.tags import ByteOrder, FieldType, Tag
+from cogread.tiff.tags import Tag
 
 _LONG8: Final[Mapping[int, str]] = {FieldType.LONG8: "Q", FieldType.IFD8: "Q", FieldType.SLONG8: "q"}
 """`struct` codes of the types that only BigTIFF has."""

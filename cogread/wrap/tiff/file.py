@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from cogread.image import Image
-from cogread.tiff.tags import CLASSIC, ByteOrder, Tag
+from cogread.tiff.fields import CLASSIC, ByteOrder
+from cogread.tiff.tags import Tag
 from cogread.wrap.stored import check_stored
 from cogread.wrap.tiff.field import Field, longs
 from cogread.wrap.tiff.placement import NOWHERE, Placement

@@ -5,7 +5,8 @@ from typing import Final
 
 from cogread.crs.georeference import Geotransform, GroundControlPoint
 from cogread.image import Cog, Image
-from cogread.tiff.tags import ByteOrder, Tag
+from cogread.tiff.fields import ByteOrder
+from cogread.tiff.tags import Tag
 from cogread.wrap.tiff.field import Field, doubles
 
 MAX_POINTS: Final = 512

@@ -10,8 +10,9 @@ from xml.sax.saxutils import escape, quoteattr
 
 from cogread.image import Cog, Image, Level
 from cogread.refusal import Refusal
+from cogread.tiff.fields import FieldType
 from cogread.tiff.parse import Steps
-from cogread.tiff.tags import Compression, FieldType, Subfile, Tag
+from cogread.tiff.tags import Compression, Subfile, Tag
 from cogread.wrap.tiff.field import Field, copied, longs
 from cogread.wrap.tiff.file import OneTileTiff, Part
 from cogread.wrap.tiff.placement import placement_of
