@@ -54,10 +54,10 @@ class Identities:
         """
         if uri.scheme == "s3":
             origin, rest, secrets = self._s3(uri, options)
-        elif uri.scheme == "file":
-            origin, rest, secrets = "file", [uri.location], ()
-        else:
+        elif uri.scheme in ("http", "https"):
             origin, rest, secrets = self._http(uri, options)
+        else:  # without credentials
+            origin, rest, secrets = uri.scheme, [uri.location], ()
         key = _slow_digest(origin, secrets) if secrets else b""
         place = [origin, *rest, options.validators]
         return blake2b("\0".join(place).encode("utf-8", "surrogateescape"), key=key, digest_size=16).hexdigest()
