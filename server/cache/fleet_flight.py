@@ -36,7 +36,7 @@ class Job:
     """End of the wait for other processes."""
 
     usable: Callable[[bytes], bool] = any_value
-    """Whether a cached value will do; otherwise it is loaded anew."""
+    """Returns False for a cached value that has to be loaded again."""
 
 
 class FleetFlight:

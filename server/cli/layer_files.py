@@ -26,9 +26,9 @@ class LayerFile(NamedTuple):
     """A file to be served."""
 
     name: str
-    """The layer's."""
+    """Name of the layer."""
     uri: str
-    """Absolute, where it is a path."""
+    """A URI or an absolute path."""
     title: str
 
 
@@ -43,18 +43,18 @@ def layer_files(sources: Sequence[str]) -> tuple[list[LayerFile], list[Refused]]
     """The layers of files, folders and URIs, in their order; names are those of the files, made unique by a number.
 
     Files of folders that are no tiled TIFFs are refused; a file or URI that is named itself is always a layer, whose
-    document tells what is wrong with it.
+    document states its error.
     """
-    found = [place for source in sources for place in _places(source)]
+    candidates = [place for source in sources for place in _places(source)]
     with ThreadPoolExecutor(THREADS) as pool:
-        reasons = list(pool.map(_reason, found))
+        reasons = list(pool.map(_reason, candidates))
     names: set[str] = set()
     layers = [
         LayerFile(_unique(place.title, names), place.uri, place.title)
-        for place, reason in zip(found, reasons, strict=True)
+        for place, reason in zip(candidates, reasons, strict=True)
         if reason is None
     ]
-    return layers, [Refused(p.uri, reason) for p, reason in zip(found, reasons, strict=True) if reason is not None]
+    return layers, [Refused(p.uri, reason) for p, reason in zip(candidates, reasons, strict=True) if reason is not None]
 
 
 def config_text(layers: Sequence[LayerFile]) -> str:
@@ -68,8 +68,8 @@ def config_text(layers: Sequence[LayerFile]) -> str:
 class _Place(NamedTuple):
     uri: str
     title: str
-    is_found: bool
-    """Whether it was found in a folder, not named."""
+    is_in_folder: bool
+    """True for a file of a folder, False for an argument of the command line."""
 
 
 def _places(source: str) -> Iterator[_Place]:
@@ -90,8 +90,8 @@ def _stem(name: str) -> str:
 
 
 def _reason(place: _Place) -> str | None:
-    """Why a file of a folder is no layer; None if it is one."""
-    if not place.is_found:
+    """The reason that excludes a file of a folder; None if it is a layer."""
+    if not place.is_in_folder:
         return None
     try:
         with open_cog(place.uri):
@@ -101,7 +101,7 @@ def _reason(place: _Place) -> str | None:
 
 
 def _unique(title: str, names: set[str]) -> str:
-    """A name for a layer, which is then among the names."""
+    """A unique name for a layer, which is added to the names."""
     plain = _NO_NAME.sub("-", title).lstrip("-.")[:_LONGEST_NAME] or "layer"
     name, number = plain, 2
     while name in names:

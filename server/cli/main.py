@@ -1,6 +1,6 @@
-"""`rawcog`: serve files, look into them, take tiles out of them.
+"""`rawcog`: serve files, describe them, extract tiles.
 
-Exit codes: 0 success; 1 an error, told in one line on standard error; 2 wrong usage; 130 interrupted.
+Exit codes: 0 success; 1 an error, with one line on standard error; 2 wrong usage; 130 interrupted.
 """
 
 import click

@@ -1,4 +1,4 @@
-"""`rawcog serve`: gunicorn with the settings of `config/`, for a config file or for files and folders as they are.
+"""`rawcog serve`: gunicorn with the settings of `config/`, for a config file or for files and folders.
 
 The command becomes gunicorn's master, so that signals and exit codes are gunicorn's own.
 """
@@ -18,9 +18,9 @@ from server.http.reply import local_url
 from server.settings.load import ConfigError, deployment
 
 ROOT: Final = Path(server.__file__).resolve().parent.parent
-"""Of the checkout, or of the packages that are installed: `config` and `data` are beside `server`."""
+"""Root of the checkout or of the installed packages: `config` and `data` are beside `server`."""
 MOST_REASONS: Final = 20
-"""Refused files that are named."""
+"""Number of refused files that are listed by name."""
 
 _OPEN: Final = """
 import sys, time, urllib.request, webbrowser
@@ -42,7 +42,7 @@ for _ in range(100):
 @click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes. Default: WEB_CONCURRENCY, else 2.")
 @click.option("--open", "opens", is_flag=True, help="Open the page of the layers in the browser.")
 def serve(paths: tuple[str, ...], host: str, port: int, workers: int | None, opens: bool) -> None:
-    """Serve the layers of a config file, or COGs as they are.
+    """Serve the layers of a config file, or COGs without one.
 
     PATH is a config file (*.toml), a COG (a path, http://, https://, s3://), or a folder, which stands for every tiled
     TIFF in it and below. Without PATH, the config file that RAWCOG_CONFIG names is served, else

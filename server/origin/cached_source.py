@@ -84,7 +84,7 @@ class CachedSource:
         self._key = key
         self._cache_tiles = cache_tiles
         self.checks_each_tile = source.is_local and not cache_tiles
-        """Whether each read of a tile also checks the version."""
+        """True if each read of a tile also checks the version."""
         self._guard = guard
         self._blocks = Blocks(flight, self._read_whole, block_bytes, helpers)
         self._first_bytes = max(1, -(-first_read_bytes // block_bytes)) * block_bytes
@@ -166,8 +166,8 @@ class CachedSource:
         return SourceBytes(tile, version)
 
     def may_keep_tiles(self, version: Version) -> bool:
-        """Whether tiles may be kept: where the tiers do, or the version is asked at every request, as of local files;
-        but not while a file is being rewritten in place, whose version is the new one before its bytes are."""
+        """Tell whether whole replies may be cached: for a local file unless it was modified just now, when its
+        version may be newer than its bytes; for other sources if the tiers cache tiles."""
         return is_at_rest(version) if self.is_local else self._cache_tiles
 
     def forget(self, version: Version) -> None:

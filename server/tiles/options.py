@@ -1,4 +1,4 @@
-"""What a client chooses of a representation, by its query and Accept-Encoding. Unknown keys are ignored."""
+"""Options of a representation by the query and Accept-Encoding. Unknown keys are ignored."""
 
 import re
 from typing import Final
@@ -13,16 +13,16 @@ _NUMBER: Final = re.compile(r"[0-9]{1,6}")
 
 
 def options_of(query: str, accept_encoding: str | None, level: Level, coding: str) -> Options:
-    """Read the options of a request for a representation that has some.
+    """Parse the options of a request for a representation with options.
 
     Args:
-        query: of the URL, undecoded.
-        accept_encoding: as the client sent it.
-        level: whose tiles are asked for.
-        coding: the content coding that the stored bytes have.
+        query: query of the URL, undecoded.
+        accept_encoding: header of the request.
+        level: level of the tile.
+        coding: content coding of the stored bytes.
 
     Raises:
-        BadRequest: a value is not one that can be.
+        BadRequest: a value is invalid.
     """
     try:
         values = parse_qs(query, keep_blank_values=True, max_num_fields=50)

@@ -38,7 +38,7 @@ XYZ_MASK: Final = "/layers/{layer}/mask/{grid}/{z}/{x}/{y}.{format}"
 WMTS: Final = f"/wmts/1.0.0/{{layer}}/{STYLE}/{{grid}}/{{z}}/{{y}}/{{x}}.{{format}}"
 """Its grid is the identifier of a tile matrix set: `native.{layer}` for a layer's own."""
 TMS: Final = "/tms/1.0.0/{layer}/{z}/{x}/{y}.{format}"
-"""Of `WebMercatorQuad`, y counted from the bottom."""
+"""Tiles of `WebMercatorQuad`, y counted from the bottom."""
 OGC: Final = "/collections/{layer}/map/tiles/{grid}/{z}/{y}/{x}"
 """The format is negotiated."""
 TEMPLATES: Final = (XYZ, XYZ_MASK, WMTS, TMS, OGC)

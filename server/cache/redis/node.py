@@ -68,7 +68,7 @@ class Node:
 
     @property
     def is_in_trouble(self) -> bool:
-        """Whether the breaker is open."""
+        """True while the breaker is open."""
         return self._breaker.is_open
 
     def ask(

@@ -51,7 +51,7 @@ class NodeBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether the server does not answer."""
+        """True while the server does not answer."""
         return self._calls.state is not State.CLOSED
 
     def attempt(self, use: Use) -> AbstractContextManager[object]:
