@@ -14,15 +14,15 @@ from server.documents.summary import Summary, summarize
 from server.documents.tms import TmsTiles
 from server.documents.wmts.capabilities import Capabilities
 from server.documents.wmts.tiles import WmtsTiles
-from server.layers.catalog import Catalog, Layer
+from server.layers.catalog import FAILURES_S, Catalog, Layer
 from server.layers.layer_version import OpenLayer
-from server.layers.summaries import Summaries
+from server.layers.summaries import Summaries, lists_bulkhead
 from server.logs.request_log import RequestLog, set_up
 from server.origin.cached_source import CachedSource
 from server.origin.guard import OriginGuard, origins_bulkhead
 from server.origin.mounts import MountedFile, Mounts
+from server.resilience.failures import Failures
 from server.resilience.inflight import Limits, MemoryBudget, decoders_bulkhead, free_at_once
-from server.resilience.list_places import ListPlaces
 from server.resilience.parallel import Helpers
 from server.settings.current import settings as settings_in_force
 from server.settings.load import LayerConfig, Settings
@@ -68,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     flight = SingleFlight(MemoryCache(int(settings.server.memory_bytes * (1 - sum(shares)))), cache)
     open_versions = ByteLru[str, OpenLayer](versions_bytes)
+    failures = Failures(FAILURES_S, limit=len(settings.layers))
     origins = origins_bulkhead(settings.threads)
     helpers, mounts = Helpers(HELPERS, "helper"), Mounts(settings.threads)
 
@@ -87,10 +88,10 @@ def create_app(settings: Settings | None = None) -> Flask:
             guard=OriginGuard(label, settings.threads, origins),
             helpers=None if origin.is_local else helpers,
         )
-        return Layer(config, source, open_versions)
+        return Layer(config, source, open_versions, failures)
 
     catalog = Catalog({name: layer(config) for name, config in settings.layers.items()})
-    summaries = Summaries(catalog, summarize, Summary, summaries_bytes, ListPlaces(settings.threads))
+    summaries = Summaries(catalog, summarize, Summary, summaries_bytes, lists_bulkhead(settings.threads))
     capabilities = Capabilities(summaries, settings.server.title)
     app = Flask(__name__, static_folder=None)  # `api.static` has them
     app.url_map.merge_slashes = False

@@ -1,14 +1,13 @@
 """Layer name -> layer: what the config says, the source, and the header once it is known."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
 from cogread.byterange import Version
 from cogread.deadline import Deadline
-from cogread.errors import CogError, OutOfTime, SourceChanged
+from cogread.errors import CogError, OutOfTime
 from cogread.reader import read_cog
 from server.cache.lru import ByteLru
 from server.http.errors import UnknownLayer
@@ -16,12 +15,12 @@ from server.http.reply import EVERY_REPLY, IMMUTABLE, cache_control
 from server.layers.layer_version import OpenLayer
 from server.layers.similar_names import SimilarNames
 from server.origin.cached_source import CachedSource
-from server.resilience.failures import copy_of
+from server.resilience.failures import Failures, copy_of
 from server.resilience.layer_fault import one_layer
 from server.settings.load import LayerConfig
 
-RETRY_FAILED_S: Final = 3.0
-"""How long a layer that could not be opened is not tried again."""
+FAILURES_S: Final[Mapping[type[Exception], float]] = {CogError: 3.0}
+"""Lifetime in seconds of the error of a layer that could not be opened."""
 
 
 class Layer:
@@ -32,7 +31,7 @@ class Layer:
         config: LayerConfig,
         source: CachedSource,
         open_versions: ByteLru[str, OpenLayer],
-        clock: Callable[[], float] = time.monotonic,
+        failures: Failures,
     ) -> None:
         """Make a layer; nothing is read yet.
 
@@ -40,7 +39,7 @@ class Layer:
             config: what the config file says.
             source: its file.
             open_versions: open layer versions of the worker, by name.
-            clock: monotonic seconds.
+            failures: errors of the worker's layers that could not be opened, by name.
         """
         self.config, self.source = config, source
         self.path: Final = f"/layers/{config.name}"
@@ -49,9 +48,8 @@ class Layer:
         """Of every reply that has an ETag."""
         self.immutable_headers: Final = (("Cache-Control", IMMUTABLE), *EVERY_REPLY)
         """The same, of URLs that name a version."""
-        self._clock = clock
         self._open_versions = open_versions
-        self._failure: tuple[float, CogError] | None = None
+        self._failures = failures
         self._opening = threading.Lock()
         self.last_error: CogError | None = None
         """Error of the last try to open the layer; None after a success and before the first try."""
@@ -63,7 +61,7 @@ class Layer:
             deadline: when the call gives up.
 
         Raises:
-            CogError: the source cannot be read or is no COG; the same error is raised again for `RETRY_FAILED_S`.
+            CogError: the source cannot be read or is no COG; it is raised again for a moment (`FAILURES_S`).
         """
         try:
             opened = self._open(deadline)
@@ -79,7 +77,7 @@ class Layer:
             version = self.source.version(deadline)
             if version is known.cog.version or version == known.cog.version:
                 return known
-        self._raise_known_failure()
+        self._failures.check(self.config.name)
         with self.source.waiting(deadline) as until:
             if not self._opening.acquire(timeout=until.left_s):
                 raise OutOfTime(f"layer {self.config.name!r}: its header is still being read")
@@ -100,13 +98,8 @@ class Layer:
         """The last version that was opened, whether or not it is current; None if it is not kept."""
         return self._open_versions.get(self.config.name)
 
-    def _raise_known_failure(self) -> None:
-        failure = self._failure
-        if failure is not None and self._clock() < failure[0]:
-            raise copy_of(failure[1])
-
     def _read(self, deadline: Deadline) -> OpenLayer:
-        self._raise_known_failure()
+        self._failures.check(self.config.name)
         try:
             version = self.source.version(deadline)
             known = self.last_version()
@@ -114,12 +107,9 @@ class Layer:
                 return known
             with one_layer(self.config.name):
                 opened = OpenLayer(read_cog(self.source, version, deadline))
-        except (SourceChanged, OutOfTime):  # the next try may go well
-            raise
         except CogError as error:
-            self._failure = (self._clock() + RETRY_FAILED_S, copy_of(error))
+            self._failures.remember([self.config.name], error)
             raise
-        self._failure = None
         self._open_versions.put(self.config.name, opened, opened.cost_bytes)
         return opened
 

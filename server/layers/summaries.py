@@ -22,8 +22,8 @@ from server.cache.lru import ByteLru
 from server.http.errors import LayerFault, ListBusy, ServerError
 from server.layers.catalog import Catalog, Layer
 from server.layers.layer_version import OpenLayer
+from server.resilience.bulkhead import Bulkhead
 from server.resilience.layer_fault import one_layer
-from server.resilience.list_places import ListPlaces
 from server.resilience.parallel import Helpers
 
 logger = logging.getLogger(__name__)
@@ -39,6 +39,12 @@ BUDGET_S: Final = 12.0
 
 OPENERS: Final = 8
 """Opener threads of a worker; the rest of its time is for tiles."""
+
+WAITING_SHARE: Final = 4
+"""A worker's threads divided by this may wait for lists: as many as opener threads, of 32. The others are for tiles."""
+
+BULKHEAD_WAIT_S: Final = 0.25
+"""Longest wait of a request to wait for a list. It holds a thread, so it is short; lists of few layers take less."""
 
 RETRY_FAILED_S: Final = 60.0
 """Lifetime of a failed or incomplete summary: memory may have been short."""
@@ -76,7 +82,7 @@ class Summaries(Generic[S]):
         summarize: Callable[[Layer, OpenLayer], S],
         kind: type[S],
         bound_bytes: int,
-        places: ListPlaces,
+        bulkhead: Bulkhead,
     ) -> None:
         """Make an empty store.
 
@@ -85,9 +91,9 @@ class Summaries(Generic[S]):
             summarize: makes the summary of a layer version.
             kind: class of the summaries.
             bound_bytes: of all encoded summaries.
-            places: bounds the requests that wait for layers to be opened.
+            bulkhead: bounds the requests that wait for layers to be opened; see `lists_bulkhead`.
         """
-        self._catalog, self._summarize, self.places = catalog, summarize, places
+        self._catalog, self._summarize, self.bulkhead = catalog, summarize, bulkhead
         self._encoder, self._decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(kind)
         self._outcomes: Final = ByteLru[str, _Outcome](bound_bytes)
         self._openers: Final = Helpers(OPENERS, "open")
@@ -126,7 +132,7 @@ class Summaries(Generic[S]):
     def _opened(self, layers: list[Layer]) -> dict[str, _Outcome | CogError | None]:
         """Outcomes of layers that must be opened, or asked for their version, first."""
         try:
-            with self.places.place():
+            with self.bulkhead.entered(Deadline.after(BULKHEAD_WAIT_S)):
                 return self._open(layers)
         except ListBusy:
             before = {layer.config.name: self._outcomes.get(layer.config.name) for layer in layers}
@@ -191,3 +197,12 @@ class Summaries(Generic[S]):
     def _decoded(self, outcome: _Outcome | CogError | None) -> S | CogError | None:
         result = outcome.encoded if isinstance(outcome, _Outcome) else outcome
         return self._decoder.decode(result) if isinstance(result, bytes) else result
+
+
+def lists_bulkhead(threads: int) -> Bulkhead:
+    """The bulkhead of the requests that wait for lists, so that a worker of so many threads has some for tiles.
+
+    A list of a thousand unopened layers takes seconds, and all requests for lists meanwhile would wait for the same.
+    """
+    busy = partial(ListBusy, "the list of the layers is being made, and as many wait for it as may: try again")
+    return Bulkhead(max(1, threads // WAITING_SHARE), busy)

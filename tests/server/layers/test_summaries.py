@@ -16,8 +16,7 @@ from flask.testing import FlaskClient
 from server.layers import summaries
 from server.layers.catalog import Layer
 from server.layers.layer_version import OpenLayer
-from server.layers.summaries import OPENERS, Summaries
-from server.resilience.list_places import ListPlaces
+from server.layers.summaries import OPENERS, Summaries, lists_bulkhead
 from tests.support.app import ROOT, client, layer
 from tests.support.faults import hang
 from tests.support.origin import Connection, Origin, Reply, send
@@ -84,7 +83,7 @@ def of_app(app: FlaskClient, calls: Counter[str], together: Barrier | None = Non
                 return Facts("alone")
         return Facts(name)
 
-    return Summaries(app.application.extensions["rawcog"].catalog, summarize, Facts, 1 << 20, ListPlaces(32))
+    return Summaries(app.application.extensions["rawcog"].catalog, summarize, Facts, 1 << 20, lists_bulkhead(32))
 
 
 def test_a_layer_is_summarized_once_for_lists_at_the_same_moment(

@@ -10,9 +10,8 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 import server.layers.summaries
-import server.resilience.list_places
-from server.layers.summaries import OPENERS
-from server.resilience.list_places import SHARE
+from cogread.deadline import NEVER
+from server.layers.summaries import OPENERS, WAITING_SHARE
 from server.settings.load import THREADS
 from tests.support import faults
 from tests.support.app import client, layer
@@ -22,7 +21,7 @@ from tests.support.tiffs import gdal_tiff
 from tests.support.wait import wait_until
 
 CLIENTS = 2 * THREADS
-PLACES = THREADS // SHARE
+PLACES = THREADS // WAITING_SHARE
 FILE = gdal_tiff("jpeg-ycbcr")
 TILE = "/layers/local/tiles/native/0/0/0.jpg"
 PROBLEM = "application/problem+json"
@@ -98,7 +97,7 @@ def test_a_list_of_known_layers_needs_no_place(worker: Worker, hold: faults.Hold
         assert worker.get(path, accept).result(30).status_code == 200
     with ExitStack() as taken:
         for _ in range(PLACES):
-            taken.enter_context(worker.app.extensions["rawcog"].summaries.places.place())
+            taken.enter_context(worker.app.extensions["rawcog"].summaries.bulkhead.entered(NEVER))
         for path, accept, _ in LISTS.values():
             assert worker.get(path, accept).result(30).status_code == 200
 
@@ -107,7 +106,7 @@ def test_a_list_of_layers_that_were_open_before_waits_for_no_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether they have changed takes an answer of the origin, which may be slow."""
-    monkeypatch.setattr(server.resilience.list_places, "BRIEFLY_S", 0.0)
+    monkeypatch.setattr(server.layers.summaries, "BULKHEAD_WAIT_S", 0.0)
     with Origin() as origin:
         origin.put("/a.tif", FILE)
         asking = client(tmp_path, "[server]\nrevalidate_s = 0\n" + layer("a", f"{origin.url}/a.tif"))
@@ -115,7 +114,7 @@ def test_a_list_of_layers_that_were_open_before_waits_for_no_place(
         assert {reply.status_code for reply in before.values()} == {200}
         with ExitStack() as taken:
             for _ in range(PLACES):
-                taken.enter_context(asking.application.extensions["rawcog"].summaries.places.place())
+                taken.enter_context(asking.application.extensions["rawcog"].summaries.bulkhead.entered(NEVER))
             for path, accept, _ in LISTS.values():
                 reply = asking.get(path, headers={"Accept": accept})
                 assert (reply.status_code, reply.data) == (200, before[path].data)
@@ -124,7 +123,7 @@ def test_a_list_of_layers_that_were_open_before_waits_for_no_place(
 def test_a_list_waits_for_no_place_for_a_layer_that_the_last_one_waited_for_in_vain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.resilience.list_places, "BRIEFLY_S", 0.0)
+    monkeypatch.setattr(server.layers.summaries, "BULKHEAD_WAIT_S", 0.0)
     monkeypatch.setattr(server.layers.summaries, "PATIENCE_S", 0.05)
     (tmp_path / "a.tif").write_bytes(FILE)
     with Origin() as origin:
@@ -136,7 +135,7 @@ def test_a_list_waits_for_no_place_for_a_layer_that_the_last_one_waited_for_in_v
             assert asking.get(path, headers={"Accept": accept}).status_code == 200
         with ExitStack() as taken:
             for _ in range(PLACES):
-                taken.enter_context(asking.application.extensions["rawcog"].summaries.places.place())
+                taken.enter_context(asking.application.extensions["rawcog"].summaries.bulkhead.entered(NEVER))
             for path, accept, _ in LISTS.values():
                 assert asking.get(path, headers={"Accept": accept}).status_code == 200
             told = {found["name"]: found["status"] for found in asking.get("/layers").get_json()["layers"]}
