@@ -1,7 +1,7 @@
 """The plan of a tile: where it is stored and how it is sent, found with header bytes alone."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from cogread.byterange import ByteRange, Version
 from cogread.deadline import Deadline
@@ -18,7 +18,8 @@ from server.tiles.options import options_of
 from server.tiles.request import TileAddress, TileRequest
 
 
-class TilePlan(NamedTuple):
+@dataclass(slots=True)
+class TilePlan:
     """A tile of one layer version. True as long as the layer has this version."""
 
     layer: Layer

@@ -4,6 +4,7 @@ A reply enters at the second request for a URL that has a plan, since most tiles
 once evict plans, never replies. A reply that is hit costs a check of the version, and nothing is read or decoded.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from server.cache.lru import ByteLru
@@ -35,15 +36,14 @@ class ReplyCache:
         return self._replies.get(path) or self._plans.get(path)
 
     def put_plan(self, path: str, plan: TilePlan) -> None:
-        """Cache a plan in place of the path's plan and reply."""
-        self._replies.drop(path)
+        """Cache a plan."""
         self._plans.put(path, plan, PLAN_BYTES)
 
     def put_reply(self, path: str, plan: TilePlan, reply: Reply) -> None:
         """Cache the whole reply of a plan, unless the reply is too large or the path has another plan by now."""
         cost_bytes = PLAN_BYTES + len(reply.body)
         if cost_bytes <= self._largest_bytes and self._plans.get(path) is plan:
-            self._replies.put(path, plan._replace(reply=reply._replace(close=None)), cost_bytes)
+            self._replies.put(path, replace(plan, reply=reply._replace(close=None)), cost_bytes)
 
     def drop(self, path: str) -> None:
         """Remove the plan and the reply of a path."""

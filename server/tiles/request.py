@@ -33,6 +33,8 @@ _PARTS: Final[Mapping[str, str]] = {
 """Pattern of each part of a template. All parts are printable ASCII without blanks or quotes, fit for the log as they
 are."""
 
+_GROUPS: Final = ("layer", "version", "grid", "z", "x", "y", "format")
+
 XYZ: Final = "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}.{format}"
 XYZ_MASK: Final = "/layers/{layer}/mask/{grid}/{z}/{x}/{y}.{format}"
 WMTS: Final = f"/wmts/1.0.0/{{layer}}/{STYLE}/{{grid}}/{{z}}/{{y}}/{{x}}.{{format}}"
@@ -98,10 +100,10 @@ def parse(path: str, query: str = "", accept_encoding: str | None = None) -> Til
     for template, pattern in _GRAMMAR.get(path[: path.find("/", 1)], ()):
         match = pattern.fullmatch(path)
         if match is not None:
-            part = match.groupdict()
-            z, x, y = int(part["z"]), int(part["x"]), int(part["y"])
-            names = part["layer"], part["version"], part.get("grid", "")
-            return TileAddress(template, *names, z, x, y, part.get("format", ""), query, accept_encoding)
+            layer, version, grid, z, x, y, extension = match.group(*_GROUPS)
+            return TileAddress(
+                template, layer, version, grid, int(z), int(x), int(y), extension, query, accept_encoding
+            )
     return None
 
 
@@ -112,7 +114,9 @@ def split_version(name: str) -> tuple[str, str | None]:
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\{(\w+)\}", lambda part: _PARTS[part[1]], template.replace(".", r"\.")))
+    """The pattern of a template, with an empty group for each part that it lacks."""
+    pattern = re.sub(r"\{(\w+)\}", lambda part: _PARTS[part[1]], template.replace(".", r"\."))
+    return re.compile(pattern + "".join(f"(?P<{part}>)" for part in _PARTS if f"{{{part}}}" not in template))
 
 
 def _grammar(templates: Iterable[str]) -> Mapping[str, list[tuple[str, re.Pattern[str]]]]:

@@ -95,8 +95,10 @@ class Tiles:
         if isinstance(plan, Reply):
             return plan
         reply = respond(plan, request, deadline, self._limits)
+        if reply.body:
+            plan.ok_headers = reply.headers
         if plan.is_cacheable:
-            self._cache.put_plan(request.path, plan._replace(ok_headers=reply.headers) if reply.body else plan)
+            self._cache.put_plan(request.path, plan)
         return reply
 
     def _read(self, plan: TilePlan, request: TileRequest) -> Reply:
@@ -106,7 +108,7 @@ class Tiles:
             _check(plan, source.version(deadline))
         reply = respond(plan, request, deadline, self._limits)
         if reply.body and plan.ok_headers is None:
-            self._cache.put_plan(request.path, plan._replace(ok_headers=reply.headers))
+            plan.ok_headers = reply.headers
         elif reply.body and plan.layer.config.cache_replies and source.may_keep_tiles(plan.version):
             self._cache.put_reply(request.path, plan, reply)
         return reply

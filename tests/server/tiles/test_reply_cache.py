@@ -1,6 +1,7 @@
 """Cached replies: sent again while the file is the same, within a bound, and not where tiles may not be cached."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,7 +153,7 @@ def test_a_reply_that_would_evict_many_is_not_cached(plan: TilePlan) -> None:
 
 
 def test_a_reply_of_an_earlier_plan_is_not_cached(plan: TilePlan) -> None:
-    cache, newer = ReplyCache(100 * PLAN_BYTES, 100 * PLAN_BYTES), plan._replace()
+    cache, newer = ReplyCache(100 * PLAN_BYTES, 100 * PLAN_BYTES), replace(plan)
     cache.put_plan("/a", plan)
     cache.put_plan("/a", newer)
     cache.put_reply("/a", plan, Reply(200, [], b"old"))
