@@ -6,6 +6,6 @@ from server import create_app
 
 app = create_app()
 
-# All of this lives as long as the worker: the collector need not look at ten thousand layers again and again.
+# The app lives as long as the worker; freezing it spares the collector repeated scans of up to ten thousand layers.
 gc.collect()
 gc.freeze()

@@ -1,6 +1,7 @@
-"""The server. `create_app` is the only place that puts its parts together."""
+"""The server. `create_app` is the only place that assembles its parts."""
 
 from functools import partial
+from typing import Final
 
 from flask import Flask
 
@@ -24,7 +25,7 @@ from server.origin.mounts import MountedFile, Mounts
 from server.resilience.failures import Failures
 from server.resilience.inflight import Limits, MemoryBudget, decoders_bulkhead, free_at_once
 from server.resilience.parallel import Helpers
-from server.settings.current import settings as settings_in_force
+from server.settings.current import settings as current_settings
 from server.settings.load import LayerConfig, Settings
 from server.tiles.reply_cache import ReplyCache
 from server.tiles.service import Tiles
@@ -34,42 +35,54 @@ from server.web.error_handlers import install, problem_reply
 from server.web.packed import PackedDocuments
 from server.web.tile_middleware import TileMiddleware
 
-OPEN_VERSIONS_SHARE = 1 / 4
-"""Share of a worker's `memory_bytes` for open layer versions."""
-SUMMARIES_SHARE = 3 / 16
-"""The same for summaries of layers: 24 MiB of 128 hold 10,000."""
-REPLIES_SHARE = 1 / 8
-"""The same for whole replies."""
-PLANS_SHARE = 1 / 32
-"""The same for tile plans."""
-DOCUMENTS_SHARE = 1 / 32
-"""The same for packed documents. The rest is for bytes of files."""
+MEMORY_SHARES: Final = {
+    "open_versions": 1 / 4,
+    "summaries": 3 / 16,  # 24 MiB of 128 hold 10,000 layers
+    "replies": 1 / 8,
+    "plans": 1 / 32,
+    "documents": 1 / 32,
+}
+"""Cache -> its share of a worker's `memory_bytes`; the rest is for bytes of files."""
 
-HELPERS = 16
+HELPERS: Final = 16
 """Helper threads of a worker: enough to locate two tiles of three bands and a mask at the same time."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Make a worker's app; nothing is read or connected yet.
+    """Make the app of a worker. Nothing is read or connected yet.
 
     Args:
-        settings: what the server is told; None: the settings in force.
+        settings: all settings; None: the current ones.
 
     Raises:
-        ConfigError: the settings have to be read, and are wrong.
+        ConfigError: there are no current settings, and those of the config file and the environment are wrong.
     """
-    settings = settings or settings_in_force()
+    settings = settings or current_settings()
     log = RequestLog(settings.log_level, set_up(settings.log_level))
     cache = open_cache(settings.redis_url, settings.redis_tls_verify)
     free_at_once()
-    shares = (OPEN_VERSIONS_SHARE, SUMMARIES_SHARE, REPLIES_SHARE, PLANS_SHARE, DOCUMENTS_SHARE)
-    versions_bytes, summaries_bytes, replies_bytes, plans_bytes, documents_bytes = (
-        int(settings.server.memory_bytes * share) for share in shares
+    memory_bytes = settings.server.memory_bytes
+    bounds = {name: int(memory_bytes * share) for name, share in MEMORY_SHARES.items()}
+    flight = SingleFlight(MemoryCache(memory_bytes - sum(bounds.values())), cache)
+    catalog = Catalog(_layers(settings, flight, ByteLru(bounds["open_versions"])))
+    summaries = Summaries(catalog, summarize, Summary, bounds["summaries"], lists_bulkhead(settings.threads))
+    capabilities = Capabilities(summaries, settings.server.title)
+    limits = Limits(MemoryBudget(settings.server.inflight_bytes), decoders_bulkhead())
+    tiles = Tiles(catalog, ReplyCache(bounds["plans"], bounds["replies"]), limits)
+    packed = PackedDocuments(bounds["documents"])
+    app = _flask_app(Context(settings, catalog, summaries, capabilities, tiles, packed, cache, log))
+    wmts = WmtsTiles(catalog, tiles)
+    services = {type(service): service.serve for service in (tiles, wmts, TmsTiles(catalog, tiles))}
+    by_url = {template: services[service] for template, service in TILE_URLS.items()}
+    app.wsgi_app = TileMiddleware(  # type: ignore[method-assign]
+        app.wsgi_app, tiles, wmts, by_url, log, settings.public_urls, partial(problem_reply, app)
     )
-    flight = SingleFlight(MemoryCache(int(settings.server.memory_bytes * (1 - sum(shares)))), cache)
-    open_versions = ByteLru[str, OpenLayer](versions_bytes)
-    failures = Failures(FAILURES_S, limit=len(settings.layers))
-    origins = origins_bulkhead(settings.threads)
+    return app
+
+
+def _layers(settings: Settings, flight: SingleFlight, open_versions: ByteLru[str, OpenLayer]) -> dict[str, Layer]:
+    """Make the layers, which share caches, helper threads and the limits of origins."""
+    origins, failures = origins_bulkhead(settings.threads), Failures(FAILURES_S, limit=len(settings.layers))
     helpers, mounts = Helpers(HELPERS, "helper"), Mounts(settings.threads)
 
     def layer(config: LayerConfig) -> Layer:
@@ -90,23 +103,16 @@ def create_app(settings: Settings | None = None) -> Flask:
         )
         return Layer(config, source, open_versions, failures)
 
-    catalog = Catalog({name: layer(config) for name, config in settings.layers.items()})
-    summaries = Summaries(catalog, summarize, Summary, summaries_bytes, lists_bulkhead(settings.threads))
-    capabilities = Capabilities(summaries, settings.server.title)
-    app = Flask(__name__, static_folder=None)  # `api.static` has them
+    return {name: layer(config) for name, config in settings.layers.items()}
+
+
+def _flask_app(context: Context) -> Flask:
+    """Make the Flask app with all URLs but those of the tile middleware."""
+    app = Flask(__name__, static_folder=None)  # `web.static` serves them
     app.url_map.merge_slashes = False
-    app.url_map.strict_slashes = False  # a document has the same reply with a slash at the end of its URL
-    limits = Limits(MemoryBudget(settings.server.inflight_bytes), decoders_bulkhead())
-    tiles = Tiles(catalog, ReplyCache(plans_bytes, replies_bytes), limits)
-    packed = PackedDocuments(documents_bytes)
-    attach(app, Context(settings, catalog, summaries, capabilities, tiles, packed, cache, log))
+    app.url_map.strict_slashes = False  # a slash at the end of a document's URL changes nothing
+    attach(app, context)
     install(app)
     for rule, view in URLS.items():
         app.add_url_rule(rule, rule, view, methods=["GET"], strict_slashes=rule in STRICT)
-    wmts = WmtsTiles(catalog, tiles)
-    services = {type(service): service.serve for service in (tiles, wmts, TmsTiles(catalog, tiles))}
-    by_url = {template: services[service] for template, service in TILE_URLS.items()}
-    app.wsgi_app = TileMiddleware(  # type: ignore[method-assign]
-        app.wsgi_app, tiles, wmts, by_url, log, settings.public_urls, partial(problem_reply, app)
-    )
     return app

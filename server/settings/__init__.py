@@ -1,1 +1,1 @@
-"""Settings: the config file, the environment, origins."""
+"""Settings: the config file, the environment, origins, the banner."""
