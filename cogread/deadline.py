@@ -29,7 +29,7 @@ class Deadline:
 
     @property
     def is_expired(self) -> bool:
-        """Whether no time is left."""
+        """True once no time is left."""
         return self.at_s <= monotonic()
 
     def timeout_s(self) -> float:

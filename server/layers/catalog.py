@@ -78,11 +78,11 @@ class Layer:
             if version is known.cog.version or version == known.cog.version:
                 return known
         self._failures.check(self.config.name)
-        with self.source.waiting(deadline) as until:
-            if not self._opening.acquire(timeout=until.left_s):
+        with self.source.waiting(deadline) as limit:
+            if not self._opening.acquire(timeout=limit.left_s):
                 raise OutOfTime(f"layer {self.config.name!r}: its header is still being read")
             try:
-                return self._read(until)
+                return self._read(limit)
             finally:
                 self._opening.release()
 

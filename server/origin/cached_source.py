@@ -105,8 +105,8 @@ class CachedSource:
         cached = self._current.cached()
         if cached is not None:
             return cached
-        with self.waiting(deadline) as until:
-            return self._current.get(until)
+        with self.waiting(deadline) as limit:
+            return self._current.get(limit)
 
     def version_within(self, budget_s: float) -> Version:
         """`version` with a deadline made only where a wait is possible. Local files: their mount bounds the wait."""
@@ -128,14 +128,14 @@ class CachedSource:
         data = self._blocks.lookup(wanted, self._keys_of(version).block)
         if data is not None:
             return SourceBytes(data, version)
-        with self.waiting(deadline) as until:
+        with self.waiting(deadline) as limit:
             try:
-                return SourceBytes(self._read_blocks([wanted], version, until)[0], version)
+                return SourceBytes(self._read_blocks([wanted], version, limit)[0], version)
             except SourceChanged:
                 if expect is not None:
                     raise
-                version = self.version(until)
-                return SourceBytes(self._read_blocks([wanted], version, until)[0], version)
+                version = self.version(limit)
+                return SourceBytes(self._read_blocks([wanted], version, limit)[0], version)
 
     def cached_header(self, wanted: ByteRange, expect: Version) -> bytes | None:
         """Header bytes in worker memory; None: call `read` or `read_many`, which may wait."""
@@ -143,24 +143,24 @@ class CachedSource:
 
     def read_many(self, wanted: Sequence[ByteRange], expect: Version, deadline: Deadline = NEVER) -> list[bytes]:
         """Read several ranges of header bytes as `read` does, concurrently."""
-        with self.waiting(deadline) as until:
-            return self._read_blocks(wanted, expect, until)
+        with self.waiting(deadline) as limit:
+            return self._read_blocks(wanted, expect, limit)
 
     def read_tile(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         """Read a tile, through the cache tiers if this source's tiles are cached; see `Source.read`."""
         if not self._cache_tiles:
             if self._guard is None or self.is_local:  # a local source has a bulkhead of its own
                 return self._ask(wanted, expect, deadline)
-            with self._guard.waiting(deadline) as until:
-                return self._read_origin(wanted, expect, until)
+            with self._guard.waiting(deadline) as limit:
+                return self._read_origin(wanted, expect, limit)
         version = self.version(deadline) if expect is None else expect
         key = f"{self._keys_of(version).tile}{wanted.start}-{wanted.stop}"
         tile = self._flight.local.lookup(key)
         if tile is None:
             if not self.may_keep_tiles(version):
                 return self._ask(wanted, version, deadline)
-            with self.waiting(deadline) as until:
-                return SourceBytes(self._fetch_tile(key, wanted, version, until), version)
+            with self.waiting(deadline) as limit:
+                return SourceBytes(self._fetch_tile(key, wanted, version, limit), version)
         if trace.tier == "-":
             trace.tier = "memory"
         return SourceBytes(tile, version)

@@ -110,12 +110,12 @@ class MemoryBudget:
         """Wait until this request is the first in the queue and there is room for it."""
         if self._waiting and self._waiting_bytes + size_bytes > WAITING_BUDGETS * self._bound_bytes:
             raise self._busy(size_bytes)
-        turn, until_s = object(), min(deadline.at_s, self._clock() + PATIENCE_S)
+        turn, limit = object(), deadline.earlier(Deadline(self._clock() + PATIENCE_S))
         self._waiting.append(turn)
         self._waiting_bytes += size_bytes
         try:
             while self._waiting[0] is not turn or not self._fits(size_bytes):
-                left_s = until_s - self._clock()
+                left_s = limit.at_s - self._clock()
                 if left_s <= 0:
                     raise self._busy(size_bytes)
                 self._changed.wait(left_s)

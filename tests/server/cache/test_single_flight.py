@@ -102,7 +102,7 @@ def test_values_too_large_to_be_kept_still_reach_all(load: Loader) -> None:
     run_threads(16, lambda number: _equal(flight.fetch(["a", "b"], load, 100), {"a": b"a", "b": b"b"}))
 
 
-def test_who_waits_for_what_a_failing_load_brought_gets_it(far: Cache | None, load: Loader) -> None:
+def test_a_waiting_thread_gets_what_a_failing_load_brought(far: Cache | None, load: Loader) -> None:
     near, begun = MeetingCache(3), threading.Event()
     flight = SingleFlight(near, far)
 
@@ -152,7 +152,7 @@ def test_another_process_finds_what_was_loaded(redis_server: RedisServer, load: 
 
 
 @pytest.mark.parametrize("error", [SourceUnreachable("no route"), SourceBusy("patience", 7.0), SourceChanged("new")])
-def test_a_failure_reaches_all_who_wait(error: SourceError, far: Cache | None, load: Loader) -> None:
+def test_a_failure_reaches_all_waiting_threads(error: SourceError, far: Cache | None, load: Loader) -> None:
     near = MeetingCache(16)
     flight = SingleFlight(near, far, failures=Failures({}))
     caught: list[SourceError] = []
@@ -241,7 +241,7 @@ def test_when_the_loading_thread_is_ended_another_takes_over(far: Cache | None, 
     assert (len(ended), len(load.calls)) == (1, 2)
 
 
-def test_a_waiter_whose_time_is_up_gives_up_and_the_others_do_not(far: Cache | None, load: Loader) -> None:
+def test_a_waiting_thread_gives_up_at_its_deadline_and_the_others_do_not(far: Cache | None, load: Loader) -> None:
     flight = SingleFlight(MemoryCache(1_000_000), far)
     is_loading, may_end = threading.Event(), threading.Event()
 
@@ -260,7 +260,7 @@ def test_a_waiter_whose_time_is_up_gives_up_and_the_others_do_not(far: Cache | N
     assert flight.fetch(["a"], load, 100) == {"a": b"a"}
 
 
-def test_a_lock_that_nobody_frees_is_not_waited_for_beyond_the_deadline(
+def test_a_lock_that_is_never_freed_is_not_waited_for_beyond_the_deadline(
     redis_server: RedisServer, load: Loader
 ) -> None:
     far = RedisCache(redis_server.url, timeout_s=10)
@@ -274,9 +274,7 @@ def test_a_lock_that_nobody_frees_is_not_waited_for_beyond_the_deadline(
     far.close()
 
 
-def test_the_deadline_of_the_one_who_waits_for_the_fleet_is_not_that_of_the_others(
-    redis_server: RedisServer, load: Loader
-) -> None:
+def test_the_deadline_of_a_thread_that_waits_for_the_fleet_is_its_own(redis_server: RedisServer, load: Loader) -> None:
     far = RedisCache(redis_server.url, timeout_s=10)
     locks = far.acquire(["a"], 1000)
     near = MeetingCache(1)

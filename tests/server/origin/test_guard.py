@@ -1,4 +1,4 @@
-"""A source that hangs takes a part of a worker's threads; one that moves may have nearly all, and turns nobody away."""
+"""A source that hangs takes a part of a worker's threads; one that moves may have nearly all, and turns none away."""
 
 import threading
 import time
@@ -164,7 +164,7 @@ def cached(source: CountingSource, far: MemoryCache, clock: Clock, guard: Origin
     return CachedSource(source, flight, key="a", revalidate_s=3600, cache_tiles=True, guard=guard, block_bytes=100)
 
 
-def test_nobody_is_turned_away_while_the_first_of_all_reads_one_block_of_a_slow_source_after_another(
+def test_no_thread_is_turned_away_while_the_first_reads_block_after_block_of_a_slow_source(
     clock: Clock,
 ) -> None:
     origins, may_end, source = origins_bulkhead(THREADS, clock), threading.Event(), CountingSource(DATA)

@@ -44,7 +44,7 @@ def outage(caplog: pytest.LogCaptureFixture) -> Watched:
     return Watched()
 
 
-def test_an_origin_that_answers_nobody_for_long_is_dead_at_once(outage: Watched) -> None:
+def test_an_origin_without_an_answer_for_long_is_dead_at_once(outage: Watched) -> None:
     outage.read(TIMEOUT, STUCK_S)
     found = outage.found()
     assert (type(found), str(found)) == (SourceTimeout, "no answer in time")

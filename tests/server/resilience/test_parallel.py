@@ -63,7 +63,7 @@ def test_the_helpers_of_all_callers_together_are_bounded() -> None:
     assert max(seen) <= 3
 
 
-def test_the_first_error_comes_back_when_nobody_works_any_more_and_nothing_is_begun_after_it() -> None:
+def test_the_first_error_is_raised_once_no_thread_works_any_more_and_nothing_is_begun_after_it() -> None:
     pool, together = Helpers(1, "helper"), threading.Barrier(2)
     begun: list[int] = []
 

@@ -82,7 +82,7 @@ def test_local_and_cached_layers_are_served_while_another_layers_origin_hangs(tm
         assert len(origin.ranges("/hanging.tif")) == 2, "the header and the tile"
 
 
-def test_an_origin_that_answers_nobody_is_left_alone_until_it_does(tmp_path: Path) -> None:
+def test_an_origin_without_answers_is_left_alone_until_it_answers(tmp_path: Path) -> None:
     impatient = "[sources.impatient]\ntype = 'http'\nread_timeout_s = 1.1\n"
     with Origin() as origin:
         origin.put("/a.tif", FILE)
