@@ -19,14 +19,14 @@ class Line(NamedTuple):
     label: str
     text: str
     hint: str
-    """Where it goes, and what comes of it."""
+    """The place to paste it, and its effect."""
 
 
 def copy_lines(about: Json, root: str) -> list[Line]:
-    """The lines for a layer, of what it has.
+    """The lines for the services that a layer has.
 
     Args:
-        about: its JSON.
+        about: the JSON of the layer.
         root: what whole URLs begin with.
     """
     urls: dict[str, str] = {}
@@ -46,7 +46,7 @@ def copy_lines(about: Json, root: str) -> list[Line]:
 
 
 def _is_picture(about: Json) -> bool:
-    """Whether clients of WMTS, which look for pictures of 8 bit, show the layer as it is."""
+    """Tell whether clients of WMTS, which expect pictures of 8 bit, show the values of the layer."""
     return about["dtype"] == "uint8" and any(extension in about["formats"] for extension in PICTURES)
 
 

@@ -1,4 +1,4 @@
-"""A small picture of a layer, put together from stored tiles by the browser: nothing is decoded or resampled here."""
+"""A small picture of a layer, which the browser composes of stored tiles, so that the server decodes nothing."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -8,25 +8,25 @@ from server.layers.grids import NATIVE
 from server.layers.layer_version import IMAGE, OpenLayer
 
 MOST_TILES: Final = 4
-"""Of a level with more than so many tiles, the one in the middle stands for all."""
+"""Bound of tiles; a level with more is represented by the one in its middle."""
 MOST_STRETCHED: Final = 8.0
-"""How far from square the pixels of a preview may be."""
+"""Largest ratio of height and width of the pixels of a preview."""
 
 
 class Tile(NamedTuple):
-    """A tile and where it is drawn."""
+    """A tile and its place in the picture."""
 
     path: str
-    """Below the layer's."""
+    """URL of the tile, relative to the layer."""
     x: float
-    """Of the upper left corner, in pixels of the level, counted from the preview's."""
+    """Place of the upper left corner, in pixels of the level, from that of the preview."""
     y: float
     width: float
     height: float
 
 
 class Preview(NamedTuple):
-    """What of its tiles is seen: the rest is the padding of those at the edges."""
+    """Size of the visible part, without the padding of edge tiles, in pixels of the level."""
 
     width: float
     height: float
@@ -34,10 +34,10 @@ class Preview(NamedTuple):
 
 
 def shown_as(opened: OpenLayer, levels: Iterable[int]) -> str | None:
-    """The format in which browsers show all of some levels of a layer; None if they have none in common.
+    """The format in which browsers show all of some levels of a layer; None without a common one.
 
-    It is the one that costs least; where any of the levels has a mask, PNG, which alone leaves out what masks hide.
-    JPEG without a mask is not to be had as PNG: where some levels have masks, all are shown as they are stored.
+    It is the cheapest format, or PNG if any of the levels has a mask, because only PNG leaves out masked pixels. JPEG
+    without a mask is not offered as PNG: if only some levels have masks, all are shown in the stored form.
     """
     numbers = tuple(levels)
     is_masked = any(opened.cog.levels[number].mask is not None for number in numbers)

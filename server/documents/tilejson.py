@@ -1,4 +1,4 @@
-"""TileJSON 3.0.0 (github.com/mapbox/tilejson-spec) of layers whose tiles are tiles of web maps."""
+"""TileJSON 3.0.0 (github.com/mapbox/tilejson-spec) of layers that are aligned to web maps."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from server.layers.catalog import Layer
 from server.layers.layer_version import OpenLayer
 
 VERSION: Final = "1.0.0"
-"""Of the tile set, in the words of semver: tiles are told apart by their URLs."""
+"""Version of the tile set in semver: constant, as the URLs of tiles name the version."""
 
 
 def tilejson(layer: Layer, opened: OpenLayer, root: str) -> Json:
@@ -16,7 +16,7 @@ def tilejson(layer: Layer, opened: OpenLayer, root: str) -> Json:
 
     Raises:
         UnknownGrid: no level lies on the grid of web maps.
-        FormatNotOffered: none of its formats is shown in browsers.
+        FormatNotOffered: browsers show none of its formats.
     """
     grid = web_mercator(opened)
     extension = picture_format(opened, grid)

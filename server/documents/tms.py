@@ -1,4 +1,4 @@
-"""Tile Map Service 1.0.0 (wiki.osgeo.org/wiki/Tile_Map_Service_Specification) of layers that are web maps.
+"""Tile Map Service 1.0.0 (wiki.osgeo.org/wiki/Tile_Map_Service_Specification) of layers that are aligned to web maps.
 
 A map is the whole square of web maps, in which y counts from the bottom. GDAL counts tiles from the corner of the
 bounding box in the document and wants tile sets from z 0 on, so the document has all of the square; where the layer has
@@ -51,7 +51,7 @@ def tile_map(layer: Layer, opened: OpenLayer) -> TileMap:
 
     Raises:
         UnknownGrid: no level lies on the grid of web maps.
-        FormatNotOffered: none of its formats is shown in browsers.
+        FormatNotOffered: browsers show none of its formats.
     """
     grid = web_mercator(opened)
     extension = picture_format(opened, grid)

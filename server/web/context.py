@@ -59,12 +59,12 @@ def context() -> Context:
 
 def response(reply: Reply) -> Response:
     """The reply in Flask's class, without the media type and the length that it adds."""
-    made = Response([reply.body], reply.status, reply.headers)
+    flask_response = Response([reply.body], reply.status, reply.headers)
     if all(name != "Content-Type" for name, _ in reply.headers):
-        del made.headers["Content-Type"]
+        del flask_response.headers["Content-Type"]
     if reply.close is not None:
-        made.call_on_close(reply.close)
-    return made
+        flask_response.call_on_close(reply.close)
+    return flask_response
 
 
 def tile_response(reply: Reply) -> Response:
@@ -77,11 +77,11 @@ def tile_response(reply: Reply) -> Response:
 
 def document(body: bytes, media_type: str, cache_control: str = "no-cache") -> Response:
     """A document with an ETag, or 304. Unless told otherwise, caches keep it and revalidate it."""
-    made = Response(body, 200, [("Content-Type", media_type), ("Cache-Control", cache_control)])
-    made.add_etag()
-    etag = made.headers["ETag"]
+    flask_response = Response(body, 200, [("Content-Type", media_type), ("Cache-Control", cache_control)])
+    flask_response.add_etag()
+    etag = flask_response.headers["ETag"]
     if not none_match(request.headers.get("If-None-Match"), etag):
-        made.status_code = 304
-        made.set_data(b"")
-        del made.headers["Content-Type"], made.headers["Content-Length"]
-    return made
+        flask_response.status_code = 304
+        flask_response.set_data(b"")
+        del flask_response.headers["Content-Type"], flask_response.headers["Content-Length"]
+    return flask_response

@@ -29,11 +29,11 @@ def layer(name: str) -> Response:
     """One layer; with `@` and a version behind its name, that version and no other."""
     _ = asked_format("json", "html")
     name, version = split_version(name)
-    found = context().catalog[name]
-    opened = found.open(Deadline.after(BUDGET_S))
+    catalog_layer = context().catalog[name]
+    opened = catalog_layer.open(Deadline.after(BUDGET_S))
     if version is not None and version != opened.version_key:
-        return response(redirect(context().link_prefix + found.path))
-    about = describe(found, opened, context().link_prefix)
+        return response(redirect(context().link_prefix + catalog_layer.path))
+    about = describe(catalog_layer, opened, context().link_prefix)
     if prefers_html():
         return layer_page(about)
     immutable = IMMUTABLE if context().settings.public_urls.is_prefix_fixed else PRIVATE_IMMUTABLE
@@ -55,9 +55,9 @@ def _all(*, as_page: bool) -> Response:
 
 
 def _json(about: Json, cache_control: str = "no-cache") -> Response:
-    made = packed_document(msgspec.json.encode(about), "application/json", cache_control)
-    made.vary.add("Accept")
-    return made
+    document = packed_document(msgspec.json.encode(about), "application/json", cache_control)
+    document.vary.add("Accept")
+    return document
 
 
 def _row(about: Json, summary: Summary | CogError | None) -> Json:

@@ -24,9 +24,9 @@ from server.web.paging import asked_page
 def landing() -> Response:
     """`/` for programs."""
     ctx = context()
-    made = _json(landing_document(ctx.settings.server.title, ctx.base_url))
-    made.vary.add("Accept")
-    return made
+    document = _json(landing_document(ctx.settings.server.title, ctx.base_url))
+    document.vary.add("Accept")
+    return document
 
 
 def conformance() -> Response:

@@ -11,7 +11,7 @@ from server.http.errors import BadRequest
 
 DEFAULT_LIMIT: Final = 100
 MOST: Final = 1000
-"""Of a page; who asks for more gets so many."""
+"""Largest page; a larger `limit` is reduced to it."""
 
 _TITLES: Final = {"self": "This page", "next": "Next page", "prev": "Page before"}
 _NUMBER: Final = re.compile(r"[0-9]{1,9}")
@@ -25,15 +25,15 @@ class Page(NamedTuple):
 
     @property
     def part(self) -> slice:
-        """Of the list."""
+        """Slice of the list."""
         return slice(self.offset, self.offset + self.limit)
 
     def links(self, href: str, total: int) -> list[Json]:
-        """To the part itself, and to those before and after if there are any.
+        """Links to the part itself, and to the previous and next ones, if they exist.
 
         Args:
-            href: of the list.
-            total: how long it is.
+            href: URL of the list.
+            total: length of the list.
         """
         parts = {"self": self}
         if self.offset + self.limit < total:
@@ -43,7 +43,7 @@ class Page(NamedTuple):
         return [link(rel, part.of(href), JSON, _TITLES[rel]) for rel, part in parts.items()]
 
     def of(self, href: str) -> str:
-        """The address of this part of the list at `href`: its own where this is what it gives unasked."""
+        """The URL of this part of the list at `href`, without parameters for the default part."""
         return href if self == FIRST else f"{href}?limit={self.limit}&offset={self.offset}"
 
 
@@ -51,10 +51,10 @@ FIRST: Final = Page(0, DEFAULT_LIMIT)
 
 
 def asked_page() -> Page:
-    """What the request wants of a list.
+    """The part of a list that the request names.
 
     Raises:
-        BadRequest: `limit` or `offset` is no number that it can be.
+        BadRequest: `limit` or `offset` is invalid.
     """
     return Page(_number("offset", FIRST.offset, 0), min(_number("limit", FIRST.limit, 1), MOST))
 

@@ -24,8 +24,8 @@ def tilejson_document(name: str) -> Response:
 
 def gdal_vrt_document(name: str) -> Response:
     """For GDAL and what is built on it: all that GDAL knows of the file. /vsicurl/ reads it by ranges."""
-    made = versioned(name, "/layers/{}/gdal.vrt", _gdal_vrt, "application/xml")
-    return tile_response(Reply(made.status_code, [*made.headers.items(), ACCEPT_RANGES], made.get_data()))
+    document = versioned(name, "/layers/{}/gdal.vrt", _gdal_vrt, "application/xml")
+    return tile_response(Reply(document.status_code, [*document.headers.items(), ACCEPT_RANGES], document.get_data()))
 
 
 def gdal_wms_document(name: str) -> Response:

@@ -17,10 +17,10 @@ TILING_SCHEMES: Final = f"{_REL}tiling-schemes"
 
 
 def link(rel: str, href: str, media_type: str = JSON, title: str | None = None) -> Json:
-    """A link; one whose address has variables says so."""
-    made: Json = {"rel": rel, "href": href, "type": media_type}
+    """A link; `templated` if its address has variables."""
+    about: Json = {"rel": rel, "href": href, "type": media_type}
     if title is not None:
-        made["title"] = title
+        about["title"] = title
     if "{" in href:
-        made["templated"] = True
-    return made
+        about["templated"] = True
+    return about

@@ -1,4 +1,4 @@
-"""Parameters and replies of operations, and how an operation is put together of them."""
+"""Parameters and replies of operations, and the function that composes an operation."""
 
 from typing import Any, Final
 
@@ -15,8 +15,8 @@ MASK_FORMATS: Final = tuple(extension for extension, wrapper in WRAPPERS.items()
 
 
 def _parameter(name: str, place: str, description: str, schema: Json, example: Any = None) -> Json:
-    made = {"name": name, "in": place, "required": place == "path", "description": description, "schema": schema}
-    return made if example is None else {**made, "example": example}
+    parameter = {"name": name, "in": place, "required": place == "path", "description": description, "schema": schema}
+    return parameter if example is None else {**parameter, "example": example}
 
 
 def _number(name: str, description: str, most: int = 2**31) -> Json:
@@ -152,7 +152,7 @@ RESPONSES: Final[dict[str, Json]] = {
 }
 
 ORIGIN: Final = ("502", "503", "504")
-"""Of all that needs a layer's file."""
+"""Statuses of operations that read the file of a layer."""
 
 
 def operation(
@@ -171,7 +171,7 @@ def operation(
     responses: Json = {"200": {"description": summary, "content": {key: {"schema": content[key]} for key in content}}}
     for status in statuses:
         responses[status[-3:]] = {"$ref": f"#/components/responses/{status}"}
-    made: Json = {"operationId": operation_id, "tags": [tag], "summary": summary, "responses": responses}
+    get: Json = {"operationId": operation_id, "tags": [tag], "summary": summary, "responses": responses}
     if parameters:
-        made["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in parameters]
-    return {"get": made}
+        get["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in parameters]
+    return {"get": get}

@@ -1,4 +1,4 @@
-"""What JSON replies look like. As loose as clients may take them: replies may have more members."""
+"""Schemas of JSON replies. Members beyond the schemas are allowed."""
 
 from typing import Any, Final
 
@@ -20,12 +20,12 @@ def array(items: Json, **more: Any) -> Json:
 
 
 def record(required: Json, optional: Json | None = None) -> Json:
-    """An object with some members at least."""
+    """An object with these members at least."""
     return {"type": "object", "required": list(required), "properties": required | (optional or {})}
 
 
 def nullable(schema: Json) -> Json:
-    """The same, or null."""
+    """A schema, or null."""
     return {**schema, "nullable": True}
 
 
@@ -43,7 +43,7 @@ _WHOLE: Final[Json] = {"type": "integer", "minimum": 0}
 _POSITIVE: Final[Json] = {"type": "integer", "minimum": 1}
 
 _VALUE: Final[Json] = {"anyOf": [nullable(NUMBER), {"type": "string", "enum": ["nan", "inf", "-inf"]}]}
-"""A number where JSON has it."""
+"""A number, or text for values that JSON does not have."""
 MOST_BANDS: Final = 4096
 """Bands that the JSON of a layer describes; more are only counted."""
 

@@ -1,4 +1,4 @@
-"""What WMTS calls exceptions: errors of requests by key-value pairs, as reports in XML (OGC 06-121r3 §8)."""
+"""Exception reports of WMTS: errors of requests by key-value pairs, in XML (OGC 06-121r3 §8)."""
 
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
@@ -22,8 +22,8 @@ class OwsError(BadRequest):
     """A request that cannot be answered.
 
     Attributes:
-        code: of OGC 07-057r7, tables 20, 24 and 26, such as `TileOutOfRange`.
-        locator: the parameter that is wrong; None where there is none to name.
+        code: code of OGC 07-057r7, tables 20, 24 and 26, such as `TileOutOfRange`.
+        locator: the wrong parameter; None if there is none.
     """
 
     def __init__(self, code: str, message: str, locator: str | None = None) -> None:
@@ -45,13 +45,13 @@ class OperationNotSupported(NotSupported):
         self.locator = locator
 
 
-def invalid(locator: str, found: str, wanted: str) -> OwsError:
-    """A parameter whose value is not one that it can have."""
-    return OwsError("InvalidParameterValue", f"{locator}={found[:100]!r}: wanted {wanted}", locator)
+def invalid(locator: str, value: str, wanted: str) -> OwsError:
+    """The error for a parameter with an invalid value."""
+    return OwsError("InvalidParameterValue", f"{locator}={value[:100]!r}: wanted {wanted}", locator)
 
 
 def report(error: BaseException) -> Reply:
-    """The reply to a request by key-value pairs that ended in `error`."""
+    """The reply to a failed request by key-value pairs."""
     as_problem = reply_to(error)
     code, locator = "NoApplicableCode", None
     if isinstance(error, OwsError | OperationNotSupported):
@@ -62,6 +62,6 @@ def report(error: BaseException) -> Reply:
         f'{_HEAD}<ows:Exception exceptionCode="{code}"{where}><ows:ExceptionText>{text}</ows:ExceptionText>'
         "</ows:Exception>\n</ows:ExceptionReport>\n"
     ).encode()
-    told = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(body)))]
-    kept = [field for field in as_problem.headers if field[0] not in ("Content-Type", "Content-Length")]
-    return Reply(as_problem.status, told + kept, body)
+    content = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(body)))]
+    others = [field for field in as_problem.headers if field[0] not in ("Content-Type", "Content-Length")]
+    return Reply(as_problem.status, content + others, body)

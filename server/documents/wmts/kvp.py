@@ -39,14 +39,14 @@ class CapabilitiesRequest:
     sections: tuple[str, ...]
     """Sections in their order; () for the whole document."""
     update_sequence: str
-    """Of the document that the client has; empty if it has none."""
+    """Update sequence of the client's document; empty if it has none."""
 
 
 def pairs_of(query: str) -> Pairs:
     """Parse a query.
 
     Raises:
-        OwsError: it holds more than `_MOST_PAIRS`.
+        OwsError: the query has more than `_MOST_PAIRS`.
     """
     try:
         items = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_PAIRS)

@@ -23,7 +23,7 @@ WHOLE: Final = {TIFF.extension: WHOLE_TIFF.extension}
 """Format whose tiles end with the image -> its variant with whole tiles, which WMTS wants; extensions."""
 
 ROOT: Final = "\x1a"
-"""Stands for the server's root, which differs among clients: no XML text can hold it."""
+"""Placeholder of the server's root, which differs among clients; a character that no XML text can hold."""
 
 SHARED_SIDE: Final = 256
 """Width of the tiles of the tile matrix set that layers share, in pixels."""
@@ -37,7 +37,7 @@ class LayerPart(msgspec.Struct, array_like=True, frozen=True, gc=False):
     tile_matrix_set: bytes
     """The `TileMatrixSet` element of its own grid, as zlib."""
     digest: bytes
-    """Of both, the name and the version of the layer."""
+    """Digest of both, and of the name and the version of the layer."""
     web_mercator_z: int | None
     """The highest z of the shared set at which it has tiles; None: it is not on that."""
 
@@ -62,6 +62,6 @@ def unknown_set(layer: str, tile_matrix_set: str) -> UnknownGrid:
 
 
 def shares_web_mercator(grids: Grids) -> bool:
-    """Tell if a layer's tiles are tiles of the shared set; tiles of 512 px are not."""
+    """Tell whether a layer's tiles belong to the shared set; tiles of 512 px do not."""
     shared = grids.web_mercator
     return shared is not None and shared.matrices[0].tile_width == SHARED_SIDE

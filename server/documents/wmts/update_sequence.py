@@ -1,8 +1,8 @@
-"""The number that tells one state of the capabilities from another (OGC 06-121r3 §7.3.4), the same on all machines.
+"""The number of a state of the capabilities (OGC 06-121r3 §7.3.4), the same on all machines.
 
 Its first ten digits are the instant at which the newest of the layers' files was written, so that it grows with them;
-the other nine are a digest of all that the document names, so that it changes with anything. Two numbers with the same
-instant differ without one being the later.
+the other nine are a digest of the content, so that it changes with any part. Two numbers with the same instant differ
+without an order.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ def update_sequence(title: str, newest_s: int, digests: Iterable[bytes]) -> str:
     """The number of a document.
 
     Args:
-        title: of the service.
+        title: title of the service.
         newest_s: instant at which the newest file was written, in seconds since the epoch.
         digests: of the layers' parts of the document.
     """
@@ -29,7 +29,7 @@ def update_sequence(title: str, newest_s: int, digests: Iterable[bytes]) -> str:
 
 
 def is_later(asked: str, current: str) -> bool:
-    """Whether a client names a state after the current one; both differ."""
+    """Tell whether a client names a state after the current one; both differ."""
     if asked.isascii() and asked.isdigit() and len(asked) <= 100:
         unit = 10**_DIGEST_DIGITS
         return int(asked) // unit > int(current) // unit
@@ -37,7 +37,7 @@ def is_later(asked: str, current: str) -> bool:
 
 
 def written_at_s(modified: str | None) -> int:
-    """Seconds since the epoch of a `Version.modified`; 0 where it does not tell."""
+    """Seconds since the epoch of a `Version.modified`; 0 if it has no time."""
     if modified is None:
         return 0
     nanoseconds = modified.partition("-")[0]
