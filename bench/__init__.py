@@ -1,1 +1,1 @@
-"""Measures rawcog beside others in one run: `make bench`, or `python -m bench`; see README.md here."""
+"""Measures rawcog and its peers in one run: `make bench`, or `python -m bench`; see README.md here."""

@@ -1,6 +1,6 @@
 """The cold remote tile: the header is known, the tile is read from an origin behind HTTP and from S3.
 
-The worker does not keep enough tiles to have one still when it is asked for again.
+The worker caches too few tiles for a second request to hit.
 """
 
 import json

@@ -26,7 +26,7 @@ WORKERS: Final = 4
 CLIENTS: Final = 256
 DELAY_MS: Final = 50
 SIDE: Final = 64
-"""4096 tiles: sixteen times as many as are asked for at the same time, so that hardly two clients want the same one."""
+"""4096 tiles, sixteen for each client, so that two clients hardly ever want the same tile at the same time."""
 
 
 def run(effort: Effort) -> Report:

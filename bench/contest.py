@@ -1,6 +1,6 @@
 """Servers that take turns of a few seconds under the same load, round after round.
 
-What else the machine does so hits all of them, and ratios are taken within a round.
+Other load of the machine thus hits all servers alike, and ratios are taken within a round.
 """
 
 import statistics
@@ -17,43 +17,43 @@ from bench.server import BenchError, Server
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured."""
+    """Amount of measuring."""
 
     rounds: int = 5
     seconds: int = 2
-    """Of load on each contestant in a round."""
+    """Seconds of load on each contestant in a round."""
     connections: int = 16
-    """Of the load, kept alive."""
+    """Connections of the load, kept alive."""
     profile: bool = False
-    """Whether the reports are to have profiles."""
+    """True: the reports have profiles."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A server and what it is asked."""
+    """A server and its requests."""
 
     server: Server
     requests: Path
-    """What is asked; see wrk.lua."""
+    """File of the requests; see wrk.lua."""
     body_bytes: float
-    """Mean size of the bodies: where replies are shorter, they are not the right ones."""
+    """Mean size of the bodies; shorter replies are wrong ones."""
     tier: str = ""
-    """Where the log has to say that tiles come from; "": not looked at."""
+    """Cache tier that the log must name for all tiles; "": any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a contestant did in a round."""
+    """The figures of a contestant in a round."""
 
     requests_a_second: float
     cpu_us: float
-    """Of the server, for a request."""
+    """CPU time of the server for a request."""
     p50_ms: float
     p99_ms: float
 
 
 Pair = tuple[str, str]
-"""Contestant and whom it is compared with."""
+"""Contestant and the one that it is compared with."""
 
 _FIGURES: Final[Sequence[tuple[str, Callable[[Turn], float]]]] = (
     ("req/s", lambda turn: turn.requests_a_second),
@@ -91,7 +91,7 @@ class Rounds:
         return statistics.median(self._ratios(name, other))
 
     def median(self, name: str, figure: Callable[[Turn], float]) -> float:
-        """Of a figure of a contestant."""
+        """Median of a contestant's figure."""
         return statistics.median(figure(turns[name]) for turns in self.turns)
 
     def raw(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Who runs where: servers on one CPU, what asks and feeds them on another, so that neither takes the other's time."""
+"""CPUs of the processes: servers on one, their load and origins on another, so that neither takes the other's time."""
 
 import os
 from collections.abc import Iterator
@@ -7,12 +7,12 @@ from typing import Final
 
 SERVER_CPU: Final = 0
 LOAD_CPU: Final = 1
-"""Of the load, origins and Redis."""
+"""CPU of the load, of origins and of Redis."""
 
 
 @contextmanager
 def pinned(*cpus: int) -> Iterator[None]:
-    """Let what is started meanwhile run on these CPUs only; this thread, too."""
+    """Pin this thread, and processes started meanwhile, to these CPUs."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cpus)
     try:

@@ -11,16 +11,16 @@ from bench.peers import GDAL_ENVIRONMENT
 from bench.server import ROOT
 
 Tile = tuple[str | Path, int, int, int]
-"""Of a path or URL: level, col, row."""
+"""Path or URL, level, col, row."""
 
 
 def first_tiles(reader: str, python: Path, tiles: Sequence[Tile]) -> list[dict[str, Any]]:
-    """What the first tile of each file took.
+    """Measure the first tile of each file.
 
     Args:
-        reader: of those that the app knows.
+        reader: name of a reader in the app.
         python: the interpreter that has it.
-        tiles: the first of which is for what a process does once.
+        tiles: one of each file; the first pays for what a process does once.
     """
     words = [f"{level}/{col}/{row}@{place}" for place, level, col, row in tiles]
     command = [str(python), "-m", "bench.apps.first_tile", reader, *words]

@@ -1,7 +1,7 @@
-"""The first tile of a file that nobody has read yet, behind an origin of 50 ms: how many reads, and how long.
+"""The first tile of a file that no reader has opened yet, behind an origin of 50 ms: number of reads, and time.
 
-Everyone has read files of the same origin before, so that connections are open and modules loaded. Each round asks for
-the same bytes by a URL that nobody has seen.
+All readers have read files of the same origin before, so that connections are open and modules loaded. Each round asks
+for the same bytes by a new URL.
 """
 
 import statistics
@@ -56,14 +56,13 @@ FILES: Final = (
 )
 
 MOST_OF_THREE_ROUND_TRIPS: Final = 1.15
-"""The time of reads of which some are made at the same time, in parts of that of three, one after the other. With a
-fourth in the row it is 1.33."""
+"""Largest time of concurrent reads, as a multiple of three reads in sequence; four in sequence take 1.33."""
 
 Ask = Callable[[str, File], float]
-"""Ask for the tile of the file by the URL with this alias; how many ms it took."""
+"""Asks for the tile of the file by the URL with this alias; returns ms."""
 
 Runs = Mapping[str, Sequence[tuple[int, float]]]
-"""Who -> reads and ms of each round."""
+"""Reader -> reads and ms of each round."""
 
 
 def run(effort: Effort) -> Report:
@@ -147,12 +146,12 @@ def _medians(runs: Sequence[tuple[int, float]]) -> tuple[float, float]:
 
 
 def _ms_of(found: Mapping[str, Runs], file: File) -> float:
-    """What rawcog took."""
+    """Median ms of rawcog."""
     return _medians(found[file.name]["rawcog"])[1]
 
 
 def _table(found: Mapping[str, Runs]) -> Table:
     columns = [f"{file.name}, {unit}" for file in FILES for unit in ("reads", "ms")]
-    who = found[FILES[0].name]
-    rows = {name: [figure for file in FILES for figure in _medians(found[file.name][name])] for name in who}
+    readers = found[FILES[0].name]
+    rows = {name: [figure for file in FILES for figure in _medians(found[file.name][name])] for name in readers}
     return Table(("first tile", *columns), rows)

@@ -1,7 +1,7 @@
-"""The hot tile route: a local file, its header known, eight threads of one gunicorn worker on one CPU.
+"""The hot tile: a local file whose header is cached, eight threads of one gunicorn worker on one CPU.
 
-All answer the same tiles, and all but TiTiler, which encodes them anew, with the same bytes; that is checked before
-anything is measured.
+All contestants serve the same tiles, and all but TiTiler, which encodes them anew, the same bytes; this is checked
+before anything is measured.
 """
 
 import warnings
@@ -28,7 +28,7 @@ from bench.server import GTHREAD, OWN_WORKER, PYTHON, THREADS, BenchError, Serve
 
 COG_TILES: Final = "cog-tiles + Flask"
 BARE_TOO: Final = "bare WSGI, worker of rawcog"
-"""Other than all others, which have gunicorn's own."""
+"""All others run in gunicorn's own worker."""
 RATIOS: Final = (
     ("rawcog", "bare WSGI"),
     ("rawcog", BARE_TOO),
@@ -44,10 +44,10 @@ RATIOS: Final = (
 )
 PLACES: Final = [(x, y) for y in range(TILES_A_SIDE) for x in range(TILES_A_SIDE)]
 PATHS: Final = [f"/layers/bench/tiles/native/{Z}/{x}/{y}.jpg" for x, y in PLACES]
-"""Of the full resolution."""
+"""Paths of the tiles of the full resolution."""
 
 _MOST_DIFFERENCE: Final = 4.0
-"""Between pixels of TiTiler's tiles and ours, on average: what encoding JPEG anew costs."""
+"""Largest mean difference between pixels of TiTiler's tiles and rawcog's: the loss of encoding JPEG anew."""
 
 
 def run(effort: Effort) -> Report:
@@ -84,7 +84,7 @@ def _limit(rounds: Rounds, peer: str) -> str:
 
 @contextmanager
 def _contestants(scratch: Path) -> Iterator[dict[str, Contestant]]:
-    """Start all; rawcog first, since the others replay its replies or have to give the same."""
+    """Start all; rawcog first, since the others replay its replies or must match them."""
     cog = scratch / "tiles.tif"
     make_cog(cog)
     with ExitStack() as stack:

@@ -16,15 +16,14 @@ from tests.support import handmade as hm
 
 PICTURE: Final = Path(__file__).parent.parent / "data/valley.tif"
 TILES_A_SIDE: Final = 16
-"""As many across as down, for COGDumper's sake: it multiplies the row by the tiles down, so that on any other grid it
-would return other tiles than the rest."""
+"""Square for COGDumper, which multiplies the row by the tiles down and returns wrong tiles on any other grid."""
 
 TILE_PIXELS: Final = 512
 Z: Final = 4
-"""Of the full resolution: the file covers the world, in its own grid as in that of web maps."""
+"""z of the full resolution; the file covers the world, so it is the same in the native grid and in web maps."""
 
 QUALITY: Final = 80
-"""Makes tiles of about 44 kB, or 13 kB of 256 pixels."""
+"""JPEG quality for tiles of about 44 kB, or 13 kB for 256 pixels."""
 
 GRID_TILE_PIXELS: Final = 256
 _HALF_WORLD_M: Final = math.pi * 6378137

@@ -1,4 +1,4 @@
-"""What one client waits for cold tiles beyond what a plain read of the same bytes from the same origin takes."""
+"""Latency of cold tiles for one client, beyond a plain read of the same bytes from the same origin."""
 
 import re
 import statistics
@@ -13,7 +13,7 @@ from bench.report import Table, Target, at_most
 from bench.server import BenchError, Server
 
 Latencies = Sequence[tuple[float, float, float]]
-"""Milliseconds by the server, by `http.client`, and those of the server that its log tells of: without gunicorn."""
+"""Milliseconds by the server, by `http.client`, and by the server's log, which excludes gunicorn."""
 
 _LOGGED_MS: Final = re.compile(r" ms=([0-9.]+) tier=origin ")
 _PATIENCE_S: Final = 10.0
@@ -22,10 +22,10 @@ _PATIENCE_S: Final = 10.0
 def in_pairs(
     server: Server, paths: Sequence[str], origin: Origin, source: str, ranges: Sequence[tuple[int, int]]
 ) -> Latencies:
-    """Ask for one tile after the other, each by the server and then from the origin.
+    """Ask for tiles in turn, each at the server and then at the origin.
 
     Args:
-        server: who is asked for tiles.
+        server: serves the tiles.
         paths: of the tiles.
         origin: of their file.
         source: path of the file there.
@@ -51,7 +51,7 @@ def table(by_delay: Mapping[int, Latencies]) -> Table:
 
 
 def targets(by_delay: Mapping[int, Latencies]) -> list[Target]:
-    """At most 1 ms beyond."""
+    """Targets: at most 1 ms beyond."""
     return [
         at_most(f"ms beyond a plain read, origin of {delay_ms} ms", _medians(found)[-1], 1, _bound_by(found))
         for delay_ms, found in by_delay.items()
@@ -73,7 +73,7 @@ def _medians(found: Latencies) -> tuple[float, float, float, float]:
 
 
 def _logged_ms(server: Server, begin: int, count: int) -> list[float]:
-    """What the log says from there on of so many tiles that came from the origin; it is written a little later."""
+    """Read from the log the ms of so many tiles of the origin, from an offset on; the log is written a moment later."""
     until_s = time.monotonic() + _PATIENCE_S
     while len(found := _LOGGED_MS.findall(server.log.read_bytes()[begin:].decode())) < count:
         if time.monotonic() > until_s:

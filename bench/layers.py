@@ -21,7 +21,7 @@ SPREAD: Final = f"{COUNTS[-1]:,}, each tile of another layer"
 
 
 def run(effort: Effort) -> Report:
-    """Measure all three, and the last one with its tiles spread over as many layers."""
+    """Measure all three, and the largest with each tile of another layer."""
     with TemporaryDirectory(prefix="rawcog-bench-") as scratch, ExitStack() as stack:
         folder = Path(scratch)
         make_cog(folder / "tiles.tif")

@@ -14,20 +14,20 @@ SCRIPT: Final = Path(__file__).parent / "wrk.lua"
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What wrk saw."""
+    """The figures of wrk."""
 
     seconds: float
     requests: int
     size_bytes: int
-    """Of all replies, heads included."""
+    """Size of all replies, heads included."""
     errors: int
-    """Replies of status 400 or more, and what went wrong on sockets."""
+    """Replies of status 400 or more, and socket errors."""
     p50_ms: float
     p99_ms: float
 
 
 def put_load(port: int, requests: Path, seconds: int, connections: int) -> Load:
-    """Ask for the paths in a file (see wrk.lua) over and over.
+    """Request the paths in a file (see wrk.lua) in a loop.
 
     Raises:
         BenchError: wrk failed.

@@ -1,8 +1,7 @@
-"""An HTTP and S3 origin in a process of its own that costs little, keeps count, and is as slow as its URLs say.
+"""An HTTP and S3 origin in a process of its own, cheap, with a delay set by the URL and a count of requests.
 
-`/50ms/any/thing/tiles.tif` is the file `tiles.tif`, 50 ms later; what stands between makes it another file for those
-who ask. For S3, `50ms` is the bucket; signatures are not looked at. `/requests` tells, and forgets, what was asked so
-far.
+`/50ms/any/thing/tiles.tif` is the file `tiles.tif`, 50 ms later; the part between makes it another file for clients.
+For S3, `50ms` is the bucket; signatures are not checked. `/requests` returns and clears the list of requests.
 
     python -m bench.origin FOLDER        # serves the files of a folder until its standard input ends
 """
@@ -36,7 +35,7 @@ class Origin:
 
     @property
     def endpoint(self) -> str:
-        """Of S3; also what URLs begin with."""
+        """The endpoint for S3; also the start of URLs."""
         return f"http://127.0.0.1:{self.port}"
 
     def url(self, name: str, delay_ms: int = 0, alias: str = "") -> str:

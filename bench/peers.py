@@ -36,7 +36,7 @@ GDAL_ENVIRONMENT: Final = {
     "VSI_CACHE": "TRUE",
     "VSI_CACHE_SIZE": "536870912",
 }
-"""What TiTiler's docker-compose.yml recommends."""
+"""Recommended by TiTiler's docker-compose.yml."""
 
 
 def set_up() -> None:
@@ -54,14 +54,14 @@ def set_up() -> None:
 
 
 def has_cog_tiles() -> bool:
-    """Whether there was a wheel of cog-tiles."""
+    """Tell if a wheel of cog-tiles could be installed."""
     found = subprocess.run([str(PYTHON), "-c", "import cog_tiles"], capture_output=True, check=False)
     return found.returncode == 0
 
 
 @contextmanager
 def titiler(folder: Path) -> Iterator[Server]:
-    """Run TiTiler as its README says, by uvicorn, one process, with a thread for each of ours."""
+    """Run TiTiler by uvicorn as its README says, in one process with as many threads as rawcog."""
     command = ("uvicorn", "--fd={fd}", "--log-level=warning", "--no-access-log", "--timeout-keep-alive=95")
     environment = {**GDAL_ENVIRONMENT, "RIO_TILER_MAX_THREADS": str(THREADS)}
     with serving("titiler.application.main:app", folder / "titiler.log", PYTHON, environment, command) as server:
@@ -74,7 +74,7 @@ def titiler_path(source: str | Path, z: int, x: int, y: int, side: int) -> str:
 
 
 def run(script: str, *arguments: str, text: str = "") -> str:
-    """What a module of `bench.apps` prints, run with the peers."""
+    """Run a module of `bench.apps` with the peers' interpreter; returns its output."""
     done = subprocess.run(
         [str(PYTHON), "-m", f"bench.apps.{script}", *arguments],
         cwd=ROOT,

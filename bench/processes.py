@@ -1,4 +1,4 @@
-"""What processes use."""
+"""CPU time and memory of processes."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ _TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
 
 def children(pid: int) -> list[int]:
-    """The processes that this one started and that still run."""
+    """Running child processes."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
@@ -20,7 +20,7 @@ def cpu_s(pid: int) -> float:
 
 
 def memory_mb(pid: int) -> tuple[float, float]:
-    """Resident memory of a process, and its share of it where pages are shared with others (PSS)."""
+    """Resident memory of a process, and its proportional share of it (PSS)."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     kib = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
     return kib["Rss"] / 1024, kib["Pss"] / 1024

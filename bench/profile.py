@@ -1,7 +1,4 @@
-"""What a worker does under load, seen from outside by py-spy: shares of the time in which a thread held the GIL.
-
-System calls, which let it go, are not in them.
-"""
+"""Profile of a worker under load by py-spy: shares of the time in which a thread held the GIL, without system calls."""
 
 import subprocess
 from collections import Counter
@@ -22,7 +19,7 @@ _SECONDS: Final = 4
 
 @contextmanager
 def profiling(title: str, worker: int, tables: list[Table]) -> Iterator[int]:
-    """Watch a worker for as many seconds as this yields, during which it is to be under load; adds a table."""
+    """Profile a worker for the seconds that this yields, which the caller fills with load; adds a table."""
     with TemporaryDirectory(prefix="rawcog-bench-") as folder:
         stacks = Path(folder, "stacks")
         record = [str(PEERS / "bin/py-spy"), "record", "--pid", str(worker), "--duration", str(_SECONDS)]
@@ -32,12 +29,12 @@ def profiling(title: str, worker: int, tables: list[Table]) -> Iterator[int]:
             stderr=subprocess.DEVNULL,
         ):
             yield _SECONDS + 1
-        if stacks.exists():  # else this user may not look at other processes
+        if stacks.exists():  # else this user may not trace other processes
             tables.append(_table(title, stacks.read_text()))
 
 
 def profiles(contestants: Mapping[str, Contestant], names: Sequence[str], effort: Effort) -> list[Table]:
-    """Profiles of some contestants; none unless they are asked for."""
+    """Profiles of some contestants, if the effort has them."""
     tables: list[Table] = []
     for name in names if effort.profile else ():
         set_up()
@@ -48,7 +45,7 @@ def profiles(contestants: Mapping[str, Contestant], names: Sequence[str], effort
 
 
 def _table(title: str, stacks: str) -> Table:
-    """Of lines like `function (file:line);function (file:line) COUNT`."""
+    """Make a table of lines like `function (file:line);function (file:line) COUNT`."""
     own: Counter[str] = Counter()
     whole: Counter[str] = Counter()
     for line in stacks.splitlines():

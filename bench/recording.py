@@ -1,4 +1,4 @@
-"""Replies that were recorded from a server: to be replayed, and to be compared with another server's."""
+"""Replies recorded from a server, to replay them and to compare them with another server's."""
 
 import http.client
 import pickle
@@ -16,7 +16,7 @@ class Recorded:
 
     status_line: str
     headers: list[tuple[str, str]]
-    """Those of the app: gunicorn adds its own."""
+    """Headers of the app, without gunicorn's."""
     body: bytes
 
     def header(self, name: str) -> str:
@@ -32,12 +32,12 @@ def record(server: Server, etags: Mapping[str, str], status: int) -> Recording:
     """Ask for each path once.
 
     Args:
-        server: who is asked.
-        etags: path -> what stands in If-None-Match, "" for none.
-        status: that all replies must have.
+        server: the server.
+        etags: path -> value of If-None-Match, "" for none.
+        status: status of all replies.
 
     Raises:
-        BenchError: a reply has another.
+        BenchError: a reply has another status.
     """
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     recording = {}
@@ -53,7 +53,7 @@ def record(server: Server, etags: Mapping[str, str], status: int) -> Recording:
 
 
 def check_same(name: str, found: Recording, wanted: Recording) -> None:
-    """Make sure that a contestant gives what the others give.
+    """Check that a contestant serves the same bytes.
 
     Raises:
         BenchError: a body differs.
@@ -76,6 +76,6 @@ def save(recording: Recording, path: Path) -> Path:
 
 
 def write_requests(etags: Mapping[str, str], path: Path) -> Path:
-    """Write what is asked for as wrk.lua reads it."""
+    """Write the requests as wrk.lua reads them."""
     path.write_text("".join(f"{place}\t{etag}\n" for place, etag in etags.items()))
     return path

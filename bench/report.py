@@ -1,4 +1,4 @@
-"""What a benchmark has to say: tables, and how near it came to what was wanted. For people and for programs."""
+"""Report of a benchmark: tables and targets, as Markdown and as JSON."""
 
 import os
 import platform
@@ -16,11 +16,11 @@ class Table:
     """A table with a row for each name."""
 
     columns: Sequence[str]
-    """The first one is that of the names."""
+    """Titles; the first is that of the names."""
     rows: Mapping[str, Sequence[Cell]]
 
     def text(self) -> str:
-        """In Markdown, its columns aligned for those who read it as it is."""
+        """The table in Markdown, with its columns aligned."""
         cells = [list(self.columns), *([name, *map(_spelled, row)] for name, row in self.rows.items())]
         widths = [max(len(line[number]) for line in cells) for number in range(len(self.columns))]
         rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
@@ -33,24 +33,24 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A figure that was wanted, and the one that was found."""
+    """A figure with its limit."""
 
     what: str
     found: float
     limit: float
     is_least: bool
-    """Whether the limit is the least figure that will do; else it is the largest."""
+    """True: the limit is a minimum; False: a maximum."""
     bound_by: str = ""
-    """What keeps it from being better; said where the target is missed."""
+    """Bottleneck, stated where the target is missed."""
 
     @property
     def is_met(self) -> bool:
-        """As it stands, unrounded."""
+        """Compares the unrounded figure."""
         return self.found >= self.limit if self.is_least else self.found <= self.limit
 
     @property
     def row(self) -> Sequence[Cell]:
-        """Of a table."""
+        """Row of the table of targets."""
         return self.found, ("≥ " if self.is_least else "≤ ") + _spelled(self.limit), "yes" if self.is_met else "no"
 
 
@@ -70,13 +70,13 @@ class Report:
 
     title: str
     notes: Mapping[str, str]
-    """What was measured, and how."""
+    """Subject and method of the measurement."""
     tables: Sequence[Table]
     targets: Sequence[Target] = ()
     picture: str = ""
     """File name of a plot, below this folder."""
     raw: Any = field(default=None, repr=False)
-    """All that was measured, for programs."""
+    """All measurements, for JSON."""
 
     def text(self) -> str:
         """In Markdown."""

@@ -1,4 +1,4 @@
-"""A contestant: one worker of eight threads on a CPU of its own, gunicorn's gthread or what rawcog makes of it."""
+"""A contestant: one worker of eight threads on a CPU of its own, gunicorn's gthread or rawcog's own worker."""
 
 import http.client
 import os
@@ -42,10 +42,10 @@ class Server:
 
     port: int
     pid: int
-    """Of the process that was started."""
+    """Id of the process that was started."""
     log: Path
     started_at: float
-    """Of `time.perf_counter()`."""
+    """Instant of `time.perf_counter()`."""
 
     @property
     def worker(self) -> int:
@@ -77,7 +77,7 @@ class Server:
 
 
 def environment_of_users() -> dict[str, str]:
-    """Ours, but compiled modules are kept on disk as they are by default: start-up would be another without."""
+    """The environment, but with compiled modules cached on disk as by default, for they change the time to start."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
@@ -93,13 +93,13 @@ def serving(
 
     Args:
         app: as gunicorn wants it: `module:name` or `module:factory(arguments)`.
-        log: where its output goes; a real file, since writing a log is a part of serving.
+        log: file of its output; a real one, since writing a log is a part of serving.
         python: the interpreter.
-        environment: variables beside our own.
+        environment: variables in addition to this process's.
         command: the module that serves, and its arguments; `{fd}` stands for the listening socket.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener, log.open("wb") as output:
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as gunicorn does, for who connects before it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as gunicorn does, for early clients
         fd = listener.fileno()
         words = [word.replace("{fd}", str(fd)) for word in command]
         with pinned(SERVER_CPU):

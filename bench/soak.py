@@ -1,9 +1,9 @@
-"""A soak: load for minutes while origin and Redis fail at random, and what that costs in errors and memory.
+"""A soak: minutes of load while origin and Redis fail at random; counts errors and memory.
 
     python -m bench.soak --seconds 600
 
-One layer is a local file; one comes from an origin that is slow, fails in all the ways of `FAULTS`, and replaces its
-file. Redis is killed, frozen and emptied. Uses the servers of the tests.
+One layer is a local file; the other has an origin that is slow, fails in all ways of `FAULTS`, and replaces its file.
+Redis is killed, frozen and emptied. Uses the servers of the tests.
 """
 
 import argparse
@@ -100,7 +100,7 @@ def _paths() -> list[str]:
 def _actions(
     origin: Origin, redis: RedisServer, contents: list[bytes], chance: random.Random
 ) -> list[tuple[str, Callable[[], None]]]:
-    """What may happen, by name."""
+    """Faults by name."""
 
     def freeze() -> None:
         redis.freeze()

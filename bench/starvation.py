@@ -1,4 +1,4 @@
-"""What other layers notice when the origin of one hangs: their latency before and during, as medians over runs.
+"""Latency of other layers before and while the origin of one layer hangs, as medians over runs.
 
     python -m bench.starvation --runs 5
 
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _run(clients: int, pause_ms: int) -> dict[str, Any]:
-    """Measure one server; phase -> layer -> what wrk saw."""
+    """Measure one server; phase -> layer -> figures of wrk."""
     with Origin(latency_s=0.05) as origin, tempfile.TemporaryDirectory() as folder:
         for name in ("cached", "crowded"):
             origin.put(f"/{name}.tif", FILE.read_bytes())

@@ -1,9 +1,9 @@
-"""What the first tile of files takes a fresh process: time, and memory at its height.
+"""Time and peak memory of the first tile of files in a fresh process.
 
     python -m bench.apps.first_tile cogread|cogdumper|gdal LEVEL/COL/ROW@FILE …        # paths or URLs
 
 Prints a line of JSON for each file: ms, peak_mb and a digest of the stored bytes ("" from GDAL, which gives pixels).
-The first file is for what a process does once: it is told like the others, and for the caller to leave out.
+The first file pays for what a process does once; the caller leaves its line out.
 """
 
 import hashlib

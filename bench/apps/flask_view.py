@@ -1,4 +1,4 @@
-"""What a web framework costs: a Flask view that returns replies that were recorded from rawcog."""
+"""The cost of a web framework: a Flask view that returns replies recorded from rawcog."""
 
 import pickle
 from pathlib import Path

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter  # type: ignore[import-not-found]
 COLOURS = {"rawcog": "#0b6e4f", "COGDumper": "#c8553d", "GDAL": "#6b7280"}
 PANELS = (("time to the first tile, ms", 0), ("memory at its height, MB", 1))
 LEAST = 0.1
-"""Of what is drawn: there is no nothing on a logarithmic scale."""
+"""Smallest value drawn: a logarithmic scale has no zero."""
 
 
 def main(path: str) -> None:

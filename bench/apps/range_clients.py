@@ -1,4 +1,4 @@
-"""What HTTP clients take, in CPU, to read ranges of a file: all that can be imported here, in turns.
+"""CPU time of HTTP clients for ranges of a file, in turns, for each client that can be imported.
 
 python -m bench.apps.range_clients ENDPOINT NAME ROUNDS < RANGES      # as JSON; prints client -> µs of each round
 """
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 Read = Callable[[int, int], Any]
-"""Of a range, half-open."""
+"""Reads a half-open range."""
 
 BUCKET = "0ms"
 
