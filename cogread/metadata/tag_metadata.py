@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cogread.tiff.directory import Directory, Entry
-from cogread.tiff.fields import FIELD_CODES, FLOATING, FieldType
+from cogread.tiff.fields import FLOATING, FieldType
 from cogread.tiff.parse import Steps
 from cogread.tiff.tags import DESCRIPTIVE_NUMBERS, DESCRIPTIVE_TEXTS, Tag
 
@@ -54,7 +54,7 @@ def _number(directory: Directory, entry: Entry, data: bytes) -> str | None:
         numerator, denominator = struct.unpack_from(f"{directory.order}2I", data)
         value = numerator / denominator if denominator else 0.0
     elif entry.type in FLOATING:
-        value = struct.unpack_from(directory.order + FIELD_CODES[entry.type], data)[0]
+        value = struct.unpack_from(directory.order + FieldType(entry.type).code, data)[0]
     else:
         return None
     return f"{struct.unpack('<f', struct.pack('<f', value))[0]:.8g}"

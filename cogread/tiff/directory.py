@@ -8,7 +8,6 @@ from cogread.byterange import ByteRange
 from cogread.errors import FormatError
 from cogread.tiff.fields import (
     BYTES,
-    FIELD_CODES,
     FLOATING,
     INTEGERS,
     STRUCTURAL,
@@ -112,4 +111,4 @@ class Directory:
             raise self.wrong_type(entry, types)
         if entry.data is None:
             return default
-        return struct.unpack(f"{self.order}{entry.count}{FIELD_CODES[entry.type]}", entry.data)
+        return struct.unpack(f"{self.order}{entry.count}{FieldType(entry.type).code}", entry.data)

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 from cogread.tiff.tags import Tag
 
@@ -16,47 +16,35 @@ ByteOrder = Literal["<", ">"]
 
 
 class FieldType(IntEnum):
-    """Types of a field's values (TIFF 6.0 §2, BigTIFF)."""
+    """Types of a field's values (TIFF 6.0 §2, BigTIFF), each with the `struct` code of one value."""
 
-    BYTE = 1
-    ASCII = 2
-    SHORT = 3
-    LONG = 4
-    RATIONAL = 5
-    SBYTE = 6
-    UNDEFINED = 7
-    SSHORT = 8
-    SLONG = 9
-    SRATIONAL = 10
-    FLOAT = 11
-    DOUBLE = 12
-    IFD = 13
-    LONG8 = 16
-    SLONG8 = 17
-    IFD8 = 18
+    BYTE = 1, "B"
+    ASCII = 2, "B"
+    SHORT = 3, "H"
+    LONG = 4, "I"
+    RATIONAL = 5, "2I"
+    SBYTE = 6, "b"
+    UNDEFINED = 7, "B"
+    SSHORT = 8, "h"
+    SLONG = 9, "i"
+    SRATIONAL = 10, "2i"
+    FLOAT = 11, "f"
+    DOUBLE = 12, "d"
+    IFD = 13, "I"
+    LONG8 = 16, "Q"
+    SLONG8 = 17, "q"
+    IFD8 = 18, "Q"
+
+    code: str
+
+    def __new__(cls, value: int, code: str = "") -> Self:
+        """Create a type of this number and code."""
+        kind = int.__new__(cls, value)
+        kind._value_, kind.code = value, code
+        return kind
 
 
-FIELD_CODES: Final[Mapping[int, str]] = {
-    FieldType.BYTE: "B",
-    FieldType.ASCII: "B",
-    FieldType.SHORT: "H",
-    FieldType.LONG: "I",
-    FieldType.RATIONAL: "2I",
-    FieldType.SBYTE: "b",
-    FieldType.UNDEFINED: "B",
-    FieldType.SSHORT: "h",
-    FieldType.SLONG: "i",
-    FieldType.SRATIONAL: "2i",
-    FieldType.FLOAT: "f",
-    FieldType.DOUBLE: "d",
-    FieldType.IFD: "I",
-    FieldType.LONG8: "Q",
-    FieldType.SLONG8: "q",
-    FieldType.IFD8: "Q",
-}
-"""`struct` code of one value."""
-
-FIELD_BYTES: Final[Mapping[int, int]] = {kind: struct.calcsize(f"<{code}") for kind, code in FIELD_CODES.items()}
+FIELD_BYTES: Final[Mapping[int, int]] = {kind: struct.calcsize(f"<{kind.code}") for kind in FieldType}
 """Bytes of one value."""
 
 _T = FieldType
