@@ -62,10 +62,10 @@ def image_faults(image: Image, ifd: Record, reader: CogReader) -> Iterator[str]:
     if (sha(image.jpeg_tables) if image.jpeg_tables else None) != (tables["sha256"] if tables else None):
         yield "JPEGTables"
     if ifd["tile_count"] <= MOST_TILES:
-        found = [drive(locate(image, n, reader.version.size_bytes), reader._read) for n in range(ifd["tile_count"])]
-        pairs = [struct.pack("<QQ", place.start, place.size_bytes) for place in found if place]
-        if found.count(None) != ifd["sparse_tiles"]:
-            yield f"{found.count(None)} sparse tiles, wanted {ifd['sparse_tiles']}"
+        actual = [drive(locate(image, n, reader.version.size_bytes), reader._read) for n in range(ifd["tile_count"])]
+        pairs = [struct.pack("<QQ", place.start, place.size_bytes) for place in actual if place]
+        if actual.count(None) != ifd["sparse_tiles"]:
+            yield f"{actual.count(None)} sparse tiles, wanted {ifd['sparse_tiles']}"
         elif not ifd["sparse_tiles"] and sha(b"".join(pairs)) != ifd["index_sha256"]:
             yield "tile index"
 
@@ -129,13 +129,13 @@ def faults_of(folder: Path, record: Record, *aspects: Faults) -> list[str]:
     """In what a file differs from its record; the name goes with each."""
     try:
         with open_cog(str(folder / record["path"])) as reader:
-            found = ["opened, wanted a refusal"] if record["expect"] == "reject" else []
-            found += [fault for aspect in aspects for fault in aspect(reader, record)]
+            actual = ["opened, wanted a refusal"] if record["expect"] == "reject" else []
+            actual += [fault for aspect in aspects for fault in aspect(reader, record)]
     except UnsupportedFormat as error:
-        found = [] if record["expect"] in ("reject", "either") else [repr(error)]
+        actual = [] if record["expect"] in ("reject", "either") else [repr(error)]
     except CogError as error:
-        found = [] if record["expect"] == "either" else [repr(error)]
-    return [f"{record['name']}: {fault}" for fault in found]
+        actual = [] if record["expect"] == "either" else [repr(error)]
+    return [f"{record['name']}: {fault}" for fault in actual]
 
 
 @pytest.mark.parametrize("record", REAL_MANIFEST["files"], ids=lambda record: record["name"])
@@ -193,12 +193,12 @@ def case_faults(folder: Path, case: Record) -> list[str]:
 def test_hostile_files_end_as_they_may(hostile: Path, kind: str) -> None:
     cases = [case for case in manifest(hostile)["cases"] if case["class"] == kind]
     assert len(cases) > 20
-    found: list[str] = []
+    actual: list[str] = []
     for case in cases:
         tracemalloc.start()
-        found += case_faults(hostile, case)
+        actual += case_faults(hostile, case)
         _, peak_bytes = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         if peak_bytes > 16 << 20:
-            found.append(f"{case['name']}: {peak_bytes} bytes of memory")
-    assert found == []
+            actual.append(f"{case['name']}: {peak_bytes} bytes of memory")
+    assert actual == []

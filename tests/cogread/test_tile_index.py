@@ -14,8 +14,8 @@ from tests.support.tiffs import KINDS, gdal_tiff
 
 
 def place(data: bytes, number: int, image: Image | None = None) -> ByteRange | None:
-    found = locate(image or cog_of(data).full, number, len(data))
-    return drive(found, lambda wanted: data[wanted.start : wanted.stop])
+    actual = locate(image or cog_of(data).full, number, len(data))
+    return drive(actual, lambda wanted: data[wanted.start : wanted.stop])
 
 
 @pytest.mark.parametrize(

@@ -181,8 +181,8 @@ def test_output_is_a_file_a_folder_or_a_folder_to_be_made(tmp_path: Path) -> Non
     (tmp_path / "old").mkdir()
     for output in ("one.jpg", "old", "old/../new/"):
         assert run("tile", RGB, 1, 1, 0, "--output", f"{tmp_path}/{output}").exit_code == 0
-    found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert found == {"one.jpg", "old/tile_1_1_0.jpg", "new/tile_1_1_0.jpg"}
+    actual = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert actual == {"one.jpg", "old/tile_1_1_0.jpg", "new/tile_1_1_0.jpg"}
 
 
 @pytest.mark.parametrize("output", ["none/one.jpg", "none/none/"])

@@ -103,17 +103,17 @@ UNCODED: Final = [
 """CRSs that are in no dataset, or not surely."""
 
 
-def known(data: bytes) -> Crs:
-    found = crs_of(cog_of(data).geo)
-    assert found is not None
-    return found
+def crs_in(data: bytes) -> Crs:
+    actual = crs_of(cog_of(data).geo)
+    assert actual is not None
+    return actual
 
 
 def gdals(data: bytes) -> CRS:
     """What GDAL reads from a file, without heights."""
     with MemoryFile(data) as memory, memory.open() as dataset:
-        found = CRS.from_wkt(dataset.crs.to_wkt(version="WKT2_2019"))
-    return found.sub_crs_list[0] if found.is_compound else found
+        actual = CRS.from_wkt(dataset.crs.to_wkt(version="WKT2_2019"))
+    return actual.sub_crs_list[0] if actual.is_compound else actual
 
 
 def degrees_of(crs: CRS, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -129,30 +129,30 @@ def degrees_of(crs: CRS, xs: NDArray[np.float64], ys: NDArray[np.float64]) -> ND
         return np.array([np.mod(lon * to_degrees + from_greenwich + 180, 360), lat * to_degrees])
 
 
-def assert_same_place(found: CRS, wanted: CRS) -> None:
+def assert_same_place(actual: CRS, wanted: CRS) -> None:
     """The same numbers are the same places, to 0.1 mm, and the Earth has the same shape."""
     xs, ys = np.meshgrid(np.linspace(-4e5, 6e5, 7), np.linspace(-3e5, 7e5, 7))
     if wanted.is_geographic:
         xs, ys = xs * 1e-4, ys * 1e-4
-    np.testing.assert_allclose(degrees_of(found, xs, ys), degrees_of(wanted, xs, ys), rtol=0, atol=1e-9)
-    assert found.ellipsoid is not None
+    np.testing.assert_allclose(degrees_of(actual, xs, ys), degrees_of(wanted, xs, ys), rtol=0, atol=1e-9)
+    assert actual.ellipsoid is not None
     assert wanted.ellipsoid is not None
-    assert found.ellipsoid.semi_major_metre == pytest.approx(wanted.ellipsoid.semi_major_metre, rel=1e-12)
-    assert found.ellipsoid.inverse_flattening == pytest.approx(wanted.ellipsoid.inverse_flattening, rel=1e-9)
+    assert actual.ellipsoid.semi_major_metre == pytest.approx(wanted.ellipsoid.semi_major_metre, rel=1e-12)
+    assert actual.ellipsoid.inverse_flattening == pytest.approx(wanted.ellipsoid.inverse_flattening, rel=1e-9)
 
 
 def assert_is_gdals(data: bytes) -> Crs:
-    found, wanted = known(data), gdals(data)
-    assert_same_place(CRS.from_json_dict(found.horizontal_projjson()), wanted)
-    if found.proj_string is not None:
-        assert_same_place(CRS.from_user_input(found.proj_string), wanted)
-    assert_same_place(CRS.from_user_input(found.wkt), wanted)
-    assert_same_place(CRS.from_json_dict(found.projjson()), wanted)
-    assert found.is_geographic == wanted.is_geographic
+    actual, wanted = crs_in(data), gdals(data)
+    assert_same_place(CRS.from_json_dict(actual.horizontal_projjson()), wanted)
+    if actual.proj_string is not None:
+        assert_same_place(CRS.from_user_input(actual.proj_string), wanted)
+    assert_same_place(CRS.from_user_input(actual.wkt), wanted)
+    assert_same_place(CRS.from_json_dict(actual.projjson()), wanted)
+    assert actual.is_geographic == wanted.is_geographic
     unit = wanted.axis_info[0]
     metres = pi * 6378137 / 180 if wanted.is_geographic else unit.unit_conversion_factor
-    assert found.metres_per_unit == pytest.approx(metres, rel=1e-12)
-    return found
+    assert actual.metres_per_unit == pytest.approx(metres, rel=1e-12)
+    return actual
 
 
 def written(crs: str, flavour: dict[str, str]) -> bytes:
@@ -163,36 +163,36 @@ def written(crs: str, flavour: dict[str, str]) -> bytes:
 @pytest.mark.parametrize("flavour", FLAVOURS, ids=lambda flavour: "-".join(flavour.values()))
 @pytest.mark.parametrize("crs", CODED)
 def test_a_crs_of_a_dataset_gets_its_code_however_it_is_written(crs: str, flavour: dict[str, str]) -> None:
-    found = assert_is_gdals(written(crs, flavour))
+    actual = assert_is_gdals(written(crs, flavour))
     authority, code = CODED[crs]
-    assert found.authority == (authority, code)
-    assert found.code == f"{authority}:{code}"
-    assert found.name == CRS.from_authority(authority, code).name
-    assert found.supported_crs == f"urn:ogc:def:crs:{authority}::{code}"
-    assert found.uri == f"http://www.opengis.net/def/crs/{authority}/0/{code}"
+    assert actual.authority == (authority, code)
+    assert actual.code == f"{authority}:{code}"
+    assert actual.name == CRS.from_authority(authority, code).name
+    assert actual.supported_crs == f"urn:ogc:def:crs:{authority}::{code}"
+    assert actual.uri == f"http://www.opengis.net/def/crs/{authority}/0/{code}"
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS[::2], ids=lambda flavour: "-".join(flavour.values()))
 @pytest.mark.parametrize("crs", UNCODED)
 def test_another_crs_is_named_by_its_proj_string(crs: str, flavour: dict[str, str]) -> None:
-    found = assert_is_gdals(written(crs, flavour))
-    assert (found.authority, found.code, found.uri, found.swaps_axes) == (None, None, None, False)
-    assert found.supported_crs == found.proj_string
-    assert found.supported_crs.startswith("+proj=")
+    actual = assert_is_gdals(written(crs, flavour))
+    assert (actual.authority, actual.code, actual.uri, actual.swaps_axes) == (None, None, None, False)
+    assert actual.supported_crs == actual.proj_string
+    assert actual.supported_crs.startswith("+proj=")
 
 
 @pytest.mark.parametrize("crs", [crs for crs in (*CODED, *UNCODED) if "+5" not in crs and "+7" not in crs])
 def test_gdal_understands_what_documents_call_it(crs: str) -> None:
     data = written(crs, FLAVOURS[0])
-    text = known(data).supported_crs
+    text = crs_in(data).supported_crs
     assert_same_place(CRS.from_wkt(rasterio.CRS.from_user_input(text).to_wkt(version="WKT2_2019")), gdals(data))
 
 
 def test_krovak_by_esris_definition_is_not_turned_around() -> None:
     """GDAL 3.12 writes it with axes to the east and north, and reads it as one with axes to the south and west."""
-    found = known(written("+proj=krovak", FLAVOURS[0]))
-    assert_same_place(CRS.from_json_dict(found.horizontal_projjson()), CRS.from_user_input("+proj=krovak"))
-    assert_same_place(CRS.from_user_input(found.supported_crs), CRS.from_user_input("+proj=krovak"))
+    actual = crs_in(written("+proj=krovak", FLAVOURS[0]))
+    assert_same_place(CRS.from_json_dict(actual.horizontal_projjson()), CRS.from_user_input("+proj=krovak"))
+    assert_same_place(CRS.from_user_input(actual.supported_crs), CRS.from_user_input("+proj=krovak"))
 
 
 USER: Final[Keys] = {Key.MODEL_TYPE: 1, Key.PROJECTED_CRS: 32767, Key.GEODETIC_CRS: 4326}
@@ -335,8 +335,8 @@ def test_what_is_not_beyond_doubt_is_none(keys: Keys) -> None:
 def test_a_datum_that_is_not_named_is_not_taken_for_one_on_the_same_ellipsoid() -> None:
     unnamed = {**TM, Key.GEODETIC_CRS: 32767, Key.PROJECTION: 16031, **INTERNATIONAL, Key.FALSE_EASTING: 5e5}
     ed50 = {**unnamed, Key.GEODETIC_DATUM: 6230, Key.NATURAL_ORIGIN_LONGITUDE: 3.0, Key.SCALE_AT_CENTER: 0.9996}
-    assert known(with_keys(ed50)).code == "EPSG:23031"
-    assert known(with_keys({key: ed50[key] for key in ed50 if key != Key.GEODETIC_DATUM})).code is None
+    assert crs_in(with_keys(ed50)).code == "EPSG:23031"
+    assert crs_in(with_keys({key: ed50[key] for key in ed50 if key != Key.GEODETIC_DATUM})).code is None
 
 
 @pytest.mark.parametrize(
@@ -345,22 +345,22 @@ def test_a_datum_that_is_not_named_is_not_taken_for_one_on_the_same_ellipsoid() 
 def test_axes_swap_where_gdal_swaps_them(code: int) -> None:
     swapped = {4326, 4258, 2193, 3035, 31467, 32661}
     model, key = (2, Key.GEODETIC_CRS) if code in (4326, 4258) else (1, Key.PROJECTED_CRS)
-    assert known(with_keys({Key.MODEL_TYPE: model, key: code})).swaps_axes == (code in swapped)
+    assert crs_in(with_keys({Key.MODEL_TYPE: model, key: code})).swaps_axes == (code in swapped)
 
 
 def test_a_deprecated_code_is_replaced_as_gdal_replaces_it() -> None:
     """EPSG:26591 was deprecated because its meridian was wrong by that of Rome."""
-    found = known(with_keys({**NZTM, Key.PROJECTED_CRS: 26591}))
-    assert found.code == "EPSG:3003"
+    actual = crs_in(with_keys({**NZTM, Key.PROJECTED_CRS: 26591}))
+    assert actual.code == "EPSG:3003"
     bounds = (1400000.0, 4900000.0, 1500000.0, 5000000.0)
-    assert found.wgs84_bounds(bounds) == pytest.approx(transform_bounds("EPSG:3003", "OGC:CRS84", *bounds), abs=1e-4)
+    assert actual.wgs84_bounds(bounds) == pytest.approx(transform_bounds("EPSG:3003", "OGC:CRS84", *bounds), abs=1e-4)
 
 
 @pytest.mark.parametrize(("code", "unit", "metres"), [(2227, "US survey foot", 0.3048006096012192), (2193, "metre", 1)])
 def test_the_unit_is_that_of_the_dataset(code: int, unit: str, metres: float) -> None:
-    found = known(with_keys({**NZTM, Key.PROJECTED_CRS: code}))
-    assert found.unit_name == unit
-    assert found.metres_per_unit == pytest.approx(metres, rel=1e-14)
+    actual = crs_in(with_keys({**NZTM, Key.PROJECTED_CRS: code}))
+    assert actual.unit_name == unit
+    assert actual.metres_per_unit == pytest.approx(metres, rel=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -376,8 +376,8 @@ def test_the_unit_is_that_of_the_dataset(code: int, unit: str, metres: float) ->
 )
 def test_bounds_in_degrees_are_those_of_gdal(epsg: int, bounds: tuple[float, float, float, float]) -> None:
     wanted = transform_bounds(f"EPSG:{epsg}", "OGC:CRS84", *bounds, densify_pts=21)
-    found = known(with_keys({**NZTM, Key.PROJECTED_CRS: epsg})).wgs84_bounds(bounds)
-    assert found == pytest.approx(wanted, abs=1e-7)
+    actual = crs_in(with_keys({**NZTM, Key.PROJECTED_CRS: epsg})).wgs84_bounds(bounds)
+    assert actual == pytest.approx(wanted, abs=1e-7)
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_bounds_in_degrees_are_those_of_gdal(epsg: int, bounds: tuple[float, flo
     ],
 )
 def test_bounds_without_a_place_on_earth_are_none(keys: Keys, bounds: tuple[float, float, float, float]) -> None:
-    assert known(with_keys(keys)).wgs84_bounds(bounds) is None
+    assert crs_in(with_keys(keys)).wgs84_bounds(bounds) is None
 
 
 SHIFTED: Final[Keys] = {**GEOGRAPHIC, **INTERNATIONAL, Key.TO_WGS84: (-87.0, -98.0, -121.0)}
@@ -410,21 +410,21 @@ print(msgspec.json.encode([answers, "pyproj" in sys.modules]).decode())
     ("keys", "minor"), [(NZTM, 0), (HIGH, 1), (SHIFTED, 0), ({**NZTM, Key.PROJECTED_CRS: 3857}, 0), (TM, 0)]
 )
 def test_a_crs_survives_json_and_needs_no_proj_afterwards(keys: Keys, minor: int) -> None:
-    found = known(with_keys(keys, minor=minor))
-    encoded = msgspec.json.encode(found)
+    actual = crs_in(with_keys(keys, minor=minor))
+    encoded = msgspec.json.encode(actual)
     decoded = msgspec.json.decode(encoded, type=Crs)
-    bounds = (1.0, 2.0, 3.0, 4.0) if found.is_geographic else (1.4e6, 4.9e6, 1.5e6, 5.0e6)
-    assert decoded == found
-    assert decoded.wgs84_bounds(bounds) == found.wgs84_bounds(bounds) is not None
+    bounds = (1.0, 2.0, 3.0, 4.0) if actual.is_geographic else (1.4e6, 4.9e6, 1.5e6, 5.0e6)
+    assert decoded == actual
+    assert decoded.wgs84_bounds(bounds) == actual.wgs84_bounds(bounds) is not None
     done = subprocess.run([sys.executable, "-c", _DECODE], input=encoded, check=True, capture_output=True)
     answers, loads_proj = msgspec.json.decode(done.stdout)
     assert answers == [
-        found.code,
-        found.wkt,
-        found.placed_definition,
-        found.is_web_mercator,
-        CRS.from_json(found.definition).to_json_dict(),
-        CRS.from_json(found.horizontal_definition or found.definition).to_json_dict(),
+        actual.code,
+        actual.wkt,
+        actual.placed_definition,
+        actual.is_web_mercator,
+        CRS.from_json(actual.definition).to_json_dict(),
+        CRS.from_json(actual.horizontal_definition or actual.definition).to_json_dict(),
     ]
     assert not loads_proj
 
@@ -446,16 +446,18 @@ def test_real_files_lie_where_gdal_says(path: str) -> None:
             wanted = dataset.crs
     try:
         with open_cog(str(name)) as reader:
-            found = crs_of(reader.cog.geo)
+            actual = crs_of(reader.cog.geo)
     except CogError:
         return
     if wanted is None or not (wanted.is_projected or wanted.is_geographic):
-        assert found is None
+        assert actual is None
         return
-    assert found is not None
-    assert_same_place(CRS.from_json_dict(found.horizontal_projjson()), CRS.from_wkt(wanted.to_wkt(version="WKT2_2019")))
+    assert actual is not None
+    assert_same_place(
+        CRS.from_json_dict(actual.horizontal_projjson()), CRS.from_wkt(wanted.to_wkt(version="WKT2_2019"))
+    )
     epsg = wanted.to_epsg()
-    assert epsg is None or found.code == f"EPSG:{epsg}"
+    assert epsg is None or actual.code == f"EPSG:{epsg}"
 
 
 SHORTS: Final = st.integers(0, 65535)
@@ -488,10 +490,10 @@ def test_no_keys_break_anything(
         fields[hm.GEO_ASCII] = (hm.ASCII, text)
     geo = cog_of(hm.tiff(hm.image(80, 40).having(fields))).geo
     assert isinstance(geo, Georeference)
-    found = crs_of(geo)
-    if found is not None:
-        assert found.metres_per_unit > 0
-        assert CRS.from_json_dict(found.projjson())
-        assert CRS.from_user_input(found.supported_crs)
-        assert CRS.from_user_input(found.wkt)
-        found.wgs84_bounds((0.0, 0.0, 1.0, 1.0))
+    actual = crs_of(geo)
+    if actual is not None:
+        assert actual.metres_per_unit > 0
+        assert CRS.from_json_dict(actual.projjson())
+        assert CRS.from_user_input(actual.supported_crs)
+        assert CRS.from_user_input(actual.wkt)
+        actual.wgs84_bounds((0.0, 0.0, 1.0, 1.0))

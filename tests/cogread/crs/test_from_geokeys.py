@@ -124,16 +124,16 @@ def gdals(data: bytes) -> CRS:
         return CRS.from_wkt(dataset.crs.to_wkt(version="WKT2_2019"))
 
 
-def known(data: bytes) -> Crs:
+def crs_in(data: bytes) -> Crs:
     geo = cog_of(data).geo
-    found = crs_of(geo)
-    assert found is not None, why_no_crs(geo)
-    return found
+    actual = crs_of(geo)
+    assert actual is not None, why_no_crs(geo)
+    return actual
 
 
 def flat(crs: CRS) -> CRS:
-    found = crs.sub_crs_list[0] if crs.is_compound else crs
-    return found if found.is_bound else found.to_2d()
+    actual = crs.sub_crs_list[0] if crs.is_compound else crs
+    return actual if actual.is_bound else actual.to_2d()
 
 
 def places(crs: CRS, spots: tuple[NDArray[np.float64], NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -158,16 +158,16 @@ def spots_of(crs: CRS, code: object) -> tuple[NDArray[np.float64], NDArray[np.fl
 
 def assert_lies_where_gdal_says(keys: Keys) -> Crs:
     data = with_keys(keys, minor=1)
-    found, wanted = known(data), gdals(data)
-    placed = CRS.from_json(found.placed_definition)
+    actual, wanted = crs_in(data), gdals(data)
+    placed = CRS.from_json(actual.placed_definition)
     spots = spots_of(placed, keys.get(Key.PROJECTED_CRS))
     right = places(wanted, spots)
     assert np.isfinite(right).all()
-    named = CRS.from_user_input(found.supported_crs)
-    for crs in (placed, CRS.from_wkt(found.wkt), CRS.from_json_dict(found.projjson()), named):
+    named = CRS.from_user_input(actual.supported_crs)
+    for crs in (placed, CRS.from_wkt(actual.wkt), CRS.from_json_dict(actual.projjson()), named):
         np.testing.assert_allclose(places(crs, spots), right, rtol=0, atol=A_SHIFT)
     assert flat(wanted).is_bound == placed.is_bound
-    return found
+    return actual
 
 
 @pytest.mark.parametrize("keys", [*SHIFTS, *UNITS, *DEPRECATED, *OVERRIDES])
@@ -221,12 +221,12 @@ UTM: Final = coded(32632)
 @pytest.mark.parametrize("minor", [0, 1])
 def test_heights_are_those_of_gdal(keys: Keys, minor: int) -> None:
     data = with_keys(keys, minor=minor)
-    found, wanted = CRS.from_json(known(data).definition), gdals(data)
-    assert [axis.unit_name for axis in found.axis_info][2:] == [axis.unit_name for axis in wanted.axis_info][2:]
-    assert found.is_compound == wanted.is_compound
-    assert CRS.from_wkt(known(data).wkt).is_compound == wanted.is_compound
+    actual, wanted = CRS.from_json(crs_in(data).definition), gdals(data)
+    assert [axis.unit_name for axis in actual.axis_info][2:] == [axis.unit_name for axis in wanted.axis_info][2:]
+    assert actual.is_compound == wanted.is_compound
+    assert CRS.from_wkt(crs_in(data).wkt).is_compound == wanted.is_compound
     if wanted.is_compound:
-        ours, theirs = found.sub_crs_list[1].datum, wanted.sub_crs_list[1].datum
+        ours, theirs = actual.sub_crs_list[1].datum, wanted.sub_crs_list[1].datum
         assert ours is not None
         assert theirs is not None
         assert ours.name == theirs.name
@@ -259,9 +259,9 @@ def test_a_reason_stands_for_a_crs_that_is_not_beyond_doubt(keys: Keys, reason: 
 
 def test_a_crs_without_a_code_is_named_with_its_datum() -> None:
     """A PROJ string states this datum as its ellipsoid alone, which lies 150 m off."""
-    found = assert_lies_where_gdal_says({**TM, Key.GEODETIC_CRS: 4314})
-    assert found.code is None
-    by_gdal = rasterio.CRS.from_user_input(found.supported_crs)
+    actual = assert_lies_where_gdal_says({**TM, Key.GEODETIC_CRS: 4314})
+    assert actual.code is None
+    by_gdal = rasterio.CRS.from_user_input(actual.supported_crs)
     assert CRS.from_wkt(by_gdal.to_wkt(version="WKT2_2019")).equals(
-        CRS.from_json_dict(found.horizontal_projjson()), ignore_axis_order=True
+        CRS.from_json_dict(actual.horizontal_projjson()), ignore_axis_order=True
     )

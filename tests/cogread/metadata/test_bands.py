@@ -154,10 +154,12 @@ def files_of_tags() -> Iterator[tuple[Any, bytes]]:
 def test_colors_are_those_that_gdal_reads_of_the_tags() -> None:
     faults = []
     for name, data in files_of_tags():
-        found, wanted = own_reading(data), gdal_reading(data)
-        colors = [None if read is None else [band.color_interpretation for band in read[0]] for read in (found, wanted)]
-        if found is not None and wanted is not None:  # GDAL makes 4 bands of the samples of CMYK and L*a*b*
-            count = min(len(found[0]), len(wanted[0]))
+        actual, wanted = own_reading(data), gdal_reading(data)
+        colors = [
+            None if read is None else [band.color_interpretation for band in read[0]] for read in (actual, wanted)
+        ]
+        if actual is not None and wanted is not None:  # GDAL makes 4 bands of the samples of CMYK and L*a*b*
+            count = min(len(actual[0]), len(wanted[0]))
             colors = [names[:count] for names in colors if names is not None]
         if colors[0] != colors[1]:
             faults.append(f"{name}: {colors[0]}, GDAL reads {colors[1]}")

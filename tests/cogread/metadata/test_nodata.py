@@ -50,16 +50,16 @@ def gdal_nodata(data: bytes) -> str | None:
     """As GDAL writes down what it reads: rasterio leaves out values beyond the type's range, and some of 64 bit."""
     with MemoryFile(data) as memory, MemoryFile(ext=".vrt") as target:
         copy(memory.name, target.name, driver="VRT")
-        found = re.search(rb"<NoDataValue>(.*?)</NoDataValue>", target.read())
-    return found[1].decode() if found else None
+        actual = re.search(rb"<NoDataValue>(.*?)</NoDataValue>", target.read())
+    return actual[1].decode() if actual else None
 
 
-def is_same(found: float | None, wanted: str | None) -> bool:
-    if found is None or wanted is None:
-        return found is None and wanted is None
-    if isinstance(found, int):
-        return found == int(wanted)
-    return found == float(wanted) or (isnan(found) and wanted == "nan")
+def is_same(actual: float | None, wanted: str | None) -> bool:
+    if actual is None or wanted is None:
+        return actual is None and wanted is None
+    if isinstance(actual, int):
+        return actual == int(wanted)
+    return actual == float(wanted) or (isnan(actual) and wanted == "nan")
 
 
 @pytest.mark.parametrize("dtype", TYPES)
@@ -67,9 +67,9 @@ def test_nodata_is_what_gdal_takes_the_text_for(dtype: str) -> None:
     faults = []
     for text in (*NUMBERS.split(), *WORDS.split(), *SPACED):
         data = file_of(*TYPES[dtype], text.encode() + b"\0")
-        found, wanted = nodata_of(cog_of(data)), gdal_nodata(data)
-        if not is_same(found, wanted):
-            faults.append(f"{text!r}: {found!r}, GDAL reads {wanted}")
+        actual, wanted = nodata_of(cog_of(data)), gdal_nodata(data)
+        if not is_same(actual, wanted):
+            faults.append(f"{text!r}: {actual!r}, GDAL reads {wanted}")
     assert not faults
 
 
