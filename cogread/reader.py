@@ -22,7 +22,7 @@ from cogread.sources.gather import gather
 from cogread.sources.protocol import DEFAULT_OPTIONS
 from cogread.tiff.parse import Steps, drive, parse
 from cogread.tile_index import locate, tile_number
-from cogread.wrap import USUAL, WRAPPERS, Wrapper, offered
+from cogread.wrap import USUAL, WRAPPERS, Wrapper, wrappers_of
 from cogread.wrap.tile import Tile
 
 BLOCK_BYTES: Final = 32768
@@ -166,7 +166,7 @@ def choose(level: Level, extension: str | None) -> Wrapper:
         FormatNotOffered: there is none.
     """
     if extension is None:
-        wrappers = offered(level)
+        wrappers = wrappers_of(level)
         if not wrappers:
             raise FormatNotOffered(f"tiles of {level.image.compression_name} have no representation that clients open")
         return wrappers[0]

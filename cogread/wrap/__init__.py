@@ -19,10 +19,10 @@ UNLISTED: dict[str, Wrapper] = {wrapper.extension: wrapper for wrapper in (BARE_
 """Formats for one kind of client, whose documents name them; lists do not."""
 
 PICTURES: tuple[str, ...] = tuple(name for name, wrapper in WRAPPERS.items() if wrapper.kind is Kind.PICTURE)
-"""Extensions of what browsers show."""
+"""Extensions of the formats that browsers show."""
 
 FILES: tuple[str, ...] = tuple(name for name, wrapper in WRAPPERS.items() if wrapper.kind is not Kind.SAMPLES)
-"""Extensions of what describes itself, so that a client needs nothing but the file."""
+"""Extensions of the formats that describe themselves, so that a client needs nothing but the file."""
 
 EMPTY_TILES: dict[str, Callable[[int, int], bytes]] = {
     name: wrapper.transparent for name, wrapper in WRAPPERS.items() if wrapper.transparent is not None
@@ -30,7 +30,7 @@ EMPTY_TILES: dict[str, Callable[[int, int], bytes]] = {
 """Extension -> maker of a transparent picture of (width, height) pixels, where the format has transparency."""
 
 
-def offered(level: Level) -> list[Wrapper]:
+def wrappers_of(level: Level) -> list[Wrapper]:
     """List the formats in which the tiles of a level are offered."""
     return [wrapper for wrapper in WRAPPERS.values() if wrapper.refusal(level) is None]
 
@@ -54,6 +54,6 @@ __all__ = [
     "Options",
     "Wrapper",
     "Wrapping",
-    "offered",
     "refusals",
+    "wrappers_of",
 ]

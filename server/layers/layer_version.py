@@ -8,7 +8,7 @@ from cogread.errors import FormatNotOffered
 from cogread.image import Cog, Level
 from cogread.refusal import Refusal
 from cogread.tiff.parse import drive
-from cogread.wrap import UNLISTED, WRAPPERS, Options, Wrapper, Wrapping, offered, refusals
+from cogread.wrap import UNLISTED, WRAPPERS, Options, Wrapper, Wrapping, refusals, wrappers_of
 from server.layers.grids import grids_of
 
 IMAGE: Final = "tiles"
@@ -55,7 +55,7 @@ class OpenLayer:
         level = self._levels[kind][number]
         if level is None:
             return []
-        return [wrapper.extension for wrapper in offered(level)]
+        return [wrapper.extension for wrapper in wrappers_of(level)]
 
     def refusals(self, kind: str) -> dict[str, Refusal | None]:
         """For each extension: None if some level offers it, else why the finest level does not."""

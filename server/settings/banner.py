@@ -7,7 +7,7 @@ from typing import Final
 from cogread import __version__
 from cogread.errors import CogError
 from cogread.reader import open_cog
-from cogread.wrap import offered
+from cogread.wrap import wrappers_of
 from server.http.reply import local_url
 from server.resilience.layer_fault import one_layer
 from server.settings.load import Settings
@@ -49,7 +49,7 @@ def _first_layer_commands(settings: Settings, url: str) -> list[str]:
                 levels = reader.cog.levels[::-1]
             layer_url = f"{url}/layers/{layer.name}"
             for z, level in enumerate(levels):
-                for wrapper in offered(level):
+                for wrapper in wrappers_of(level):
                     extension = wrapper.extension
                     tile = f"curl -o tile.{extension} {layer_url}/tiles/native/{z}/0/0.{extension}"
                     return [f"gdalinfo {layer_url}/gdal.vrt", tile]

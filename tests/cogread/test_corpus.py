@@ -14,7 +14,7 @@ from cogread.image import Image
 from cogread.reader import CogReader, open_cog
 from cogread.tiff.parse import drive
 from cogread.tile_index import locate
-from cogread.wrap import Wrapper, offered
+from cogread.wrap import Wrapper, wrappers_of
 from tests.support.corpus import CORPUS, ERROR, Answers, Record, made, manifest, unexpected
 
 REAL = CORPUS / "real"
@@ -98,7 +98,7 @@ def tile_faults(reader: CogReader, record: Record) -> Iterator[str]:
         elif stored is not None:
             if (len(stored), sha(stored)) != (tile["count"], tile["sha256"]):
                 yield f"{where}: {len(stored)} bytes, wanted {tile['count']}"
-            for wrapper in offered(level) if tile["kind"] == "image" else []:
+            for wrapper in wrappers_of(level) if tile["kind"] == "image" else []:
                 reader.wrapped(tile["z_full"], tile["x"], tile["y"], wrapper.extension)
 
 
@@ -165,7 +165,7 @@ def answers_of(reader: CogReader, probe: Record) -> Answers:
         return ERROR
     if stored is None:
         return frozenset({"empty"})
-    wrappers = offered(reader.cog.levels[level])
+    wrappers = wrappers_of(reader.cog.levels[level])
     return frozenset(wrapped(reader, level, col, row, wrapper) for wrapper in wrappers) or frozenset({sha(stored)})
 
 

@@ -16,7 +16,7 @@ from cogread.reader import CogReader
 from cogread.sources.memory import MemorySource
 from cogread.tiff.parse import MAX_HEADER_BYTES, drive, parse
 from cogread.tile_index import index_places, locate, tile_number
-from cogread.wrap import USUAL, offered
+from cogread.wrap import USUAL, wrappers_of
 from cogread.wrap.tile import Tile
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of, stored
@@ -96,7 +96,7 @@ def take(cog: Cog, level: Level, asked: Asked) -> None:
             place = drive(locate(image, number, len(asked.data)), index.__getitem__)
             if place is not None:
                 tile = asked.read(place)
-                for wrapper in offered(level):
+                for wrapper in wrappers_of(level):
                     wrapping = drive(wrapper.prepare(cog, level, USUAL), asked.read)
                     wrapping.wrap(Tile(col, row, (tile,) * len(wrapping.planes)))
         except CogError:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 from flask.testing import FlaskClient
 
-from cogread.wrap import offered
+from cogread.wrap import wrappers_of
 from server.layers.summaries import RETRY_FAILED_S
 from server.layers.tile_matrix_sets import native_set
 from server.resilience import layer_fault
@@ -127,7 +127,7 @@ def test_a_damaged_tag_costs_its_layer_alone(kind: str, tmp_path: Path) -> None:
 
 INJECTED: Final = (
     "server.layers.layer_version.grids_of",
-    "server.layers.layer_version.offered",
+    "server.layers.layer_version.wrappers_of",
     "server.documents.summary.preview_of",
     "server.documents.web_maps.misfit",
     "server.documents.wmts.layer.native_set",
@@ -188,14 +188,14 @@ def is_bad(value: object) -> bool:
 def test_the_banner_passes_over_a_layer_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("bad", GOOD):
         (tmp_path / f"{name}.tif").write_bytes(gdal_tiff("jpeg-grey") if name == "bad" else web_mercator_tiff())
-    original = offered
+    original = wrappers_of
 
     def failing(level: Any) -> Any:
         if level.image.samples == 1:
             raise ZeroDivisionError("not foreseen")
         return original(level)
 
-    monkeypatch.setattr(banner, "offered", failing)
+    monkeypatch.setattr(banner, "wrappers_of", failing)
     config = layer("bad", "bad.tif") + layer(GOOD, f"{GOOD}.tif")
     assert f"/layers/{GOOD}/tiles/" in banner.banner(settings(tmp_path, config), "127.0.0.1", 80).splitlines()[-1]
 

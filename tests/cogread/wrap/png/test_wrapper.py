@@ -16,7 +16,7 @@ from rasterio.io import MemoryFile
 
 from cogread.errors import FormatError, TileDamaged
 from cogread.image import Level
-from cogread.wrap import USUAL, offered, webp
+from cogread.wrap import USUAL, webp, wrappers_of
 from cogread.wrap.png import wrapper as png
 from cogread.wrap.png.file import transparent
 from cogread.wrap.tile import Tile
@@ -28,7 +28,7 @@ from tests.support.rasters import named_raster, noise, raster
 from tests.support.tiffs import KINDS, gdal_tiff
 from tests.support.tiles import Place, places, run, tile_at
 
-ROOT: Final = Path(__file__).resolve().parents[3]
+ROOT: Final = Path(__file__).resolve().parents[4]
 GREY_ALPHA: Final = (ColorInterp.gray, ColorInterp.alpha)
 RGBA: Final = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha)
 COLOR_MAP, EXTRA_SAMPLES = 320, 338
@@ -189,7 +189,7 @@ def test_stored_pictures_of_other_colors_than_gdal_names_are_decoded(compression
     pixels, is_jpeg = noise(3 if compression == "jpeg" else 4, "uint8"), compression == "jpeg"
     for names in ("red green blue undefined", "blue green red alpha", "gray undefined undefined alpha"):
         data = named_raster(pixels, names.split()[: len(pixels)], compression=compression)
-        offers = {wrapper.extension for wrapper in offered(cog_of(data).levels[0])} & {"jpg", "webp", "png"}
+        offers = {wrapper.extension for wrapper in wrappers_of(cog_of(data).levels[0])} & {"jpg", "webp", "png"}
         is_right = names.startswith("gray") or (is_jpeg and names.startswith("red"))
         assert offers == ({"jpg" if is_jpeg else "webp"} if is_right else {"png"})
         if not is_right:

@@ -30,7 +30,7 @@ from tests.support.rasters import noise, raster
 from tests.support.tiffs import KINDS, gdal_tiff
 from tests.support.tiles import Place, places
 
-ROOT: Final = Path(__file__).resolve().parents[3]
+ROOT: Final = Path(__file__).resolve().parents[4]
 FILL_ORDER: Final = 266
 PREDICTOR: Final = 317
 CODECS: Final[dict[int, Callable[[bytes], bytes]]] = {
