@@ -1,7 +1,7 @@
-"""A client's connection: gunicorn's, which takes a thread only when the head of a request is complete.
+"""A connection of gunicorn's that takes a thread only when the head of a request is complete.
 
-So silent and slow clients hold connections, of which there are thousands, and no threads. What has arrived of a head
-waits in the buffer of gunicorn's parser, where bytes of the next request that came with the previous one wait too.
+So silent and slow clients hold connections, of which there are thousands, but no threads. An incomplete head waits in
+the buffer of gunicorn's parser, as do bytes of the next request that arrived with the previous one.
 """
 
 import os
@@ -46,7 +46,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         self._drained_bytes = 0
 
     def read_head(self) -> Head:
-        """Take what has arrived of the next request.
+        """Read the received bytes of the next request.
 
         Raises:
             OSError: the connection was reset.
@@ -57,25 +57,25 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
             try:
                 arrived = self.sock.recv(_READ_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
-                return self._judge(data)
+                return self._state(data)
             if not arrived:
                 return Head.ENDED
             buffer.seek(0, os.SEEK_END)
             buffer.write(arrived)
             data += arrived
             if b"\r\n\r\n" not in data and data.count(b"\n") == data.count(b"\r\n"):
-                return self._judge(data)
+                return self._state(data)
         self._head_ends_at = None
         self.data_ready = True
         return Head.WHOLE
 
     @property
     def has_read_ahead(self) -> bool:
-        """Tell whether bytes of the next request came with the previous one; they make no socket readable."""
+        """Tell whether bytes of the next request arrived with the previous one; no event announces these."""
         return self.parser is not None and bool(self.parser.unreader.buf.getvalue())
 
-    def has_news(self) -> bool:
-        """Tell whether bytes, or the end of the connection, have arrived that no thread has seen yet."""
+    def has_unread_input(self) -> bool:
+        """Tell whether there are unread bytes, or an unread end of the connection."""
         try:
             self.sock.recv(1, _PEEK)
         except BlockingIOError:
@@ -104,8 +104,8 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         self._drained_bytes += size_bytes
         return self._drained_bytes < MOST_DRAINED_BYTES
 
-    def _judge(self, partial: bytes) -> Head:
-        """Judge a head that is not complete."""
+    def _state(self, partial: bytes) -> Head:
+        """Return the state of an incomplete head."""
         if len(partial) > MOST_HEAD_BYTES:
             return Head.TOO_LARGE
         if partial and self._head_ends_at is None:

@@ -15,7 +15,7 @@ class Logger(GunicornLogger):  # type: ignore[misc]  # gunicorn has no types
     """Gunicorn's logger, whose lines are dropped while stderr blocks; `request_log` replaces its stream in workers."""
 
     def setup(self, cfg: Any) -> None:
-        """See gunicorn's."""
+        """Set up as gunicorn does, then replace the stream."""
         super().setup(cfg)
         for handler in self.error_log.handlers:
             if type(handler) is logging.StreamHandler:

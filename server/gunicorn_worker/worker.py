@@ -1,16 +1,15 @@
-"""The gunicorn worker: gthread with a lossless shutdown that runs out of neither threads nor file descriptors.
+"""The gunicorn worker: gthread with a lossless shutdown, which runs out of neither threads nor file descriptors.
 
-Threads take requests whose head is complete (see `connection`). The event loop never waits for a client: it
-drains a connection that ends by events, where gunicorn's own blocks all clients for two seconds. When the connections
-reach their limit, those that have been idle longest are closed; when the process or the machine is short of descriptors
-or memory, accepting pauses.
+A thread takes a request when its head is complete (see `connection`). The event loop never waits for clients: it drains
+an ended connection by events, where gthread blocks all clients for two seconds. At the limit of connections, the idlest
+are closed; when the process or the machine is short of descriptors or memory, accepting pauses.
 
-At shutdown, connections in the listen queue are accepted and answered, and the listener is closed. Gunicorn's own keeps
-listening while it finishes, and resets what has connected meanwhile.
+At shutdown, the worker accepts and answers the connections in the listen queue and closes the listener. gthread keeps
+listening until it has finished, and resets new connections.
 
-No documented hook reaches the event loop, so this leans on the methods that it overrides and on `nr_conns`, `poller`,
-`max_keepalived`, `keepalived_conns`, `pending_conns` and the callbacks `on_…_socket_readable`. A release of gunicorn
-that changes them fails this module's tests.
+No documented hook reaches the event loop, so this module depends on the methods that it overrides and on `nr_conns`,
+`poller`, `max_keepalived`, `keepalived_conns`, `pending_conns` and the callbacks `on_…_socket_readable`. Its tests fail
+with a release of gunicorn that changes them.
 """
 
 import time
@@ -32,20 +31,20 @@ from server.gunicorn_worker.connection import MOST_HEAD_BYTES, Connection, Head
 from server.gunicorn_worker.refusal import StatusRecorder, refusal
 
 PAUSE_S: Final = 0.5
-"""Time without accepting after a shortage that closing an idle connection does not end."""
+"""Pause of accepting if there is a shortage and no idle connection to close."""
 
 WARN_EVERY_S: Final = 60.0
-"""Least time between two warnings of a shortage."""
+"""Least time between two warnings about a shortage."""
 
 DRAIN_S: Final = 2.0
 """Time that a client has to close a connection that has ended."""
 
-_LOOKS: Final = 64
-"""Number of the idlest connections among which one without news is looked for."""
+_CANDIDATES: Final = 64
+"""Idlest connections that are searched for one without unread input."""
 
 
-class _Waiting(OrderedDict[Connection, None]):
-    """Connections in the order in which their timeouts end. Gunicorn has a deque, whose `remove` looks at thousands."""
+class _Queue(OrderedDict[Connection, None]):
+    """Connections in the order of their timeouts. In gunicorn's deque, `remove` takes time linear in its length."""
 
     def append(self, conn: Connection) -> None:
         self[conn] = None
@@ -59,7 +58,7 @@ class _Waiting(OrderedDict[Connection, None]):
         del self[conn]
 
     def __getitem__(self, _: object) -> Any:
-        """Return the first one, the only one that is asked for."""
+        """Return the first connection, the only one that gunicorn looks up."""
         return next(iter(self))
 
 
@@ -69,9 +68,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.max_keepalived = self.worker_connections
-        """The idlest are closed where there are too many, so no reply need announce the end of its connection."""
-        self.keepalived_conns, self.pending_conns, self._draining = _Waiting(), _Waiting(), _Waiting()
-        """The last are connections that have ended, oldest first. They count until they are closed."""
+        """The idlest connections are closed instead, so no reply has to announce the end of its connection."""
+        self.keepalived_conns, self.pending_conns, self._draining = _Queue(), _Queue(), _Queue()
+        """The last holds ended connections, oldest first, which count as connections until they are closed."""
         self._accept_again_at = 0.0
         self._warn_again_at = 0.0
 
@@ -90,13 +89,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 conn.timeout = min(conn.timeout, ends_at)
 
     def accept(self, listener: Any) -> None:
-        """Accept a connection, if one waits; see `ThreadWorker`."""
+        """Accept a waiting connection, if any; see `ThreadWorker`."""
         try:
             sock, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return
         except OSError as error:
-            self._ease(error)
+            self._handle_shortage(error)
             return
         self.nr_conns += 1
         self.enqueue_req(Connection(self.cfg, sock, address, listener.getsockname()))
@@ -127,7 +126,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             write_nonblock(client, refusal(recorder.status, exc))
 
     def finish_request(self, conn: Connection, fs: "Future[Any]") -> None:
-        """Do with the connection what `handle` said; see `ThreadWorker`."""
+        """Wait for the next request, or end the connection, by the result of `handle`; see `ThreadWorker`."""
         result = not fs.cancelled() and not fs.exception() and fs.result()
         wait_s = self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER
         if result is Head.PARTIAL:
@@ -153,14 +152,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             pass
 
     def _accept_waiting(self, listener: Any) -> None:
-        """Accept what waits, up to the limit of connections."""
+        """Accept all waiting connections, up to the limit."""
         while (before := self.nr_conns) < self.worker_connections:
             self.accept(listener)
             if self.nr_conns == before:
                 return
 
-    def _ease(self, error: OSError) -> None:
-        """Make room where the process or the machine has none for another connection."""
+    def _handle_shortage(self, error: OSError) -> None:
+        """Close an idle connection, or pause accepting, as there is no room for another connection."""
         now = time.monotonic()
         if now >= self._warn_again_at:
             self._warn_again_at = now + WARN_EVERY_S
@@ -175,17 +174,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._close(self._draining.popleft())
             return True
         idlest = merge(self.keepalived_conns, self.pending_conns, key=lambda conn: conn.timeout)
-        for conn in islice(idlest, _LOOKS):
-            if not conn.has_news():
+        for conn in islice(idlest, _CANDIDATES):
+            if not conn.has_unread_input():
                 (self.keepalived_conns if conn in self.keepalived_conns else self.pending_conns).remove(conn)
                 self._close(conn)
                 return True
         return False
 
     def _watch(
-        self, conn: Connection, waiting: _Waiting, wait_s: float, callback: Callable[[Connection, Any], None]
+        self, conn: Connection, waiting: _Queue, wait_s: float, callback: Callable[[Connection, Any], None]
     ) -> None:
-        """Have a connection wait among others for something to arrive."""
+        """Put a connection into a queue until input arrives or its timeout ends."""
         conn.timeout = time.monotonic() + wait_s
         try:
             self.poller.register(conn.sock, EVENT_READ, partial(callback, conn))

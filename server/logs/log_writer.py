@@ -133,8 +133,8 @@ class DirectStream:
 
     def write(self, text: str) -> None:
         """Write a record, which ends with a line break."""
-        told = f"{self._spell_dropped(self._dropped)}\n" if self._dropped else ""
-        data = (told + text).encode(errors="backslashreplace")
+        report = f"{self._spell_dropped(self._dropped)}\n" if self._dropped else ""
+        data = (report + text).encode(errors="backslashreplace")
         with suppress(OSError):  # the reader is gone for good
             for start in range(0, len(data), select.PIPE_BUF):  # a pipe accepts such a chunk whole or not at all
                 if not _is_writable(self._fd):
