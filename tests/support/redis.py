@@ -32,7 +32,7 @@ class RedisServer:
         return f"unix://{self._folder.name}/socket"
 
     def start(self) -> None:
-        """Start and wait until it answers; the first time on a port that nobody else took meanwhile."""
+        """Start and wait until it answers; the first time on a free port, chosen anew if another process takes it."""
         is_first = not self.port
         for _ in range(5):
             if is_first:

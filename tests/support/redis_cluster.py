@@ -25,9 +25,9 @@ class ClusterNode(RedisServer):
 
     @property
     def is_ready(self) -> bool:
-        """Whether it knows who has which slot, and answers for its own."""
-        known = self.command("CLUSTER", "INFO")
-        return b"cluster_state:ok" in known and b"cluster_slots_assigned:%d" % SLOTS in known
+        """True when the node has the whole slot map and serves its own slots."""
+        info = self.command("CLUSTER", "INFO")
+        return b"cluster_state:ok" in info and b"cluster_slots_assigned:%d" % SLOTS in info
 
     def _choose_ports(self) -> None:
         super()._choose_ports()

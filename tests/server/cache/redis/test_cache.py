@@ -1,4 +1,4 @@
-"""What Redis does to us, and what we make of it."""
+"""Damaged values, broken servers, lost replies and foreign locks: each a miss, and one warning for each outage."""
 
 import logging
 import os
@@ -150,9 +150,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 def test_a_broken_redis_is_a_miss_with_one_warning(kind: str, spelling: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, LOGGER)
     with BROKEN[kind]() as url:
-        cache = RedisCache(
-            SPELLINGS[spelling](url), timeout_s=0.05, breaker_pause_s=0.01
-        )  # so short that it is tried again many times
+        cache = RedisCache(SPELLINGS[spelling](url), timeout_s=0.05, breaker_pause_s=0.01)  # short, for many trials
 
         def work(number: int) -> None:
             for _ in range(5):
@@ -164,7 +162,9 @@ def test_a_broken_redis_is_a_miss_with_one_warning(kind: str, spelling: str, cap
 
         run_threads(8, work)
         assert set(cache.acquire(KEYS, 100)) == set(KEYS)
-        wait_until(lambda: any(record.name == LOGGER for record in caplog.records))  # who looks for a cluster's map
+        wait_until(
+            lambda: any(record.name == LOGGER for record in caplog.records)
+        )  # the refresh of the slot map has a thread of its own
         cache.close()
     lines = [record.getMessage() for record in caplog.records if record.name == LOGGER]
     assert len(lines) == 1
@@ -172,7 +172,7 @@ def test_a_broken_redis_is_a_miss_with_one_warning(kind: str, spelling: str, cap
     assert "hunter2" not in caplog.text + repr(cache)
 
 
-def test_a_redis_that_was_killed_is_used_again_when_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_killed_server_is_used_again_when_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, LOGGER)
     with RedisServer() as server:
         cache = RedisCache(server.url, timeout_s=10, breaker_pause_s=0.01)
@@ -189,7 +189,7 @@ def test_a_redis_that_was_killed_is_used_again_when_it_is_back(caplog: pytest.Lo
     assert levels == ["WARNING", "INFO"] * 2
 
 
-def test_a_redis_that_hung_is_used_again_when_it_answers() -> None:
+def test_a_hanging_server_is_used_again_when_it_answers() -> None:
     with RedisServer() as server:
         cache = RedisCache(server.url, timeout_s=0.2, breaker_pause_s=0.01)
         wait_until(lambda: _keeps(cache, ITEMS))
@@ -200,26 +200,25 @@ def test_a_redis_that_hung_is_used_again_when_it_answers() -> None:
         cache.close()
 
 
-def test_connections_that_were_lost_unnoticed_are_all_given_up_at_the_first(redis_server: RedisServer) -> None:
-    """As a firewall forgets them: what was sent is never answered."""
+def test_the_first_connection_that_a_firewall_forgot_closes_all_others(redis_server: RedisServer) -> None:
     with FaultProxy(redis_server.port) as proxy:
         cache = RedisCache(f"redis://127.0.0.1:{proxy.port}", timeout_s=2, breaker_pause_s=0.01)
         cache.put(ITEMS, 100)
         proxy.fail(slow)  # so that threads at the same time have a connection each
 
-        def find_all(number: int) -> None:
+        def read_all(number: int) -> None:
             assert cache.get(KEYS) == list(ITEMS.values())
 
-        run_threads(4, find_all)
+        run_threads(4, read_all)
         assert proxy.links > 1
         proxy.lose_links()
         assert cache.get(KEYS) == [None] * len(KEYS)
         wait_until(lambda: cache.get(KEYS) == list(ITEMS.values()))
-        run_threads(4, find_all)
+        run_threads(4, read_all)
         cache.close()
 
 
-def test_a_reply_too_many_costs_one_connection(redis_server: RedisServer) -> None:
+def test_a_surplus_reply_costs_one_connection(redis_server: RedisServer) -> None:
     def double(link: Link, data: bytes) -> None:
         pass_on(link, data + data)
 
@@ -234,7 +233,7 @@ def test_a_reply_too_many_costs_one_connection(redis_server: RedisServer) -> Non
         cache.close()
 
 
-def test_a_restart_between_two_calls_is_not_noticed(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_restart_between_two_calls_costs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with RedisServer() as server:
         cache = RedisCache(server.url, timeout_s=10)
         cache.put(ITEMS, 100)
@@ -246,7 +245,7 @@ def test_a_restart_between_two_calls_is_not_noticed(caplog: pytest.LogCaptureFix
     assert not caplog.records
 
 
-def test_a_lock_whose_reply_was_lost_is_had(redis_server: RedisServer) -> None:
+def test_a_lock_whose_reply_was_lost_is_acquired(redis_server: RedisServer) -> None:
     lost: list[bytes] = []
 
     def lose_one(link: Link, data: bytes) -> None:
@@ -272,7 +271,7 @@ REFUSALS = {"full": ("CONFIG", "SET", "maxmemory", "1"), "read-only": ("REPLICAO
 
 
 @pytest.mark.parametrize("kind", REFUSALS)
-def test_a_redis_that_takes_nothing_is_still_read(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_that_refuses_writes_is_still_read(kind: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, LOGGER)
     with RedisServer() as server:
         cache = RedisCache(server.url, timeout_s=10, breaker_pause_s=0.01)
@@ -321,7 +320,7 @@ def test_more_threads_than_connections_all_get_their_values(
 
 
 @pytest.mark.parametrize("tls_verify", [False, True])
-def test_a_self_signed_certificate_is_taken_only_when_told(
+def test_a_self_signed_certificate_is_accepted_only_without_verification(
     tls_verify: bool, redis_server: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with tcp_server(ending_tls(tmp_path, redis_server.port)) as port:
@@ -352,7 +351,7 @@ def test_a_foreign_lock_is_waited_for_once(
     wait_until(lambda: bool(cache.acquire(["key"], 0.2)))
 
 
-def test_a_user_with_few_rights_will_do(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_few_rights_are_enough(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     redis_server.command("ACL", "SETUSER", "tiles", "on", ">secret", "~*key*", *RIGHTS)
     cache = RedisCache(redis_server.url.replace("//", "//tiles:secret@"), timeout_s=10)
     cache.put(ITEMS, 100)
@@ -366,7 +365,7 @@ def test_a_user_with_few_rights_will_do(redis_server: RedisServer, caplog: pytes
     assert not caplog.records
 
 
-def test_a_user_who_may_not_write_reads_what_others_wrote(
+def test_a_user_without_the_right_to_write_still_reads(
     cache: RedisCache, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     redis_server.command("ACL", "SETUSER", "reader", "on", ">hunter2", "~*", "+mget")

@@ -1,4 +1,4 @@
-"""What a cluster does beyond what one server does: nodes that die alone, and slots that move."""
+"""A cluster: nodes that fail alone, and slots that move."""
 
 import logging
 import socket
@@ -28,7 +28,7 @@ def cache(redis_cluster: RedisCluster) -> Iterator[RedisCache]:
 
 @contextmanager
 def starting_with(cluster: RedisCluster, timeout_s: float) -> Iterator[RedisCache]:
-    """A cache that has put all items."""
+    """Open a cache and store all items."""
     cache = RedisCache(cluster.url, timeout_s=timeout_s, breaker_pause_s=0.01)
     wait_until(lambda: _keeps_all(cache))
     yield cache
@@ -40,7 +40,7 @@ def _keeps_all(cache: RedisCache) -> bool:
     return cache.get(KEYS) == list(ITEMS.values())
 
 
-def test_keys_are_spread_over_the_nodes_and_found_again(cache: RedisCache, redis_cluster: RedisCluster) -> None:
+def test_keys_are_spread_over_the_nodes_and_read_back(cache: RedisCache, redis_cluster: RedisCluster) -> None:
     assert cache.get(KEYS) == list(ITEMS.values())
     tokens = cache.acquire(KEYS, 100)
     assert set(tokens) == set(KEYS)
@@ -61,7 +61,7 @@ def test_every_key_expires(cache: RedisCache, redis_cluster: RedisCluster) -> No
 
 @contextmanager
 def without(cluster: RedisCluster, node: ClusterNode, stop: Callable[[ClusterNode], None]) -> Iterator[None]:
-    """Stop a node, and see to it that it runs again at the end."""
+    """Stop a node, and start it again at the end."""
     stop(node)
     try:
         yield
@@ -70,49 +70,49 @@ def without(cluster: RedisCluster, node: ClusterNode, stop: Callable[[ClusterNod
         cluster.wait_until_ready()
 
 
-def items_of_others(cluster: RedisCluster, dead: ClusterNode) -> list[bytes | None]:
+def items_of_healthy_nodes(cluster: RedisCluster, dead: ClusterNode) -> list[bytes | None]:
     return [None if cluster.node_of(key) is dead else value for key, value in ITEMS.items()]
 
 
-def test_a_node_that_was_killed_costs_its_own_keys_until_it_is_back(
+def test_a_killed_node_costs_only_its_keys_until_it_is_back(
     redis_cluster: RedisCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, LOGGER)
     dead = redis_cluster.nodes[1]
-    left = items_of_others(redis_cluster, dead)
+    expected = items_of_healthy_nodes(redis_cluster, dead)
     with starting_with(redis_cluster, timeout_s=10) as cache:
         with without(redis_cluster, dead, ClusterNode.kill):
             for _ in range(20):
-                assert cache.get(KEYS) == left
+                assert cache.get(KEYS) == expected
                 cache.put(ITEMS, 100)
             assert set(cache.acquire(KEYS, 100)) == set(KEYS)
-            free = {key for key, value in zip(KEYS, left, strict=True) if value is None}
-            assert set(cache.acquire(KEYS, 100)) == free
+            unlocked = {key for key, value in zip(KEYS, expected, strict=True) if value is None}
+            assert set(cache.acquire(KEYS, 100)) == unlocked
         wait_until(lambda: _keeps_all(cache))
     lines = [record.getMessage() for record in caplog.records]
     name = f"redis 127.0.0.1:{dead.port}"
     assert lines == [f"{name} is not answering (ConnectionError): serving without it", f"{name} is back"]
 
 
-def test_a_node_that_hangs_costs_its_own_keys_until_it_answers(
+def test_a_hanging_node_costs_only_its_keys_until_it_answers(
     redis_cluster: RedisCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     hanging = redis_cluster.nodes[2]
-    left = items_of_others(redis_cluster, hanging)
+    expected = items_of_healthy_nodes(redis_cluster, hanging)
     with starting_with(redis_cluster, timeout_s=0.5) as cache:
         with without(redis_cluster, hanging, ClusterNode.freeze):
-            cache.get(KEYS)  # which waits for it
+            cache.get(KEYS)  # waits for the hanging node
             for _ in range(2):
-                assert cache.get(KEYS) == left
+                assert cache.get(KEYS) == expected
         wait_until(lambda: _keeps_all(cache))
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-def test_a_call_waits_for_one_of_several_nodes_that_hang(
+def test_a_call_waits_for_one_of_several_hanging_nodes(
     redis_cluster: RedisCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
-    hanging, well = redis_cluster.nodes[:2], redis_cluster.nodes[2]
-    left = [value if redis_cluster.node_of(key) is well else None for key, value in ITEMS.items()]
+    hanging, healthy = redis_cluster.nodes[:2], redis_cluster.nodes[2]
+    expected = [value if redis_cluster.node_of(key) is healthy else None for key, value in ITEMS.items()]
     with starting_with(redis_cluster, timeout_s=0.5) as cache:
         for node in hanging:
             node.freeze()
@@ -120,7 +120,7 @@ def test_a_call_waits_for_one_of_several_nodes_that_hang(
             for calls in (1, 2):
                 cache.get(KEYS)
                 assert len(caplog.records) == calls
-            assert cache.get(KEYS) == left
+            assert cache.get(KEYS) == expected
         finally:
             for node in hanging:
                 node.thaw()
@@ -130,7 +130,7 @@ def test_a_call_waits_for_one_of_several_nodes_that_hang(
 
 @contextmanager
 def two_nodes_of_a_slot(cluster: RedisCluster, key: str) -> Iterator[tuple[ClusterNode, ClusterNode, int]]:
-    """The node that has the key's slot, another one, and the slot, which is given back at the end."""
+    """Yield the node of the key's slot, a second node and the slot, which the first node has again at the end."""
     slot, source = cluster.slot_of(key), cluster.node_of(key)
     yield source, next(node for node in cluster.nodes if node is not source), slot
     cluster.flushall()  # a node does not give away a slot with keys in it
@@ -155,7 +155,7 @@ def test_a_slot_that_moved_is_followed_without_a_miss(
     assert not caplog.records
 
 
-def test_a_slot_on_its_way_is_a_miss_for_what_is_on_neither_side(
+def test_a_key_on_neither_side_of_a_migrating_slot_is_a_miss(
     cache: RedisCache, redis_cluster: RedisCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = KEYS[0]
@@ -173,7 +173,7 @@ def test_a_slot_on_its_way_is_a_miss_for_what_is_on_neither_side(
     assert not caplog.records
 
 
-def test_any_node_of_the_url_will_do(redis_cluster: RedisCluster, caplog: pytest.LogCaptureFixture) -> None:
+def test_any_node_of_the_url_is_enough(redis_cluster: RedisCluster, caplog: pytest.LogCaptureFixture) -> None:
     with socket.socket() as unused:  # bound, but not listening
         unused.bind(("127.0.0.1", 0))
         dead = f"127.0.0.1:{unused.getsockname()[1]}"
@@ -186,12 +186,12 @@ def test_any_node_of_the_url_will_do(redis_cluster: RedisCluster, caplog: pytest
 
 @pytest.fixture(scope="module")
 def small_cluster() -> Iterator[RedisCluster]:
-    """A cluster of one node, which need not tell others what is done to it."""
+    """Run a cluster of one node, without other nodes that must agree to a change."""
     with RedisCluster(size=1) as cluster:
         yield cluster
 
 
-def test_a_slot_that_no_node_has_is_a_miss_with_one_warning(
+def test_a_slot_without_a_node_is_a_miss_with_one_warning(
     small_cluster: RedisCluster, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, LOGGER)
@@ -211,7 +211,7 @@ def test_a_slot_that_no_node_has_is_a_miss_with_one_warning(
     assert lines == [f"{name} is not answering (SlotNotCoveredError): serving without it", f"{name} is back"]
 
 
-def test_a_self_signed_certificate_is_taken_only_when_told(
+def test_a_self_signed_certificate_is_accepted_only_without_verification(
     small_cluster: RedisCluster, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     node = small_cluster.nodes[0]

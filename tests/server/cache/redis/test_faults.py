@@ -1,4 +1,4 @@
-"""Whatever becomes of Redis or of what is in it, the tiles stay right."""
+"""Tiles stay right with damaged values in Redis and with a Redis in trouble."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -42,7 +42,7 @@ def origin() -> Iterator[Origin]:
 
 
 def worker(folder: Path, origin: Origin, redis_url: str) -> FlaskClient:
-    """With nothing in its memory."""
+    """Make a worker whose memory is empty."""
     config = "[server]\nrevalidate_s = 3600\n" + layer("a", f"{origin.url}/a.tif")
     return client(folder, config, {"REDIS_URL": redis_url, "LOG_LEVEL": "info"})
 
@@ -54,7 +54,7 @@ def tiles_of(app: FlaskClient) -> list[bytes]:
 
 
 Spoil = Callable[[Any, list[bytes]], object]
-"""Is given Redis and the keys."""
+"""Damages the values of the keys in Redis."""
 
 
 def swap(stored: Any, keys: list[bytes]) -> None:
@@ -89,7 +89,7 @@ SPOILS: dict[str, Spoil] = {
 
 
 @pytest.mark.parametrize("spoil", SPOILS)
-def test_values_that_are_not_what_was_put_are_read_again_and_mended(
+def test_damaged_values_are_read_from_the_origin_and_replaced(
     spoil: str, running: RedisServer, origin: Origin, right: list[bytes], tmp_path: Path
 ) -> None:
     running.flushall()
@@ -107,7 +107,7 @@ def test_values_that_are_not_what_was_put_are_read_again_and_mended(
 
 
 def want_password(redis: RedisServer) -> None:
-    """Of those who are connected already too."""
+    """Ask for a password from now on, on open connections too."""
     with Redis.from_url(redis.url) as connected:
         connected.config_set("requirepass", "x")
         connected.client_kill_filter(_type="normal", skipme=True)
@@ -147,7 +147,7 @@ def test_a_redis_in_trouble_costs_one_line_and_no_tile(
     "reply",
     [b"garbage\r\n", b"+OK\r\n", b":1\r\n", b"$3\r\nabc\r\n", b"*-1\r\n", bytes(100), b"HTTP/1.1 200 OK\r\n\r\n"],
 )
-def test_a_redis_that_talks_nonsense_costs_no_tile(
+def test_nonsense_replies_cost_no_tile(
     reply: bytes, origin: Origin, right: list[bytes], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with tcp_server(answering(reply)) as port:

@@ -1,4 +1,4 @@
-"""Redis behind a network that fails in all its ways, as the workers of a real server see it."""
+"""Faults of the network between the workers of a real server and Redis."""
 
 import re
 from collections import Counter
@@ -24,24 +24,24 @@ WORKERS = 2
 CLIENTS = 4
 SIDE, TILE_PIXELS = 6, 128
 LONGEST_S = 12
-"""What the README promises of every request."""
+"""Bound on the duration of a request, as documented."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Two workers, whose memory is too small for the tiles, and what is behind them."""
+    """Two workers with memory for few tiles, a proxy of faults, and Redis."""
 
     proxy: FaultProxy
     server: Gunicorn
     tiles: dict[str, bytes]
-    """URL -> the samples."""
+    """URL -> expected samples."""
 
     def warnings(self, since: int) -> Counter[str]:
-        """How many each worker wrote from there on in the log."""
+        """Count the warnings of each worker behind an offset of the log."""
         return Counter(re.findall(r"^\S+ WARNING (\d+) ", self.server.log()[since:], re.MULTILINE))
 
     def recovered(self, since: int) -> set[str]:
-        """The workers that wrote that Redis is back."""
+        """List the workers that logged the end of the outage."""
         return set(re.findall(r"^\S+ INFO (\d+) \S+ redis is back$", self.server.log()[since:], re.MULTILINE))
 
     def open_files(self) -> dict[int, int]:
@@ -102,7 +102,7 @@ FAULTS: dict[str, Callable[[FaultProxy], None]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_an_outage_of_redis_costs_one_line_a_worker_and_is_over_when_it_is_over(fault: str, stack: Stack) -> None:
+def test_an_outage_costs_one_line_a_worker_and_ends_with_the_fault(fault: str, stack: Stack) -> None:
     since, files, threads = len(stack.server.log()), stack.open_files(), stack.threads()
     with Load(list(stack.tiles), CLIENTS, LONGEST_S) as load:
         load.more(20)
@@ -122,7 +122,7 @@ def test_an_outage_of_redis_costs_one_line_a_worker_and_is_over_when_it_is_over(
         assert stack.threads()[pid] <= threads[pid] + CLIENTS
 
 
-def test_values_that_the_network_damages_are_read_at_the_origin(stack: Stack) -> None:
+def test_values_damaged_by_the_network_are_read_from_the_origin(stack: Stack) -> None:
     since = len(stack.server.log())
     stack.proxy.fail(fault_proxy.flipped)
     with Load(list(stack.tiles), CLIENTS, LONGEST_S) as load:

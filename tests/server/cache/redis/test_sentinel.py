@@ -1,4 +1,4 @@
-"""What becomes of the cache when the master behind sentinels changes."""
+"""The cache behind sentinels: a failover, and mistakes in the URL."""
 
 import logging
 import socket
@@ -23,8 +23,8 @@ def test_a_failover_is_followed_with_one_warning_at_most(caplog: pytest.LogCaptu
         watched.wait_until_replicated()
         watched.kill_master()
 
-        def keeps_with_the_next() -> bool:
-            """Whether all goes to the replica that was, as its own count of keys shows."""
+        def stores_in_the_new_master() -> bool:
+            """Check that writes reach the former replica, by its own count of keys."""
             assert cache.get(KEYS) in (list(ITEMS.values()), [None] * len(KEYS))
             assert set(cache.acquire(KEYS, 0.01)) <= set(KEYS)
             cache.put(NEW, 100)
@@ -33,14 +33,14 @@ def test_a_failover_is_followed_with_one_warning_at_most(caplog: pytest.LogCaptu
                 is_master and watched.replica.command("EXISTS", "new") == b":1\r\n" and cache.get(["new"]) == [b"value"]
             )
 
-        wait_until(keeps_with_the_next, limit_s=60)
+        wait_until(stores_in_the_new_master, limit_s=60)
         assert cache.get(KEYS) == list(ITEMS.values())
         cache.close()
     levels = [record.levelname for record in caplog.records]
     assert levels in ([], ["WARNING", "INFO"])
 
 
-def test_any_sentinel_of_the_url_will_do(watched_redis: WatchedRedis, caplog: pytest.LogCaptureFixture) -> None:
+def test_any_sentinel_of_the_url_is_enough(watched_redis: WatchedRedis, caplog: pytest.LogCaptureFixture) -> None:
     with socket.socket() as unused:  # bound, but not listening
         unused.bind(("127.0.0.1", 0))
         dead = f"127.0.0.1:{unused.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""How Redis is spelled, and what is made of a mistake."""
+"""Redis URLs, and the message for one that is not valid."""
 
 import pytest
 from redis.connection import SSLConnection
@@ -22,8 +22,8 @@ def read(url: str, tls_verify: bool = True) -> RedisUrl:
     ],
 )
 def test_several_hosts_stand_between_commas(url: str, hosts: tuple[tuple[str, int], ...], service: str) -> None:
-    found = read(url)
-    assert (found.hosts, found.service) == (hosts, service)
+    redis_url = read(url)
+    assert (redis_url.hosts, redis_url.service) == (hosts, service)
 
 
 def test_user_password_database_and_options_are_those_of_the_servers() -> None:
@@ -38,16 +38,18 @@ def test_user_password_database_and_options_are_those_of_the_servers() -> None:
 
 
 def test_the_sentinels_have_their_own_user_and_password() -> None:
-    found = read("redis+sentinel://user:pass@a/tiles?sentinel_username=guard&sentinel_password=other")
-    assert (found.sentinel_options["username"], found.sentinel_options["password"]) == ("guard", "other")
+    options = read(
+        "redis+sentinel://user:pass@a/tiles?sentinel_username=guard&sentinel_password=other"
+    ).sentinel_options
+    assert (options["username"], options["password"]) == ("guard", "other")
     bare = read("redis+sentinel://user:pass@a/tiles").sentinel_options
     assert (bare["username"], bare["password"]) == (None, None)
 
 
 @pytest.mark.parametrize("tls_verify", [True, False])
 def test_tls_is_spoken_with_the_sentinels_too(tls_verify: bool) -> None:
-    found = read("rediss+sentinel://a/tiles?ssl_ca_certs=ca.pem", tls_verify)
-    for options in (found.options, found.sentinel_options):
+    redis_url = read("rediss+sentinel://a/tiles?ssl_ca_certs=ca.pem", tls_verify)
+    for options in (redis_url.options, redis_url.sentinel_options):
         assert (options["connection_class"], options["ssl_ca_certs"]) == (SSLConnection, "ca.pem")
         assert options.get("ssl_cert_reqs") == (None if tls_verify else "none")
     assert "connection_class" not in read("redis+sentinel://a/tiles", tls_verify).options
@@ -75,7 +77,7 @@ def test_tls_is_spoken_with_the_sentinels_too(tls_verify: bool) -> None:
         "redis://:s3cret@[::1",
     ],
 )
-def test_what_cannot_be_read_is_refused_without_showing_it(url: str) -> None:
+def test_an_invalid_url_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(ValueError, match=r"^cannot be read: wanted [^\n]*$") as caught:
         read(url)
     assert "s3cret" not in str(caught.value)
