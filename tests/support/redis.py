@@ -61,7 +61,7 @@ class RedisServer:
         parts = [word if isinstance(word, bytes) else str(word).encode() for word in words]
         message = b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
-            if self.password and words[0] != "PING":
+            if self.password:
                 connection.sendall(f"AUTH {self.password}\r\n".encode())
                 connection.recv(100)
             connection.sendall(message + b"QUIT\r\n")
@@ -92,7 +92,12 @@ class RedisServer:
         return False
 
     def _ping(self) -> None:
-        self.command("PING")
+        """Wait for a reply at the Unix socket, for another process may have taken the port."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(10)
+            connection.connect(f"{self._folder.name}/socket")
+            connection.sendall(b"PING\r\n")
+            connection.recv(1)
 
     def __enter__(self) -> "RedisServer":
         self.start()

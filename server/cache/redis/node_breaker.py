@@ -73,7 +73,7 @@ class NodeBreaker:
         """Record a failure.
 
         Returns:
-            Whether it means that the server does not answer.
+            True if the failure means that the server does not answer.
         """
         if use is Use.READ or not isinstance(error, ResponseError):
             self._calls.failed(error, began_at)

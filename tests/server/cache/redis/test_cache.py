@@ -304,10 +304,11 @@ def test_after_a_failure_redis_is_left_alone() -> None:
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize("option", ["", "?max_connections=2"])
 def test_more_threads_than_connections_all_get_their_values(
-    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+    option: str, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    cache = RedisCache(redis_server.url, timeout_s=10)
+    cache = RedisCache(redis_server.url + option, timeout_s=10)
     cache.put(ITEMS, 100)
 
     def work(number: int) -> None:
