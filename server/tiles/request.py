@@ -22,8 +22,11 @@ PLAIN_NUMBERS: Final = "with decimal numbers, no leading zeros"
 STYLE: Final = "default"
 """The only WMTS style of each layer."""
 
+VERSION: Final = r"[A-Za-z0-9_.-]{1,64}"
+"""Pattern of a layer version's key."""
+
 _PARTS: Final[Mapping[str, str]] = {
-    "layer": rf"(?P<layer>{LAYER_NAME.pattern})(?:@(?P<version>[A-Za-z0-9_.-]{{1,64}}))?",
+    "layer": rf"(?P<layer>{LAYER_NAME.pattern})(?:@(?P<version>{VERSION}))?",
     "grid": r"(?P<grid>[A-Za-z0-9_.-]{1,120})",
     "z": f"(?P<z>{NUMBER})",
     "x": f"(?P<x>{NUMBER})",

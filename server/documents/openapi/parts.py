@@ -6,10 +6,11 @@ from cogread.wrap import FILES, WRAPPERS
 from server.documents import Json
 from server.documents.openapi.schemas import ref
 from server.layers.grids import NATIVE, WEB_MERCATOR
-from server.tiles.request import NUMBER
+from server.settings.load import LAYER_NAME
+from server.tiles.request import NUMBER, VERSION
 
-NAME: Final = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$"
-_VERSIONED: Final = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}(@[A-Za-z0-9_.-]{1,64})?$"
+NAME: Final = f"^{LAYER_NAME.pattern}$"
+_VERSIONED: Final = f"^{LAYER_NAME.pattern}(@{VERSION})?$"
 
 MASK_FORMATS: Final = tuple(extension for extension, wrapper in WRAPPERS.items() if wrapper.is_for_masks)
 
