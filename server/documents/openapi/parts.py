@@ -97,7 +97,7 @@ PARAMETERS: Final[dict[str, Json]] = {
         "predictor", "query", "`none`: have that of `bin` undone", {"type": "string", "enum": ["none"]}
     ),
     "f-json": _format("query", ("json",), "There is JSON alone"),
-    "f-landing": _format("query", ("json", "html"), "Instead of Accept"),
+    "f-page": _format("query", ("json", "html"), "Instead of Accept"),
     "f-tile": _format("query", FILES, "Format, instead of Accept"),
     "limit": _parameter(
         "limit",
@@ -123,11 +123,14 @@ _PROBLEMS: Final = {
     "504": "The origin took too long: try again",
 }
 
+_PROBLEM: Final[Json] = {
+    "application/problem+json": {"schema": ref("Problem")},
+    "text/html": {"schema": {"type": "string"}},  # for browsers, and with f=html
+}
 _REPORT: Final[Json] = {"application/xml": {"schema": {"type": "string"}}}
 
 RESPONSES: Final[dict[str, Json]] = {
-    status: {"description": text, "content": {"application/problem+json": {"schema": ref("Problem")}}}
-    for status, text in _PROBLEMS.items()
+    status: {"description": text, "content": _PROBLEM} for status, text in _PROBLEMS.items()
 } | {
     "204": {"description": "The file leaves this tile out"},
     "206": {
@@ -148,7 +151,7 @@ RESPONSES: Final[dict[str, Json]] = {
     "ows504": {"description": "The origin took too long: try again", "content": _REPORT},
     "empty404": {
         "description": "There is no such thing, or the file leaves this tile out, and the layer is to say it so",
-        "content": {"application/problem+json": {"schema": ref("Problem")}},
+        "content": _PROBLEM,
     },
 }
 
