@@ -6,12 +6,13 @@ the buffer of gunicorn's parser, as do bytes of the next request that arrived wi
 
 import os
 import socket
-import time
 from contextlib import suppress
 from enum import Enum, auto
 from typing import Any, Final
 
 from gunicorn.workers.gthread import TConn
+
+from cogread.deadline import NEVER, Deadline
 
 MOST_HEAD_BYTES: Final = 32 * 1024
 """Size of a request line and its fields, as much as nginx takes."""
@@ -42,7 +43,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._head_ends_at: float | None = None
+        self._head_deadline = NEVER
         self._drained_bytes = 0
 
     def read_head(self) -> Head:
@@ -65,7 +66,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
             data += arrived
             if b"\r\n\r\n" not in data and data.count(b"\n") == data.count(b"\r\n"):
                 return self._state(data)
-        self._head_ends_at = None
+        self._head_deadline = NEVER
         self.data_ready = True
         return Head.WHOLE
 
@@ -108,7 +109,6 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         """Return the state of an incomplete head."""
         if len(partial) > MOST_HEAD_BYTES:
             return Head.TOO_LARGE
-        if partial and self._head_ends_at is None:
-            self._head_ends_at = time.monotonic() + HEAD_S
-        is_late = self._head_ends_at is not None and time.monotonic() >= self._head_ends_at
-        return Head.ENDED if is_late else Head.PARTIAL
+        if partial and self._head_deadline is NEVER:
+            self._head_deadline = Deadline.after(HEAD_S)
+        return Head.ENDED if self._head_deadline.is_expired else Head.PARTIAL

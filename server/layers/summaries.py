@@ -7,7 +7,6 @@ they are.
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from functools import partial
@@ -16,7 +15,7 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from cogread.byterange import Version
-from cogread.deadline import Deadline
+from cogread.deadline import NEVER, Deadline
 from cogread.errors import CogError, SourceTimeout
 from server.cache.lru import ByteLru
 from server.http.errors import LayerFault, ListBusy, ServerError
@@ -69,8 +68,8 @@ class _Outcome(NamedTuple):
 
     version: Version
     encoded: bytes | CogError
-    retry_at_s: float
-    """Instant of `time.monotonic()` after which another try is due."""
+    lifetime: Deadline
+    """Another try is due once it has expired."""
 
 
 class Summaries(Generic[S]):
@@ -122,7 +121,7 @@ class Summaries(Generic[S]):
     def _current(self, layer: Layer) -> _Outcome | None:
         """The outcome of the current version, if that can be told without waiting and no other try is due."""
         outcome = self._outcomes.get(layer.config.name)
-        if outcome is None or outcome.retry_at_s <= time.monotonic():
+        if outcome is None or outcome.lifetime.is_expired:
             return None
         try:
             return outcome if layer.source.cached_version() == outcome.version else None
@@ -174,7 +173,7 @@ class Summaries(Generic[S]):
         except CogError as error:
             return error
         outcome = self._outcomes.get(layer.config.name)
-        if outcome is None or outcome.version != opened.cog.version or outcome.retry_at_s <= time.monotonic():
+        if outcome is None or outcome.version != opened.cog.version or outcome.lifetime.is_expired:
             outcome = self._summarized(layer, opened, outcome)
             size_bytes = len(outcome.encoded) if isinstance(outcome.encoded, bytes) else 0
             self._outcomes.put(layer.config.name, outcome, ENTRY_BYTES + size_bytes)
@@ -191,8 +190,8 @@ class Summaries(Generic[S]):
             is_news = before is None or str(before.encoded) != str(error)
             if is_news and not isinstance(failure, LayerFault):  # that was logged with its traceback
                 logger.warning("layer %r cannot be described: %s", name, failure)
-            return _Outcome(version, error, time.monotonic() + RETRY_FAILED_S)
-        return _Outcome(version, encoded, float("inf") if summary.is_complete else time.monotonic() + RETRY_FAILED_S)
+            return _Outcome(version, error, Deadline.after(RETRY_FAILED_S))
+        return _Outcome(version, encoded, NEVER if summary.is_complete else Deadline.after(RETRY_FAILED_S))
 
     def _decoded(self, outcome: _Outcome | CogError | None) -> S | CogError | None:
         result = outcome.encoded if isinstance(outcome, _Outcome) else outcome

@@ -10,12 +10,13 @@ import atexit
 import os
 import select
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Event, Lock, Thread
 from typing import Any, Final, TypeVar
+
+from cogread.deadline import Deadline
 
 T = TypeVar("T")
 
@@ -175,7 +176,7 @@ def _write(descriptor: int, data: bytes) -> None:
 
 @atexit.register
 def _wait_for_writers() -> None:
-    ends_at = time.monotonic() + END_S
+    deadline = Deadline.after(END_S)
     for thread in threading.enumerate():
         if thread.name == THREAD_NAME:
-            thread.join(max(0.0, ends_at - time.monotonic()))
+            thread.join(deadline.left_s)

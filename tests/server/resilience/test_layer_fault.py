@@ -218,5 +218,5 @@ def test_a_layer_that_fails_is_tried_again_after_a_while(tmp_path: Path, monkeyp
     assert [app.get(url).status_code for _ in range(3)] == [200] * 3
     assert tries == 1
     is_failing = False
-    monkeypatch.setattr("server.layers.summaries.time.monotonic", lambda: now_s() + RETRY_FAILED_S)
+    monkeypatch.setattr("cogread.deadline.monotonic", lambda: now_s() + RETRY_FAILED_S)
     assert "<ows:Identifier>one<" in app.get(url).text
