@@ -22,7 +22,7 @@ from cogread.crs.units import cited_unit, keyed_unit, parameter_degrees
 from cogread.errors import UndefinedCrs
 
 _ESRI: Final = "ESRI PE String = "
-_LONGEST_WKT: Final = 8192
+_MAX_WKT_CHARS: Final = 8192
 _HARMLESS: Final = re.compile(r"""\["PROJ4","\+PROJ=GEOS [A-Z0-9_+=. -]*"\]\]""")
 """The only extension that GDAL needs, the sweep of some satellites: others may have PROJ open a file that they name."""
 _WEB_MERCATOR: Final = 3857
@@ -75,7 +75,7 @@ def _from_citation(keys: GeoKeys) -> Definition:
     """Read the CRS of Esri's WKT, which GDAL writes where GeoKeys cannot express one."""
     citation = keys.text(GeoKey.PROJECTED_CITATION) or ""
     text = citation.removeprefix(_ESRI)
-    is_esri = text.startswith(("PROJCS[", "GEOGCS[")) and len(text) <= _LONGEST_WKT
+    is_esri = text.startswith(("PROJCS[", "GEOGCS[")) and len(text) <= _MAX_WKT_CHARS
     if not is_esri or not all(_HARMLESS.fullmatch(extension) for extension in text.upper().split("EXTENSION")[1:]):
         raise UndefinedCrs("it does not say whether its CRS is projected or geographic")
     crs = CRS.from_wkt(text)

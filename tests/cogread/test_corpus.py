@@ -24,7 +24,7 @@ MOST_TILES = 5000
 """Indexes that are larger are not compared whole."""
 
 FACTS = ("width", "height", "tile_width", "tile_height", "tiles_across", "tiles_down", "planes", "samples", "planar")
-"""What images and IFDs of the manifest call by the same name."""
+"""Keys that images and IFDs of the manifest share."""
 
 
 @pytest.fixture(scope="session")

@@ -110,7 +110,7 @@ def crs_in(data: bytes) -> Crs:
 
 
 def gdals(data: bytes) -> CRS:
-    """What GDAL reads from a file, without heights."""
+    """Read the CRS of a file by GDAL, without heights."""
     with MemoryFile(data) as memory, memory.open() as dataset:
         actual = CRS.from_wkt(dataset.crs.to_wkt(version="WKT2_2019"))
     return actual.sub_crs_list[0] if actual.is_compound else actual

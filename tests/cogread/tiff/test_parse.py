@@ -24,7 +24,7 @@ LAYOUTS = pytest.mark.parametrize(("order", "big"), [("<", False), (">", False),
 
 
 def asked(data: bytes) -> list[ByteRange]:
-    """What the parser asks for, until it ends in one way or the other."""
+    """Record the ranges that the parser asks for, until it returns or raises."""
     ranges: list[ByteRange] = []
 
     def read(wanted: ByteRange) -> bytes:

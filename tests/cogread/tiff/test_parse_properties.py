@@ -105,7 +105,7 @@ def take(cog: Cog, level: Level, asked: Asked) -> None:
 
 @lru_cache
 def header_bytes(kind: str) -> int:
-    """Where the tiles begin, so that most of the damage hits what is parsed."""
+    """Byte at which tiles begin; damage before it hits parsed bytes."""
     data = gdal_tiff(kind)
     asked = Asked(data)
     stops = []
