@@ -51,7 +51,8 @@ class Scheme(NamedTuple):
 def _file_path(scheme: str, rest: str) -> str:
     host, _, path = rest.partition("/")
     if host not in ("", "localhost"):
-        raise UriError(f"source '{scheme}://{rest}': a file URI with the host {host!r}, wanted file:///path")
+        uri = f"{scheme}://{rest}"
+        raise UriError(f"source {uri!r}: a file URI with the host {host!r}, wanted file:///path")
     return unquote(urlsplit(f"file:///{path}").path)
 
 

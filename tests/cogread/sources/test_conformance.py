@@ -110,8 +110,8 @@ class TestEverySource:
     def test_many_threads_each_get_their_own_bytes(self) -> None:
         ranges = [ByteRange(start, start + 3000) for start in range(0, 96_000, 400)]
         with ThreadPoolExecutor(16) as pool:
-            found = list(pool.map(lambda wanted: self.source.read(wanted).data, ranges))
-        assert found == [DATA[wanted.start : wanted.stop] for wanted in ranges]
+            actual = list(pool.map(lambda wanted: self.source.read(wanted).data, ranges))
+        assert actual == [DATA[wanted.start : wanted.stop] for wanted in ranges]
 
     def test_may_be_used_after_close(self) -> None:
         self.source.read(ByteRange(0, 9))

@@ -41,9 +41,9 @@ def test_a_deleted_file_is_noticed(path: Path) -> None:
 @pytest.mark.parametrize("method", ["read", "version"])
 def test_neither_a_folder_nor_a_pipe_is_read(tmp_path: Path, method: str) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for place, found in ((tmp_path, "a directory"), (tmp_path / "pipe", "pipe"), (Path("/dev/zero"), "device")):
+    for place, kind in ((tmp_path, "a directory"), (tmp_path / "pipe", "pipe"), (Path("/dev/zero"), "device")):
         source = FileSource(str(place))
-        with pytest.raises(SourceError, match=found):
+        with pytest.raises(SourceError, match=kind):
             source.read(ByteRange(0, 9)) if method == "read" else source.version()
 
 
@@ -92,5 +92,5 @@ def test_file_uris_are_unquoted(tmp_path: Path) -> None:
 
 def test_importing_the_sources_loads_no_http_client() -> None:
     code = "import sys, cogread.sources; print([m for m in ('requests', 'boto3', 'urllib3') if m in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

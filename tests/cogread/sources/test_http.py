@@ -335,8 +335,8 @@ class TestBadReplies:
             origin.fail("/a.tif", Status(503, {"Retry-After": text}))
             with pytest.raises(SourceBusy) as caught:
                 read(origin, retries=0)
-            found = caught.value.retry_after_s
-            assert found is None if low is None or high is None else found is not None and low <= found <= high
+            actual = caught.value.retry_after_s
+            assert actual is None if low is None or high is None else actual is not None and low <= actual <= high
 
 
 class TestChange:
@@ -592,6 +592,6 @@ def test_64_threads_read_while_the_origin_stumbles(origin: Origin) -> None:
     origin.fail("/a.tif", Status(500), times=1)
     ranges = [ByteRange(start, start + 999) for start in range(256)]
     with ThreadPoolExecutor(64) as pool:
-        found = list(pool.map(lambda wanted: source.read(wanted).data, ranges))
-    assert found == [DATA[wanted.start : wanted.stop] for wanted in ranges]
+        actual = list(pool.map(lambda wanted: source.read(wanted).data, ranges))
+    assert actual == [DATA[wanted.start : wanted.stop] for wanted in ranges]
     source.close()

@@ -80,8 +80,8 @@ def check(data: bytes) -> set[str]:
             assert coded == same
             plain, of_plain = reply(data, place, Options(plane, is_plain=True, is_identity=True))
             assert of_plain["Rawcog-Predictor"] == "1"
-            found = as_described(plain, samples.describe(image))[: wanted.shape[0], : wanted.shape[1]]
-            assert np.array_equal(found, wanted, equal_nan=found.dtype.kind in "fc")
+            actual = as_described(plain, samples.describe(image))[: wanted.shape[0], : wanted.shape[1]]
+            assert np.array_equal(actual, wanted, equal_nan=actual.dtype.kind in "fc")
             if headers["Rawcog-Predictor"] == "1":
                 assert coded == plain
             codings.add(headers.get("Content-Encoding", "identity"))
@@ -96,9 +96,9 @@ def test_every_plane_of_every_tile_has_the_samples_that_gdal_reads(kind: str) ->
 
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {*SERVED, *SERVED_TOO}))
 def test_other_codecs_are_refused_by_name(kind: str) -> None:
-    found = samples.refusal(cog_of(gdal_tiff(kind)).levels[0])
-    assert found is not None
-    assert found.reason.endswith(" is no content coding of HTTP")
+    actual = samples.refusal(cog_of(gdal_tiff(kind)).levels[0])
+    assert actual is not None
+    assert actual.reason.endswith(" is no content coding of HTTP")
 
 
 @pytest.mark.parametrize("endianness", ["LITTLE", "BIG"])

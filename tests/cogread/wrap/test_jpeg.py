@@ -246,5 +246,5 @@ def test_offers_only_what_web_clients_show_rightly(
     samples: int, photometric: int, changes: dict[int, hm.Field], reason: str | None
 ) -> None:
     fields: dict[int, hm.Field] = {hm.COMPRESSION: (hm.SHORT, [7]), hm.PHOTOMETRIC: (hm.SHORT, [photometric])}
-    found = refusal(cog_of(hm.tiff(hm.image(samples=samples).having({**fields, **changes}))).full)
-    assert found is None if reason is None else found is not None and found.reason.startswith(reason)
+    actual = refusal(cog_of(hm.tiff(hm.image(samples=samples).having({**fields, **changes}))).full)
+    assert actual is None if reason is None else actual is not None and actual.reason.startswith(reason)

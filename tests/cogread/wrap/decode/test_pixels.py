@@ -61,14 +61,14 @@ def check(data: bytes, is_close: bool = False) -> None:
     """Compare every tile with what GDAL reads; `is_close` for JPEG, whose libraries smooth colours as they like."""
     count = 0
     for place in places(data):
-        found = decoded(place)
-        assert found.dtype == place.pixels.dtype
-        assert found.dtype.isnative
-        assert found.shape == place.pixels.shape
+        actual = decoded(place)
+        assert actual.dtype == place.pixels.dtype
+        assert actual.dtype.isnative
+        assert actual.shape == place.pixels.shape
         if is_close:
-            assert np.abs(found.astype(int) - place.pixels).mean() < 4
+            assert np.abs(actual.astype(int) - place.pixels).mean() < 4
         else:
-            assert np.array_equal(found, place.pixels, equal_nan=found.dtype.kind in "fc")
+            assert np.array_equal(actual, place.pixels, equal_nan=actual.dtype.kind in "fc")
         count += 1
     assert count
 
@@ -130,8 +130,8 @@ def test_lerc_of_masked_bands(compress: str, interleave: str) -> None:
 @pytest.mark.parametrize("bits", [1, 2, 4, 12])
 @pytest.mark.parametrize("compress", ["NONE", "DEFLATE", "LZW", "PACKBITS"])
 def test_samples_of_odd_widths_are_unpacked(bits: int, compress: str) -> None:
-    found = (noise(1, "uint16") % 2**bits).astype("uint16" if bits > 8 else "uint8")
-    check(raster(found, options={"compress": compress, "nbits": str(bits)}))
+    actual = (noise(1, "uint16") % 2**bits).astype("uint16" if bits > 8 else "uint8")
+    check(raster(actual, options={"compress": compress, "nbits": str(bits)}))
 
 
 @pytest.mark.parametrize("bits", [1, 8])
@@ -187,8 +187,8 @@ def test_predictors_are_undone_whatever_the_samples(
         cog = cog_of(target.getvalue())
         tile = stored(target.getvalue(), cog.full, 0)
         assert tile is not None
-        found = pixels.samples(cog.full, tile, 16)[: shape[0], : shape[1]]
-        assert found.tobytes() == wanted[:16, :32].tobytes()  # NaNs with their bits
+        actual = pixels.samples(cog.full, tile, 16)[: shape[0], : shape[1]]
+        assert actual.tobytes() == wanted[:16, :32].tobytes()  # NaNs with their bits
 
 
 @pytest.mark.parametrize("order", "<>")
@@ -212,8 +212,8 @@ def test_differences_of_floats_of_24_bits(order: Literal["<", ">"]) -> None:
     data = hm.tiff(hm.image(width, height, (width, height), samples=bands, tiles=[tile]).having(fields), order=order)
     [place] = places(data)
     wanted = place.pixels.transpose(1, 2, 0).reshape(-1)
-    found = np.frombuffer(pixels.without_predictor(cog_of(data).full, tile, height), "u1").reshape(-1, 3)
-    high, middle, low = (found if order == ">" else found[:, ::-1]).astype(int).T
+    actual = np.frombuffer(pixels.without_predictor(cog_of(data).full, tile, height), "u1").reshape(-1, 3)
+    high, middle, low = (actual if order == ">" else actual[:, ::-1]).astype(int).T
     magnitudes = (1 + (middle << 8 | low) / 65536) * 2.0 ** ((high & 127) - 63)
     assert np.array_equal(np.where(high & 128, -magnitudes, magnitudes).astype("f4"), wanted)
 
@@ -306,10 +306,10 @@ def test_whatever_the_bytes_a_tile_is_whole_or_damaged(compression: int, edits: 
         at = int(place * len(tile))
         tile[at : at + len(edit)] = edit
     try:
-        found = pixels.samples(image_of(compression, bands=bands), bytes(tile), 64)
+        actual = pixels.samples(image_of(compression, bands=bands), bytes(tile), 64)
     except TileDamaged:
         return
-    assert found.shape == (64, 64, bands)
+    assert actual.shape == (64, 64, bands)
 
 
 BOMB_BYTES: Final = 1 << 26
@@ -419,8 +419,8 @@ def corpus_faults(data: bytes, record: Record) -> list[str]:
         if tile is None or image.compression == Compression.JPEG or undecodable(image):
             continue
         _, _, width, height = wanted["window"]
-        found = pixels.samples(image, tile, height)[:height, :width].transpose(2, 0, 1)
-        if hashlib.sha256(found.tobytes()).hexdigest() != wanted["pixels"]["sha256"]:
+        actual = pixels.samples(image, tile, height)[:height, :width].transpose(2, 0, 1)
+        if hashlib.sha256(actual.tobytes()).hexdigest() != wanted["pixels"]["sha256"]:
             faults.append(f"{record['name']}: {wanted['kind']} {wanted['z_full']}/{wanted['x']}/{wanted['y']}")
     return faults
 

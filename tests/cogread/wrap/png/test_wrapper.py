@@ -53,8 +53,8 @@ def inks(picture: bytes) -> NDArray[np.uint8]:
 def looked_up(table: dict[int, tuple[int, ...]], indices: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(4, height, width) of what indices stand for; those that stand for nothing are transparent."""
     colors = np.array([table.get(index, (0, 0, 0, 0)) for index in range(256)], np.uint8)
-    found: NDArray[np.uint8] = colors[indices].transpose(2, 0, 1)
-    return found
+    actual: NDArray[np.uint8] = colors[indices].transpose(2, 0, 1)
+    return actual
 
 
 def alpha_of(place: Place, dtype: np.dtype[Any]) -> NDArray[Any] | None:
@@ -81,20 +81,20 @@ def check(data: bytes, is_close: bool = False) -> int:
         if png.refusal(place.level) is not None:
             assert place.number > 0
             continue
-        found, wanted = decoded(drawn(data, place)), place.pixels
+        actual, wanted = decoded(drawn(data, place)), place.pixels
         _, height, width = wanted.shape
-        wanted, alpha = wanted[place.channels[0]], alpha_of(place, found.dtype)
+        wanted, alpha = wanted[place.channels[0]], alpha_of(place, actual.dtype)
         colors = len(wanted)
-        assert found.dtype == wanted.dtype
-        assert len(found) == colors + (alpha is not None)
+        assert actual.dtype == wanted.dtype
+        assert len(actual) == colors + (alpha is not None)
         if place.level.image.photometric == 0:
             wanted = 2**place.level.image.bits - 1 - wanted
         if place.level.image.bits == 1 and alpha is not None:
             wanted = wanted * 255
-        difference = np.abs(found[:colors, :height, :width].astype(int) - wanted)
+        difference = np.abs(actual[:colors, :height, :width].astype(int) - wanted)
         assert difference.mean() < 4 if is_close else not difference.any()
         if alpha is not None:
-            assert np.array_equal(found[-1], alpha)
+            assert np.array_equal(actual[-1], alpha)
         count += 1
     assert count
     return count
@@ -232,19 +232,19 @@ def test_a_plane_that_is_not_stored_is_nodata() -> None:
         tiles = [b"\1" * 512, None, b"\3" * 512]
         data = hm.tiff(hm.image(32, 16, samples=3, planar=2, tiles=tiles).having(fields | stated))
         (place,) = places(data)
-        found = decoded(drawn(data, place))
-        assert [np.unique(band).tolist() for band in found] == [[1], [wanted], [3]]
+        actual = decoded(drawn(data, place))
+        assert [np.unique(band).tolist() for band in actual] == [[1], [wanted], [3]]
         if nodata is None or not 0 < nodata % 1 < 1:
-            assert np.array_equal(found, place.pixels)
+            assert np.array_equal(actual, place.pixels)
 
 
 def test_a_tile_of_a_mask_that_is_not_stored_hides_all() -> None:
     data = raster(noise(1, "uint8", 32, 48), mask=np.zeros((32, 48), np.uint8), options={"compress": "DEFLATE"})
     cog = cog_of(data)
     tile = tile_at(data, cog.levels[0], 0, 0)
-    found = decoded(run(data, png.prepare(cog, cog.levels[0], USUAL)).wrap(Tile(0, 0, tile.planes, None)))
-    assert found.shape == (2, 32, 48)
-    assert not found[1].any()
+    actual = decoded(run(data, png.prepare(cog, cog.levels[0], USUAL)).wrap(Tile(0, 0, tile.planes, None)))
+    assert actual.shape == (2, 32, 48)
+    assert not actual[1].any()
 
 
 @pytest.mark.parametrize("bits", ["1", "8"])
@@ -261,11 +261,11 @@ def test_a_mask_is_white_where_the_image_is_valid(bits: str) -> None:
         picture = run(data, png.prepare(place.cog, alone, USUAL)).wrap(
             Tile(place.tile.col, place.tile.row, (place.tile.mask,))
         )
-        found = decoded(picture)
+        actual = decoded(picture)
         wanted = np.zeros((1, 32, 48), np.uint8)
         assert place.visible is not None
         wanted[0, : place.visible.shape[0], : place.visible.shape[1]] = place.visible
-        assert np.array_equal(found, wanted // (255 if bits == "1" else 1))
+        assert np.array_equal(actual, wanted // (255 if bits == "1" else 1))
         assert chunks(picture)[b"IHDR"][8:10] == bytes([int(bits), 0])  # grey
 
 
@@ -307,10 +307,10 @@ def check_palette(data: bytes) -> set[str]:
         if place.visible is not None:
             wanted[3, :height, :width][place.visible == 0] = 0
         is_palette = b"PLTE" in chunks(picture)
-        found = inks(picture) if is_palette else decoded(picture)
-        assert np.array_equal(found[3], wanted[3])
+        actual = inks(picture) if is_palette else decoded(picture)
+        assert np.array_equal(actual[3], wanted[3])
         shown = wanted[3] > 0
-        assert np.array_equal(found[:3, shown], wanted[:3, shown])
+        assert np.array_equal(actual[:3, shown], wanted[:3, shown])
         kinds.add("palette" if is_palette else "rgba")
     return kinds
 
@@ -441,23 +441,23 @@ def test_a_damaged_tile_of_the_image_or_of_its_mask_is_an_error(part: str) -> No
 def chunks(picture: bytes) -> dict[bytes, bytes]:
     """The chunks of a PNG by their type, their checksums verified."""
     assert picture[:8] == b"\x89PNG\r\n\x1a\n"
-    found, at = {}, 8
+    actual, at = {}, 8
     while at < len(picture):
         (size,) = struct.unpack_from(">I", picture, at)
         kind, data = picture[at + 4 : at + 8], picture[at + 8 : at + 8 + size]
         assert picture[at + 8 + size : at + 12 + size] == zlib.crc32(kind + data).to_bytes(4, "big")
-        found[kind] = data
+        actual[kind] = data
         at += 12 + size
-    return found
+    return actual
 
 
 @pytest.mark.parametrize("size", [(256, 256), (48, 80), (1, 1), (512, 16), (4096, 300)])
 @pytest.mark.parametrize("make", [transparent, webp.transparent])
 def test_a_picture_of_nothing_is_transparent_and_small(make: Any, size: tuple[int, int]) -> None:
     picture = make(*size)
-    found = decoded(picture)
-    assert found.shape == (4, size[1], size[0])
-    assert not found.any()
+    actual = decoded(picture)
+    assert actual.shape == (4, size[1], size[0])
+    assert not actual.any()
     assert len(picture) < 6000
 
 
