@@ -11,8 +11,8 @@ from server.cache.lru import ByteLru
 from server.http.reply import Reply
 from server.tiles.plan import TilePlan
 
-PLAN_BYTES: Final = 1024
-"""Memory of a plan with its key."""
+PLAN_BYTES: Final = 1300
+"""Memory of a plan with its key, as measured with a file of one plane."""
 LARGEST_SHARE: Final = 8
 """A reply larger than the bound divided by this is not cached: it would evict too many others."""
 
