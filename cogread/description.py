@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cogread.crs.georeference import Bounds, Georeference, Geotransform
-from cogread.crs.lookup import crs_of, why_no_crs
+from cogread.crs.lookup import PROJ, CrsResolver, crs_of, why_no_crs
 from cogread.image import Cog
 from cogread.metadata.bands import bands_of
 from cogread.metadata.nodata import json_number, nodata_of
@@ -165,22 +165,22 @@ def band_facts(cog: Cog, max_bands: int | None = None) -> tuple[BandFacts, ...]:
     )
 
 
-def geo_facts(geo: Georeference) -> GeoFacts:
+def geo_facts(geo: Georeference, resolver: CrsResolver = PROJ) -> GeoFacts:
     """Describe the place of an image."""
-    crs = crs_of(geo)
+    crs, no_crs = crs_of(geo, resolver), why_no_crs(geo, resolver)
     if crs is None:
-        return GeoFacts(None, None, geo.name, None, why_no_crs(geo), None, None, geo.transform, geo.bounds, None)
+        return GeoFacts(None, None, geo.name, None, no_crs, None, None, geo.transform, geo.bounds, None)
     return GeoFacts(
         epsg=int(crs.authority[1]) if crs.authority and crs.authority[0] == "EPSG" else None,
         code=crs.code,
         crs=crs.name,
         vertical=crs.vertical,
-        no_crs=why_no_crs(geo),
+        no_crs=no_crs,
         projjson=crs.projjson(),
         unit=crs.unit_name,
         transform=geo.transform,
         bounds=geo.bounds,
-        wgs84_bounds=crs.wgs84_bounds(geo.bounds) if geo.bounds else None,
+        wgs84_bounds=resolver.wgs84_bounds(crs, geo.bounds) if geo.bounds else None,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from flask import Flask
 
+from cogread.crs.lookup import ProjResolver
 from cogread.sources import make_source
 from cogread.sources.file import FileSource
 from server.cache import open_cache
@@ -16,6 +17,7 @@ from server.documents.tms import TmsTiles
 from server.documents.wmts.capabilities import Capabilities
 from server.documents.wmts.tiles import WmtsTiles
 from server.layers.catalog import FAILURES_S, Catalog, Layer
+from server.layers.crs_store import CrsStore
 from server.layers.layer_version import OpenLayer
 from server.layers.summaries import Summaries, lists_bulkhead
 from server.logs.request_log import RequestLog, set_up
@@ -83,6 +85,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _layers(settings: Settings, flight: SingleFlight, open_versions: ByteLru[str, OpenLayer]) -> dict[str, Layer]:
     """Make the layers, which share caches, helper threads and the limits of origins."""
     origins, failures = origins_bulkhead(settings.threads), Failures(FAILURES_S, limit=len(settings.layers))
+    crs_store = CrsStore(flight, ProjResolver())
     helpers, mounts = Helpers(HELPERS, "helper"), Mounts(settings.threads)
 
     def layer(config: LayerConfig) -> Layer:
@@ -101,7 +104,7 @@ def _layers(settings: Settings, flight: SingleFlight, open_versions: ByteLru[str
             guard=OriginGuard(label, settings.threads, origins),
             helpers=None if origin.is_local else helpers,
         )
-        return Layer(config, source, open_versions, failures)
+        return Layer(config, source, open_versions, failures, crs_store)
 
     return {name: layer(config) for name, config in settings.layers.items()}
 

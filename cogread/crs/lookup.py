@@ -4,30 +4,65 @@ PROJ takes 0.1 s to load, so it is imported when the first keys are resolved.
 """
 
 from functools import lru_cache
+from typing import Final, Protocol
 
 from cogread.crs.crs import Crs
 from cogread.crs.geokeys import GeoKeys
-from cogread.crs.georeference import Georeference
+from cogread.crs.georeference import Bounds, Georeference
 from cogread.refusal import Refusal
 
 
-def crs_of(geo: Georeference) -> Crs | None:
+class CrsResolver(Protocol):
+    """Resolves CRSs and their bounds: pure functions, which may be cached, of the arguments and of PROJ's datasets."""
+
+    def resolve(self, keys: GeoKeys) -> Crs | Refusal:
+        """The CRS that GeoKeys define."""
+
+    def wgs84_bounds(self, crs: Crs, bounds: Bounds) -> Bounds | None:
+        """See `Crs.wgs84_bounds`."""
+
+
+class ProjResolver:
+    """Resolves by PROJ. Thread-safe."""
+
+    def resolve(self, keys: GeoKeys) -> Crs | Refusal:
+        """See `CrsResolver.resolve`."""
+        from cogread.crs.resolver import resolved  # noqa: PLC0415 - PROJ takes 0.1 s to load
+
+        return resolved(keys)
+
+    def wgs84_bounds(self, crs: Crs, bounds: Bounds) -> Bounds | None:
+        """See `CrsResolver.wgs84_bounds`."""
+        return crs.wgs84_bounds(bounds)
+
+    def revision(self) -> str:
+        """The version of PROJ and its datasets, which tells cached results apart."""
+        from cogread.crs.resolver import PROJ_REVISION  # noqa: PLC0415 - PROJ takes 0.1 s to load
+
+        return PROJ_REVISION
+
+
+class _Cached(ProjResolver):
+    """The same with the last results in memory."""
+
+    @lru_cache(maxsize=128)  # noqa: B019 - there is one instance
+    def resolve(self, keys: GeoKeys) -> Crs | Refusal:
+        """See `CrsResolver.resolve`."""
+        return super().resolve(keys)
+
+
+PROJ: Final[CrsResolver] = _Cached()
+
+
+def crs_of(geo: Georeference, resolver: CrsResolver = PROJ) -> Crs | None:
     """The CRS of a file; None where it has none, or none that PROJ knows and that is beyond doubt."""
-    crs = resolve(geo.keys)
+    crs = resolver.resolve(geo.keys)
     return crs if isinstance(crs, Crs) else None
 
 
-def why_no_crs(geo: Georeference) -> str | None:
+def why_no_crs(geo: Georeference, resolver: CrsResolver = PROJ) -> str | None:
     """The reason why a file has no CRS, a clause about the file; None: it has one."""
     if geo.points:
         return "it lies by ground control points, and a CRS would be theirs"
-    crs = resolve(geo.keys)
+    crs = resolver.resolve(geo.keys)
     return crs.reason if isinstance(crs, Refusal) else None
-
-
-@lru_cache(maxsize=1024)
-def resolve(keys: GeoKeys) -> Crs | Refusal:
-    """Resolve GeoKeys with PROJ, a pure function of the keys and of PROJ's datasets."""
-    from cogread.crs.resolver import resolved  # noqa: PLC0415 - PROJ takes 0.1 s to load
-
-    return resolved(keys)

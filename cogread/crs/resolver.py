@@ -6,7 +6,8 @@ from math import isclose, isfinite, pi
 from threading import Lock
 from typing import Final
 
-from pyproj import CRS
+from pyproj import CRS, proj_version_str
+from pyproj.database import get_database_metadata
 from pyproj.exceptions import CRSError, ProjError
 
 from cogread.crs.crs import Crs
@@ -17,6 +18,9 @@ from cogread.crs.identify import has_registered_datum, identified
 from cogread.crs.transform import EARTH_RADIUS_M, is_web_mercator
 from cogread.errors import UndefinedCrs
 from cogread.refusal import Refusal
+
+PROJ_REVISION: Final = f"{proj_version_str}-{get_database_metadata('EPSG.VERSION')}"
+"""Versions of PROJ and of its EPSG dataset."""
 
 _METRES_PER_DEGREE: Final = pi * EARTH_RADIUS_M / 180
 _MERCATOR: Final = re.compile(r"\+proj=(web)?merc ")

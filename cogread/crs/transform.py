@@ -21,7 +21,7 @@ _MAX_DEGREES: Final = 720
 """Larger bounds are not in degrees."""
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=256)
 def wgs84_bounds(definition: str, bounds: Bounds) -> Bounds | None:
     """Transform bounds; cached, because PROJ makes each thread a transformer of its own, in up to 0.1 s.
 
@@ -71,6 +71,6 @@ def _turned(longitude: float, end: float) -> float:
     return longitude if -180 <= longitude < end else (longitude + 180) % 360 - 180
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _transformer(definition: str) -> Transformer:
     return Transformer.from_crs(CRS.from_json(definition), "OGC:CRS84", always_xy=True)

@@ -8,7 +8,7 @@ from typing import Final
 from cogread.crs.citation import fields
 from cogread.crs.geokeys import GEOGRAPHIC, USER_DEFINED, GeoKey, GeoKeys
 from cogread.crs.georeference import Georeference
-from cogread.crs.lookup import crs_of
+from cogread.crs.lookup import PROJ, CrsResolver, crs_of
 
 WEB_MERCATOR_EPSG: Final = 3857
 
@@ -19,13 +19,13 @@ _METRE: Final = 9001
 _MERCATOR_NAME: Final = "mercator"
 
 
-def is_web_mercator(geo: Georeference) -> bool:
+def is_web_mercator(geo: Georeference, resolver: CrsResolver = PROJ) -> bool:
     """True if coordinates in an image's CRS mean the same places as in EPSG:3857."""
     if _is_epsg_3857(geo.keys):
         return True
     if not _may_be_web_mercator(geo.keys):
         return False
-    crs = crs_of(geo)
+    crs = crs_of(geo, resolver)
     return crs is not None and crs.is_web_mercator
 
 

@@ -8,6 +8,7 @@ from math import ceil, log2
 from typing import Final
 
 from cogread.crs.geokeys import GeoKey
+from cogread.crs.lookup import PROJ, CrsResolver
 from cogread.crs.web_mercator import WEB_MERCATOR_EPSG, is_web_mercator
 from cogread.image import Cog
 from server.layers.grids import WEB_TILE_SIDES, Grids
@@ -33,21 +34,21 @@ class Misfit:
     """The line that makes a file of which every level is; None where GDAL cannot know where the image lies."""
 
 
-def misfit(cog: Cog, grids: Grids) -> Misfit | None:
-    """What keeps a layer off the grid of web maps; None if nothing does."""
+def misfit(cog: Cog, grids: Grids, resolver: CrsResolver = PROJ) -> Misfit | None:
+    """Describe the obstacles between a layer and the grid of web maps; None: there are none."""
     on_grid = () if grids.web_mercator is None else grids.web_mercator.matrices
     fitting = {matrix.level for matrix in on_grid}
     off = tuple(matrix.z for matrix in grids.native.matrices if matrix.level not in fitting)
     if not off:
         return None
-    return Misfit(off, _reason(cog, grids, off), None if _is_nowhere(cog) else _command(cog))
+    return Misfit(off, _reason(cog, grids, off, resolver), None if _is_nowhere(cog) else _command(cog))
 
 
-def _reason(cog: Cog, grids: Grids, off: tuple[int, ...]) -> str:
+def _reason(cog: Cog, grids: Grids, off: tuple[int, ...], resolver: CrsResolver) -> str:
     full = cog.full
     if cog.geo.transform is None:
         return "it lies nowhere: the file has no transform"
-    if not is_web_mercator(cog.geo):
+    if not is_web_mercator(cog.geo, resolver):
         if _is_nowhere(cog):
             return "the file has no CRS"
         own = repr(cog.geo.name) if cog.geo.name else "one of its own"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cogread.crs.georeference import Georeference
-from cogread.crs.lookup import crs_of
+from cogread.crs.lookup import CrsResolver, crs_of
 from cogread.image import Image, Level
 from cogread.metadata.nodata import nodata_of, nodata_text
 from cogread.refusal import Refusal
@@ -94,13 +94,13 @@ def has_odd_bits(image: Image) -> bool:
     return image.sample_format == SampleFormat.UINT and image.bits not in _TYPES[SampleFormat.UINT]
 
 
-def crs_text(geo: Georeference) -> str | None:
+def crs_text(geo: Georeference, resolver: CrsResolver) -> str | None:
     """CRS of the image, or of its ground control points, as GDAL reads it from a text: a code or WKT.
 
     A deprecated code is written as WKT, since GDAL puts its replacement in the place of the code. None where the file
     has none that is beyond doubt.
     """
-    crs = crs_of(replace(geo, keys=geo.point_keys, points=()) if geo.points else geo)
+    crs = crs_of(replace(geo, keys=geo.point_keys, points=()) if geo.points else geo, resolver)
     if crs is None:
         return None
     return crs.code if crs.is_complete_by_code else xml_text(crs.wkt)

@@ -13,6 +13,7 @@ from typing import Final
 from cogread.byterange import ByteRange
 from cogread.crs.geokeys import GeoKey
 from cogread.crs.georeference import PIXEL_IS_POINT, Georeference
+from cogread.crs.lookup import CrsResolver
 from cogread.image import Cog, Image, Level
 from cogread.metadata.bands import Band, bands_of, dataset_metadata
 from cogread.metadata.nodata import nodata_of, nodata_text
@@ -113,7 +114,7 @@ class _Vrt:
             for number, band in enumerate(self._bands, 1)
         )
         mask = self._mask(0, _cdata, _overviews(masks, 1)) if full.mask is not None else ""
-        return _dataset(full.image, *_place(cog.geo), _items(self._metadata), *bands, mask)
+        return _dataset(full.image, *_place(cog.geo, self._opened.resolver), _items(self._metadata), *bands, mask)
 
     def _alone(self, number: int) -> str:
         """A level as a VRT of all bands and the mask."""
@@ -206,8 +207,8 @@ def _described(band: Band) -> str:
     return _elements({name: value for name, value in facts.items() if value is not None}) + _items(band.metadata)
 
 
-def _place(geo: Georeference) -> Iterator[str]:
-    crs = crs_text(geo)
+def _place(geo: Georeference, resolver: CrsResolver) -> Iterator[str]:
+    crs = crs_text(geo, resolver)
     if geo.points:
         points = (
             element("GCP", Id=number, Pixel=repr(col), Line=repr(row), X=repr(x), Y=repr(y), Z=repr(z))

@@ -59,7 +59,7 @@ def gdal_wms(layer: Layer, opened: OpenLayer, vrt: str) -> GdalWms:
     if refusal is not None or transform is None:
         raise UnknownUrl(f"GDAL's WMS driver cannot read the layer as it is: {refusal}; GDAL can by {vrt}")
     tiles = gdal_tiles(layer, opened, 0, IMAGE)
-    return GdalWms(tiles, _corners(transform, cog.full), len(cog.levels) - 1, crs_text(cog.geo))
+    return GdalWms(tiles, _corners(transform, cog.full), len(cog.levels) - 1, crs_text(cog.geo, opened.resolver))
 
 
 def wms_refusal(cog: Cog) -> Refusal | None:

@@ -48,7 +48,7 @@ def describe(layer: Layer, opened: OpenLayer, root: str) -> Json:
         "version": opened.version_key,
         **_image(cog),
         "band_info": [{"band": number, **asdict(band)} for number, band in enumerate(band_facts(cog, MOST_BANDS), 1)],
-        **_georeference(geo_facts(cog.geo)),
+        **_georeference(geo_facts(cog.geo, opened.resolver)),
         "origin": opened.grids.native.origin,
         "grids": [NATIVE] if opened.grids.web_mercator is None else [NATIVE, WEB_MERCATOR],
         "minzoom": 0,

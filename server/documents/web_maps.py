@@ -21,7 +21,7 @@ _MOST_LATITUDE: Final = degrees(atan(sinh(pi)))
 
 def facts(layer: Layer, opened: OpenLayer, root: str) -> Json:
     """What the layer's JSON says of it: what is there, and what is in the way of the rest."""
-    grid, found = opened.grids.web_mercator, misfit(opened.cog, opened.grids)
+    grid, found = opened.grids.web_mercator, misfit(opened.cog, opened.grids, opened.resolver)
     extension = None if grid is None else _picture_format(opened, grid)
     return {
         "minzoom": None if grid is None else grid.matrices[0].z,
@@ -40,7 +40,7 @@ def web_mercator(opened: OpenLayer) -> Grid:
     Raises:
         UnknownGrid: it has none; the message says why and what to do.
     """
-    grid, found = opened.grids.web_mercator, misfit(opened.cog, opened.grids)
+    grid, found = opened.grids.web_mercator, misfit(opened.cog, opened.grids, opened.resolver)
     if grid is not None:
         return grid
     advice = "" if found is None or found.command is None else f"; this makes a file that is: {found.command}"
@@ -51,7 +51,7 @@ def web_map_refusal(opened: OpenLayer) -> Refusal | None:
     """Refuse a layer that is no web map at any level."""
     grid = opened.grids.web_mercator
     if grid is None:
-        return Refusal(f"it {_not_aligned(misfit(opened.cog, opened.grids))}")
+        return Refusal(f"it {_not_aligned(misfit(opened.cog, opened.grids, opened.resolver))}")
     return None if _picture_format(opened, grid) else Refusal("its tiles are in no format that browsers show")
 
 

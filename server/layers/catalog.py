@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from cogread.byterange import Version
+from cogread.crs.lookup import CrsResolver
 from cogread.deadline import Deadline
 from cogread.errors import CogError, OutOfTime
 from cogread.reader import read_cog
@@ -32,6 +33,7 @@ class Layer:
         source: CachedSource,
         open_versions: ByteLru[str, OpenLayer],
         failures: Failures,
+        resolver: CrsResolver,
     ) -> None:
         """Make a layer; nothing is read yet.
 
@@ -40,6 +42,7 @@ class Layer:
             source: its file.
             open_versions: open layer versions of the worker, by name.
             failures: errors of the worker's layers that could not be opened, by name.
+            resolver: of CRSs.
         """
         self.config, self.source = config, source
         self.path: Final = f"/layers/{config.name}"
@@ -50,6 +53,7 @@ class Layer:
         """The same, of URLs that name a version."""
         self._open_versions = open_versions
         self._failures = failures
+        self._resolver = resolver
         self._opening = threading.Lock()
         self.last_error: CogError | None = None
         """Error of the last try to open the layer; None after a success and before the first try."""
@@ -106,7 +110,7 @@ class Layer:
             if known is not None and known.cog.version == version:
                 return known
             with one_layer(self.config.name):
-                opened = OpenLayer(read_cog(self.source, version, deadline))
+                opened = OpenLayer(read_cog(self.source, version, deadline), self._resolver)
         except CogError as error:
             self._failures.remember([self.config.name], error)
             raise

@@ -10,6 +10,7 @@ from functools import cached_property
 from math import hypot, log2, pi
 from typing import Final, NamedTuple
 
+from cogread.crs.lookup import PROJ, CrsResolver
 from cogread.crs.web_mercator import is_web_mercator
 from cogread.errors import TileOutOfRange
 from cogread.image import Cog, Image
@@ -122,13 +123,13 @@ class Grids:
         raise UnknownGrid(f"grid {name!r}: wanted one of: {names}")
 
 
-def grids_of(cog: Cog) -> Grids:
+def grids_of(cog: Cog, resolver: CrsResolver = PROJ) -> Grids:
     """Describe the grids of a file, from its header alone."""
     why_not = _why_not_square(cog)
     sizes = _cell_sizes(cog, None if why_not or cog.geo.transform is None else cog.geo.transform[1])
     origin = None if cog.geo.transform is None else (cog.geo.transform[0], cog.geo.transform[3])
     native = Grid(NATIVE, origin, tuple(_native(cog, level, sizes[level]) for level in reversed(range(len(sizes)))))
-    return Grids(native, _web_mercator(cog, sizes), why_not)
+    return Grids(native, _web_mercator(cog, sizes, resolver), why_not)
 
 
 def _native(cog: Cog, level: int, cell_size: float | None) -> Matrix:
@@ -172,8 +173,8 @@ def _factor(full: Image, image: Image, finer: float) -> float:
     return max(ratios)
 
 
-def _web_mercator(cog: Cog, sizes: list[float | None]) -> Grid | None:
-    if cog.full.tile_width not in WEB_TILE_SIDES or not is_web_mercator(cog.geo):
+def _web_mercator(cog: Cog, sizes: list[float | None], resolver: CrsResolver) -> Grid | None:
+    if cog.full.tile_width not in WEB_TILE_SIDES or not is_web_mercator(cog.geo, resolver):
         return None
     found = (_on_web_mercator(cog, level, size) for level, size in enumerate(sizes) if size is not None)
     matrices = [matrix for matrix in found if matrix is not None]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from cogread.byterange import ByteRange
+from cogread.crs.lookup import CrsResolver
 from cogread.errors import FormatNotOffered
 from cogread.image import Cog, Level
 from cogread.refusal import Refusal
@@ -40,12 +41,12 @@ MOST_KNOWN: Final = 1024
 class OpenLayer:
     """A version of a layer's file. Safe to share between threads."""
 
-    def __init__(self, cog: Cog) -> None:
-        self.cog = cog
+    def __init__(self, cog: Cog, resolver: CrsResolver) -> None:
+        self.cog, self.resolver = cog, resolver
         self.cost_bytes: Final = _cost(cog)
         """What it takes of the worker's memory, roughly."""
         self.version_key = cog.version.key
-        self.grids: Final = grids_of(cog)
+        self.grids: Final = grids_of(cog, resolver)
         masks = [None if level.mask is None else Level(level.mask, None) for level in cog.levels]
         self._levels: dict[str, list[Level | None]] = {IMAGE: list(cog.levels), MASK: masks}
         self._known: dict[tuple[str, int, str, Options], Representation] = {}

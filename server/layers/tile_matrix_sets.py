@@ -9,7 +9,7 @@ from typing import Final
 from cogread.crs.crs import Crs
 from cogread.crs.geokeys import PROJECTED, GeoKey, GeoKeys
 from cogread.crs.georeference import Bounds, Georeference
-from cogread.crs.lookup import crs_of, why_no_crs
+from cogread.crs.lookup import PROJ, CrsResolver, crs_of, why_no_crs
 from cogread.crs.web_mercator import WEB_MERCATOR_EPSG
 from cogread.image import Cog
 from cogread.refusal import Refusal
@@ -58,13 +58,13 @@ class TileMatrixSet:
     """Coarse to fine."""
 
 
-def native_set(cog: Cog, grids: Grids) -> TileMatrixSet | Refusal:
+def native_set(cog: Cog, grids: Grids, resolver: CrsResolver = PROJ) -> TileMatrixSet | Refusal:
     """The tile matrix set of a file's own grid, if standards can describe it."""
-    grid, crs = grids.native, crs_of(cog.geo)
+    grid, crs = grids.native, crs_of(cog.geo, resolver)
     if grids.why_not_square is not None or grid.origin is None:
         return Refusal(grids.why_not_square or "it has no transform")
     if crs is None:
-        return Refusal(why_no_crs(cog.geo) or "it has no CRS")
+        return Refusal(why_no_crs(cog.geo, resolver) or "it has no CRS")
     matrices = tuple(
         TileMatrix(
             matrix.z,

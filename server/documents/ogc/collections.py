@@ -73,7 +73,7 @@ def _item(opened: OpenLayer, sets: Sequence[Tileset]) -> TilesetsItem:
     uris = (each.set.matrices.crs.uri for each in sets)
     return TilesetsItem(
         crs_uris=tuple(uri for uri in dict.fromkeys(uris) if uri is not None),
-        wgs84=crs.wgs84_bounds(bounds) if bounds else None,
+        wgs84=opened.resolver.wgs84_bounds(crs, bounds) if bounds else None,
         own_crs=compress(msgspec.json.encode(crs_json(crs))),
         has_vrt=vrt_refusal(opened.cog) is None,
     )

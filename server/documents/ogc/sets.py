@@ -71,7 +71,7 @@ def web_mercator(side: int) -> NamedSet:
 
 def tilesets(layer: Layer, opened: OpenLayer) -> list[Tileset] | Refusal:
     """The tilesets of a layer, that of its own grid first."""
-    own = native_set(opened.cog, opened.grids)
+    own = native_set(opened.cog, opened.grids, opened.resolver)
     if isinstance(own, Refusal):
         return own
     config = layer.config

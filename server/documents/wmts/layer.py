@@ -6,6 +6,7 @@ from zlib import compress
 
 from cogread.crs.crs import Crs
 from cogread.crs.georeference import Bounds
+from cogread.crs.lookup import CrsResolver
 from cogread.refusal import Refusal
 from server.documents.templates import rendered
 from server.documents.wmts.names import (
@@ -33,7 +34,7 @@ Box = tuple[Corner, Corner]
 def layer_part(layer: Layer, opened: OpenLayer) -> LayerPart | Refusal:
     """Write a layer's part, if WMTS can describe it."""
     cog, grids = opened.cog, opened.grids
-    native, refusal, formats = native_set(cog, grids), wmts_refusal(opened), _formats(opened)
+    native, refusal, formats = native_set(cog, grids, opened.resolver), wmts_refusal(opened), _formats(opened)
     if isinstance(native, Refusal) or cog.geo.bounds is None or refusal is not None:
         return refusal or Refusal("it has no bounds")
     shared = grids.web_mercator if shares_web_mercator(grids) else None
@@ -44,7 +45,7 @@ def layer_part(layer: Layer, opened: OpenLayer) -> LayerPart | Refusal:
         name=config.name,
         title=xml_text(config.title),
         abstract=xml_text(config.attribution or ""),
-        wgs84=_wgs84(native, cog.geo.bounds, is_alone=box is None),
+        wgs84=_wgs84(native, opened.resolver, cog.geo.bounds, is_alone=box is None),
         crs=native.crs.supported_crs,
         corners=box,
         style=STYLE,
@@ -61,7 +62,7 @@ def layer_part(layer: Layer, opened: OpenLayer) -> LayerPart | Refusal:
 
 def wmts_refusal(opened: OpenLayer) -> Refusal | None:
     """Refuse a layer that WMTS cannot describe."""
-    native = native_set(opened.cog, opened.grids)
+    native = native_set(opened.cog, opened.grids, opened.resolver)
     if isinstance(native, Refusal):
         return native
     if opened.cog.geo.bounds is None:
@@ -100,7 +101,7 @@ def _is_in_reach(crs: Crs, bounds: Bounds) -> bool:
     return not (crs.is_geographic and crs.swaps_axes) or -90 <= bounds[1] <= bounds[3] <= 90
 
 
-def _wgs84(described: TileMatrixSet, bounds: Bounds, *, is_alone: bool) -> Bounds | None:
+def _wgs84(described: TileMatrixSet, resolver: CrsResolver, bounds: Bounds, *, is_alone: bool) -> Bounds | None:
     """The box in degrees; across the antimeridian the whole turn, since clients take west > east for empty.
 
     Where it stands alone GDAL places pixels by it: of a grid from the antimeridian on it is the very edges of the
@@ -108,7 +109,7 @@ def _wgs84(described: TileMatrixSet, bounds: Bounds, *, is_alone: bool) -> Bound
     """
     if is_alone:
         return bounds if max(-bounds[0], bounds[2]) <= _NEAR_ANTIMERIDIAN else None
-    found = described.crs.wgs84_bounds(bounds)
-    if found is None or found[0] <= found[2]:
-        return found
-    return -180.0, found[1], 180.0, found[3]
+    box = resolver.wgs84_bounds(described.crs, bounds)
+    if box is None or box[0] <= box[2]:
+        return box
+    return -180.0, box[1], 180.0, box[3]

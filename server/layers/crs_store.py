@@ -1,0 +1,94 @@
+"""CRSs and their bounds in degrees, worked out by PROJ once for the fleet.
+
+Identifying a CRS takes PROJ tens of milliseconds. The results are pure functions of a file's keys, kept in the tiers as
+JSON text and validated when read. Keys name the version of PROJ, since its datasets decide.
+"""
+
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from cogread.crs.crs import Crs
+from cogread.crs.geokeys import GeoKeys
+from cogread.crs.georeference import Bounds
+from cogread.crs.lookup import ProjResolver
+from cogread.deadline import Deadline
+from cogread.refusal import Refusal
+from server.cache.single_flight import SingleFlight
+
+REVISION: Final = 1
+"""Of the meaning of the values; changes with `Crs` and with the code that resolves it."""
+
+TTL_S: Final = 7 * 24 * 3600.0
+
+WAIT_S: Final = 12.0
+"""Longest wait for another thread or process that works out the same."""
+
+T = TypeVar("T")
+
+
+class _CrsValue(msgspec.Struct):
+    """A cached `Crs | Refusal`, of which one is set."""
+
+    crs: Crs | None
+    refusal: str | None
+
+
+class _BoundsValue(msgspec.Struct):
+    """Cached bounds; None: there are none."""
+
+    bounds: Bounds | None
+
+
+class CrsStore:
+    """A `CrsResolver` through the tiers. Thread-safe."""
+
+    def __init__(self, flight: SingleFlight, proj: ProjResolver) -> None:
+        self._proj = proj
+        self._crss: Final = _Values(flight, "crs", _CrsValue, proj.revision)
+        self._bounds: Final = _Values(flight, "crs-bounds", _BoundsValue, proj.revision)
+
+    def resolve(self, keys: GeoKeys) -> Crs | Refusal:
+        """See `CrsResolver.resolve`."""
+        value = self._crss.get((keys.items, keys.minor_revision), lambda: self._resolved(keys))
+        return value.crs or Refusal(value.refusal or "it has no CRS")
+
+    def wgs84_bounds(self, crs: Crs, bounds: Bounds) -> Bounds | None:
+        """See `CrsResolver.wgs84_bounds`."""
+        return self._bounds.get(
+            (crs.placed_definition, bounds), lambda: _BoundsValue(self._proj.wgs84_bounds(crs, bounds))
+        ).bounds
+
+    def _resolved(self, keys: GeoKeys) -> _CrsValue:
+        crs = self._proj.resolve(keys)
+        return _CrsValue(None, crs.reason) if isinstance(crs, Refusal) else _CrsValue(crs, None)
+
+
+class _Values(Generic[T]):
+    """Values of one kind in the tiers."""
+
+    def __init__(self, flight: SingleFlight, name: str, kind: type[T], revision: Callable[[], str]) -> None:
+        self._flight, self._name, self._revision = flight, name, revision
+        self._decoder: Final = msgspec.json.Decoder(kind)
+
+    def get(self, arguments: tuple[Any, ...], work_out: Callable[[], T]) -> T:
+        """The value for arguments whose `repr` tells them apart."""
+        digest = blake2b(repr(arguments).encode(), digest_size=16).hexdigest()
+        key = f"rawcog:{self._name}:{REVISION}:{self._revision()}:{digest}"
+        values = self._flight.fetch(
+            [key],
+            lambda _: {key: msgspec.json.encode(work_out())},
+            TTL_S,
+            Deadline.after(WAIT_S),
+            usable=self._is_valid,
+        )
+        return self._decoder.decode(values[key])
+
+    def _is_valid(self, value: bytes) -> bool:
+        try:
+            self._decoder.decode(value)
+        except msgspec.MsgspecError:
+            return False
+        return True
