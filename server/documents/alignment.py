@@ -1,6 +1,6 @@
-"""Whether a layer's tiles are tiles of web maps too, what is in the way where they are not, and how to make them so.
+"""Alignment of a layer's tiles to web maps: the obstacles, and the command that aligns the file.
 
-The one place for the answer: the layer's JSON, the TileJSON and the pages all give it.
+The layer's JSON, the TileJSON and the pages all show it.
 """
 
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ from cogread.image import Cog
 from server.layers.grids import WEB_TILE_SIDES, Grids
 
 _MOST_LEVELS: Final = 10
-"""GDAL aligns no more of them (frmts/gtiff/cogdriver.cpp)."""
+"""Largest number that GDAL aligns (frmts/gtiff/cogdriver.cpp)."""
 _SIDE: Final = 256
 """Pixels of the tiles that GDAL makes for web maps."""
 
 _WRITTEN: Final = frozenset({"NONE", "LZW", "JPEG", "DEFLATE", "LZMA", "ZSTD", "WEBP", "LERC", "JXL"})
-"""Codecs that GDAL's COG driver writes, by the names that it shares with `Compression`."""
+"""Codecs that GDAL's COG driver writes, by the names of `Compression`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """Why some of a layer's levels, or all, are not on the grid of web maps."""
+    """The reason why levels of a layer are not on the grid of web maps."""
 
     off_levels: tuple[int, ...]
     """Their z in the layer's own grid, coarse to fine."""
     reason: str
-    """Fit to be shown."""
+    """The reason, for users."""
     command: str | None
-    """The line that makes a file of which every level is; None where GDAL cannot know where the image lies."""
+    """The command that makes a file with all levels aligned; None if GDAL cannot georeference the image."""
 
 
 def misfit(cog: Cog, grids: Grids, resolver: CrsResolver = PROJ) -> Misfit | None:
@@ -71,15 +71,15 @@ def _is_nowhere(cog: Cog) -> bool:
 
 
 def _command(cog: Cog) -> str:
-    """Without a count of overviews GDAL goes on to smaller ones, which are not aligned."""
+    """The command; it states the number of overviews, as GDAL would add smaller ones that are not aligned."""
     full = cog.full
     overviews = ceil(log2(max(full.width, full.height) / _SIDE)) if max(full.width, full.height) > _SIDE else 0
-    levels = min(_MOST_LEVELS, max(2, overviews + 1))  # it wants an overview at least
+    levels = min(_MOST_LEVELS, max(2, overviews + 1))  # GDAL needs at least one overview
     options = {
         "TILING_SCHEME": "GoogleMapsCompatible",
         "ALIGNED_LEVELS": levels,
         "OVERVIEW_COUNT": levels - 1,
         "COMPRESS": full.compression_name if full.compression_name in _WRITTEN else "DEFLATE",
     }
-    given = " ".join(f"-co {key}={value}" for key, value in options.items())
-    return f"gdal_translate -of COG {given} in.tif out.tif"
+    creation_options = " ".join(f"-co {key}={value}" for key, value in options.items())
+    return f"gdal_translate -of COG {creation_options} in.tif out.tif"

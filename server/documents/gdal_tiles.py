@@ -1,4 +1,5 @@
-"""Tiles of one level as GDAL's WMS driver is told of them (gdal.org/drivers/raster/wms.html), and GDAL's data types.
+"""Descriptions of the tiles of one level for GDAL's WMS driver (gdal.org/drivers/raster/wms.html), and GDAL's data
+types.
 
 This needs PROJ, so only documents import it.
 """
@@ -33,7 +34,7 @@ class GdalTiles:
     """Tiles of the image, or of the mask, at one level."""
 
     path: str
-    """Below the server's root, with the driver's own variables."""
+    """URL below the server's root, with variables of the driver."""
     z: int
     width: int
     """Pixels."""
@@ -43,7 +44,7 @@ class GdalTiles:
     bands: int
     data_type: str
     nodata: str | None
-    """Fills tiles that are not stored."""
+    """Value of tiles that are not stored."""
 
 
 def gdal_tiles(layer: Layer, opened: OpenLayer, number: int, kind: str) -> GdalTiles:
@@ -73,7 +74,7 @@ def gdal_tiles(layer: Layer, opened: OpenLayer, number: int, kind: str) -> GdalT
 
 
 def tiles_refusal(level: Level) -> Refusal | None:
-    """Refuse a level whose tiles GDAL cannot read as they are."""
+    """Refuse a level whose tiles GDAL does not read correctly."""
     image = level.image
     if data_type(image) is None:
         return Refusal(f"GDAL has no type for {image.dtype}")
@@ -81,15 +82,15 @@ def tiles_refusal(level: Level) -> Refusal | None:
 
 
 def data_type(image: Image) -> str | None:
-    """GDAL's type as its TIFF driver has it, odd numbers of bits in the next larger one; None: it has none."""
+    """The type in GDAL's TIFF driver, the next larger one for odd numbers of bits; None: GDAL has none."""
     types = _TYPES.get(SampleFormat(image.sample_format), _TYPES[SampleFormat.UINT])
     return next((name for bits, name in types.items() if image.bits <= bits), None)
 
 
 def has_odd_bits(image: Image) -> bool:
-    """Whether the integers have fewer bits than GDAL's type, which it tells as NBITS.
+    """Tell whether the integers have fewer bits than GDAL's type, which NBITS then states.
 
-    Of floats it is not told: GDAL would round what it reads through a VRT that says so.
+    False for floats: with NBITS, GDAL would round values that it reads through a VRT.
     """
     return image.sample_format == SampleFormat.UINT and image.bits not in _TYPES[SampleFormat.UINT]
 
@@ -97,8 +98,7 @@ def has_odd_bits(image: Image) -> bool:
 def crs_text(geo: Georeference, resolver: CrsResolver) -> str | None:
     """CRS of the image, or of its ground control points, as GDAL reads it from a text: a code or WKT.
 
-    A deprecated code is written as WKT, since GDAL puts its replacement in the place of the code. None where the file
-    has none that is beyond doubt.
+    A deprecated code is written as WKT, since GDAL would replace it. None without an unambiguous CRS.
     """
     crs = crs_of(replace(geo, keys=geo.point_keys, points=()) if geo.points else geo, resolver)
     if crs is None:

@@ -1,10 +1,10 @@
 """`gdal.vrt`: a layer as GDAL reads its file, as a VRT over tiles (gdal.org/drivers/raster/vrt.html).
 
 Each level is an inline description for GDAL's WMS driver, with its own size and tiles; bands name it as their source.
-The driver takes four bands for red, green, blue and alpha, and knows no mask. Where there are few bands, or alpha or a
-mask, the overview of a band is therefore a VRT of all bands and the mask of that level, right by itself. It grows with
-the square of the number of bands; elsewhere an overview is the driver's description alone. This needs PROJ, so only
-documents import it.
+The driver takes four bands for red, green, blue and alpha, and has no mask. With few bands, alpha or a mask, the
+overview of a band is therefore a complete VRT of all bands and the mask of that level. Its size grows with the square
+of the number of bands; in other cases an overview is the driver's description alone. This needs PROJ, so only documents
+import it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,13 +33,13 @@ from server.layers.layer_version import IMAGE, MASK, OpenLayer
 FEW_BANDS: Final = 4
 """Most bands whose colours GDAL's WMS driver guesses."""
 MOST_BYTES: Final = 8 << 20
-"""Of a document, by a rough estimate."""
+"""Bound of a document, by a rough estimate."""
 _SOURCE_BYTES: Final = 900
-"""Of one description of tiles within a document."""
+"""Size of one description of tiles within a document."""
 
 
 def vrt_refusal(cog: Cog) -> Refusal | None:
-    """Refuse a file that no VRT over its tiles reads as it is."""
+    """Refuse a file that no VRT over its tiles reads correctly."""
     return next(map(Refusal, _obstacles(cog)), None)
 
 
@@ -86,7 +86,7 @@ def _obstacles(cog: Cog) -> Iterator[str]:
 
 
 def _is_nested(cog: Cog) -> bool:
-    """Whether overviews are VRTs themselves."""
+    """True if overviews are VRTs themselves."""
     is_masked = any(level.mask is not None for level in cog.levels)
     return cog.full.samples <= FEW_BANDS or is_masked or ALPHA in cog.levels[0].colors
 
@@ -140,7 +140,7 @@ class _Vrt:
         return element("MaskBand", _band(mask, *content, self._mask_source(number, quoted)))
 
     def _mask_source(self, number: int, quoted: Callable[[str], str]) -> str:
-        """Masks of 1 bit hold 0 and 1, and GDAL has 0 and 255 for them."""
+        """The source of a mask; masks of 1 bit are scaled, as they store 0 and 1 for GDAL's 0 and 255."""
         mask = self._cog.levels[number].mask or self._cog.full
         ratio = element("ScaleRatio", "255") if mask.bits == 1 else ""
         return element("ComplexSource", _source(quoted(self._tiles(number, MASK)), 1) + ratio)
@@ -151,7 +151,7 @@ class _Vrt:
 
 
 def _wms(tiles: GdalTiles, root: str) -> str:
-    """Tiles alone: their place is that of the VRT."""
+    """Tiles without a georeference, which the VRT has."""
     window = {
         "UpperLeftX": 0,
         "UpperLeftY": 0,
@@ -202,7 +202,7 @@ def _source(source: str, number: int) -> str:
 
 
 def _described(band: Band) -> str:
-    """What overviews do not have in GDAL."""
+    """Metadata of a band, which overviews do not have in GDAL."""
     facts = {"Description": band.description, "UnitType": band.unit, "Offset": band.offset, "Scale": band.scale}
     return _elements({name: value for name, value in facts.items() if value is not None}) + _items(band.metadata)
 
@@ -237,7 +237,7 @@ def _items(items: Mapping[str, str], **domain: str) -> str:
 
 
 def _is_bilevel(cog: Cog) -> bool:
-    """Whether GDAL makes the palette: of a file of one bit that has none."""
+    """Tell whether GDAL adds a palette: for a file of one bit without one."""
     return cog.full.bits == 1 and Tag.COLOR_MAP not in cog.full.directory.entries
 
 
@@ -249,7 +249,7 @@ def _palette(cog: Cog, read: Callable[[ByteRange], bytes]) -> Palette:
 
 
 def _color_table(palette: Palette) -> str:
-    """Nodata is transparent."""
+    """The palette as a table in which nodata is transparent."""
     colors = (palette.colors[at : at + 3] for at in range(0, len(palette.colors), 3))
     entries = (
         element("Entry", c1=red, c2=green, c3=blue, c4=0 if index == palette.clear else 255)
@@ -263,5 +263,5 @@ def _elements(values: Mapping[str, object]) -> str:
 
 
 def _cdata(markup: str) -> str:
-    """Markup as text: it holds no `]]>`, since it is made of elements."""
+    """Markup as text. It has no `]]>`, since it consists of elements."""
     return f"<![CDATA[{markup}]]>"

@@ -1,7 +1,7 @@
-"""`gdal.xml`: a layer for GDAL's WMS driver, where the driver reads all of it as the file is.
+"""`gdal.xml`: a layer for GDAL's WMS driver, if the driver reads all of it correctly.
 
 The driver (frmts/wms/gdalwmsdataset.cpp) takes each overview for half of the next finer level, rounded to nearest, with
-tiles of the same size; two bands for grey and alpha, four for red, green, blue and alpha. It knows no mask, palette,
+tiles of the same size; two bands for grey and alpha, four for red, green, blue and alpha. It has no mask, palette,
 scale or name. A file that differs is refused. This needs PROJ, so only documents import it.
 """
 
@@ -27,7 +27,7 @@ _COLORS: Final = {
 }
 """Number of bands -> colours that the driver takes them for; others are undefined."""
 EXACT: Final = 2**53
-"""Integers up to it have a double of their own: the driver knows nodata as a double."""
+"""Bound of integers that are exact as doubles, as which the driver holds nodata."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class GdalWms:
     """Values of the document."""
 
     tiles: GdalTiles
-    """Of the full resolution."""
+    """Tiles of full resolution."""
     corners: tuple[float, float, float, float]
     """Left, top, right, bottom."""
     overviews: int
@@ -52,7 +52,7 @@ def gdal_wms(layer: Layer, opened: OpenLayer, vrt: str) -> GdalWms:
         vrt: URL of the document to take instead.
 
     Raises:
-        UnknownUrl: the driver would read something else than the file; the message says what.
+        UnknownUrl: the driver would read the file incorrectly; the message has the difference.
     """
     cog = opened.cog
     refusal, transform = wms_refusal(cog), cog.geo.transform
@@ -63,7 +63,7 @@ def gdal_wms(layer: Layer, opened: OpenLayer, vrt: str) -> GdalWms:
 
 
 def wms_refusal(cog: Cog) -> Refusal | None:
-    """Refuse a file that the driver would not read as it is."""
+    """Refuse a file that the driver would read incorrectly."""
     return next(map(Refusal, _untruths(cog)), None)
 
 

@@ -1,4 +1,4 @@
-"""What documents say of a layer: plain data, from the header alone."""
+"""The JSON of a layer: plain data, from the header alone."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -19,7 +19,7 @@ from server.layers.grids import NATIVE, WEB_MERCATOR, Matrix
 from server.layers.layer_version import IMAGE, MASK, OpenLayer
 
 _UNITS: Final = {"degree": "degrees", "metre": "m", "foot": "ft", "US survey foot": "us-ft"}
-"""What map libraries call the units that PROJ names; others keep their names."""
+"""PROJ's names of units -> those of map libraries; others keep their names."""
 
 
 def row(layer: Layer, root: str) -> Json:
@@ -34,12 +34,12 @@ def row(layer: Layer, root: str) -> Json:
 
 
 def describe(layer: Layer, opened: OpenLayer, root: str) -> Json:
-    """All that a client needs to ask for tiles and to place them.
+    """The description of a layer: all that a client needs to request and place tiles.
 
     Args:
         layer: the layer.
-        opened: the version that is described.
-        root: what links begin with.
+        opened: its version.
+        root: beginning of links.
     """
     cog = opened.cog
     services = service_refusals(layer, opened)
@@ -112,7 +112,7 @@ def _pixel_size(cog: Cog, level: Level) -> list[float] | None:
 
 
 def _offers(key: str, refusals: Mapping[str, Refusal | None]) -> Json:
-    """Names of formats or services that the layer has, and of the others with the reason why not."""
+    """Names of formats or services that the layer has, and the others with the reason."""
     return {
         key: [name for name, reason in refusals.items() if reason is None],
         f"{key}_not_offered": {name: str(reason) for name, reason in refusals.items() if reason is not None},
@@ -120,7 +120,7 @@ def _offers(key: str, refusals: Mapping[str, Refusal | None]) -> Json:
 
 
 def _samples(opened: OpenLayer) -> Json:
-    """How the samples of a `bin` tile are laid out."""
+    """Layout of the samples of a `bin` tile."""
     return {key.replace("-", "_"): value for key, value in describe_samples(opened.cog.full).items()}
 
 

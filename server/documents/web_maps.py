@@ -1,4 +1,4 @@
-"""Layers as web maps want them: their levels on the grid WebMercatorQuad, in formats that browsers show, in degrees."""
+"""Layers for web maps: their levels on the grid WebMercatorQuad, in formats of browsers, with bounds in degrees."""
 
 from math import atan, degrees, pi, sinh
 from typing import Final
@@ -16,21 +16,21 @@ from server.layers.layer_version import IMAGE, OpenLayer
 
 _RADIUS_M: Final = 6378137.0
 _MOST_LATITUDE: Final = degrees(atan(sinh(pi)))
-"""Where the square of web maps ends."""
+"""Latitude at which the square of web maps ends."""
 
 
 def facts(layer: Layer, opened: OpenLayer, root: str) -> Json:
-    """What the layer's JSON says of it: what is there, and what is in the way of the rest."""
-    grid, found = opened.grids.web_mercator, misfit(opened.cog, opened.grids, opened.resolver)
+    """The member `web_mercator` of the layer's JSON: its aligned levels, and the obstacle of the others."""
+    grid, obstacle = opened.grids.web_mercator, misfit(opened.cog, opened.grids, opened.resolver)
     extension = None if grid is None else _picture_format(opened, grid)
     return {
         "minzoom": None if grid is None else grid.matrices[0].z,
         "maxzoom": None if grid is None else grid.matrices[-1].z,
         "tile_size": None if grid is None else grid.matrices[0].tile_width,
         "tiles": None if extension is None else root + tiles_template(layer, opened, extension),
-        "off_levels": [] if found is None else found.off_levels,
-        "reason": None if found is None else found.reason,
-        "command": None if found is None else found.command,
+        "off_levels": [] if obstacle is None else obstacle.off_levels,
+        "reason": None if obstacle is None else obstacle.reason,
+        "command": None if obstacle is None else obstacle.command,
     }
 
 
@@ -38,32 +38,32 @@ def web_mercator(opened: OpenLayer) -> Grid:
     """A layer's grid of web maps.
 
     Raises:
-        UnknownGrid: it has none; the message says why and what to do.
+        UnknownGrid: the layer has none; the message has the reason and a remedy.
     """
-    grid, found = opened.grids.web_mercator, misfit(opened.cog, opened.grids, opened.resolver)
+    grid, obstacle = opened.grids.web_mercator, misfit(opened.cog, opened.grids, opened.resolver)
     if grid is not None:
         return grid
-    advice = "" if found is None or found.command is None else f"; this makes a file that is: {found.command}"
-    raise UnknownGrid(f"the layer {_not_aligned(found)}{advice}")
+    advice = "" if obstacle is None or obstacle.command is None else f"; this makes a file that is: {obstacle.command}"
+    raise UnknownGrid(f"the layer {_not_aligned(obstacle)}{advice}")
 
 
 def web_map_refusal(opened: OpenLayer) -> Refusal | None:
-    """Refuse a layer that is no web map at any level."""
+    """Refuse a layer without an aligned level."""
     grid = opened.grids.web_mercator
     if grid is None:
         return Refusal(f"it {_not_aligned(misfit(opened.cog, opened.grids, opened.resolver))}")
     return None if _picture_format(opened, grid) else Refusal("its tiles are in no format that browsers show")
 
 
-def _not_aligned(found: Misfit | None) -> str:
-    return "is not aligned to the grid of web maps" + ("" if found is None else f": {found.reason}")
+def _not_aligned(obstacle: Misfit | None) -> str:
+    return "is not aligned to the grid of web maps" + ("" if obstacle is None else f": {obstacle.reason}")
 
 
 def picture_format(opened: OpenLayer, grid: Grid) -> str:
     """The format in which browsers show all levels of a grid: see `shown_as`.
 
     Raises:
-        FormatNotOffered: there is none.
+        FormatNotOffered: no format is common to them.
     """
     extension = _picture_format(opened, grid)
     if extension is None:
@@ -73,7 +73,7 @@ def picture_format(opened: OpenLayer, grid: Grid) -> str:
 
 
 def tiles_template(layer: Layer, opened: OpenLayer, extension: str) -> str:
-    """Where the tiles of the grid are, below the server's root."""
+    """URL template of the tiles of the grid, below the server's root."""
     return f"{layer.versioned_path(opened)}/{IMAGE}/{WEB_MERCATOR}/{{z}}/{{x}}/{{y}}.{extension}"
 
 

@@ -1,4 +1,4 @@
-"""Layer name -> layer: what the config says, the source, and the header once it is known."""
+"""Layer name -> layer: its configuration, its source, and its header after the first read."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ FAILURES_S: Final[Mapping[type[Exception], float]] = {CogError: 3.0}
 
 
 class Layer:
-    """A layer as it runs. Safe to share between threads."""
+    """A layer of the running server. Thread-safe."""
 
     def __init__(
         self,
@@ -38,19 +38,19 @@ class Layer:
         """Make a layer; nothing is read yet.
 
         Args:
-            config: what the config file says.
+            config: its configuration.
             source: its file.
             open_versions: open layer versions of the worker, by name.
             failures: errors of the worker's layers that could not be opened, by name.
-            resolver: of CRSs.
+            resolver: resolves CRSs.
         """
         self.config, self.source = config, source
         self.path: Final = f"/layers/{config.name}"
-        """Of the layer's document, below the server's root; its tiles are below it."""
+        """Path of the layer's document, and prefix of its tiles, below the server's root."""
         self.headers: Final = (("Cache-Control", cache_control(config.max_age_s)), *EVERY_REPLY)
-        """Of every reply that has an ETag."""
+        """Headers of every reply that has an ETag."""
         self.immutable_headers: Final = (("Cache-Control", IMMUTABLE), *EVERY_REPLY)
-        """The same, of URLs that name a version."""
+        """The same for URLs that name a version."""
         self._open_versions = open_versions
         self._failures = failures
         self._resolver = resolver
@@ -59,13 +59,13 @@ class Layer:
         """Error of the last try to open the layer; None after a success and before the first try."""
 
     def open(self, deadline: Deadline) -> OpenLayer:
-        """The layer's current version; reads the header if it is not known.
+        """The layer's current version; reads the header if needed.
 
         Args:
             deadline: when the call gives up.
 
         Raises:
-            CogError: the source cannot be read or is no COG; it is raised again for a moment (`FAILURES_S`).
+            CogError: the source cannot be read or is no COG; the error is repeated for a moment (`FAILURES_S`).
         """
         try:
             opened = self._open(deadline)
@@ -76,11 +76,11 @@ class Layer:
         return opened
 
     def _open(self, deadline: Deadline) -> OpenLayer:
-        known = self.last_version()
-        if known is not None:
+        last = self.last_version()
+        if last is not None:
             version = self.source.version(deadline)
-            if version is known.cog.version or version == known.cog.version:
-                return known
+            if version is last.cog.version or version == last.cog.version:
+                return last
         self._failures.check(self.config.name)
         with self.source.waiting(deadline) as limit:
             if not self._opening.acquire(timeout=limit.left_s):
@@ -91,24 +91,24 @@ class Layer:
                 self._opening.release()
 
     def versioned_path(self, opened: OpenLayer) -> str:
-        """Where documents point to for a version of the layer."""
+        """Path of a version of the layer, for links in documents."""
         return f"{self.path}@{opened.version_key}" if self.config.versioned_urls else self.path
 
     def forget(self, version: Version) -> None:
-        """Give up a version that the source no longer has."""
+        """Drop a version that the source no longer has."""
         self.source.forget(version)
 
     def last_version(self) -> OpenLayer | None:
-        """The last version that was opened, whether or not it is current; None if it is not kept."""
+        """The version that was opened last, current or not; None after its eviction."""
         return self._open_versions.get(self.config.name)
 
     def _read(self, deadline: Deadline) -> OpenLayer:
         self._failures.check(self.config.name)
         try:
             version = self.source.version(deadline)
-            known = self.last_version()
-            if known is not None and known.cog.version == version:
-                return known
+            last = self.last_version()
+            if last is not None and last.cog.version == version:
+                return last
             with one_layer(self.config.name):
                 opened = OpenLayer(read_cog(self.source, version, deadline), self._resolver)
         except CogError as error:
@@ -135,7 +135,7 @@ class Catalog:
         """The layer of this name.
 
         Raises:
-            UnknownLayer: there is none.
+            UnknownLayer: no layer has it.
         """
         layer = self._layers.get(name)
         if layer is None:

@@ -1,7 +1,7 @@
-"""CRSs and their bounds in degrees, worked out by PROJ once for the fleet.
+"""CRSs and their bounds in degrees, computed by PROJ once for the fleet.
 
-Identifying a CRS takes PROJ tens of milliseconds. The results are pure functions of a file's keys, kept in the tiers as
-JSON text and validated when read. Keys name the version of PROJ, since its datasets decide.
+Identifying a CRS takes PROJ tens of milliseconds. The results are pure functions of a file's keys, cached in the tiers
+as JSON text and validated when read. Cache keys name the version of PROJ, since results depend on its datasets.
 """
 
 from collections.abc import Callable
@@ -19,18 +19,18 @@ from cogread.refusal import Refusal
 from server.cache.single_flight import SingleFlight
 
 REVISION: Final = 1
-"""Of the meaning of the values; changes with `Crs` and with the code that resolves it."""
+"""Version of the values; changes with `Crs` and with the code that resolves it."""
 
 TTL_S: Final = 7 * 24 * 3600.0
 
 WAIT_S: Final = 12.0
-"""Longest wait for another thread or process that works out the same."""
+"""Longest wait for another thread or process that computes the same value."""
 
 T = TypeVar("T")
 
 
 class _CrsValue(msgspec.Struct):
-    """A cached `Crs | Refusal`, of which one is set."""
+    """A cached `Crs` or `Refusal`; one is set."""
 
     crs: Crs | None
     refusal: str | None
@@ -74,7 +74,7 @@ class _Values(Generic[T]):
         self._decoder: Final = msgspec.json.Decoder(kind)
 
     def get(self, arguments: tuple[Any, ...], work_out: Callable[[], T]) -> T:
-        """The value for arguments whose `repr` tells them apart."""
+        """The value for arguments; their `repr` identifies them."""
         digest = blake2b(repr(arguments).encode(), digest_size=16).hexdigest()
         key = f"rawcog:{self._name}:{REVISION}:{self._revision()}:{digest}"
         values = self._flight.fetch(

@@ -1,4 +1,4 @@
-"""Grids: where a layer's tiles lie in URLs. (grid, z, x, y) <-> (level, col, row), and the same as tile matrices.
+"""Grids: coordinates of tiles in URLs. (grid, z, x, y) <-> (level, col, row), and the same as tile matrices.
 
 `native` is the file's own grid: z counts its levels from the coarsest, x and y are column and row from the upper left.
 `WebMercatorQuad` is the grid of web maps (OGC 17-083r4, D.1), for the levels of a file whose tiles lie on it. Every
@@ -23,9 +23,9 @@ HALF_WORLD_M: Final = pi * 6378137
 """From the middle of the web mercator square to its sides."""
 
 NOMINAL_PX: Final = 1.5
-"""How far an overview's size may be from a whole fraction of the full one: some writers round up, some down."""
+"""Tolerance of an overview's size against a whole fraction of the full one: writers round up or down."""
 TOLERANCE_PX: Final = 0.01
-"""How far a pixel may be from its place in a grid of square pixels, or in that of web maps."""
+"""Tolerance of a pixel's place in a grid of square pixels, or in that of web maps."""
 MAX_Z: Final = 30
 WEB_TILE_SIDES: Final = (256, 512)
 
@@ -40,7 +40,7 @@ class Place(NamedTuple):
 
 
 def native_set_name(layer: str) -> str:
-    """The name of a layer's own grid among the tile matrix sets of all layers, of which each must have another."""
+    """The name of a layer's native grid among the tile matrix sets of all layers, where names are unique."""
     return f"{NATIVE}.{layer}"
 
 
@@ -52,7 +52,7 @@ class Matrix:
     level: int
     """0 = full resolution."""
     cell_size: float | None
-    """Width and height of a pixel in units of the CRS; None where the pixels are not square, or lie nowhere."""
+    """Width and height of a pixel in units of the CRS; None if the pixels are not square or not georeferenced."""
     tile_width: int
     """Pixels."""
     tile_height: int
@@ -68,11 +68,11 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Grid:
-    """A tile matrix set. Without slots, for what is worked out once."""
+    """A tile matrix set. It has no slots, for its cached properties."""
 
     name: str
     origin: tuple[float, float] | None
-    """x, y of the upper left corner of all its matrices; None where the image lies nowhere."""
+    """x, y of the upper left corner of all its matrices; None without a georeference."""
     matrices: tuple[Matrix, ...]
     """Coarse to fine."""
 
@@ -107,7 +107,7 @@ class Grids:
     web_mercator: Grid | None
     """None: no level lies on the grid of web maps."""
     why_not_square: str | None
-    """Why no number tells the size of its pixels, so that standards cannot describe its own grid; None: one does."""
+    """The reason why its pixels have no size that is one number, as standards need it; None: they have."""
 
     def named(self, name: str) -> Grid:
         """The grid of this name.
@@ -156,7 +156,7 @@ def _why_not_square(cog: Cog) -> str | None:
 
 
 def _cell_sizes(cog: Cog, full: float | None) -> list[float | None]:
-    """Of each level: the full one times the factor by which it is smaller, a whole number if that fits its size."""
+    """Pixel size of each level: the full one times its overview factor, a whole number if that fits its size."""
     factors = [1.0]
     for level in cog.levels[1:]:
         factors.append(_factor(cog.full, level.image, factors[-1]))
@@ -164,7 +164,7 @@ def _cell_sizes(cog: Cog, full: float | None) -> list[float | None]:
 
 
 def _factor(full: Image, image: Image, finer: float) -> float:
-    """How much smaller a level is. Few pixels leave that open: what is usual, half the next finer, is tried first."""
+    """The overview factor of a level. A few pixels fit several: half of the next finer level is tried first."""
     ratios = full.width / image.width, full.height / image.height
     for factor in (2 * finer, *(round(ratio) for ratio in ratios)):
         off = max(abs(image.width - full.width / factor), abs(image.height - full.height / factor))
@@ -176,13 +176,13 @@ def _factor(full: Image, image: Image, finer: float) -> float:
 def _web_mercator(cog: Cog, sizes: list[float | None], resolver: CrsResolver) -> Grid | None:
     if cog.full.tile_width not in WEB_TILE_SIDES or not is_web_mercator(cog.geo, resolver):
         return None
-    found = (_on_web_mercator(cog, level, size) for level, size in enumerate(sizes) if size is not None)
-    matrices = [matrix for matrix in found if matrix is not None]
+    candidates = (_on_web_mercator(cog, level, size) for level, size in enumerate(sizes) if size is not None)
+    matrices = [matrix for matrix in candidates if matrix is not None]
     return Grid(WEB_MERCATOR, (-HALF_WORLD_M, HALF_WORLD_M), tuple(reversed(matrices))) if matrices else None
 
 
 def _on_web_mercator(cog: Cog, level: int, cell_size: float) -> Matrix | None:
-    """The matrix of a level, or None if its tiles are not tiles of the grid, all to within `TOLERANCE_PX`."""
+    """The matrix of a level; None if one of its tiles is off the grid by more than `TOLERANCE_PX`."""
     image, side = cog.levels[level].image, cog.full.tile_width
     if (image.tile_width, image.tile_height) != (side, side) or cog.geo.transform is None:
         return None
@@ -192,7 +192,7 @@ def _on_web_mercator(cog: Cog, level: int, cell_size: float) -> Matrix | None:
     exact = 2 * HALF_WORLD_M / side / 2**z
     left, top = cog.geo.transform[0] + HALF_WORLD_M, HALF_WORLD_M - cog.geo.transform[3]
     col, row = round(left / exact / side), round(top / exact / side)
-    edges = (  # where they are, and where they would have to be
+    edges = (  # the actual and the required ones
         (left / exact, col * side),
         (top / exact, row * side),
         ((left + image.width * cell_size) / exact, col * side + image.width),

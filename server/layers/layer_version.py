@@ -1,4 +1,4 @@
-"""A version of a layer's file: its header, and what its tiles are offered as."""
+"""A version of a layer's file: its header, and the representations of its tiles."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -18,55 +18,55 @@ MASK: Final = "mask"
 
 
 class Representation(NamedTuple):
-    """How the tiles of one level are sent."""
+    """The representation of the tiles of one level."""
 
     level: Level
     wrapping: Wrapping
     suffix: str
-    """Of the ETag: what tells this representation from others of the same bytes."""
+    """Suffix of the ETag, which distinguishes representations of the same bytes."""
     content_type: tuple[str, str]
-    """The header field."""
+    """The header field Content-Type."""
     has_options: bool
-    """Whether it depends on more of the request than its path."""
+    """True if it depends on more of the request than its path."""
 
 
 ENTRY_BYTES: Final = 350
-"""What an entry of a directory costs in memory beside its values, with its share of all that is made of it."""
+"""Memory of an entry of a directory beside its values, with its share of derived objects."""
 
 
-MOST_KNOWN: Final = 1024
-"""Representations that are kept ready: all of a usual file, but not one for each of 65,535 bands."""
+MOST_REPRESENTATIONS: Final = 1024
+"""Bound of cached representations: all of a usual file, but not one for each of 65,535 bands."""
 
 
 class OpenLayer:
-    """A version of a layer's file. Safe to share between threads."""
+    """A version of a layer's file. Thread-safe."""
 
     def __init__(self, cog: Cog, resolver: CrsResolver) -> None:
         self.cog, self.resolver = cog, resolver
         self.cost_bytes: Final = _cost(cog)
-        """What it takes of the worker's memory, roughly."""
+        """Estimate of its memory in the worker."""
         self.version_key = cog.version.key
         self.grids: Final = grids_of(cog, resolver)
         masks = [None if level.mask is None else Level(level.mask, None) for level in cog.levels]
         self._levels: dict[str, list[Level | None]] = {IMAGE: list(cog.levels), MASK: masks}
-        self._known: dict[tuple[str, int, str, Options], Representation] = {}
+        self._representations: dict[tuple[str, int, str, Options], Representation] = {}
 
     def offered(self, kind: str, number: int) -> list[str]:
-        """Extensions of what a level's tiles, or its mask's, are offered as."""
+        """Extensions of the formats of a level's tiles, or of its mask."""
         level = self._levels[kind][number]
         if level is None:
             return []
         return [wrapper.extension for wrapper in wrappers_of(level)]
 
     def refusals(self, kind: str) -> dict[str, Refusal | None]:
-        """For each extension: None if some level offers it, else why the finest level does not."""
+        """Extension -> None if some level offers it, else the refusal of the finest level."""
         levels = [level for level in self._levels[kind] if level is not None]
         if not levels:
             return dict.fromkeys(WRAPPERS, Refusal("the layer has no mask"))
         return refusals(levels)
 
     def coding(self, kind: str, number: int, extension: str) -> tuple[Level, str] | None:
-        """A level and the content coding of its tiles, for a representation that has options; None for all others."""
+        """A level and the content coding of its tiles, for a representation with options; None for others."""
         level, wrapper = self._levels[kind][number], WRAPPERS.get(extension)
         if level is None or wrapper is None or wrapper.coding_of is None or wrapper.refusal(level) is not None:
             return None
@@ -75,31 +75,31 @@ class OpenLayer:
     def representation(
         self, kind: str, number: int, extension: str, options: Options, read: Callable[[ByteRange], bytes]
     ) -> Representation:
-        """How the tiles of a level are sent.
+        """The representation of the tiles of a level.
 
         Args:
             kind: IMAGE or MASK.
             number: the level, 0 = full resolution.
-            extension: of the representation.
+            extension: extension of the representation.
             options: the client's choices.
-            read: reads header bytes, where the representation needs values that were left out so far.
+            read: reads header bytes for values that are not loaded yet.
 
         Raises:
-            FormatNotOffered: it is not to be had so; the message says what is.
-            FormatError: what the level's tiles share is damaged.
+            FormatNotOffered: the level does not offer it; the message names the formats that it offers.
+            FormatError: data that the level's tiles share is damaged.
         """
         key = (kind, number, extension, options)
-        known = self._known.get(key)
-        if known is None:
+        representation = self._representations.get(key)
+        if representation is None:
             level, wrapper = self._choose(kind, number, extension)
             wrapping = drive(wrapper.prepare(self.cog, level, options), read)
             suffix = f"{wrapper.extension}{wrapper.revision}{options.suffix}"
-            known = Representation(
+            representation = Representation(
                 level, wrapping, suffix, ("Content-Type", wrapper.media_type), wrapper.coding_of is not None
             )
-            if len(self._known) < MOST_KNOWN:
-                self._known[key] = known
-        return known
+            if len(self._representations) < MOST_REPRESENTATIONS:
+                self._representations[key] = representation
+        return representation
 
     def _choose(self, kind: str, number: int, extension: str) -> tuple[Level, Wrapper]:
         level, wrapper = self._levels[kind][number], WRAPPERS.get(extension) or UNLISTED.get(extension)

@@ -1,7 +1,7 @@
 """Summaries of layer versions, from which all lists are written: a list of ten thousand layers opens no file again.
 
-Opener threads open a layer and summarize it, so the patience of a list bounds the reads of headers and the work of PROJ
-alike. Layers without a summary in time are not opened yet in that list. Summaries are kept encoded within a bound in
+Opener threads open a layer and summarize it, so the patience of a list bounds both the reads of headers and the work of
+PROJ. Layers without a summary in time are not opened yet in that list. Summaries are kept encoded within a bound in
 bytes and outlive the open headers. A layer that cannot be summarized is an error in the list and leaves the others as
 they are.
 """
@@ -31,7 +31,7 @@ PATIENCE_S: Final = 5.0
 """Longest wait of a list for layers without a summary; the next list has those that take longer."""
 
 LATE_PATIENCE_S: Final = 0.2
-"""The same for layers that were late for the last list: an origin that hangs slows down one list."""
+"""The same for layers that outlasted the previous list: an origin that hangs slows down one list."""
 
 BUDGET_S: Final = 12.0
 """Longest time to open a layer: with less, a slow origin would be taken for a dead one."""
@@ -96,19 +96,19 @@ class Summaries(Generic[S]):
         self._encoder, self._decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(kind)
         self._outcomes: Final = ByteLru[str, _Outcome](bound_bytes)
         self._openers: Final = Helpers(OPENERS, "open")
-        self._late: set[str] = set()
-        """Layers that were begun and not ready in time, until they are."""
+        self._slow_layers: set[str] = set()
+        """Names of layers whose opening outlasted a list and is not finished."""
         self._unopened: dict[str, CogError | None] = {}
         """Layers that the last list could not open: the error, or None where it took too long."""
 
     def all(self) -> Iterator[tuple[Layer, S | CogError | None]]:
         """The layers in the catalog's order: each with the summary of its current version, or its error.
 
-        None: the layer is not opened yet. Where the origin is slow to tell the current version, or as many requests
-        wait as may, the last known version counts. Each summary is decoded when the iterator comes to it.
+        None: the layer is not opened yet. If the origin is slow to tell the current version, or the bulkhead is full,
+        the previous version counts. Each summary is decoded when the iterator comes to it.
 
         Raises:
-            ListBusy: as many requests wait as may, and some layers were never tried.
+            ListBusy: the bulkhead is full, and some layers were never tried.
         """
         outcomes: dict[str, _Outcome | CogError | None] = {
             layer.config.name: self._current(layer) for layer in self._catalog
@@ -143,7 +143,7 @@ class Summaries(Generic[S]):
         futures = {
             layer.config.name: self._openers.submit(layer.config.name, partial(self._work, layer)) for layer in layers
         }
-        wait([future for name, future in futures.items() if name not in self._late], timeout=PATIENCE_S)
+        wait([future for name, future in futures.items() if name not in self._slow_layers], timeout=PATIENCE_S)
         wait(futures.values(), timeout=min(PATIENCE_S, LATE_PATIENCE_S))
         return {layer.config.name: self._result(layer, futures[layer.config.name]) for layer in layers}
 
@@ -152,16 +152,16 @@ class Summaries(Generic[S]):
         name = layer.config.name
         if not future.done() or future.cancelled():
             if not future.cancel():  # it was begun
-                self._late.add(name)
+                self._slow_layers.add(name)
                 self._unopened[name] = layer.last_error
             return layer.last_error or self._outcomes.get(name)
         result = future.result()
         if isinstance(result, CogError):
             self._unopened[name] = result
             if isinstance(result, SourceTimeout):
-                self._late.add(name)
+                self._slow_layers.add(name)
         else:
-            self._late.discard(name)
+            self._slow_layers.discard(name)
             self._unopened.pop(name, None)
         return result
 

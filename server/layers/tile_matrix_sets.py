@@ -53,7 +53,7 @@ class TileMatrixSet:
 
     crs: Crs
     top_left: Corner
-    """Of all matrices."""
+    """The corner of all matrices."""
     matrices: tuple[TileMatrix, ...]
     """Coarse to fine."""
 

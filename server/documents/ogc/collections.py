@@ -90,13 +90,13 @@ def tilesets_list(layer: Layer, opened: OpenLayer, root: str) -> Json:
     """The tilesets of a layer, in short.
 
     Raises:
-        UnknownGrid: it has none.
+        UnknownGrid: the layer has none.
     """
-    here = f"{root}{collection_path(layer.config)}/map/tiles"
+    url = f"{root}{collection_path(layer.config)}/map/tiles"
     return {
-        "links": [link("self", here), link(GEODATA, root + collection_path(layer.config), JSON, layer.config.title)],
+        "links": [link("self", url), link(GEODATA, root + collection_path(layer.config), JSON, layer.config.title)],
         "tilesets": [
-            {**_short(layer, each), "links": [link("self", f"{here}/{each.grid.name}"), _scheme(each, root)]}
+            {**_short(layer, each), "links": [link("self", f"{url}/{each.grid.name}"), _scheme(each, root)]}
             for each in _tilesets(layer, opened)
         ],
     }
@@ -109,27 +109,27 @@ def tileset(layer: Layer, opened: OpenLayer, grid_name: str, root: str) -> Json:
         UnknownGrid: the layer has no such tileset.
     """
     grid = opened.grids.named(grid_name)
-    found = next(each for each in _tilesets(layer, opened) if each.grid is grid)
-    here = root + collection_path(layer.config)
-    crs, config, bounds = found.set.matrices.crs, layer.config, opened.cog.geo.bounds
-    formats = _formats(opened, found)
-    about = _short(layer, found)
+    entry = next(each for each in _tilesets(layer, opened) if each.grid is grid)
+    url = root + collection_path(layer.config)
+    crs, config, bounds = entry.set.matrices.crs, layer.config, opened.cog.geo.bounds
+    formats = _formats(opened, entry)
+    about = _short(layer, entry)
     if config.attribution is not None:
         about["attribution"] = config.attribution
     if bounds is not None:
         lower, upper = corners(crs, bounds)
         about["boundingBox"] = {"lowerLeft": lower, "upperRight": upper, "crs": about["crs"]}
-    tiles = f"{root}{layer.versioned_path(opened)}/{IMAGE}/{found.grid.name}/{{tileMatrix}}/{{tileCol}}/{{tileRow}}"
+    tiles = f"{root}{layer.versioned_path(opened)}/{IMAGE}/{entry.grid.name}/{{tileMatrix}}/{{tileCol}}/{{tileRow}}"
     return {
         **about,
         "version": opened.version_key,
         "mediaTypes": [linked_type(extension) for extension in formats],
-        "tileMatrixSetLimits": _limits(found),
-        "layers": [{"id": config.name, "title": config.title, "dataType": "map", "links": [link(GEODATA, here)]}],
+        "tileMatrixSetLimits": _limits(entry),
+        "layers": [{"id": config.name, "title": config.title, "dataType": "map", "links": [link(GEODATA, url)]}],
         "links": [
-            link("self", f"{here}/map/tiles/{found.grid.name}"),
-            _scheme(found, root),
-            link(GEODATA, here, JSON, config.title),
+            link("self", f"{url}/map/tiles/{entry.grid.name}"),
+            _scheme(entry, root),
+            link(GEODATA, url, JSON, config.title),
             *(link("item", f"{tiles}.{extension}", linked_type(extension)) for extension in formats),
         ],
     }
@@ -151,7 +151,7 @@ def _scheme(tileset: Tileset, root: str) -> Json:
 
 
 def _formats(opened: OpenLayer, tileset: Tileset) -> list[str]:
-    """What the tiles of every matrix are offered as."""
+    """Formats of the tiles of every matrix."""
     offered = [set(opened.offered(IMAGE, matrix.level)) for matrix in tileset.grid.matrices]
     return [extension for extension in FILES if all(extension in formats for formats in offered)]
 

@@ -23,7 +23,7 @@ SETS: Final = "/tileMatrixSets"
 WEB_MERCATOR_URI: Final = f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{WEB_MERCATOR}"
 WELL_KNOWN_SCALES: Final = "http://www.opengis.net/def/wkss/OGC/1.0/GoogleMapsCompatible"
 REGISTERED_SIDE: Final = 256
-"""Of the tiles of the set that is registered; with others it is a set of its own."""
+"""Tile size of the registered set; another size makes another set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,15 @@ class NamedSet:
     """A tile matrix set under the name that this server gives it."""
 
     id: str
-    """Unique among all of the server: each layer has a native grid of its own."""
+    """Name, unique on the server: each layer has its native grid."""
     title: str
     uri: str | None
-    """Where it is registered; None: nowhere."""
+    """URI of the registered set; None: it is not registered."""
     matrices: TileMatrixSet
 
     @property
     def path(self) -> str:
-        """Of its document, below the server's root."""
+        """Path of its document, below the server's root."""
         return f"{SETS}/{self.id}"
 
 
@@ -52,7 +52,7 @@ class Tileset:
 
 
 def layer_of(name: str) -> str | None:
-    """The layer whose own grid has this name; None if it is none of a layer's."""
+    """The layer whose native grid has this name; None if there is none."""
     prefix, _, layer = name.partition(".")
     return layer if prefix == NATIVE and layer else None
 
@@ -76,15 +76,15 @@ def tilesets(layer: Layer, opened: OpenLayer) -> list[Tileset] | Refusal:
         return own
     config = layer.config
     native = NamedSet(native_set_name(config.name), _native_title(config), None, own)
-    found = [Tileset(opened.grids.native, native)]
+    result = [Tileset(opened.grids.native, native)]
     if opened.grids.web_mercator is not None:
         side = opened.grids.web_mercator.matrices[0].tile_width
-        found.append(Tileset(opened.grids.web_mercator, web_mercator(side)))
-    return found
+        result.append(Tileset(opened.grids.web_mercator, web_mercator(side)))
+    return result
 
 
 def crs_json(crs: Crs) -> str | Json:
-    """A CRS as documents name it: by its URI, or in full where it has none.
+    """A CRS as documents name it: by its URI, else in full.
 
     The axes of a definition follow the order of the coordinates in the document, which goes by `swaps_axes`.
     """
@@ -120,10 +120,10 @@ def own_set(layer: Layer, opened: OpenLayer, root: str) -> Json:
     Raises:
         UnknownGrid: no tile matrix set can describe it.
     """
-    found = tilesets(layer, opened)
-    if isinstance(found, Refusal):
-        raise UnknownGrid(f"layer {layer.config.name!r} has no tile matrix set: {found}")
-    return _document(found[0].set, root)
+    sets = tilesets(layer, opened)
+    if isinstance(sets, Refusal):
+        raise UnknownGrid(f"layer {layer.config.name!r} has no tile matrix set: {sets}")
+    return _document(sets[0].set, root)
 
 
 def _native_title(config: LayerConfig) -> str:
@@ -153,7 +153,7 @@ def _document(named: NamedSet, root: str) -> Json:
 
 
 def _axes(named: NamedSet) -> list[str]:
-    """What the two coordinates are, in words by which clients tell their order."""
+    """Names of the two coordinates, by which clients know their order."""
     crs = named.matrices.crs
     if named.id.startswith(WEB_MERCATOR):
         return ["X", "Y"]  # as registered
@@ -176,7 +176,7 @@ def _matrix(matrices: TileMatrixSet, matrix: TileMatrix) -> Json:
 
 
 def _version_1(named: NamedSet) -> Json:
-    """The same in the words of version 1.0 (OGC 17-083r2), which are all that GDAL 3.6 knows."""
+    """The same in version 1.0 (OGC 17-083r2), the only one that GDAL 3.6 reads."""
     own = ("scaleDenominator", "tileWidth", "tileHeight", "matrixWidth", "matrixHeight")
     matrices = [_matrix(named.matrices, matrix) for matrix in named.matrices.matrices]
     return {

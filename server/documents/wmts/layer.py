@@ -1,4 +1,4 @@
-"""A layer's part of the capabilities. It needs PROJ, so it is only imported when a document is written."""
+"""A layer's part of the capabilities. It needs PROJ, so it is imported only to write a document."""
 
 from hashlib import blake2b
 from typing import Final
@@ -83,7 +83,7 @@ def _tile_matrix_set_part(name: str, described: TileMatrixSet, box: Box | None) 
 
 
 def _formats(opened: OpenLayer) -> dict[str, str]:
-    """Extension -> media type of what all levels are offered as."""
+    """Extension -> media type of the formats that all levels have."""
     offered = [opened.offered(IMAGE, number) for number in range(len(opened.cog.levels))]
     return {
         extension: media_type
@@ -93,19 +93,19 @@ def _formats(opened: OpenLayer) -> dict[str, str]:
 
 
 def _is_in_reach(crs: Crs, bounds: Bounds) -> bool:
-    """Whether a box of the layer is understood: GDAL takes latitudes beyond 90 for longitudes, and swaps them.
+    """Tell whether GDAL reads a box of the layer correctly: it swaps latitudes beyond 90 with longitudes.
 
-    Those are of grids whose first and last pixels have their centres at the poles. Without the box, GDAL goes by that
+    Such latitudes belong to grids whose first and last pixels are centred on the poles. Without the box, GDAL uses that
     in degrees, see `_wgs84`.
     """
     return not (crs.is_geographic and crs.swaps_axes) or -90 <= bounds[1] <= bounds[3] <= 90
 
 
 def _wgs84(described: TileMatrixSet, resolver: CrsResolver, bounds: Bounds, *, is_alone: bool) -> Bounds | None:
-    """The box in degrees; across the antimeridian the whole turn, since clients take west > east for empty.
+    """The box in degrees; the whole circle across the antimeridian, since clients take west > east for empty.
 
-    Where it stands alone GDAL places pixels by it: of a grid from the antimeridian on it is the very edges of the
-    pixels, and of one from Greenwich on, which has no such box within 180 degrees, None.
+    If it is the only box, GDAL places pixels by it: for a grid that begins at the antimeridian it has the edges of the
+    pixels. A grid that begins at Greenwich has no such box within 180 degrees: None.
     """
     if is_alone:
         return bounds if max(-bounds[0], bounds[2]) <= _NEAR_ANTIMERIDIAN else None
