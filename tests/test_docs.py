@@ -1,4 +1,4 @@
-"""The documentation: its links lead somewhere, its keys exist, its commands run."""
+"""The documentation: its links lead somewhere, its paths and keys exist, its commands run."""
 
 import re
 import shlex
@@ -18,10 +18,12 @@ from tests.support.system_gdal import gdal_program
 
 PAGES = sorted(path for folder in (".", "docs", "bench", "data", "tests/**") for path in ROOT.glob(f"{folder}/*.md"))
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+GUIDES = [page for page in PAGES if page.parent in (ROOT, ROOT / "docs")]
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=NAMES)
 
+_CODE_PATH = re.compile(r"(?<![\w/.-])(?:server|cogread|config|tests|docs|bench)/(?:[\w./-]*\w)?")
 _LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
 
 
@@ -41,6 +43,11 @@ def test_each_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
         linked = page.parent / target if target else page
         assert linked.exists(), f"{page.name}: {target}"
         assert not anchor or anchor in anchors(linked), f"{page.name}: {target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=[page.stem for page in GUIDES])
+def test_each_path_of_the_code_exists(page: Path) -> None:
+    assert not [path for path in _CODE_PATH.findall(page.read_text()) if not (ROOT / path).exists()]
 
 
 @pytest.mark.parametrize(
