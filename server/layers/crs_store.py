@@ -6,6 +6,7 @@ as JSON text and validated when read. Cache keys name the version of PROJ, since
 
 from collections.abc import Callable
 from hashlib import blake2b
+from threading import Lock
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -47,6 +48,8 @@ class CrsStore:
 
     def __init__(self, flight: SingleFlight, proj: ProjResolver) -> None:
         self._proj = proj
+        self._proj_turn: Final = Lock()
+        """PROJ holds the GIL for 0.1 s a call: several threads in it would starve tiles and calls to Redis."""
         self._crss: Final = _Values(flight, "crs", _CrsValue, proj.revision)
         self._bounds: Final = _Values(flight, "crs-bounds", _BoundsValue, proj.revision)
 
@@ -57,13 +60,16 @@ class CrsStore:
 
     def wgs84_bounds(self, crs: Crs, bounds: Bounds) -> Bounds | None:
         """See `CrsResolver.wgs84_bounds`."""
-        return self._bounds.get(
-            (crs.placed_definition, bounds), lambda: _BoundsValue(self._proj.wgs84_bounds(crs, bounds))
-        ).bounds
+        return self._bounds.get((crs.placed_definition, bounds), lambda: self._projected(crs, bounds)).bounds
 
     def _resolved(self, keys: GeoKeys) -> _CrsValue:
-        crs = self._proj.resolve(keys)
+        with self._proj_turn:
+            crs = self._proj.resolve(keys)
         return _CrsValue(None, crs.reason) if isinstance(crs, Refusal) else _CrsValue(crs, None)
+
+    def _projected(self, crs: Crs, bounds: Bounds) -> _BoundsValue:
+        with self._proj_turn:
+            return _BoundsValue(self._proj.wgs84_bounds(crs, bounds))
 
 
 class _Values(Generic[T]):

@@ -2,7 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError
 from typing import Any, Final
 
 import pytest
@@ -10,6 +13,7 @@ from flask.testing import FlaskClient
 
 from cogread.crs.crs import Crs
 from cogread.crs.geokeys import GeoKey as Key
+from cogread.crs.geokeys import GeoKeys
 from cogread.crs.lookup import ProjResolver, crs_of
 from cogread.refusal import Refusal
 from server.cache.memory import MemoryCache
@@ -136,3 +140,27 @@ def test_a_damaged_value_is_worked_out_anew(damage: bytes, calls: Counter[str]) 
     assert store.resolve(geo.keys) == crs
     assert store.wgs84_bounds(crs, geo.bounds) == bounds
     assert calls == {"resolve": 2, "wgs84_bounds": 2}
+
+
+class Turns(ProjResolver):
+    """Tells if a second thread is in PROJ while the first is."""
+
+    def __init__(self) -> None:
+        self.together = Barrier(2)
+        self.is_shared = False
+
+    def resolve(self, keys: GeoKeys) -> Crs | Refusal:
+        with suppress(BrokenBarrierError):
+            self.together.wait(0.2)
+            self.is_shared = True
+        return Refusal("it is a test")
+
+
+def test_one_thread_at_a_time_is_in_proj(flight: SingleFlight) -> None:
+    """Many would hold up tiles: PROJ keeps the interpreter's lock."""
+    proj = Turns()
+    store = CrsStore(flight, proj)
+    keys = [cog_of(grid(number)).geo.keys for number in range(3)]
+    with ThreadPoolExecutor(3) as threads:
+        assert set(threads.map(store.resolve, keys)) == {Refusal("it is a test")}
+    assert not proj.is_shared
