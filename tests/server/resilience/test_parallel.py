@@ -53,11 +53,11 @@ def test_a_caller_without_a_free_helper_does_not_wait_for_one() -> None:
 
 
 def test_the_helpers_of_all_callers_together_are_bounded() -> None:
-    pool = Helpers(3, "helper")
+    pool = Helpers(3, "bounded")
     seen: list[int] = []
 
     def work(item: int) -> None:
-        seen.append(sum(thread.name.startswith("helper") for thread in threading.enumerate()))
+        seen.append(sum(thread.name.startswith("bounded") for thread in threading.enumerate()))
 
     run_threads(8, lambda number: pool.for_each(work, range(20)))
     assert max(seen) <= 3
