@@ -22,11 +22,12 @@ NAMES = {
     "at_hand",
     "in_force",
     "by_version",
-    "late",
     "passed",
     "get_on",
     "what",
     "how",
+    "root",
+    "late",
 }
 NAMES |= {"glance", "glances", "crew", "crowd", "gate", "gates", "seal", "another", "here", "near", "far"}
 """Names that say no role: participles, prepositions, riddles."""

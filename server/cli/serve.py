@@ -17,8 +17,8 @@ from server.cli.layer_files import config_text, layer_files
 from server.http.reply import local_url
 from server.settings.load import ConfigError, deployment
 
-ROOT: Final = Path(server.__file__).resolve().parent.parent
-"""Root of the checkout or of the installed packages: `config` and `data` are beside `server`."""
+PROJECT_FOLDER: Final = Path(server.__file__).resolve().parent.parent
+"""The checkout, or the folder of the installed packages: `config` and `data` are beside `server`."""
 MOST_REASONS: Final = 20
 """Number of refused files that are listed by name."""
 
@@ -64,7 +64,7 @@ def serve(paths: tuple[str, ...], host: str, port: int, workers: int | None, ope
         if port == 0:
             raise click.UsageError("--open needs to know the port: give --port a number other than 0.")
         subprocess.Popen([sys.executable, "-c", _OPEN, local_url(host, port)], start_new_session=True)  # noqa: S603
-    command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "config" / "gunicorn.conf.py"), "wsgi:app"]
+    command = [sys.executable, "-m", "gunicorn", "-c", str(PROJECT_FOLDER / "config" / "gunicorn.conf.py"), "wsgi:app"]
     sys.stdout.flush()
     os.execve(sys.executable, command, environment)  # noqa: S606
 
@@ -72,7 +72,7 @@ def serve(paths: tuple[str, ...], host: str, port: int, workers: int | None, ope
 def _config(paths: tuple[str, ...]) -> str:
     """The path of the config file."""
     if not paths:
-        return os.environ.get("RAWCOG_CONFIG") or str(ROOT / "config" / "layers.toml")
+        return os.environ.get("RAWCOG_CONFIG") or str(PROJECT_FOLDER / "config" / "layers.toml")
     configs = [path for path in paths if path.endswith(".toml")]
     if configs and len(paths) > 1:
         raise click.UsageError(f"A config file is served alone; found {len(paths)} paths, among them {configs[0]}.")

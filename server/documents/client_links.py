@@ -32,13 +32,13 @@ def service_refusals(layer: Layer, opened: OpenLayer) -> dict[str, Refusal | Non
     return {service: check(layer, opened) for service, check in _CHECKS.items()}
 
 
-def client_links(layer: Layer, refusals: Mapping[str, Refusal | None], root: str) -> list[Json]:
+def client_links(layer: Layer, refusals: Mapping[str, Refusal | None], link_prefix: str) -> list[Json]:
     """Links to the documents that follow the file.
 
     Args:
         layer: the layer.
         refusals: as `service_refusals` returns them.
-        root: what links begin with.
+        link_prefix: beginning of the links.
     """
     documents = {
         "tilejson": ("tilejson", f"{layer.path}/tilejson.json", _JSON),
@@ -49,7 +49,7 @@ def client_links(layer: Layer, refusals: Mapping[str, Refusal | None], root: str
         "ogc-tiles": (TILESETS, f"/collections/{layer.config.name}/map/tiles", _JSON),
     }
     return [
-        {"rel": rel, "href": root + path, "type": media_type}
+        {"rel": rel, "href": link_prefix + path, "type": media_type}
         for service, (rel, path, media_type) in documents.items()
         if refusals[service] is None
     ]

@@ -22,26 +22,26 @@ class Line(NamedTuple):
     """The place to paste it, and its effect."""
 
 
-def copy_lines(about: Json, root: str) -> list[Line]:
+def copy_lines(about: Json, base_url: str) -> list[Line]:
     """The lines for the services that a layer has.
 
     Args:
         about: the JSON of the layer.
-        root: what whole URLs begin with.
+        base_url: beginning of absolute URLs.
     """
     urls: dict[str, str] = {}
     for link in about["links"]:
-        urls.setdefault(link["rel"], urljoin(root, link["href"]))
+        urls.setdefault(link["rel"], urljoin(base_url, link["href"]))
     lines = []
     if "gdal" in urls:
         lines.append(Line("QGIS", urls["gdal"], _QGIS))
-        lines.append(Line("GDAL", f"gdalinfo {urls['gdal']}", "all that GDAL knows of the file"))
+        lines.append(Line("GDAL", f"gdalinfo {urls['gdal']}", "the file with all its bands, overviews and metadata"))
     if "wmts" in urls:
         lines += _of_wmts(urls["wmts"], about)
-    lines += _of_web_maps(about["web_mercator"], urls.get("tilejson"), root)
+    lines += _of_web_maps(about["web_mercator"], urls.get("tilejson"), base_url)
     if "tiles" in urls:
         lines.append(Line("Tiles", urls["tiles"], "z/x/y in the file's own grid, from the upper left"))
-    lines.append(Line("JSON", urls["self"], "all that is known of the layer, as data"))
+    lines.append(Line("JSON", urls["self"], "the properties of the layer as data"))
     return [*lines, *_to_align(about["web_mercator"])]
 
 
@@ -63,12 +63,12 @@ def _of_wmts(url: str, about: Json) -> list[Line]:
     ]
 
 
-def _of_web_maps(facts: Json, tilejson: str | None, root: str) -> list[Line]:
+def _of_web_maps(facts: Json, tilejson: str | None, base_url: str) -> list[Line]:
     lines = []
     if facts["tiles"] is not None:
         zooms = f"zoom {facts['minzoom']} to {facts['maxzoom']}, {facts['tile_size']} pixels"
         hint = f"web mercator for Leaflet, OpenLayers and the like: {zooms}"
-        lines.append(Line("XYZ", urljoin(root, facts["tiles"]), hint))
+        lines.append(Line("XYZ", urljoin(base_url, facts["tiles"]), hint))
     if tilejson is not None:
         lines.append(Line("TileJSON", tilejson, "for MapLibre and others that read it"))
     return lines

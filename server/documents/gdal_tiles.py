@@ -34,7 +34,7 @@ class GdalTiles:
     """Tiles of the image, or of the mask, at one level."""
 
     path: str
-    """URL below the server's root, with variables of the driver."""
+    """URL below the server's base URL, with variables of the driver."""
     z: int
     width: int
     """Pixels."""

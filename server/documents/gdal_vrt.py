@@ -43,13 +43,13 @@ def vrt_refusal(cog: Cog) -> Refusal | None:
     return next(map(Refusal, _obstacles(cog)), None)
 
 
-def gdal_vrt(layer: Layer, opened: OpenLayer, root: str, read: Callable[[ByteRange], bytes]) -> str:
+def gdal_vrt(layer: Layer, opened: OpenLayer, base_url: str, read: Callable[[ByteRange], bytes]) -> str:
     """Write the document of a version of a layer.
 
     Args:
         layer: the layer.
         opened: its version.
-        root: beginning of the URLs of tiles.
+        base_url: beginning of the URLs of tiles.
         read: reads header bytes that are not loaded.
 
     Raises:
@@ -59,7 +59,7 @@ def gdal_vrt(layer: Layer, opened: OpenLayer, root: str, read: Callable[[ByteRan
     refusal = vrt_refusal(opened.cog)
     if refusal is not None:
         raise UnknownUrl(f"GDAL cannot open the layer by its tiles: {refusal}")
-    return _Vrt(layer, opened, root, read).written()
+    return _Vrt(layer, opened, base_url, read).written()
 
 
 def _obstacles(cog: Cog) -> Iterator[str]:
@@ -94,8 +94,8 @@ def _is_nested(cog: Cog) -> bool:
 class _Vrt:
     """Writer of one document."""
 
-    def __init__(self, layer: Layer, opened: OpenLayer, root: str, read: Callable[[ByteRange], bytes]) -> None:
-        self._layer, self._opened, self._root = layer, opened, root
+    def __init__(self, layer: Layer, opened: OpenLayer, base_url: str, read: Callable[[ByteRange], bytes]) -> None:
+        self._layer, self._opened, self._base_url = layer, opened, base_url
         self._cog, self._bands = opened.cog, bands_of(opened.cog)
         self._is_nested = _is_nested(opened.cog)
         has_palette = self._bands[0].color_interpretation == PALETTE
@@ -147,10 +147,10 @@ class _Vrt:
 
     def _tiles(self, number: int, kind: str) -> str:
         """A level for GDAL's WMS driver."""
-        return _wms(gdal_tiles(self._layer, self._opened, number, kind), self._root)
+        return _wms(gdal_tiles(self._layer, self._opened, number, kind), self._base_url)
 
 
-def _wms(tiles: GdalTiles, root: str) -> str:
+def _wms(tiles: GdalTiles, base_url: str) -> str:
     """Tiles without a georeference, which the VRT has."""
     window = {
         "UpperLeftX": 0,
@@ -173,7 +173,7 @@ def _wms(tiles: GdalTiles, root: str) -> str:
     }
     return element(
         "GDAL_WMS",
-        element("Service", element("ServerUrl", escaped(root + tiles.path)), name="TMS")
+        element("Service", element("ServerUrl", escaped(base_url + tiles.path)), name="TMS")
         + element("DataWindow", _elements(window))
         + _elements(facts)
         + ("" if tiles.nodata is None else element("DataValues", NoData=tiles.nodata)),

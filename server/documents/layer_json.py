@@ -22,29 +22,29 @@ _UNITS: Final = {"degree": "degrees", "metre": "m", "foot": "ft", "US survey foo
 """PROJ's names of units -> those of map libraries; others keep their names."""
 
 
-def row(layer: Layer, root: str) -> Json:
-    """The facts of the config about a layer; links begin with `root`."""
+def row(layer: Layer, link_prefix: str) -> Json:
+    """The facts of the config about a layer; links begin with `link_prefix`."""
     config = layer.config
     return {
         "name": config.name,
         "title": config.title,
         "attribution": config.attribution,
-        "href": root + layer.path,
+        "href": link_prefix + layer.path,
     }
 
 
-def describe(layer: Layer, opened: OpenLayer, root: str) -> Json:
+def describe(layer: Layer, opened: OpenLayer, link_prefix: str) -> Json:
     """The description of a layer: all that a client needs to request and place tiles.
 
     Args:
         layer: the layer.
         opened: its version.
-        root: beginning of links.
+        link_prefix: beginning of links.
     """
     cog = opened.cog
     services = service_refusals(layer, opened)
     return {
-        **row(layer, root),
+        **row(layer, link_prefix),
         "version": opened.version_key,
         **_image(cog),
         "band_info": [{"band": number, **asdict(band)} for number, band in enumerate(band_facts(cog, MOST_BANDS), 1)],
@@ -54,12 +54,12 @@ def describe(layer: Layer, opened: OpenLayer, root: str) -> Json:
         "minzoom": 0,
         "maxzoom": len(cog.levels) - 1,
         "levels": _levels(cog, opened),
-        "web_mercator": facts(layer, opened, root),
+        "web_mercator": facts(layer, opened, link_prefix),
         **_offers("formats", opened.refusals(IMAGE)),
         **_offers("mask_formats", opened.refusals(MASK)),
         **_offers("services", services),
         "samples": _samples(opened),
-        "links": [*_links(layer, opened, root), *client_links(layer, services, root)],
+        "links": [*_links(layer, opened, link_prefix), *client_links(layer, services, link_prefix)],
     }
 
 
@@ -124,12 +124,12 @@ def _samples(opened: OpenLayer) -> Json:
     return {key.replace("-", "_"): value for key, value in describe_samples(opened.cog.full).items()}
 
 
-def _links(layer: Layer, opened: OpenLayer, root: str) -> list[Json]:
-    links: list[Json] = [{"rel": "self", "href": root + layer.path, "type": "application/json"}]
+def _links(layer: Layer, opened: OpenLayer, link_prefix: str) -> list[Json]:
+    links: list[Json] = [{"rel": "self", "href": link_prefix + layer.path, "type": "application/json"}]
     links += [
         {
             "rel": kind,
-            "href": f"{root}{layer.versioned_path(opened)}/{kind}/{NATIVE}/{{z}}/{{x}}/{{y}}.{extension}",
+            "href": f"{link_prefix}{layer.versioned_path(opened)}/{kind}/{NATIVE}/{{z}}/{{x}}/{{y}}.{extension}",
             "type": WRAPPERS[extension].media_type,
             "templated": True,
         }

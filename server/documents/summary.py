@@ -1,4 +1,4 @@
-"""Summaries of layer versions: all that lists say of a layer, in little memory and without the server's root."""
+"""Summaries of layer versions: all that lists say of a layer, in little memory and without the server's base URL."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -26,7 +26,7 @@ class Summary(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A layer version in lists."""
 
     path: str
-    """Beginning of the URLs of its tiles, below the server's root."""
+    """Beginning of the URLs of its tiles, below the server's base URL."""
     written_at_s: int
     """Instant at which the file was written, in seconds since the epoch; 0: the origin does not tell."""
     width: int

@@ -11,8 +11,8 @@ VERSION: Final = "1.0.0"
 """Version of the tile set in semver: constant, as the URLs of tiles name the version."""
 
 
-def tilejson(layer: Layer, opened: OpenLayer, root: str) -> Json:
-    """The document of a version of a layer; its URLs begin with `root`.
+def tilejson(layer: Layer, opened: OpenLayer, base_url: str) -> Json:
+    """The document of a version of a layer; its URLs begin with `base_url`.
 
     Raises:
         UnknownGrid: no level lies on the grid of web maps.
@@ -27,7 +27,7 @@ def tilejson(layer: Layer, opened: OpenLayer, root: str) -> Json:
         "name": layer.config.title,
         "version": VERSION,
         "scheme": "xyz",
-        "tiles": [root + tiles_template(layer, opened, extension)],
+        "tiles": [base_url + tiles_template(layer, opened, extension)],
         "minzoom": least,
         "maxzoom": most,
         "tileSize": grid.matrices[0].tile_width,

@@ -38,7 +38,7 @@ class TileMap:
     title: str
     attribution: str | None
     path: str
-    """Start of the paths of its tiles, below the server's root."""
+    """Start of the paths of its tiles, below the server's base URL."""
     half_world: float
     tile_size: int
     extension: str

@@ -19,7 +19,7 @@ _MOST_LATITUDE: Final = degrees(atan(sinh(pi)))
 """Latitude at which the square of web maps ends."""
 
 
-def facts(layer: Layer, opened: OpenLayer, root: str) -> Json:
+def facts(layer: Layer, opened: OpenLayer, link_prefix: str) -> Json:
     """The member `web_mercator` of the layer's JSON: its aligned levels, and the obstacle of the others."""
     grid, obstacle = opened.grids.web_mercator, misfit(opened.cog, opened.grids, opened.resolver)
     extension = None if grid is None else _picture_format(opened, grid)
@@ -27,7 +27,7 @@ def facts(layer: Layer, opened: OpenLayer, root: str) -> Json:
         "minzoom": None if grid is None else grid.matrices[0].z,
         "maxzoom": None if grid is None else grid.matrices[-1].z,
         "tile_size": None if grid is None else grid.matrices[0].tile_width,
-        "tiles": None if extension is None else root + tiles_template(layer, opened, extension),
+        "tiles": None if extension is None else link_prefix + tiles_template(layer, opened, extension),
         "off_levels": [] if obstacle is None else obstacle.off_levels,
         "reason": None if obstacle is None else obstacle.reason,
         "command": None if obstacle is None else obstacle.command,
@@ -73,7 +73,7 @@ def picture_format(opened: OpenLayer, grid: Grid) -> str:
 
 
 def tiles_template(layer: Layer, opened: OpenLayer, extension: str) -> str:
-    """URL template of the tiles of the grid, below the server's root."""
+    """URL template of the tiles of the grid, below the server's base URL."""
     return f"{layer.versioned_path(opened)}/{IMAGE}/{WEB_MERCATOR}/{{z}}/{{x}}/{{y}}.{extension}"
 
 

@@ -46,7 +46,7 @@ class Layer:
         """
         self.config, self.source = config, source
         self.path: Final = f"/layers/{config.name}"
-        """Path of the layer's document, and prefix of its tiles, below the server's root."""
+        """Path of the layer's document, and prefix of its tiles, below the server's base URL."""
         self.headers: Final = (("Cache-Control", cache_control(config.max_age_s)), *EVERY_REPLY)
         """Headers of every reply that has an ETag."""
         self.immutable_headers: Final = (("Cache-Control", IMMUTABLE), *EVERY_REPLY)

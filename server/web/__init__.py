@@ -52,4 +52,4 @@ URLS: Final[Mapping[str, Callable[..., Response]]] = {
 """Rules of Flask -> views of GET and HEAD."""
 
 STRICT: Final = frozenset({"/", "/collections/<name>/map/tiles/<grid>/<z>/<row>/<col>", "/static/<digest>/<path:name>"})
-"""Rules that do not match with a slash at the end: of the root, of tiles and of files."""
+"""Rules that do not match with a slash at the end: `/`, tiles and files."""

@@ -47,8 +47,8 @@ def index() -> Response:
 
 
 def _all(*, as_page: bool) -> Response:
-    root = context().link_prefix
-    listed = ((summary, _row(row(layer, root), summary)) for layer, summary in context().summaries.all())
+    link_prefix = context().link_prefix
+    listed = ((summary, _row(row(layer, link_prefix), summary)) for layer, summary in context().summaries.all())
     if as_page:
         return layers_page(card(about, summary) for summary, about in listed)
     return _json({"layers": [about for _, about in listed]})

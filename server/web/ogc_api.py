@@ -37,15 +37,15 @@ def conformance() -> Response:
 
 def collections() -> Response:
     """A page of the layers that have tilesets; those that are not opened yet are among them, in short."""
-    page, root = asked_page(), context().base_url
+    page, base_url = asked_page(), context().base_url
     listed = [
         (layer.config, None if summary is None else summary.tilesets)
         for layer, summary in context().summaries.all()
         if summary is None or (isinstance(summary, Summary) and summary.tilesets is not None)
     ]
-    items = [documents.collection_item(config, item, root) for config, item in listed[page.part]]
+    items = [documents.collection_item(config, item, base_url) for config, item in listed[page.part]]
     about = {"numberMatched": len(listed), "numberReturned": len(items), "collections": items}
-    return _json({"links": page.links(f"{root}/collections", len(listed)), **about})
+    return _json({"links": page.links(f"{base_url}/collections", len(listed)), **about})
 
 
 def collection(name: str) -> Response:
@@ -65,26 +65,26 @@ def tileset(name: str, grid: str) -> Response:
 
 def tile_matrix_sets() -> Response:
     """The tile matrix sets that layers share, and a page of those of the layers' own grids."""
-    page, root = asked_page(), context().base_url
+    page, base_url = asked_page(), context().base_url
     listed = [
         (layer.config, summary.tilesets)
         for layer, summary in context().summaries.all()
         if isinstance(summary, Summary) and summary.tilesets is not None
     ]
-    items = [*shared_set_items(root), *set_items(listed[page.part], root)]
-    return _json({"links": page.links(f"{root}{SETS}", len(listed)), "tileMatrixSets": items})
+    items = [*shared_set_items(base_url), *set_items(listed[page.part], base_url)]
+    return _json({"links": page.links(f"{base_url}{SETS}", len(listed)), "tileMatrixSets": items})
 
 
 def tile_matrix_set(name: str) -> Response:
     """A tile matrix set."""
-    root = context().base_url
-    shared = shared_set(name, root)
+    base_url = context().base_url
+    shared = shared_set(name, base_url)
     if shared is not None:
         return _json(shared)
     layer = layer_of(name)
     if layer is None:
         raise UnknownUrl(f"no tile matrix set {name[:100]!r}")
-    return _json(own_set(*_opened(layer), root))
+    return _json(own_set(*_opened(layer), base_url))
 
 
 def _opened(name: str) -> tuple[Layer, OpenLayer]:

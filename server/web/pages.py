@@ -75,7 +75,9 @@ def _page(template: str, cache_control: str, **values: Any) -> Response:
 def _written(template: str, **values: Any) -> str:
     ctx = context()
     static = f"{ctx.link_prefix}/static/{static_files().digest}"
-    return render_template(template, site=ctx.settings.server.title, root=ctx.link_prefix, static=static, **values)
+    return render_template(
+        template, site=ctx.settings.server.title, link_prefix=ctx.link_prefix, static=static, **values
+    )
 
 
 def _guarded(response: Response) -> Response:

@@ -23,7 +23,7 @@ def tilejson_document(name: str) -> Response:
 
 
 def gdal_vrt_document(name: str) -> Response:
-    """For GDAL and what is built on it: all that GDAL knows of the file. /vsicurl/ reads it by ranges."""
+    """The file as a dataset for GDAL and the programs built on it; `/vsicurl/` reads it by ranges."""
     document = versioned(name, "/layers/{}/gdal.vrt", _gdal_vrt, "application/xml")
     return tile_response(Reply(document.status_code, [*document.headers.items(), ACCEPT_RANGES], document.get_data()))
 
@@ -33,19 +33,19 @@ def gdal_wms_document(name: str) -> Response:
     return versioned(name, "/layers/{}/gdal.xml", _gdal_wms, "application/xml")
 
 
-def _tilejson(layer: Layer, opened: OpenLayer, root: str) -> bytes:
-    return msgspec.json.encode(tilejson(layer, opened, root))
+def _tilejson(layer: Layer, opened: OpenLayer, base_url: str) -> bytes:
+    return msgspec.json.encode(tilejson(layer, opened, base_url))
 
 
-def _gdal_vrt(layer: Layer, opened: OpenLayer, root: str) -> bytes:
+def _gdal_vrt(layer: Layer, opened: OpenLayer, base_url: str) -> bytes:
     deadline = Deadline.after(BUDGET_S)
 
     def read(wanted: ByteRange) -> bytes:
         return layer.source.read(wanted, opened.cog.version, deadline).data
 
-    return gdal_vrt(layer, opened, root, read).encode()
+    return gdal_vrt(layer, opened, base_url, read).encode()
 
 
-def _gdal_wms(layer: Layer, opened: OpenLayer, root: str) -> bytes:
-    about = gdal_wms(layer, opened, f"{root}{layer.path}/gdal.vrt")
-    return rendered("gdal_wms.xml", about=about, root=root).encode()
+def _gdal_wms(layer: Layer, opened: OpenLayer, base_url: str) -> bytes:
+    about = gdal_wms(layer, opened, f"{base_url}{layer.path}/gdal.vrt")
+    return rendered("gdal_wms.xml", about=about, base_url=base_url).encode()

@@ -38,11 +38,13 @@ def tile_map_document(name: str) -> Response:
 
 def _listed(template: str, layers: list[Layer]) -> Response:
     ctx = context()
-    root, title = ctx.base_url, ctx.settings.server.title
-    body = rendered(template, layers=layers, title=title, root=root, service=root + SERVICE, profile=PROFILE)
+    base_url, title = ctx.base_url, ctx.settings.server.title
+    body = rendered(
+        template, layers=layers, title=title, base_url=base_url, service=base_url + SERVICE, profile=PROFILE
+    )
     return packed_document(body.encode(), _XML, ctx.base_url_policy)
 
 
-def _tile_map(layer: Layer, opened: OpenLayer, root: str) -> bytes:
+def _tile_map(layer: Layer, opened: OpenLayer, base_url: str) -> bytes:
     about = tile_map(layer, opened)
-    return rendered("tms_map.xml", about=about, root=root, service=root + SERVICE, profile=PROFILE).encode()
+    return rendered("tms_map.xml", about=about, base_url=base_url, service=base_url + SERVICE, profile=PROFILE).encode()

@@ -24,7 +24,7 @@ def versioned(name: str, path: str, write: Callable[[Layer, OpenLayer, str], byt
     Args:
         name: of the layer, as in the URL: with `@` and a version behind it, that version and no other.
         path: of the document, with `{}` where the layer's name goes.
-        write: makes it of the layer, its version and the server's root.
+        write: makes it of the layer, its version and the server's base URL.
         media_type: of the document.
     """
     ctx = context()

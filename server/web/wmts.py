@@ -53,6 +53,6 @@ def _queried(query: str) -> Response:
 
 def _reply(contents: Contents, sections: tuple[str, ...] | None) -> Response:
     ctx = context()
-    root = ctx.base_url
-    key = f"wmts {contents.update_sequence} {sections} {root}"
-    return long_document(key, lambda: contents.pieces(sections, root), MEDIA_TYPE, ctx.base_url_policy)
+    base_url = ctx.base_url
+    key = f"wmts {contents.update_sequence} {sections} {base_url}"
+    return long_document(key, lambda: contents.pieces(sections, base_url), MEDIA_TYPE, ctx.base_url_policy)

@@ -24,7 +24,7 @@ CRS84: Final = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 
 
 def collection_path(config: LayerConfig) -> str:
-    """Path of a layer's collection, below the server's root."""
+    """Path of a layer's collection, below the server's base URL."""
     return f"/collections/{config.name}"
 
 
@@ -34,31 +34,31 @@ def tilesets_item(layer: Layer, opened: OpenLayer) -> TilesetsItem | Refusal:
     return sets if isinstance(sets, Refusal) else _item(opened, sets)
 
 
-def collection(layer: Layer, opened: OpenLayer, root: str) -> Json:
+def collection(layer: Layer, opened: OpenLayer, base_url: str) -> Json:
     """A layer as a collection.
 
     Raises:
         UnknownGrid: it has no tilesets.
     """
-    return collection_item(layer.config, _item(opened, _tilesets(layer, opened)), root)
+    return collection_item(layer.config, _item(opened, _tilesets(layer, opened)), base_url)
 
 
-def collection_item(config: LayerConfig, item: TilesetsItem | None, root: str) -> Json:
+def collection_item(config: LayerConfig, item: TilesetsItem | None, base_url: str) -> Json:
     """A collection in the list of all.
 
     Args:
         config: of the layer.
         item: of its version; None: it is not opened yet, and the collection is described in short.
-        root: beginning of the links.
+        base_url: beginning of the links.
     """
-    title, layer_path = config.title, f"{root}/layers/{config.name}"
+    title, layer_path = config.title, f"{base_url}/layers/{config.name}"
     about: Json = {"id": config.name, "title": title, "dataType": "map"}
     if config.attribution is not None:
         about["attribution"] = config.attribution
-    links = [link("self", root + collection_path(config), JSON, title)]
+    links = [link("self", base_url + collection_path(config), JSON, title)]
     if item is None:
         return {**about, "links": links}
-    links.append(link(MAP_TILESETS, f"{root}{collection_path(config)}/map/tiles", JSON, f"Tilesets of {title}"))
+    links.append(link(MAP_TILESETS, f"{base_url}{collection_path(config)}/map/tiles", JSON, f"Tilesets of {title}"))
     links.append(link("describedby", layer_path, JSON, f"All that is known of {title}"))
     if item.has_vrt:
         links.append(link("alternate", f"{layer_path}/gdal.vrt", "application/xml", f"{title} for GDAL and QGIS"))
@@ -86,23 +86,23 @@ def _tilesets(layer: Layer, opened: OpenLayer) -> list[Tileset]:
     return sets
 
 
-def tilesets_list(layer: Layer, opened: OpenLayer, root: str) -> Json:
+def tilesets_list(layer: Layer, opened: OpenLayer, base_url: str) -> Json:
     """The tilesets of a layer, in short.
 
     Raises:
         UnknownGrid: the layer has none.
     """
-    url = f"{root}{collection_path(layer.config)}/map/tiles"
+    url = f"{base_url}{collection_path(layer.config)}/map/tiles"
     return {
-        "links": [link("self", url), link(GEODATA, root + collection_path(layer.config), JSON, layer.config.title)],
+        "links": [link("self", url), link(GEODATA, base_url + collection_path(layer.config), JSON, layer.config.title)],
         "tilesets": [
-            {**_short(layer, each), "links": [link("self", f"{url}/{each.grid.name}"), _scheme(each, root)]}
+            {**_short(layer, each), "links": [link("self", f"{url}/{each.grid.name}"), _scheme(each, base_url)]}
             for each in _tilesets(layer, opened)
         ],
     }
 
 
-def tileset(layer: Layer, opened: OpenLayer, grid_name: str, root: str) -> Json:
+def tileset(layer: Layer, opened: OpenLayer, grid_name: str, base_url: str) -> Json:
     """A tileset in full. Its tiles are linked by URLs that name the version: clients such as GDAL keep them for days.
 
     Raises:
@@ -110,7 +110,7 @@ def tileset(layer: Layer, opened: OpenLayer, grid_name: str, root: str) -> Json:
     """
     grid = opened.grids.named(grid_name)
     entry = next(each for each in _tilesets(layer, opened) if each.grid is grid)
-    url = root + collection_path(layer.config)
+    url = base_url + collection_path(layer.config)
     crs, config, bounds = entry.set.matrices.crs, layer.config, opened.cog.geo.bounds
     formats = _formats(opened, entry)
     about = _short(layer, entry)
@@ -119,7 +119,7 @@ def tileset(layer: Layer, opened: OpenLayer, grid_name: str, root: str) -> Json:
     if bounds is not None:
         lower, upper = corners(crs, bounds)
         about["boundingBox"] = {"lowerLeft": lower, "upperRight": upper, "crs": about["crs"]}
-    tiles = f"{root}{layer.versioned_path(opened)}/{IMAGE}/{entry.grid.name}/{{tileMatrix}}/{{tileCol}}/{{tileRow}}"
+    tiles = f"{base_url}{layer.versioned_path(opened)}/{IMAGE}/{entry.grid.name}/{{tileMatrix}}/{{tileCol}}/{{tileRow}}"
     return {
         **about,
         "version": opened.version_key,
@@ -128,7 +128,7 @@ def tileset(layer: Layer, opened: OpenLayer, grid_name: str, root: str) -> Json:
         "layers": [{"id": config.name, "title": config.title, "dataType": "map", "links": [link(GEODATA, url)]}],
         "links": [
             link("self", f"{url}/map/tiles/{entry.grid.name}"),
-            _scheme(entry, root),
+            _scheme(entry, base_url),
             link(GEODATA, url, JSON, config.title),
             *(link("item", f"{tiles}.{extension}", linked_type(extension)) for extension in formats),
         ],
@@ -146,8 +146,8 @@ def _short(layer: Layer, tileset: Tileset) -> Json:
     return about
 
 
-def _scheme(tileset: Tileset, root: str) -> Json:
-    return link(TILING_SCHEME, root + tileset.set.path, JSON, tileset.set.title)
+def _scheme(tileset: Tileset, base_url: str) -> Json:
+    return link(TILING_SCHEME, base_url + tileset.set.path, JSON, tileset.set.title)
 
 
 def _formats(opened: OpenLayer, tileset: Tileset) -> list[str]:

@@ -20,23 +20,23 @@ CONFORMS_TO: Final = (
 to tilesets; those of the collections have."""
 
 
-def landing(title: str, root: str) -> Json:
-    """The landing page; its links begin with `root`."""
+def landing(title: str, base_url: str) -> Json:
+    """The landing page; its links begin with `base_url`."""
     return {
         "title": title,
         "description": "Cloud Optimized GeoTIFFs, whose tiles are served as they are stored.",
         "links": [
-            link("self", f"{root}/?f=json", JSON, "This document"),
-            link("alternate", f"{root}/?f=html", "text/html", "The layers, as a page"),
-            link("service-desc", f"{root}/api", OPENAPI, "What can be asked for, in OpenAPI"),
+            link("self", f"{base_url}/?f=json", JSON, "This document"),
+            link("alternate", f"{base_url}/?f=html", "text/html", "The layers, as a page"),
+            link("service-desc", f"{base_url}/api", OPENAPI, "This API in OpenAPI"),
             *(
-                link(rel, f"{root}/conformance", JSON, "What this API conforms to")
+                link(rel, f"{base_url}/conformance", JSON, "The requirements that this API meets")
                 for rel in ("conformance", CONFORMANCE)
             ),
-            *(link(rel, f"{root}/collections", JSON, "The layers as collections") for rel in ("data", DATA)),
-            link(TILING_SCHEMES, f"{root}/tileMatrixSets", JSON, "The tile matrix sets"),
-            link("related", f"{root}/layers", JSON, "The layers, with all that is known of each"),
-            link("related", f"{root}/wmts/1.0.0/WMTSCapabilities.xml", "application/xml", "The same tiles as WMTS"),
-            link("status", f"{root}/health/ready", JSON, "Whether the server is ready"),
+            *(link(rel, f"{base_url}/collections", JSON, "The layers as collections") for rel in ("data", DATA)),
+            link(TILING_SCHEMES, f"{base_url}/tileMatrixSets", JSON, "The tile matrix sets"),
+            link("related", f"{base_url}/layers", JSON, "The layers, each with its properties"),
+            link("related", f"{base_url}/wmts/1.0.0/WMTSCapabilities.xml", "application/xml", "The same tiles as WMTS"),
+            link("status", f"{base_url}/health/ready", JSON, "Readiness of the server"),
         ],
     }

@@ -39,7 +39,7 @@ class NamedSet:
 
     @property
     def path(self) -> str:
-        """Path of its document, below the server's root."""
+        """Path of its document, below the server's base URL."""
         return f"{SETS}/{self.id}"
 
 
@@ -96,25 +96,26 @@ def crs_json(crs: Crs) -> str | Json:
     return {"wkt": {**whole, "coordinate_system": {**system, "axis": axes}}}
 
 
-def set_items(layers: Iterable[tuple[LayerConfig, TilesetsItem]], root: str) -> list[Json]:
+def set_items(layers: Iterable[tuple[LayerConfig, TilesetsItem]], base_url: str) -> list[Json]:
     """The sets of layers' own grids in the list of all sets."""
     return [
-        _item(native_set_name(config.name), _native_title(config), item.own_crs_json(), root) for config, item in layers
+        _item(native_set_name(config.name), _native_title(config), item.own_crs_json(), base_url)
+        for config, item in layers
     ]
 
 
-def shared_set_items(root: str) -> list[Json]:
+def shared_set_items(base_url: str) -> list[Json]:
     """The sets that layers share in the list of all sets."""
-    return [_named_item(web_mercator(side), root) for side in WEB_TILE_SIDES]
+    return [_named_item(web_mercator(side), base_url) for side in WEB_TILE_SIDES]
 
 
-def shared_set(name: str, root: str) -> Json | None:
+def shared_set(name: str, base_url: str) -> Json | None:
     """A set that layers share, in full; None if no such set is shared."""
     sides = {web_mercator_id(side): side for side in WEB_TILE_SIDES}
-    return _document(web_mercator(sides[name]), root) if name in sides else None
+    return _document(web_mercator(sides[name]), base_url) if name in sides else None
 
 
-def own_set(layer: Layer, opened: OpenLayer, root: str) -> Json:
+def own_set(layer: Layer, opened: OpenLayer, base_url: str) -> Json:
     """The set of a layer's own grid, in full.
 
     Raises:
@@ -123,26 +124,26 @@ def own_set(layer: Layer, opened: OpenLayer, root: str) -> Json:
     sets = tilesets(layer, opened)
     if isinstance(sets, Refusal):
         raise UnknownGrid(f"layer {layer.config.name!r} has no tile matrix set: {sets}")
-    return _document(sets[0].set, root)
+    return _document(sets[0].set, base_url)
 
 
 def _native_title(config: LayerConfig) -> str:
     return f"The grid of {config.title}"
 
 
-def _item(name: str, title: str, crs: str | Json | msgspec.Raw, root: str) -> Json:
-    return {"id": name, "title": title, "crs": crs, "links": [link("self", f"{root}{SETS}/{name}", JSON, title)]}
+def _item(name: str, title: str, crs: str | Json | msgspec.Raw, base_url: str) -> Json:
+    return {"id": name, "title": title, "crs": crs, "links": [link("self", f"{base_url}{SETS}/{name}", JSON, title)]}
 
 
-def _named_item(named: NamedSet, root: str) -> Json:
-    item = _item(named.id, named.title, crs_json(named.matrices.crs), root)
+def _named_item(named: NamedSet, base_url: str) -> Json:
+    item = _item(named.id, named.title, crs_json(named.matrices.crs), base_url)
     return item if named.uri is None else {**item, "uri": named.uri}
 
 
-def _document(named: NamedSet, root: str) -> Json:
+def _document(named: NamedSet, base_url: str) -> Json:
     """A set in full."""
     document = {
-        **_named_item(named, root),
+        **_named_item(named, base_url),
         "orderedAxes": _axes(named),
         "tileMatrices": [_matrix(named.matrices, matrix) for matrix in named.matrices.matrices],
         **_version_1(named),

@@ -1,4 +1,4 @@
-"""The description of all public endpoints in OpenAPI 3.0.3: one literal of Python, rendered with a title and a root."""
+"""The description of all public endpoints in OpenAPI 3.0.3: a literal, rendered with a title and a base URL."""
 
 from server.documents.openapi.document import document
 

@@ -31,14 +31,19 @@ PATHS: Final[Json] = {
     "/": operation(
         "getLandingPage",
         "OGC API",
-        "Where the API begins; for browsers a page with all layers",
+        "Landing page of the API; for browsers a page with all layers",
         ("f-page",),
         {JSON: ref("LandingPage"), "text/html": STRING},
         _LIST,
     ),
     "/api": operation("getApi", "OGC API", "This document", ("f-json",), {OPENAPI: {"type": "object"}}, ("304", "400")),
     "/conformance": operation(
-        "getConformance", "OGC API", "What the API conforms to", ("f-json",), _json("Conformance"), ("304", "400")
+        "getConformance",
+        "OGC API",
+        "Requirements that the API meets",
+        ("f-json",),
+        _json("Conformance"),
+        ("304", "400"),
     ),
     "/collections": operation(
         "getCollections",
@@ -99,7 +104,7 @@ PATHS: Final[Json] = {
     "/layers": operation(
         "getLayers",
         "Layers",
-        "All layers, and whether each can be opened; with f=html a page",
+        "All layers, with the reason for each that cannot be opened; with f=html a page",
         ("f-page",),
         {JSON: ref("Layers"), "text/html": STRING},
         _LIST,
@@ -107,7 +112,7 @@ PATHS: Final[Json] = {
     "/layers/{layer}": operation(
         "getLayer",
         "Layers",
-        "All that is known of a layer; for browsers a page with a map",
+        "A layer with its properties; for browsers a page with a map",
         ("versionedLayer", "f-page"),
         {JSON: ref("Layer"), "text/html": STRING},
         _DOCUMENT,
@@ -137,12 +142,12 @@ PATHS: Final[Json] = {
         _DOCUMENT,
     ),
     "/layers/{layer}/gdal.vrt": operation(
-        "getGdalVrt", "GDAL", "A layer for GDAL and QGIS, as it is in the file", ("versionedLayer",), _OF_XML, _DOCUMENT
+        "getGdalVrt", "GDAL", "The file as a dataset for GDAL and QGIS", ("versionedLayer",), _OF_XML, _DOCUMENT
     ),
     "/layers/{layer}/gdal.xml": operation(
         "getGdalXml",
         "GDAL",
-        "A layer for GDAL's WMS driver, where the driver reads it as it is in the file",
+        "The same for GDAL's WMS driver, where that driver reads the file correctly",
         ("versionedLayer",),
         _OF_XML,
         _DOCUMENT,
@@ -183,12 +188,12 @@ PATHS: Final[Json] = {
 """Paths in the order of the document."""
 
 
-def document(title: str, root: str) -> Json:
+def document(title: str, base_url: str) -> Json:
     """The description of a server.
 
     Args:
         title: the server's.
-        root: what the URLs of its paths begin with.
+        base_url: beginning of the URLs of its paths.
     """
     return {
         "openapi": "3.0.3",
@@ -198,7 +203,7 @@ def document(title: str, root: str) -> Json:
             "description": "Cloud Optimized GeoTIFFs, whose tiles are served as they are stored.",
             "license": {"name": "MIT"},
         },
-        "servers": [{"url": root}],
+        "servers": [{"url": base_url}],
         "tags": [
             {"name": name} for name in ("OGC API", "Layers", "Tiles", "Web maps", "GDAL", "TMS", "WMTS", "Operations")
         ],

@@ -26,7 +26,7 @@ def _number(name: str, description: str, most: int = 2**31) -> Json:
 
 _GRIDS: Final[Json] = {"type": "string", "enum": [NATIVE, WEB_MERCATOR]}
 _GRID_TEXT: Final = (
-    f"`{NATIVE}`: the file's own grid; `{WEB_MERCATOR}`: that of web maps, of layers that are aligned to it"
+    f"`{NATIVE}`: the grid of the file; `{WEB_MERCATOR}`: the grid of web maps, for layers that are aligned to it"
 )
 
 
@@ -66,7 +66,7 @@ PARAMETERS: Final[dict[str, Json]] = {
     "versionedLayer": _parameter(
         "layer",
         "path",
-        "Name of a layer; with `@` and a version behind it, what is at the URL never changes",
+        "Name of a layer; with `@` and a version behind it, the reply never changes",
         {"type": "string", "pattern": _VERSIONED},
     ),
     "grid": _parameter("grid", "path", _GRID_TEXT, _GRIDS),
@@ -75,8 +75,8 @@ PARAMETERS: Final[dict[str, Json]] = {
     "y": _number("y", "Row, 0 the uppermost"),
     "row": _number("row", "Row, 0 the uppermost"),
     "col": _number("col", "Column, 0 the leftmost"),
-    "tileFormat": _format("path", tuple(WRAPPERS), "Format; the layer's JSON lists those that it has"),
-    "pictureFormat": _format("path", FILES, "Format; the layer's JSON lists those that it has"),
+    "tileFormat": _format("path", tuple(WRAPPERS), "Format; the layer's JSON lists those available"),
+    "pictureFormat": _format("path", FILES, "Format; the layer's JSON lists those available"),
     "maskFormat": _format("path", MASK_FORMATS, "Format"),
     "tileMatrixSetId": _parameter(
         "tileMatrixSetId", "path", "Name of a tile matrix set", {"type": "string", "pattern": NAME}, WEB_MERCATOR
@@ -91,36 +91,39 @@ PARAMETERS: Final[dict[str, Json]] = {
     "tileRow": _number("tileRow", "Row index of the tile on the selected TileMatrix"),
     "tileCol": _number("tileCol", "Column index of the tile on the selected TileMatrix"),
     "band": _parameter(
-        "band", "query", "Of `bin`, where a file stores its bands apart", {"type": "integer", "minimum": 1}
+        "band",
+        "query",
+        "Band of a `bin` tile, if the file stores its bands separately",
+        {"type": "integer", "minimum": 1},
     ),
     "predictor": _parameter(
-        "predictor", "query", "`none`: have that of `bin` undone", {"type": "string", "enum": ["none"]}
+        "predictor", "query", "`none`: undo the predictor of a `bin` tile", {"type": "string", "enum": ["none"]}
     ),
-    "f-json": _format("query", ("json",), "There is JSON alone"),
-    "f-page": _format("query", ("json", "html"), "Instead of Accept"),
+    "f-json": _format("query", ("json",), "JSON is the only format"),
+    "f-page": _format("query", ("json", "html"), "Format, instead of Accept"),
     "f-tile": _format("query", FILES, "Format, instead of Accept"),
     "limit": _parameter(
         "limit",
         "query",
-        "How many layers to look at; more than 1,000 are not. Those of which there is nothing to list are passed over",
+        "Length of the page, in layers that have tilesets; at most 1,000",
         {"type": "integer", "minimum": 1, "maximum": 999_999_999, "default": 100},
     ),
     "offset": _parameter(
         "offset",
         "query",
-        "How many layers to begin after, of all that are configured",
+        "Layers with tilesets before the page",
         {"type": "integer", "minimum": 0, "maximum": 999_999_999, "default": 0},
     ),
 }
 
 _PROBLEMS: Final = {
-    "400": "A value in the request is not one that can be",
-    "404": "There is no such thing; the message lists what there is",
-    "406": "Nothing that is there is acceptable; the message lists what there is",
-    "416": "The range begins behind the end of the tile",
+    "400": "A parameter of the request is invalid",
+    "404": "No such layer, grid, tile or format; the message lists those available, or similar names of layers",
+    "406": "The client accepts none of the available formats; the message lists them",
+    "416": "The range begins beyond the end of the tile",
     "502": "The origin, the file or the tile is broken",
-    "503": "The origin is busy, or the list of layers is being made: try again",
-    "504": "The origin took too long: try again",
+    "503": "The origin, a list of layers or the server is busy: try again after Retry-After",
+    "504": "The origin did not answer in time: try again",
 }
 
 _PROBLEM: Final[Json] = {
@@ -132,25 +135,25 @@ _REPORT: Final[Json] = {"application/xml": {"schema": {"type": "string"}}}
 RESPONSES: Final[dict[str, Json]] = {
     status: {"description": text, "content": _PROBLEM} for status, text in _PROBLEMS.items()
 } | {
-    "204": {"description": "The file leaves this tile out"},
+    "204": {"description": "A sparse tile: the file does not store it"},
     "206": {
-        "description": "The part of the tile that the Range field asks for",
+        "description": "The requested range of the tile",
         "headers": {"Content-Range": {"required": True, "schema": {"type": "string"}}},
     },
     "302": {
-        "description": "The version is no longer the layer's: where the layer is now",
+        "description": "The version is no longer current: the plain URL of the layer",
         "headers": {"Location": {"required": True, "schema": {"type": "string"}}},
     },
-    "304": {"description": "What the client has is current", "headers": {"ETag": {"schema": {"type": "string"}}}},
-    "ows400": {"description": "The request is not as it should be: an exception report", "content": _REPORT},
-    "ows404": {"description": "The file leaves this tile out, and the layer is to say it so", "content": _REPORT},
+    "304": {"description": "The copy of the client is current", "headers": {"ETag": {"schema": {"type": "string"}}}},
+    "ows400": {"description": "The request is invalid: an exception report", "content": _REPORT},
+    "ows404": {"description": "A sparse tile of a layer with `empty = 404`", "content": _REPORT},
     "ows416": {"description": _PROBLEMS["416"], "content": _REPORT},
-    "ows501": {"description": "The operation is none that the server has: an exception report", "content": _REPORT},
+    "ows501": {"description": "The server does not offer the operation: an exception report", "content": _REPORT},
     "ows502": {"description": "The origin, the file or the tile is broken", "content": _REPORT},
     "ows503": {"description": _PROBLEMS["503"], "content": _REPORT},
-    "ows504": {"description": "The origin took too long: try again", "content": _REPORT},
+    "ows504": {"description": "The origin did not answer in time: try again", "content": _REPORT},
     "empty404": {
-        "description": "There is no such thing, or the file leaves this tile out, and the layer is to say it so",
+        "description": "No such layer, grid, tile or format, or a sparse tile of a layer with `empty = 404`",
         "content": _PROBLEM,
     },
 }

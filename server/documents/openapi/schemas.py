@@ -36,7 +36,7 @@ _BOX: Final = array(NUMBER, minItems=4, maxItems=4)
 _REASONS: Final[Json] = {
     "type": "object",
     "additionalProperties": STRING,
-    "description": "Name -> why the layer does not have it",
+    "description": "Name -> reason why the layer does not offer it",
 }
 _URI: Final[Json] = {"type": "string", "format": "uri"}
 _WHOLE: Final[Json] = {"type": "integer", "minimum": 0}

@@ -16,7 +16,7 @@ from server.documents.summary import Summary
 from server.documents.templates import rendered_pieces
 from server.documents.wmts.kvp import SECTIONS
 from server.documents.wmts.layer import shared_set_part
-from server.documents.wmts.names import CAPABILITIES, QUERIES, ROOT, LayerPart
+from server.documents.wmts.names import BASE_URL_PLACEHOLDER, CAPABILITIES, QUERIES, LayerPart
 from server.documents.wmts.update_sequence import update_sequence
 from server.documents.xml_text import xml_text
 from server.layers.grids import WEB_MERCATOR
@@ -27,25 +27,25 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A state of the document, without the server's root."""
+    """A state of the document, without the server's base URL."""
 
     title: str
     update_sequence: str
     parts: Sequence[LayerPart]
 
-    def pieces(self, sections: tuple[str, ...] | None, root: str) -> Iterator[bytes]:
+    def pieces(self, sections: tuple[str, ...] | None, base_url: str) -> Iterator[bytes]:
         """The document for a client, piece by piece.
 
         Args:
             sections: those that the client wants; () for nothing but the update sequence, None for all.
-            root: of the server, as the client sees it.
+            base_url: of the server, as the client sees it.
         """
         wanted = SECTIONS if sections is None else sections
         pieces = rendered_pieces(
             "wmts_capabilities.xml",
             update_sequence=self.update_sequence,
             title=self.title,
-            root=ROOT,
+            base_url=BASE_URL_PLACEHOLDER,
             queries=QUERIES,
             resource=CAPABILITIES,
             all_sections=list(SECTIONS),
@@ -55,8 +55,8 @@ class Contents:
             tile_matrix_sets=_elements(part.tile_matrix_set for part in self.parts),
             shared_set=self._shared_set() if "Contents" in wanted else None,
         )
-        escaped_root = str(escape(root))
-        return (piece.replace(ROOT, escaped_root).encode() for piece in pieces)
+        escaped_base_url = str(escape(base_url))
+        return (piece.replace(BASE_URL_PLACEHOLDER, escaped_base_url).encode() for piece in pieces)
 
     def _shared_set(self) -> Markup | None:
         shared_z = [part.web_mercator_z for part in self.parts if part.web_mercator_z is not None]

@@ -10,9 +10,9 @@ from cogread.crs.lookup import CrsResolver
 from cogread.refusal import Refusal
 from server.documents.templates import rendered
 from server.documents.wmts.names import (
+    BASE_URL_PLACEHOLDER,
     MEDIA_TYPES,
     RESOURCES,
-    ROOT,
     SHARED_SIDE,
     LayerPart,
     shares_web_mercator,
@@ -52,7 +52,7 @@ def layer_part(layer: Layer, opened: OpenLayer) -> LayerPart | Refusal:
         formats=formats,
         native=native_set_name(config.name),
         shared=shared,
-        tiles=f"{ROOT}{RESOURCES}/{layer.versioned_path(opened).rpartition('/')[2]}",
+        tiles=f"{BASE_URL_PLACEHOLDER}{RESOURCES}/{layer.versioned_path(opened).rpartition('/')[2]}",
     )
     own = _tile_matrix_set_part(native_set_name(config.name), native, box)
     digest = blake2b("\0".join((config.name, opened.version_key, element, own)).encode(), digest_size=8).digest()

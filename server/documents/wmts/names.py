@@ -22,8 +22,8 @@ EXTENSIONS: Final = {media_type: extension for extension, media_type in MEDIA_TY
 WHOLE: Final = {TIFF.extension: WHOLE_TIFF.extension}
 """Format whose tiles end with the image -> its variant with whole tiles, which WMTS wants; extensions."""
 
-ROOT: Final = "\x1a"
-"""Placeholder of the server's root, which differs among clients; a character that no XML text can hold."""
+BASE_URL_PLACEHOLDER: Final = "\x1a"
+"""Stands for the base URL, which differs among clients; a character that no XML text can hold."""
 
 SHARED_SIDE: Final = 256
 """Width of the tiles of the tile matrix set that layers share, in pixels."""
@@ -33,7 +33,7 @@ class LayerPart(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A layer version in the capabilities."""
 
     layer: bytes
-    """Its `Layer` element with ROOT in place of the server's root, as zlib."""
+    """Its `Layer` element with BASE_URL_PLACEHOLDER in place of the server's base URL, as zlib."""
     tile_matrix_set: bytes
     """The `TileMatrixSet` element of its own grid, as zlib."""
     digest: bytes
