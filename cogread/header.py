@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cogread.byterange import Version
+from cogread.conversion import cog_line, cog_options
 from cogread.crs.georeference import georeference
 from cogread.errors import FormatError, UnsupportedFormat
 from cogread.image import Cog, Image, Level
@@ -87,7 +88,7 @@ def build_image(directory: Directory) -> Image:
     where = directory.where
     if Tag.TILE_WIDTH not in directory.entries:
         raise UnsupportedFormat(
-            f"{where}: the image is in strips, wanted tiles; `gdal_translate -of COG in.tif out.tif` makes them"
+            f"{where}: the image is in strips, wanted tiles; `{cog_line(cog_options(directory))}` makes them"
         )
     check_structure(directory)
     for tag in (Tag.IMAGE_DEPTH, Tag.TILE_DEPTH):

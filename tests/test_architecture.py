@@ -20,7 +20,7 @@ LAYERS = {
         first_tiles
         wrap
         header metadata tile_index
-        image
+        image conversion
         crs
         tiff sources jpeg_stream
         byterange deadline errors refusal cogread
@@ -45,7 +45,7 @@ FOREIGN_TO_COGREAD = {"server", "flask", "werkzeug", "redis", "gunicorn", "wsgi"
 COMMAND_LINES = {"__main__", "filedumper", "httpdumper", "s3dumper", "cli"}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv"}
 """Names of `os`."""
-READ_THE_ENVIRONMENT = {"server.settings.load", "server.cli.serve", "cogread.cli.main"}
+READ_THE_ENVIRONMENT = {"server.settings.load", "server.cli.serve", "server.cli.check", "cogread.cli.main"}
 TABLES = {"cogread.sources", "server.cache", "cogread.wrap.png.wrapper", "cogread.wrap.bin"}
 """Modules that import what their table names, or what decodes, when it is first used."""
 LATE_IMPORTS = {

@@ -122,13 +122,15 @@ def info(uri: str, as_json: bool, verbose: bool) -> None:
 def tile(
     uri: str, level: int, col: int, row: int, output: str | None, band: int, with_mask: bool, verbose: bool
 ) -> None:
-    """Write a stored tile of the COG at URI to a file.
+    """Write a stored tile of the COG at URI to a file, and print the file's name.
 
     LEVEL 0 is the full resolution. JPEG and WebP tiles become pictures. Of other codecs the stored bytes are written
-    as they are.
+    as they are. With `-o -` standard output is the tile and nothing else.
     """
     with _one_line_errors():
-        _dump(uri, (level, col, row), f"tile_{level}_{col}_{row}", output, band, with_mask, verbose)
+        written = _dump(uri, (level, col, row), f"tile_{level}_{col}_{row}", output, band, with_mask, verbose)
+        if output != "-":
+            write_stdout(f"{printable(written)}\n")
 
 
 def _dump(
@@ -139,14 +141,19 @@ def _dump(
     band: int,
     with_mask: bool,
     verbose: bool,
-) -> None:
-    """Write the tile at (level, col, row); `name` is the default one, without its extension."""
+) -> str:
+    """Write the tile at (level, col, row); `name` is the default one, without its extension.
+
+    Returns:
+        Name of the output.
+    """
     with _open(uri, verbose) as reader:
         file = tile_file(reader, *place, band=band, with_mask=with_mask)
         written = write(output, f"{name}.{file.extension}", file.data)
         logging.getLogger("cogread").info("wrote %s, %d bytes", written, len(file.data))
         for note in file.notes:
             click.echo(printable(f"{written}: {note}"), err=True)
+    return written
 
 
 @contextmanager

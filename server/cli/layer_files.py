@@ -7,16 +7,14 @@ files of other kinds too.
 import json
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from cogread.errors import CogError
 from cogread.reader import open_cog
+from server.cli.progress import in_parallel
 
 SUFFIXES: Final = {".tif", ".tiff", ".gtiff"}
-THREADS: Final = 16
-"""Files opened at the same time: most of the work is waiting for disks."""
 
 _NO_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 _LONGEST_NAME: Final = 90
@@ -46,8 +44,7 @@ def layer_files(sources: Sequence[str]) -> tuple[list[LayerFile], list[Refused]]
     document states its error.
     """
     candidates = [place for source in sources for place in _places(source)]
-    with ThreadPoolExecutor(THREADS) as pool:
-        reasons = list(pool.map(_reason, candidates))
+    reasons = in_parallel(_reason, candidates, "opening files")
     names: set[str] = set()
     layers = [
         LayerFile(_unique(place.title, names), place.uri, place.title)
@@ -55,6 +52,13 @@ def layer_files(sources: Sequence[str]) -> tuple[list[LayerFile], list[Refused]]
         if reason is None
     ]
     return layers, [Refused(p.uri, reason) for p, reason in zip(candidates, reasons, strict=True) if reason is not None]
+
+
+def candidate_files(sources: Sequence[str]) -> list[LayerFile]:
+    """All files that would be opened for layers, by the names of their layers; none is opened."""
+    names: set[str] = set()
+    places = (place for source in sources for place in _places(source))
+    return [LayerFile(_unique(place.title, names), place.uri, place.title) for place in places]
 
 
 def config_text(layers: Sequence[LayerFile]) -> str:

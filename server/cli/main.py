@@ -1,4 +1,4 @@
-"""`rawcog`: serve files, describe them, extract tiles.
+"""`rawcog`: serve files, check and describe them, extract tiles.
 
 Exit codes: 0 success; 1 an error, with one line on standard error; 2 wrong usage; 130 interrupted.
 """
@@ -7,6 +7,7 @@ import click
 
 from cogread import __version__
 from cogread.cli.main import info, tile
+from server.cli.check import check
 from server.cli.serve import serve
 
 
@@ -18,6 +19,7 @@ def main() -> None:
     \b
     rawcog serve ~/imagery               serve every COG in a folder on http://127.0.0.1:8000
     rawcog serve s3://imagery/2025.tif   serve one COG of a bucket
+    rawcog check ~/imagery               find what would be slow or not shown, and how to mend it
     rawcog info scene.tif                print size, bands, CRS, levels, formats
     rawcog tile scene.tif 0 3 2          write a stored tile: level, column, row
 
@@ -25,5 +27,5 @@ def main() -> None:
     """
 
 
-for command in (serve, info, tile):
+for command in (serve, check, info, tile):
     main.add_command(command)

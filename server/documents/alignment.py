@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import ceil, log2
 from typing import Final
 
+from cogread.conversion import cog_line, cog_options
 from cogread.crs.geokeys import GeoKey
 from cogread.crs.lookup import PROJ, CrsResolver
 from cogread.crs.web_mercator import WEB_MERCATOR_EPSG, is_web_mercator
@@ -17,9 +18,6 @@ _MOST_LEVELS: Final = 10
 """Largest number that GDAL aligns (frmts/gtiff/cogdriver.cpp)."""
 _SIDE: Final = 256
 """Pixels of the tiles that GDAL makes for web maps."""
-
-_WRITTEN: Final = frozenset({"NONE", "LZW", "JPEG", "DEFLATE", "LZMA", "ZSTD", "WEBP", "LERC", "JXL"})
-"""Codecs that GDAL's COG driver writes, by the names of `Compression`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,6 @@ def _command(cog: Cog) -> str:
         "TILING_SCHEME": "GoogleMapsCompatible",
         "ALIGNED_LEVELS": levels,
         "OVERVIEW_COUNT": levels - 1,
-        "COMPRESS": full.compression_name if full.compression_name in _WRITTEN else "DEFLATE",
+        **cog_options(full.directory),
     }
-    creation_options = " ".join(f"-co {key}={value}" for key, value in options.items())
-    return f"gdal_translate -of COG {creation_options} in.tif out.tif"
+    return cog_line(options)

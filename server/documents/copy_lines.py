@@ -42,7 +42,7 @@ def copy_lines(about: Json, base_url: str) -> list[Line]:
     if "tiles" in urls:
         lines.append(Line("Tiles", urls["tiles"], "z/x/y in the file's own grid, from the upper left"))
     lines.append(Line("JSON", urls["self"], "the properties of the layer as data"))
-    return [*lines, *_to_align(about["web_mercator"])]
+    return [*lines, *_to_align(about)]
 
 
 def _is_picture(about: Json) -> bool:
@@ -74,7 +74,11 @@ def _of_web_maps(facts: Json, tilejson: str | None, base_url: str) -> list[Line]
     return lines
 
 
-def _to_align(facts: Json) -> list[Line]:
+def _to_align(about: Json) -> list[Line]:
+    facts = about["web_mercator"]
     if facts["command"] is None:
         return []
-    return [Line("Align it to web maps", facts["command"], f"which it is not now: {facts['reason']}")]
+    hint = f"which it is not now: {facts['reason']}"
+    if not any(extension in about["formats"] for extension in PICTURES):
+        hint += f"; browsers show no {about['dtype']}, so the tiles are for programs that read values"
+    return [Line("Align it to web maps", facts["command"], hint)]

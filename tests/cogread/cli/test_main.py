@@ -287,3 +287,13 @@ def test_damaged_file_is_named_in_one_line(tmp_path: Path) -> None:
     assert_one_line(run("info", path), f"{path}: IFD 0")
     path.write_bytes(RGB.read_bytes()[:-100])
     assert_one_line(run("tile", path, 0, 2, 1, "-o", tmp_path), str(path), "tile")
+
+
+def test_the_name_of_the_file_is_printed_and_never_beside_the_tile(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert run("tile", RGB, 0, 0, 0, "-o", tmp_path).exit_code == 0
+    path = tmp_path / "tile_0_0_0.jpg"
+    assert capfdbinary.readouterr().out == f"{path}\n".encode()
+    assert run("tile", RGB, 0, 0, 0, "-o", "-").exit_code == 0
+    assert capfdbinary.readouterr().out == path.read_bytes()

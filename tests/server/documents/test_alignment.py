@@ -101,6 +101,10 @@ def test_the_codec_is_kept_where_gdals_cog_driver_has_it(codec: str, kept: str) 
     assert f"-co COMPRESS={kept} " in line_of(data)
 
 
+def test_the_predictor_is_kept() -> None:
+    assert "-co COMPRESS=ZSTD -co PREDICTOR=FLOATING_POINT " in line_of(gdal_tiff("zstd-float"))
+
+
 @pytest.mark.parametrize(
     ("data", "reason", "has_line"),
     [
