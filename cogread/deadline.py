@@ -49,4 +49,4 @@ class Deadline:
 
 
 NEVER: Final = Deadline(TIMEOUT_MAX)
-"""For callers without a deadline: later than any instant, and still a timeout that locks accept."""
+"""The deadline of callers without one: later than any instant, and still a timeout that locks accept."""

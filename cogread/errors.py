@@ -104,7 +104,7 @@ class SourceChanged(SourceError):
 
 
 class FormatError(CogError):
-    """Not a TIFF, or a damaged one."""
+    """The file is no TIFF, or a damaged one."""
 
 
 class UnsupportedFormat(FormatError):

@@ -95,6 +95,6 @@ def _check_free(address: object) -> None:
             probe.bind(address)
         except OSError as error:
             is_host_wrong = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
-            variable = "HOST" if is_host_wrong else "PORT"
+            variable = "HOST (--host)" if is_host_wrong else "PORT (--port)"
             place = f"{address[0]} port {address[1]}"
             sys.exit(f"rawcog: cannot listen on {place}: {error.strerror}; {variable} sets another")

@@ -96,8 +96,8 @@ def test_stop_answers_the_request_that_is_in_flight() -> None:
         ({"WEB_CONCURRENCY": "0"}, "WEB_CONCURRENCY: found '0'"),
         ({"HOST": "127.0.0.1:80"}, "HOST: found '127.0.0.1:80', wanted a name or an IP address"),
         ({"HOST": "192.0.2.1"}, "cannot listen on 192.0.2.1 port"),
-        ({"HOST": "192.0.2.1"}, "; HOST sets another"),
-        ({"HOST": "host.invalid"}, "; HOST sets another"),
+        ({"HOST": "192.0.2.1"}, "; HOST (--host) sets another"),
+        ({"HOST": "host.invalid"}, "; HOST (--host) sets another"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: found 'loud'"),
         ({"REDIS_URL": "redis://127.0.0.1:abc"}, "REDIS_URL: cannot be read"),
         ({"REDIS_URL": "redis://127.0.0.1?socket_timeout=long"}, "REDIS_URL: cannot be read"),
@@ -121,7 +121,9 @@ def test_taken_port_ends_the_start_with_one_line() -> None:
         port = str(other.getsockname()[1])
         with pytest.raises(StartError) as failed, Gunicorn({"PORT": port}):
             pass
-    assert_one_line(failed.value, f"cannot listen on 127.0.0.1 port {port}: Address already in use; PORT sets another")
+    assert_one_line(
+        failed.value, f"cannot listen on 127.0.0.1 port {port}: Address already in use; PORT (--port) sets another"
+    )
 
 
 def assert_one_line(error: StartError, message: str) -> None:

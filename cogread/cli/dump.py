@@ -37,7 +37,7 @@ class TileFile:
 
     data: bytes
     extension: str
-    """Without the dot."""
+    """Extension without the dot."""
     notes: tuple[str, ...]
     """Remarks for the user, a line each, on properties that the file does not show."""
 

@@ -33,10 +33,10 @@ class Crs:
     is_web_mercator: bool
     """Coordinates mean the same places as in EPSG:3857."""
     metres_per_unit: float
-    """For scale denominators; of a geographic CRS always that of a degree on WGS 84's equator (OGC 07-057r7 §6.1)."""
+    """Unit in scale denominators; of a geographic CRS always a degree on WGS 84's equator (OGC 07-057r7 §6.1)."""
     unit_name: str
     proj_string: str | None
-    """In x, y order, with the file's shift to WGS 84; None: PROJ strings cannot express the CRS."""
+    """PROJ string in x, y order, with the file's shift to WGS 84; None: PROJ strings cannot express the CRS."""
     vertical: str | None
     """Name of the CRS of heights; None: heights are not of this CRS."""
     is_complete_by_code: bool

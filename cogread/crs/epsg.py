@@ -112,7 +112,7 @@ def _restated(original: CRS, flat: CRS, unit: ProjJson | str | None, keys: GeoKe
 
 
 def in_unit(crs: CRS, unit: ProjJson | str) -> CRS:
-    """Put a projected CRS into another unit; itself if it is in that."""
+    """Convert a projected CRS to a unit; one that has the unit is returned as it is."""
     whole = crs.to_json_dict()
     parts = {key: whole[key] for key in ("name", "base_crs", "conversion")}
     converted = assembled(parts, whole["coordinate_system"], unit)

@@ -28,7 +28,7 @@ _XML: Final = "application/xml"
 
 
 def service_refusals(layer: Layer, opened: OpenLayer) -> dict[str, Refusal | None]:
-    """By service: None if it has the layer."""
+    """Service -> refusal; None: the service has the layer."""
     return {service: check(layer, opened) for service, check in _CHECKS.items()}
 
 
@@ -68,4 +68,4 @@ _CHECKS: Final[dict[str, Check]] = {
     "gdal.vrt": lambda _, opened: vrt_refusal(opened.cog),
     "gdal.xml": lambda _, opened: wms_refusal(opened.cog),
 }
-"""By service, in the order of the layer's JSON."""
+"""Service -> function that checks a layer for it, in the order of the layer's JSON."""

@@ -27,7 +27,7 @@ _COLORS: Final = {
 }
 """Number of bands -> colours that the driver takes them for; others are undefined."""
 EXACT: Final = 2**53
-"""Bound of integers that are exact as doubles, as which the driver holds nodata."""
+"""Bound of the integers that a double holds exactly: the driver keeps nodata as a double."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ def cache_control(max_age_s: int) -> str:
 
 
 def redirect(location: str) -> Reply:
-    """Make a temporary redirection; caches must not store it, as it is not true for long."""
+    """Make a temporary redirection; caches must not store it, because the version that it depends on changes."""
     headers = [("Location", location), ("Cache-Control", "no-store"), *EVERY_REPLY, ("Content-Length", "0")]
     return Reply(302, headers, b"")
 

@@ -20,7 +20,7 @@ NATIVE: Final = "native"
 WEB_MERCATOR: Final = "WebMercatorQuad"
 
 HALF_WORLD_M: Final = pi * 6378137
-"""From the middle of the web mercator square to its sides."""
+"""Half of a side of the web mercator square, in metres."""
 
 NOMINAL_PX: Final = 1.5
 """Tolerance of an overview's size against a whole fraction of the full one: writers round up or down."""

@@ -1,1 +1,1 @@
-"""Deadlines, bulkheads, circuit breakers, remembered failures, parallel work."""
+"""Bulkheads, circuit breakers, remembered failures, parallel work."""

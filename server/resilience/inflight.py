@@ -51,7 +51,7 @@ class Share:
         self._budget, self._size_bytes = budget, size_bytes
 
     def shrink(self, size_bytes: int) -> None:
-        """Release all but so much."""
+        """Release all but `size_bytes`."""
         if size_bytes < self._size_bytes:
             freed_bytes, self._size_bytes = self._size_bytes - size_bytes, size_bytes
             self._budget.release(freed_bytes)

@@ -26,7 +26,7 @@ def packed_document(body: bytes, media_type: str, cache_control: str = "no-cache
 def long_document(
     key: str, pieces: Callable[[], Iterable[bytes]], media_type: str, cache_control: str = "no-cache"
 ) -> Response:
-    """The same for a document that is only kept packed.
+    """The same for a long document, which is cached as gzip alone.
 
     Args:
         key, pieces: see `PackedDocuments.written`.

@@ -83,7 +83,7 @@ def tile_matrix_set(name: str) -> Response:
         return _json(shared)
     layer = layer_of(name)
     if layer is None:
-        raise UnknownUrl(f"no tile matrix set {name[:100]!r}")
+        raise UnknownUrl(f"no tile matrix set {name[:100]!r}; all are at /tileMatrixSets")
     return _json(own_set(*_opened(layer), base_url))
 
 

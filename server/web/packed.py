@@ -1,4 +1,4 @@
-"""Documents as gzip, kept by their content or by a key that stands for it."""
+"""Documents as gzip, cached by their content or by a key that stands for it."""
 
 import gzip
 import io
@@ -15,7 +15,7 @@ LEVEL: Final = 6
 
 
 class PackedDocuments:
-    """Packs documents and keeps those used last. Safe to share between threads."""
+    """Packs documents and caches them, the least recently used are evicted. Safe to share between threads."""
 
     def __init__(self, bound_bytes: int) -> None:
         """Make an empty store.

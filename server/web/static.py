@@ -19,7 +19,7 @@ MEDIA_TYPES: Final = {
     ".txt": "text/plain; charset=utf-8",
     ".svg": "image/svg+xml",
 }
-"""By suffix; files with other suffixes are not served."""
+"""Suffix -> media type; files with other suffixes are not served."""
 
 
 class StaticFiles(NamedTuple):

@@ -18,7 +18,7 @@ from server.web.versioned import versioned
 
 
 def tilejson_document(name: str) -> Response:
-    """For MapLibre, Leaflet, OpenLayers and others that show web maps."""
+    """TileJSON for MapLibre, Leaflet, OpenLayers and other web maps."""
     return versioned(name, "/layers/{}/tilejson.json", _tilejson, "application/json")
 
 
@@ -29,7 +29,7 @@ def gdal_vrt_document(name: str) -> Response:
 
 
 def gdal_wms_document(name: str) -> Response:
-    """For GDAL's WMS driver, where it reads the layer as it is."""
+    """The description for GDAL's WMS driver, where that driver reads the layer correctly."""
     return versioned(name, "/layers/{}/gdal.xml", _gdal_wms, "application/xml")
 
 

@@ -16,4 +16,4 @@ def malformed(name: str, rest: str, template: str) -> Response:
         template: the form of the URL.
     """
     _ = context().catalog[split_version(name)[0]]
-    raise UnknownUrl(f"tile {rest[:100]!r}: wanted {template}, {PLAIN_NUMBERS}")
+    raise UnknownUrl(f"tile {rest[:100]!r}: wanted {template}, {PLAIN_NUMBERS}, the format in lower case")

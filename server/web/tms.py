@@ -1,6 +1,6 @@
 """`/tms`, `/tms/1.0.0`, `/tms/1.0.0/{layer}`: Tile Map Service, without its tiles.
 
-The addresses of documents in the specification's examples end in a slash or do not: here they are the same.
+Documents have their URLs with and without a slash at the end, as the examples of the specification use both.
 """
 
 from typing import Final

@@ -15,7 +15,7 @@ from server.web.context import context, response
 from server.web.gzip import packed_document
 
 PRIVATE_IMMUTABLE: Final = IMMUTABLE.replace("public", "private")
-"""The same for one client alone: something of its request is in the document."""
+"""The same for documents with the Host of the request in their URLs, which are for one client alone."""
 
 
 def versioned(name: str, path: str, write: Callable[[Layer, OpenLayer, str], bytes], media_type: str) -> Response:

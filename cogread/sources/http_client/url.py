@@ -37,7 +37,7 @@ class WebOrigin(NamedTuple):
 
     scheme: str
     host: str
-    """In lower case, an IPv6 address without brackets."""
+    """Name or address in lower case, an IPv6 address without brackets."""
     port: int
 
     @property

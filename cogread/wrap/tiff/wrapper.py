@@ -130,4 +130,4 @@ BARE_TIFF: Final = Wrapper(
 WHOLE_TIFF: Final = Wrapper(
     "wholetif", TIFF.media_type, Kind.RASTER, revision=3, refusal=refusal, prepare=_prepare_whole
 )
-"""With padding, for WMTS: its clients refuse tiles smaller than those of the matrix (OGC 07-057r7 §6.1)."""
+"""The tiles with padding, for WMTS, whose clients refuse tiles smaller than those of the matrix (OGC 07-057r7 §6.1)."""

@@ -43,7 +43,7 @@ def logged_breaker(
 
 
 class NodeBreaker:
-    """Both breakers of the server `name`. Thread-safe."""
+    """The two breakers of the server `name`. Thread-safe."""
 
     def __init__(self, name: str, pause_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._calls = logged_breaker(name, NOT_ANSWERING, pause_s, clock)

@@ -57,7 +57,7 @@ class RedisUrl:
 
     @property
     def timeout_s(self) -> float:
-        """For a whole call."""
+        """Timeout of a whole call."""
         return float(self.options["socket_timeout"])
 
 

@@ -130,6 +130,7 @@ def test_what_is_no_tile_is_not_found(tmp_path: Path, folder: Path) -> None:
     assert problem(app.get("/tms/1.0.0/aligned/3/8/1.webp"), 404)
     assert problem(app.get("/tms/1.0.0/aligned/3/1/8.webp"), 404)
     assert "wanted /tms/1.0.0/{layer}/{z}/{x}/{y}.{format}" in problem(app.get("/tms/1.0.0/aligned/3/-1/1.webp"), 404)
+    assert "format in lower case" in problem(app.get("/tms/1.0.0/aligned/3/1/1.WEBP"), 404)
     assert "no layer" in problem(app.get("/tms/1.0.0/nobody/3/1/1.webp"), 404)
     assert app.get("/tms/1.0.0/aligned@old/3/1/1.webp").headers["Location"] == "/tms/1.0.0/aligned/3/1/1.webp"
 

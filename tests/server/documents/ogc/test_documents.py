@@ -191,6 +191,10 @@ def test_what_there_is_not_is_a_404(path: str, app: FlaskClient) -> None:
     problem(app.get(path), 404)
 
 
+def test_an_unknown_tile_matrix_set_leads_to_the_list(app: FlaskClient) -> None:
+    assert "all are at /tileMatrixSets" in problem(app.get("/tileMatrixSets/WebMercator"), 404)
+
+
 @contextmanager
 def opened(name: str) -> Iterator[Any]:
     """GDAL's view of a layer's file."""
