@@ -23,7 +23,7 @@ from typing import Final, TypeVar
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
-from cogread.errors import SourceTimeout
+from cogread.errors import SourceBusy, SourceTimeout
 from cogread.sources.file import FileSource
 from server.resilience.parallel import call_detached
 
@@ -76,6 +76,7 @@ class Lane:
 
         Raises:
             SourceTimeout: the device does not answer.
+            SourceBusy: no thread can be started for the call.
             Exception: as `work`.
         """
         while (permits := self._acquire()) is None:
@@ -115,7 +116,11 @@ class Lane:
                 self._detached.release()
                 self._record_answer()
 
-        future = call_detached(work_and_release)
+        try:
+            future = call_detached(work_and_release)
+        except RuntimeError as error:  # the machine has no more threads
+            self._detached.release()
+            raise SourceBusy(f"{self._name}: the machine has no more threads") from error
         wait([future], timeout=deadline.earlier(Deadline.after(PATIENCE_S)).left_s)
         if not future.done():
             if self._clock() - began_at >= STUCK_S:

@@ -59,9 +59,9 @@ class Helpers:
         with self._mutex:
             shared = self._shared.get(key)
             if shared is None:
-                shared = _SharedWork(work)
-                self._pool.submit(self._run, key, shared)
-                self._shared[key] = shared
+                self._shared[key] = shared = _SharedWork(work)
+                with suppress(RuntimeError):  # no thread was started, but the work is queued for the next free one
+                    self._pool.submit(self._run, key, shared)
             waiter = Waiter[R](shared)
             if shared.is_running:
                 waiter.set_running_or_notify_cancel()

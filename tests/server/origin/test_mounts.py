@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Final
 
 import pytest
 import requests
 
 from cogread.deadline import NEVER, Deadline
-from cogread.errors import SourceNotFound, SourceTimeout
+from cogread.errors import SourceBusy, SourceNotFound, SourceTimeout
 from cogread.sources.file import FileSource
 from server.origin.mounts import DETACHED, STUCK_S, Lane, MountedFile, Mounts, Permits
 from server.settings.load import THREADS
@@ -47,6 +47,10 @@ class Device:
         self.begun.append(1)
         assert self.may_answer.wait(PATIENCE_S)
         return "answer"
+
+
+def no_thread(thread: Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 @pytest.fixture
@@ -92,6 +96,16 @@ def test_a_device_that_was_quiet_for_a_while_takes_no_thread_of_the_worker() -> 
         lane.call(device.call, Deadline(clock.now))
     assert permits.qsize() == 1
     device.may_answer.set()
+
+
+def test_a_lane_calls_again_after_a_moment_in_which_no_thread_could_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    lane = Lane("device", None)
+    with monkeypatch.context() as patch:
+        patch.setattr(Thread, "start", no_thread)
+        for _ in range(DETACHED + 1):
+            with pytest.raises(SourceBusy, match="device: the machine has no more threads"):
+                lane.call(lambda: "never", NEVER)
+    assert lane.call(lambda: "answer", NEVER) == "answer"
 
 
 def test_devices_that_hang_leave_threads_of_the_worker() -> None:

@@ -132,3 +132,15 @@ def test_an_error_of_shared_work_reaches_all_its_callers() -> None:
         with pytest.raises(ValueError, match="no"):
             future.result(20)
     assert pool.submit("a", lambda: 1).result(20) == 1
+
+
+def test_work_for_which_no_thread_could_be_started_is_done_by_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_thread(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    pool = Helpers(1, "helper")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        first = pool.submit("first", lambda: 1)
+    assert pool.submit("second", lambda: 2).result(20) == 2
+    assert first.result(20) == 1
