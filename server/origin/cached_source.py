@@ -108,11 +108,11 @@ class CachedSource:
         with self.waiting(deadline) as limit:
             return self._current.get(limit)
 
-    def version_within(self, budget_s: float) -> Version:
+    def version_within(self, deadline: Callable[[], Deadline]) -> Version:
         """`version` with a deadline made only where a wait is possible. Local files: their mount bounds the wait."""
         if self.is_local:
             return self._source.version()
-        return self._current.cached() or self.version(Deadline.after(budget_s))
+        return self._current.cached() or self.version(deadline())
 
     def cached_version(self) -> Version | None:
         """The version, without waiting for the origin or another tier; None: call `version`.

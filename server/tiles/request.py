@@ -6,10 +6,11 @@ service is a change of one line. Key-value pairs of WMTS are read by `server.doc
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from cogread.deadline import Deadline
 from server.layers.layer_version import IMAGE, MASK
 from server.settings.load import LAYER_NAME
 
@@ -18,6 +19,9 @@ NUMBER: Final = r"(?:0|[1-9][0-9]{0,9})"
 
 PLAIN_NUMBERS: Final = "with decimal numbers, no leading zeros"
 """The same rule in error messages."""
+
+BUDGET_S: Final = 12.0
+"""Longest time that a request may take, below the 30 s after which routers give up."""
 
 STYLE: Final = "default"
 """The only WMTS style of each layer."""
@@ -96,6 +100,13 @@ class TileRequest:
     """Key of the caches of plans and replies."""
     if_none_match: str | None
     is_head: bool
+    _deadline: Deadline | None = field(default=None, init=False)
+
+    def deadline(self) -> Deadline:
+        """The one deadline of the request; made at the first call, where it may begin to wait, as hits need none."""
+        if self._deadline is None:
+            self._deadline = Deadline.after(BUDGET_S)
+        return self._deadline
 
 
 def parse(path: str, query: str = "", accept_encoding: str | None = None) -> TileAddress | None:

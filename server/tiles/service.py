@@ -3,8 +3,6 @@
 A request whose source changes on the way starts again, once, with the header of the new version.
 """
 
-from typing import Final
-
 from cogread.byterange import Version
 from cogread.deadline import Deadline
 from cogread.errors import CogError, SourceChanged
@@ -17,9 +15,6 @@ from server.tiles.plan import TilePlan, make_plan
 from server.tiles.reply_cache import ReplyCache
 from server.tiles.request import TileAddress, TileRequest
 from server.tiles.respond import respond, respond_from_plan
-
-BUDGET_S: Final = 12.0
-"""Longest time that a request may take, below the 30 s after which routers give up."""
 
 
 class Tiles:
@@ -52,7 +47,7 @@ class Tiles:
             reply = respond_from_plan(plan, request)
             if reply is None:
                 return self._read(plan, request)
-            version = plan.layer.source.version_within(BUDGET_S)
+            version = plan.layer.source.version_within(request.deadline)
             if version is not plan.version:
                 _check(plan, version)
             return reply
@@ -75,8 +70,7 @@ class Tiles:
             ServerError: there is no such layer or grid, the query is invalid, or the worker is busy.
             CogError: the tile cannot be given.
         """
-        deadline = Deadline.after(BUDGET_S)
-        layer = self._catalog[address.layer]
+        deadline, layer = request.deadline(), self._catalog[address.layer]
         try:
             try:
                 return self._serve(layer, request, address, deadline)
@@ -103,7 +97,7 @@ class Tiles:
 
     def _read(self, plan: TilePlan, request: TileRequest) -> Reply:
         """Reply by a cached plan with the tile's bytes; the first reply proves them sound, the second is cached."""
-        deadline, source = Deadline.after(BUDGET_S), plan.layer.source
+        deadline, source = request.deadline(), plan.layer.source
         if request.is_head or not source.checks_each_tile:
             _check(plan, source.version(deadline))
         reply = respond(plan, request, deadline, self._limits)

@@ -10,8 +10,7 @@ from server.documents.layer_json import describe, row
 from server.documents.summary import Summary
 from server.http.errors import public_reason
 from server.http.reply import IMMUTABLE, redirect
-from server.tiles.request import split_version
-from server.tiles.service import BUDGET_S
+from server.tiles.request import BUDGET_S, split_version
 from server.web.context import context, response
 from server.web.gzip import packed_document
 from server.web.negotiation import asked_format, prefers_html

@@ -14,7 +14,7 @@ from server.documents.summary import Summary
 from server.http.errors import UnknownUrl
 from server.layers.catalog import Layer
 from server.layers.layer_version import OpenLayer
-from server.tiles.service import BUDGET_S
+from server.tiles.request import BUDGET_S
 from server.web.context import context
 from server.web.gzip import packed_document
 from server.web.negotiation import asked_format

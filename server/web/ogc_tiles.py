@@ -2,12 +2,10 @@
 
 from flask import Response, request
 
-from cogread.deadline import Deadline
 from cogread.wrap import FILES, WRAPPERS
 from server.http.errors import UnknownUrl
 from server.layers.layer_version import IMAGE
 from server.tiles.request import PLAIN_NUMBERS, XYZ, TileRequest, parse
-from server.tiles.service import BUDGET_S
 from server.web.context import context, tile_response
 from server.web.negotiation import asked_format, chosen
 
@@ -21,12 +19,13 @@ def tile(name: str, grid: str, z: str, row: str, col: str) -> Response:
             f"tile {'/'.join((z, row, col))[:100]!r}: wanted {{tileMatrix}}/{{tileRow}}/{{tileCol}}, {PLAIN_NUMBERS}"
         )
     wanted = asked_format(*FILES)
-    opened = layer.open(Deadline.after(BUDGET_S))
+    asked = TileRequest(request.path, request.headers.get("If-None-Match"), request.method == "HEAD")
+    opened = layer.open(asked.deadline())
     level = opened.grids.named(grid).place(address.z, address.x, address.y).level
     offered = opened.offered(IMAGE, level)
     media_types = {extension: WRAPPERS[extension].media_type for extension in FILES if extension in offered}
     address = address._replace(format=chosen(media_types, wanted))
-    by_path = TileRequest(address.path(XYZ), request.headers.get("If-None-Match"), request.method == "HEAD")
-    reply = tile_response(ctx.tiles.serve_cached(by_path) or ctx.tiles.serve(by_path, address))
+    asked.path = address.path(XYZ)
+    reply = tile_response(ctx.tiles.serve_cached(asked) or ctx.tiles.serve(asked, address))
     reply.headers["Vary"] = "Accept"
     return reply

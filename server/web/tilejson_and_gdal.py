@@ -12,7 +12,7 @@ from server.documents.tilejson import tilejson
 from server.http.reply import ACCEPT_RANGES, Reply
 from server.layers.catalog import Layer
 from server.layers.layer_version import OpenLayer
-from server.tiles.service import BUDGET_S
+from server.tiles.request import BUDGET_S
 from server.web.context import tile_response
 from server.web.versioned import versioned
 

@@ -9,8 +9,7 @@ from cogread.deadline import Deadline
 from server.http.reply import IMMUTABLE, redirect
 from server.layers.catalog import Layer
 from server.layers.layer_version import OpenLayer
-from server.tiles.request import split_version
-from server.tiles.service import BUDGET_S
+from server.tiles.request import BUDGET_S, split_version
 from server.web.context import context, response
 from server.web.gzip import packed_document
 

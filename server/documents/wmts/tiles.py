@@ -13,7 +13,7 @@ from server.http.reply import Reply
 from server.layers.catalog import Catalog
 from server.layers.grids import WEB_MERCATOR
 from server.tiles.request import WMTS, TileAddress, TileRequest
-from server.tiles.service import BUDGET_S, Tiles
+from server.tiles.service import Tiles
 
 _LOCATORS: Final[dict[type[Exception], str]] = {
     UnknownLayer: "Layer",
@@ -35,7 +35,7 @@ class WmtsTiles:
             raise FormatNotOffered(f"format {address.format!r}: wanted one of: {', '.join(MEDIA_TYPES)}")
         grid = grid_of(address.layer, address.grid)
         if grid == WEB_MERCATOR:
-            self._check_shared(address)
+            self._check_shared(address, request.deadline())
         return self._tiles.serve(request, address._replace(grid=grid, format=WHOLE.get(address.format, address.format)))
 
     def serve_query(self, request: TileRequest, query: str) -> Reply | None:
@@ -54,18 +54,18 @@ class WmtsTiles:
             _ = self._catalog[address.layer]
             return self._tiles.serve_cached(by_path) or self.serve(by_path, address)
         except TileOutOfRange as error:
-            raise self._out_of_range(address, str(error)) from error
+            raise self._out_of_range(address, str(error), by_path.deadline()) from error
         except tuple(_LOCATORS) as error:
             raise OwsError("InvalidParameterValue", str(error), _LOCATORS[type(error)]) from error
 
-    def _check_shared(self, address: TileAddress) -> None:
-        opened = self._catalog[address.layer].open(Deadline.after(BUDGET_S))
+    def _check_shared(self, address: TileAddress, deadline: Deadline) -> None:
+        opened = self._catalog[address.layer].open(deadline)
         if not shares_web_mercator(opened.grids):
             raise unknown_set(address.layer, address.grid)
 
-    def _out_of_range(self, address: TileAddress, message: str) -> OwsError:
+    def _out_of_range(self, address: TileAddress, message: str, deadline: Deadline) -> OwsError:
         """The exception that names the number (OGC 07-057r7, table 24)."""
-        opened = self._catalog[address.layer].open(Deadline.after(BUDGET_S))
+        opened = self._catalog[address.layer].open(deadline)
         matrix = opened.grids.named(grid_of(address.layer, address.grid)).by_z.get(address.z)
         if matrix is None:
             return OwsError("InvalidParameterValue", message, "TileMatrix")
