@@ -16,13 +16,13 @@ from cogread.errors import FormatNotOffered, TileDamaged
 from cogread.first_tiles import with_first_tiles
 from cogread.image import Cog
 from cogread.reader import CogReader
-from cogread.sources.memory import MemorySource
 from cogread.tiff.parse import drive
 from cogread.wrap import WRAPPERS
 from cogread.wrap.jpeg import MAX_SCANS, decodable
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of
 from tests.support.decode import decoded
+from tests.support.memory_source import MemorySource
 from tests.support.tiffs import KINDS, gdal_tiff
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")

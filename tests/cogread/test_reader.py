@@ -17,10 +17,10 @@ from cogread.errors import (
     UriError,
 )
 from cogread.reader import BLOCK_BYTES, CogReader, choose, open_cog, read_cog
-from cogread.sources.memory import MemorySource
 from tests.support import handmade as hm
 from tests.support.counting_source import CountingSource
 from tests.support.decode import block, decoded
+from tests.support.memory_source import MemorySource
 from tests.support.tiffs import KINDS, gdal_tiff, open_level
 
 

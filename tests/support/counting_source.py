@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
-from cogread.sources.memory import MemorySource
+from tests.support.memory_source import MemorySource
 
 
 class CountingSource(MemorySource):

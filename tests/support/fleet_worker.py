@@ -12,12 +12,12 @@ from random import Random
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
-from cogread.sources.memory import MemorySource
 from server.cache.memory import MemoryCache
 from server.cache.redis.cache import RedisCache
 from server.cache.single_flight import SingleFlight
 from server.origin.cached_source import CachedSource
 from tests.support.counting_source import run_threads
+from tests.support.memory_source import MemorySource
 
 BLOCK_BYTES = 4096
 DATA = Random(1).randbytes(40 * BLOCK_BYTES + 77)

@@ -7,10 +7,9 @@ from zlib import compress
 import msgspec
 
 from cogread.refusal import Refusal
-from cogread.wrap import FILES
+from cogread.wrap import FILES, WRAPPERS
 from server.documents import Json
 from server.documents.gdal_vrt import vrt_refusal
-from server.documents.ogc.formats import linked_type
 from server.documents.ogc.item import TilesetsItem
 from server.documents.ogc.links import GEODATA, JSON, MAP_TILESETS, TILING_SCHEME, link
 from server.documents.ogc.sets import Tileset, crs_json, tilesets
@@ -21,6 +20,8 @@ from server.layers.tile_matrix_sets import corners
 from server.settings.load import LayerConfig
 
 CRS84: Final = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+_GEOTIFF: Final = "image/tiff; application=geotiff"
+"""Media type of `tif` tiles as OGC API documents spell it and GDAL expects it."""
 
 
 def collection_path(config: LayerConfig) -> str:
@@ -123,14 +124,14 @@ def tileset(layer: Layer, opened: OpenLayer, grid_name: str, base_url: str) -> J
     return {
         **about,
         "version": opened.version_key,
-        "mediaTypes": [linked_type(extension) for extension in formats],
+        "mediaTypes": [_media_type(extension) for extension in formats],
         "tileMatrixSetLimits": _limits(entry),
         "layers": [{"id": config.name, "title": config.title, "dataType": "map", "links": [link(GEODATA, url)]}],
         "links": [
             link("self", f"{url}/map/tiles/{entry.grid.name}"),
             _scheme(entry, base_url),
             link(GEODATA, url, JSON, config.title),
-            *(link("item", f"{tiles}.{extension}", linked_type(extension)) for extension in formats),
+            *(link("item", f"{tiles}.{extension}", _media_type(extension)) for extension in formats),
         ],
     }
 
@@ -167,3 +168,8 @@ def _limits(tileset: Tileset) -> list[Json]:
         }
         for matrix in tileset.grid.matrices
     ]
+
+
+def _media_type(extension: str) -> str:
+    """The media type of tiles in links."""
+    return _GEOTIFF if extension == "tif" else WRAPPERS[extension].media_type

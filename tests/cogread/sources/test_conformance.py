@@ -12,7 +12,7 @@ import pytest
 from cogread.byterange import ByteRange
 from cogread.errors import SourceChanged, SourceNotFound, SourceProtocolError
 from cogread.sources import Source, open_source
-from cogread.sources.memory import MemorySource
+from tests.support.memory_source import MemorySource
 from tests.support.origin import Origin
 from tests.support.s3 import Store
 

@@ -13,13 +13,13 @@ from cogread.first_tiles import with_first_tiles
 from cogread.header import build_cog
 from cogread.image import Cog, Level
 from cogread.reader import CogReader
-from cogread.sources.memory import MemorySource
 from cogread.tiff.parse import MAX_HEADER_BYTES, drive, parse
 from cogread.tile_index import index_places, locate, tile_number
 from cogread.wrap import USUAL, wrappers_of
 from cogread.wrap.tile import Tile
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of, stored
+from tests.support.memory_source import MemorySource
 from tests.support.tiffs import KINDS, gdal_tiff
 
 SIDES = st.integers(1, 90)

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceChanged, SourceNotFound, SourceProtocolError
-from cogread.sources.memory import MemorySource
 from cogread.sources.protocol import Source
 from server.cache import Cache
 from server.cache.memory import MemoryCache
@@ -20,6 +19,7 @@ from server.logs.trace import trace
 from server.origin.cached_source import PREFIX, CachedSource
 from server.resilience.parallel import Helpers
 from tests.support.counting_source import CountingSource, run_threads
+from tests.support.memory_source import MemorySource
 from tests.support.redis import RedisServer
 
 BLOCK = 100

@@ -6,13 +6,13 @@ import pytest
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
-from cogread.sources.memory import MemorySource
 from server.cache import Cache
 from server.cache.memory import MemoryCache
 from server.cache.redis.cache import RedisCache
 from server.cache.single_flight import SingleFlight
 from server.origin.cached_source import PREFIX, CachedSource
 from tests.support.counting_source import CountingSource, run_threads
+from tests.support.memory_source import MemorySource
 from tests.support.redis import RedisServer
 
 BLOCK = 100

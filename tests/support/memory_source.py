@@ -1,4 +1,4 @@
-"""A source that is a bytes object: for tests, and for callers with the file in memory."""
+"""A `Source` that is a bytes object."""
 
 from hashlib import blake2b
 
