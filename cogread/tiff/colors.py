@@ -60,7 +60,7 @@ def color_interpretations(directory: Directory, samples: int, bits: int, items: 
     for item in items:
         if item.role == "colorinterp" and DATASET < item.sample < samples:
             names[item.sample] = named_color(item.text) or UNDEFINED
-    return tuple(names)
+    return (PALETTE,) if bits == samples == 1 else tuple(names)  # GTiffBitmapBand ignores the items
 
 
 def named_color(text: str) -> str | None:

@@ -2,7 +2,7 @@
 
 The text is XML of one level: `<GDALMetadata><Item name="SCALE" sample="0" role="scale">0.01</Item>…`. GDAL's parser
 accepts more than XML: other encodings than UTF-8, control characters and a bare `&` are replaced before expat sees
-them. A text that expat still refuses, or with a document type declaration, is no metadata; never an error.
+them, and so are carriage returns in an item's text, which XML drops and GDAL does not. A text that expat still refuses, or with a document type declaration, is no metadata; never an error.
 """
 
 import re
@@ -18,6 +18,8 @@ _ROLES: Final = frozenset({"scale", "offset", "unittype", "description", "colori
 _SPACE: Final = " \t\n\v\f\r"
 _NO_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _BARE_AMPERSAND: Final = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9a-fA-F]+);)")
+_ITEM: Final = re.compile(r"(<item\b[^<>]*>)([^<]*\r[^<]*)", re.IGNORECASE)
+"""The tag of an item, and its text with a carriage return."""
 _INTEGER: Final = re.compile(r"[ \t-\r]*([+-]?[0-9]{1,9})(?![0-9])")
 _REFERENCE: Final = re.compile(r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6}));")
 _NAMED: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
@@ -65,7 +67,8 @@ def _xml(data: bytes) -> str:
         text = data.decode()
     except UnicodeDecodeError:
         text = data.decode("latin-1")
-    return _BARE_AMPERSAND.sub("&amp;", _NO_XML.sub("\ufffd", text.lstrip("\ufeff" + _SPACE)))
+    text = _BARE_AMPERSAND.sub("&amp;", _NO_XML.sub("\ufffd", text.lstrip("\ufeff" + _SPACE)))
+    return _ITEM.sub(lambda item: item[1] + item[2].replace("\r", "&#13;"), text)
 
 
 class _ItemHandler:

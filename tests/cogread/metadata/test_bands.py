@@ -94,6 +94,7 @@ ITEMS: Final = (
     [item('name="D" sample="0" role="description"', " two  words "), item('name="U" sample="1" role="unittype"', "°C")],
     [item('name="U" sample="0" role="unittype"', ""), item('name="U" sample="1" role="unittype"', " ")],
     [item('name="A"', "&amp;lt;1 &amp;amp; &lt; &#65; &amp;#66; a>b"), item('name="A&lt;B" sample="2"', "\n x\n ")],
+    [item('name="A"', "x\r\ny\rz"), item('\r\nname="D" sample="0"\r\nrole="description"', "\r\nred\r\nedge\r\n")],
     [item('name="A"', "1"), item('name="a"', "2"), item('name="B" sample="0"', "1"), item('name="b" sample="0"', "2")],
     [item(f'name="{n}" sample="{n}"', "1") for n in ("abc", " 1x", "-1", "-2", "+1", "", "3", "4", "70000")],
     [item('name="A" domain="other"', "1"), item('name="B" sample="1" role="other"', "1"), item('name=""', "1")],
@@ -119,6 +120,13 @@ def test_metadata_is_read_as_gdal_reads_it() -> None:
     for text in texts:
         data = file_of(4, 2, extra=(hm.SHORT, [2]), metadata=(hm.ASCII, text.encode() + b"\0"))
         assert own_reading(data) == gdal_reading(data), text
+
+
+def test_a_band_of_one_bit_has_a_palette_whatever_its_items_say() -> None:
+    text = f"<GDALMetadata>{color(0, 'Undefined')}</GDALMetadata>\0".encode()
+    for photometric in (0, 1):
+        data = file_of(1, photometric, bits=1, metadata=(hm.ASCII, text))
+        assert own_reading(data) == gdal_reading(data)
 
 
 def test_text_that_is_no_xml_is_mended_or_says_nothing() -> None:
