@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from cogread.crs.georeference import Bounds, Georeference, Geotransform
-from cogread.crs.lookup import PROJ, CrsResolver, crs_of, why_no_crs
+from cogread.crs.lookup import PROJ, CrsResolver, crs_of, vertical_unit, why_no_crs
 from cogread.image import Cog
 from cogread.metadata.bands import bands_of
 from cogread.metadata.nodata import json_number, nodata_of
@@ -155,11 +155,16 @@ def image_facts(cog: Cog) -> ImageFacts:
     )
 
 
-def band_facts(cog: Cog, max_bands: int | None = None) -> tuple[BandFacts, ...]:
+def band_facts(cog: Cog, max_bands: int | None = None, resolver: CrsResolver = PROJ) -> tuple[BandFacts, ...]:
     """Describe the bands in their order, of many the first `max_bands`."""
+    of_heights = vertical_unit(cog.geo, resolver)
     return tuple(
         BandFacts(
-            band.color_interpretation, json_number(band.scale), json_number(band.offset), band.unit, band.description
+            band.color_interpretation,
+            json_number(band.scale),
+            json_number(band.offset),
+            band.unit or of_heights,
+            band.description,
         )
         for band in bands_of(cog, max_bands)
     )

@@ -60,6 +60,13 @@ class Crs:
         """PROJJSON without heights, with the shift to WGS 84 that the file states, if any."""
         return self.bound_definition or self.horizontal_definition or self.definition
 
+    @property
+    def vertical_unit(self) -> str | None:
+        """Name of the unit of heights, `metre` …; None: heights are of no CRS of their own."""
+        parts = self.projjson().get("components")
+        unit = parts[1]["coordinate_system"]["axis"][0].get("unit") if parts else None
+        return unit["name"] if isinstance(unit, dict) else unit
+
     def wgs84_bounds(self, bounds: Bounds) -> Bounds | None:
         """Bounds in longitude and latitude, edges densified; None where there is no transform or no finite result.
 

@@ -60,6 +60,12 @@ def crs_of(geo: Georeference, resolver: CrsResolver = PROJ) -> Crs | None:
     return crs if isinstance(crs, Crs) else None
 
 
+def vertical_unit(geo: Georeference, resolver: CrsResolver = PROJ) -> str | None:
+    """The unit of heights, which GDAL states for bands that state no unit (GTiffRasterBand::GetUnitType)."""
+    crs = crs_of(geo, resolver)
+    return None if crs is None else crs.vertical_unit
+
+
 def why_no_crs(geo: Georeference, resolver: CrsResolver = PROJ) -> str | None:
     """The reason why a file has no CRS, a clause about the file; None: it has one."""
     if geo.points:

@@ -2,7 +2,8 @@
 
 The text is XML of one level: `<GDALMetadata><Item name="SCALE" sample="0" role="scale">0.01</Item>…`. GDAL's parser
 accepts more than XML: other encodings than UTF-8, control characters and a bare `&` are replaced before expat sees
-them, and so are carriage returns in an item's text, which XML drops and GDAL does not. A text that expat still refuses, or with a document type declaration, is no metadata; never an error.
+them, and so are carriage returns in an item's text, which XML drops and GDAL does not. A text that expat still refuses,
+or with a document type declaration, is no metadata; never an error.
 """
 
 import re

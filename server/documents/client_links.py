@@ -66,6 +66,6 @@ _CHECKS: Final[dict[str, Check]] = {
     "tms": lambda _, opened: web_map_refusal(opened),
     "tilejson": lambda _, opened: web_map_refusal(opened),
     "gdal.vrt": lambda _, opened: vrt_refusal(opened.cog),
-    "gdal.xml": lambda _, opened: wms_refusal(opened.cog),
+    "gdal.xml": lambda _, opened: wms_refusal(opened),
 }
 """Service -> function that checks a layer for it, in the order of the layer's JSON."""

@@ -13,7 +13,7 @@ from typing import Final
 from cogread.byterange import ByteRange
 from cogread.crs.geokeys import GeoKey
 from cogread.crs.georeference import PIXEL_IS_POINT, Georeference
-from cogread.crs.lookup import CrsResolver
+from cogread.crs.lookup import CrsResolver, vertical_unit
 from cogread.image import Cog, Image, Level
 from cogread.metadata.bands import Band, bands_of, dataset_metadata
 from cogread.metadata.nodata import nodata_of, nodata_text
@@ -97,6 +97,7 @@ class _Vrt:
     def __init__(self, layer: Layer, opened: OpenLayer, base_url: str, read: Callable[[ByteRange], bytes]) -> None:
         self._layer, self._opened, self._base_url = layer, opened, base_url
         self._cog, self._bands = opened.cog, bands_of(opened.cog)
+        self._unit = vertical_unit(opened.cog.geo, opened.resolver)
         self._is_nested = _is_nested(opened.cog)
         has_palette = self._bands[0].color_interpretation == PALETTE
         self._palette = _color_table(_palette(self._cog, read)) if has_palette else ""
@@ -110,7 +111,7 @@ class _Vrt:
         overviews = [_cdata(self._alone(n) if self._is_nested else self._tiles(n, IMAGE)) for n in coarser]
         masks = [_cdata(self._mask_alone(n)) for n in coarser if cog.levels[n].mask is not None]
         bands = (
-            self._band(full, number, _described(band), _overviews(overviews, number), _simple(tiles, number))
+            self._band(full, number, self._described(band), _overviews(overviews, number), _simple(tiles, number))
             for number, band in enumerate(self._bands, 1)
         )
         mask = self._mask(0, _cdata, _overviews(masks, 1)) if full.mask is not None else ""
@@ -134,6 +135,12 @@ class _Vrt:
         none = "" if nodata is None else element("NoDataValue", nodata_text(nodata))
         bits = _items({"NBITS": str(image.bits)}, domain="IMAGE_STRUCTURE") if has_odd_bits(image) else ""
         return _band(image, none, color, self._palette if number == 1 else "", bits, *content, band=number)
+
+    def _described(self, band: Band) -> str:
+        """Metadata of a band, which overviews do not have in GDAL; a band without a unit has that of heights."""
+        unit = band.unit or self._unit
+        facts = {"Description": band.description, "UnitType": unit, "Offset": band.offset, "Scale": band.scale}
+        return _elements({name: value for name, value in facts.items() if value is not None}) + _items(band.metadata)
 
     def _mask(self, number: int, quoted: Callable[[str], str], *content: str) -> str:
         mask = self._cog.levels[number].mask or self._cog.full
@@ -199,12 +206,6 @@ def _overviews(sources: Iterable[str], number: int) -> str:
 
 def _source(source: str, number: int) -> str:
     return element("SourceFilename", source, relativeToVRT=0) + element("SourceBand", str(number))
-
-
-def _described(band: Band) -> str:
-    """Metadata of a band, which overviews do not have in GDAL."""
-    facts = {"Description": band.description, "UnitType": band.unit, "Offset": band.offset, "Scale": band.scale}
-    return _elements({name: value for name, value in facts.items() if value is not None}) + _items(band.metadata)
 
 
 def _place(geo: Georeference, resolver: CrsResolver) -> Iterator[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cogread.crs.georeference import Geotransform
+from cogread.crs.lookup import vertical_unit
 from cogread.image import Cog, Image
 from cogread.metadata.bands import Band, bands_of
 from cogread.metadata.nodata import nodata_of
@@ -55,19 +56,20 @@ def gdal_wms(layer: Layer, opened: OpenLayer, vrt: str) -> GdalWms:
         UnknownUrl: the driver would read the file incorrectly; the message has the difference.
     """
     cog = opened.cog
-    refusal, transform = wms_refusal(cog), cog.geo.transform
+    refusal, transform = wms_refusal(opened), cog.geo.transform
     if refusal is not None or transform is None:
         raise UnknownUrl(f"GDAL's WMS driver cannot read the layer as it is: {refusal}; GDAL can by {vrt}")
     tiles = gdal_tiles(layer, opened, 0, IMAGE)
     return GdalWms(tiles, _corners(transform, cog.full), len(cog.levels) - 1, crs_text(cog.geo, opened.resolver))
 
 
-def wms_refusal(cog: Cog) -> Refusal | None:
+def wms_refusal(opened: OpenLayer) -> Refusal | None:
     """Refuse a file that the driver would read incorrectly."""
-    return next(map(Refusal, _untruths(cog)), None)
+    return next(map(Refusal, _untruths(opened)), None)
 
 
-def _untruths(cog: Cog) -> Iterator[str]:
+def _untruths(opened: OpenLayer) -> Iterator[str]:
+    cog = opened.cog
     for level in cog.levels:
         refusal = tiles_refusal(level)
         if refusal is not None:
@@ -80,6 +82,9 @@ def _untruths(cog: Cog) -> Iterator[str]:
     nodata = nodata_of(cog)
     if isinstance(nodata, int) and abs(nodata) > EXACT:
         yield f"nodata {nodata} has no double"
+    unit = vertical_unit(cog.geo, opened.resolver)
+    if unit is not None:
+        yield f"its bands are in the unit of its heights, {unit}"
 
 
 def _misplaced(cog: Cog) -> Iterator[str]:

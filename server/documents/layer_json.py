@@ -43,11 +43,12 @@ def describe(layer: Layer, opened: OpenLayer, link_prefix: str) -> Json:
     """
     cog = opened.cog
     services = service_refusals(layer, opened)
+    bands = band_facts(cog, MOST_BANDS, opened.resolver)
     return {
         **row(layer, link_prefix),
         "version": opened.version_key,
         **_image(cog),
-        "band_info": [{"band": number, **asdict(band)} for number, band in enumerate(band_facts(cog, MOST_BANDS), 1)],
+        "band_info": [{"band": number, **asdict(band)} for number, band in enumerate(bands, 1)],
         **_georeference(geo_facts(cog.geo, opened.resolver)),
         "origin": opened.grids.native.origin,
         "grids": [NATIVE] if opened.grids.web_mercator is None else [NATIVE, WEB_MERCATOR],

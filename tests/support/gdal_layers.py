@@ -36,6 +36,7 @@ PLACES: Final = {
     "feet": Placed("EPSG:2227", (6000000.25, 2100000.5, 1.5), NARROW, 128, "deflate"),
     "esri": Placed("ESRI:102003", (-500000.5, 300000.25, 30), ROUNDED, 128, "deflate"),
     "user-defined": Placed(LAEA, (-20000.5, 30000.25, 12.5), ROUNDED, 128, "deflate"),
+    "heights": Placed("EPSG:26915+6360", (430000, 4480000, 10), ROUNDED, 128, "deflate"),
     "factor-2.5": Placed("EPSG:32630", (430000.1, 4480000.9, 0.3), ((1000, 700), (400, 280)), 128),
     "half-then-2.5": Placed("EPSG:32630", (430000, 4480000, 1), ((1000, 700), (500, 350), (200, 140)), 128),
     "tiles-of-272": Placed("EPSG:32630", (430000, 4480000, 1), ((1000, 700), (333, 233)), 272),

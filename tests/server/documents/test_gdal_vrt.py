@@ -35,7 +35,7 @@ WARPED: Final = (
 )  # fmt: skip
 OLD: Final = (
     "radar", "near-infrared", "webp-rgba", "deflate-mask", "5-bands-with-mask", "odd-factors", "described",
-    "palette-nodata", "int16-nodata-sparse", "control-points", "twelve-bits", "13-bands-apart", "degrees",
+    "palette-nodata", "int16-nodata-sparse", "control-points", "twelve-bits", "13-bands-apart", "degrees", "heights",
 )  # fmt: skip
 
 

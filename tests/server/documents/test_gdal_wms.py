@@ -38,6 +38,7 @@ REFUSED: Final = {
     "near-infrared": "band 4 is undefined, and the driver takes it for alpha",
     "five-with-alpha": "band 1 is red, and the driver takes it for undefined",
     "scaled": "band 1 has a scale or an offset",
+    "heights": "its bands are in the unit of its heights, US survey foot",
     "named": "band 1 has a unit or a description",
 }
 
