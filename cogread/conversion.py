@@ -26,6 +26,9 @@ _PREDICTORS: Final = {2: "STANDARD", 3: "FLOATING_POINT"}
 _PREDICTED: Final = {"LZW", "DEFLATE", "ZSTD"}
 """Codecs with a predictor in GDAL's COG driver."""
 
+LOSSLESS: Final = 100
+"""The quality with which GDAL writes lossless WebP."""
+
 _LUMINANCE: Final = bytes.fromhex(
     "100b0a101828333d0c0c0e131a3a3c370e0d1018283945380e11161d3357503e"
     "12162538446d674d182337405168715c31404e5767797865485c5f6270646763"
@@ -36,6 +39,7 @@ _LUMINANCE: Final = bytes.fromhex(
 def cog_options(directory: Directory) -> dict[str, str]:
     """Creation options of GDAL's COG driver that keep codec, predictor and JPEG quality of a first directory.
 
+    WebP becomes lossless; the caller drops QUALITY for lossy tiles.
     A codec that the driver lacks, or has not for these bands, becomes DEFLATE, which loses nothing.
     """
     compression = _integers(directory, Tag.COMPRESSION, Compression.NONE)[0]
@@ -49,6 +53,8 @@ def cog_options(directory: Directory) -> dict[str, str]:
     if codec in _PREDICTED and _CODECS.get(compression) == codec and predictor in _PREDICTORS:
         options["PREDICTOR"] = _PREDICTORS[predictor]
     quality = jpeg_quality(directory.raw(Tag.JPEG_TABLES) or b"") if codec == "JPEG" else None
+    if codec == "WEBP":
+        quality = LOSSLESS  # only a tile tells whether it loses anything
     return options if quality is None else {**options, "QUALITY": str(quality)}
 
 

@@ -79,7 +79,7 @@ def dumper(kind: str) -> Callable[[Callable[..., str]], click.Command]:
         ) -> None:
             col, row, level = xyz
             uri, name = to_uri(**options), f"{kind}_{col}_{row}_{level}"
-            with _one_line_errors():
+            with one_line_errors():
                 scheme = parse_uri(uri).scheme
                 if scheme not in (kind, f"{kind}s"):
                     raise click.UsageError(f"A source of scheme {scheme!r}, wanted {kind!r}; `cogread tile` takes any.")
@@ -105,7 +105,7 @@ def main() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def info(uri: str, as_json: bool, verbose: bool) -> None:
     """Describe the COG at URI: image, place, levels, formats."""
-    with _one_line_errors(), _open(uri, verbose) as reader:
+    with one_line_errors(), _open(uri, verbose) as reader:
         description = describe(reader.cog, printable(reader.source.name))
         if as_json:
             write_stdout(msgspec.json.format(msgspec.json.encode(description), indent=2).decode() + "\n")
@@ -127,7 +127,7 @@ def tile(
     LEVEL 0 is the full resolution. JPEG and WebP tiles become pictures. Of other codecs the stored bytes are written
     as they are. With `-o -` standard output is the tile and nothing else.
     """
-    with _one_line_errors():
+    with one_line_errors():
         written = _dump(uri, (level, col, row), f"tile_{level}_{col}_{row}", output, band, with_mask, verbose)
         if output != "-":
             write_stdout(f"{printable(written)}\n")
@@ -187,7 +187,7 @@ def _logged(verbose: bool) -> Iterator[None]:
 
 
 @contextmanager
-def _one_line_errors() -> Iterator[None]:
+def one_line_errors() -> Iterator[None]:
     """Turn errors that a user can act on into click's one-line errors."""
     try:
         yield

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import click
 import msgspec
 
+from cogread.cli.main import one_line_errors
 from cogread.cli.output import write_stdout
 from cogread.cli.table import printable
 from cogread.errors import CogError
@@ -53,19 +54,20 @@ def check(context: click.Context, paths: tuple[str, ...], as_json: bool, strict:
 
     Exit code 1 if there is an error or a problem, else 0; 2 for wrong usage.
     """
+    with one_line_errors():
+        reports = _reports(paths, wants_web_maps)
+        write_stdout(_json(reports) if as_json else "".join(f"{line}\n" for line in report_table(reports)))
+    bad = (*_BAD, "note") if strict else _BAD
+    context.exit(int(any(problem.grade in bad for report in reports for problem in report.problems)))
+
+
+def _reports(paths: tuple[str, ...], wants_web_maps: bool) -> list[Report]:
     files, refused = _files(paths)
     if not files and not refused:
         raise click.ClickException(f"no TIFF in {', '.join(paths)}")
-    try:
-        reports = in_parallel(
-            lambda file: inspect(file.layer, file.uri, file.options, wants_web_maps=wants_web_maps), files, "checking"
-        )
-        reports = [*refused, *reports]
-        write_stdout(_json(reports) if as_json else "".join(f"{line}\n" for line in report_table(reports)))
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None  # 128 + SIGINT, as shells have it
-    bad = (*_BAD, "note") if strict else _BAD
-    context.exit(int(any(problem.grade in bad for report in reports for problem in report.problems)))
+    return refused + in_parallel(
+        lambda file: inspect(file.layer, file.uri, file.options, wants_web_maps=wants_web_maps), files, "checking"
+    )
 
 
 def _json(reports: list[Report]) -> str:

@@ -29,7 +29,8 @@ MAX_TILE_BYTES: Final = 16 << 20
 
 _PICTURES: Final = {b"\x89PNG": "DEFLATE", b"\xff\xd8\xff\xe0": "JPEG", b"\xff\xd8\xff\xe1": "JPEG", b"GIF8": "DEFLATE"}
 """First bytes of pictures that GDAL reads -> the codec of a COG that is made of one."""
-_LOSSLESS_WEBP: Final = b"VP8L"
+_LOSSY_WEBP: Final = frozenset({b"VP8 ", b"VP8X"})
+"""First chunks of lossy WebP, without and with alpha (RFC 9649 §2.5 to §2.7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +154,12 @@ def _kept_options(image: Image, tile: bytes | None) -> dict[str, str]:
     options = cog_options(image.directory)
     if image.tile_width == image.tile_height and image.tile_width in TILE_SIDES:
         options["BLOCKSIZE"] = str(image.tile_width)
-    quality = None
     if image.compression == Compression.JPEG and "QUALITY" not in options:
         quality = jpeg_quality(tile or b"")
-    elif options["COMPRESS"] == "WEBP" and tile is not None and tile[12:16] == _LOSSLESS_WEBP:
-        quality = 100
-    return options if quality is None else {**options, "QUALITY": str(quality)}
+        return options if quality is None else {**options, "QUALITY": str(quality)}
+    if options["COMPRESS"] == "WEBP" and tile is not None and tile[12:16] in _LOSSY_WEBP:
+        del options["QUALITY"]
+    return options
 
 
 def _refusal(source: Source, error: CogError) -> Problem:

@@ -146,9 +146,10 @@ def _opacity(sample: Sample) -> Iterator[Problem]:
     if nodata is None or not is_shown or any(masked) or "alpha" in cog.levels[0].colors:
         return
     text = f"pixels of nodata ({nodata:g}) are opaque in pictures: the file has neither mask nor alpha"
+    line = None
     if cog.full.samples == 1:
         line = sample.line("gdal_translate -mask mask -a_nodata none", OVERVIEWS="IGNORE_EXISTING")
-    else:
+    elif _is_upright(cog):
         line = sample.line(_WARP, OVERVIEWS="IGNORE_EXISTING")
     yield Problem("nodata-opaque", "problem", text, line)
 
@@ -176,6 +177,12 @@ def _predictor(sample: Sample) -> Iterator[Problem]:
     if estimate is not None and estimate.ratio <= MAX_RATIO:
         text = f"a predictor would leave about {estimate.ratio:.0%} of the bytes, by one tile"
         yield Problem("predictor", "note", text, sample.line(PREDICTOR=estimate.option))
+
+
+def _is_upright(cog: Cog) -> bool:
+    """True if gdalwarp keeps the grid: north is up, and nothing is rotated."""
+    transform = cog.geo.transform
+    return transform is not None and transform[2] == transform[4] == 0 and transform[1] > 0 > transform[5]
 
 
 def _images(cog: Cog) -> list[Image]:

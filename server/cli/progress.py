@@ -22,7 +22,7 @@ def in_parallel(work: Callable[[T], R], items: Iterable[T], label: str) -> list[
     todo, results, began_s = list(items), [], monotonic()
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(THREADS))
-        stack.callback(pool.shutdown, cancel_futures=True)  # an interrupt does not wait for the rest
+        stack.callback(pool.shutdown, wait=False, cancel_futures=True)  # an interrupt does not wait for the rest
         bar = None
         for result in pool.map(work, todo):
             results.append(result)

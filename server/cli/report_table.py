@@ -30,10 +30,10 @@ def report_table(reports: Sequence[Report]) -> Iterator[str]:
         if report.problems:
             yield ""
             yield f"{report.layer}: {report.file}"
-        for problem in report.problems:
-            yield f"  {problem.grade}: {problem.text}"
-            if problem.command is not None:
-                yield f"    {problem.command}"
+        for command in dict.fromkeys(problem.command for problem in report.problems):
+            yield from (f"  {each.grade}: {each.text}" for each in report.problems if each.command == command)
+            if command is not None:
+                yield f"    {command}"
     yield ""
     yield _total(reports)
 

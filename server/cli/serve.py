@@ -13,6 +13,7 @@ from typing import Final
 import click
 
 import server
+from cogread.cli.main import one_line_errors
 from server.cli.layer_files import config_text, layer_files
 from server.http.reply import local_url
 from server.settings.load import ConfigError, deployment
@@ -82,7 +83,8 @@ def _config(paths: tuple[str, ...]) -> str:
 
 
 def _config_of_files(paths: tuple[str, ...]) -> str:
-    layers, refused = layer_files(paths)
+    with one_line_errors():
+        layers, refused = layer_files(paths)
     for path, reason in refused[:MOST_REASONS]:
         click.echo(f"left out: {path}: {reason}", err=True)
     if len(refused) > MOST_REASONS:

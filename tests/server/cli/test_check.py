@@ -4,6 +4,7 @@ import json
 import re
 import struct
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -18,6 +19,7 @@ from rasterio.shutil import copy
 from rasterio.transform import Affine
 
 from server.cli.main import main
+from tests.support.commands import ROOT
 from tests.support.origin import Origin
 from tests.support.system_gdal import gdal_program
 from tests.support.tiffs import gdal_tiff
@@ -145,6 +147,17 @@ LAMBERT: Final = "+proj=laea +lat_0=12 +lon_0=34 +datum=WGS84 +units=m"
 MERCATOR: Final[dict[str, Any]] = {"crs": "EPSG:3857", "transform": Affine(9.7, 0, -440000.3, 0, -9.7, 4930000.7)}
 CASES: Final = {
     "strips": Case("not-tiled", dem_in_strips, "COMPRESS=DEFLATE -co PREDICTOR=FLOATING_POINT"),
+    "webp in strips": Case(
+        "not-tiled", by(bands=4, COMPRESS="WEBP", WEBP_LOSSLESS="YES"), "COMPRESS=WEBP -co QUALITY=100"
+    ),
+    "lerc in strips": Case("not-tiled", by(dtype="float32", COMPRESS="LERC_ZSTD"), "COMPRESS=LERC_ZSTD"),
+    "no writer": Case("not-tiled", by(bands=5, INTERLEAVE="BAND", COMPRESS="JPEG"), "COMPRESS=DEFLATE"),
+    "lossy webp": Case(
+        "unequal-tiles",
+        by(bands=3, width=600, factors=(2,), env={"GDAL_TIFF_OVR_BLOCKSIZE": "128"}, COMPRESS="WEBP", **TILED),
+        "COMPRESS=WEBP -co BLOCKSIZE=256 in.tif",
+        is_exact=False,
+    ),
     "picture": Case("not-a-tiff", picture, "COMPRESS=DEFLATE"),
     "no overviews": Case(
         "overviews",
@@ -171,10 +184,16 @@ CASES: Final = {
         is_exact=False,
     ),
     "nodata of colours": Case("nodata-opaque", by(bands=3, nodata=0, hole=0, COMPRESS="LZW", **TILED), "COMPRESS=LZW"),
+    "nodata of jpeg": Case(
+        "nodata-opaque",
+        by(bands=3, nodata=0, hole=0, COMPRESS="JPEG", PHOTOMETRIC="YCBCR", **TILED),
+        "COMPRESS=JPEG -co QUALITY=75",
+        is_exact=False,
+    ),
     "nodata of lossless webp": Case(
         "nodata-opaque",
         by(bands=3, nodata=0, hole=0, COMPRESS="WEBP", WEBP_LOSSLESS="YES", **TILED),
-        "COMPRESS=WEBP -co BLOCKSIZE=256 -co QUALITY=100",
+        "COMPRESS=WEBP -co QUALITY=100 -co BLOCKSIZE=256",
     ),
     "mask": Case("mask-missing", mask_of_one_level, "COMPRESS=DEFLATE"),
     "bigtiff": Case("bigtiff", made("bigtiff"), "BIGTIFF=NO"),
@@ -308,3 +327,10 @@ def test_mistakes_are_told_in_a_line(
     monkeypatch.chdir(tmp_path)
     done = check.run(*words)
     assert (done.status, done.out, message in done.err) == (status, "", True), done.err
+
+
+def test_a_full_disk_is_told_in_a_line() -> None:
+    command = [sys.executable, "-c", "from server.cli.main import main; main()", "check", "data/world.tif"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, check=False, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "Error: standard output: No space left on device\n")
