@@ -99,4 +99,4 @@ def _wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(_PAUSE_S)
-    raise BenchError(f"port {port}: nobody listens; exit status {process.poll()}")
+    raise BenchError(f"port {port}: no server listens; exit status {process.poll()}")

@@ -92,7 +92,7 @@ MODULES = modules()
 
 
 def imported(node: ast.AST) -> Iterator[str]:
-    """What a statement imports: of ours a module, of others the top package."""
+    """The imports of a statement: own ones as modules, others as top packages."""
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
     elif isinstance(node, ast.ImportFrom):

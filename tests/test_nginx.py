@@ -33,7 +33,7 @@ def nginx(server: Gunicorn) -> Iterator[Nginx]:
 
 
 def asked(server: Gunicorn, tile: str = "native/0/0/0.jpg") -> int:
-    """How often the server itself was asked for a tile."""
+    """Count the requests for tiles that reached the server itself."""
     return server.log().count(f"tile={tile}")
 
 

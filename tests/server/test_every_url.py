@@ -1,4 +1,4 @@
-"""What holds at every URL, of tiles, documents, pages and errors: HEAD is GET without a body, and nothing is sniffed.
+"""Rules for every URL of tiles, documents, pages and errors: HEAD is GET without a body, and nothing is sniffed.
 
 And of tiles alone: ranges, and numbers without leading zeros. A new family of URLs is a new line in these tables.
 """
@@ -44,7 +44,7 @@ TILES: Final = {
     "tms": "/tms/1.0.0/web/{web_z}/{web_x}/{tms_y}.png",
     "tms-versioned": "/tms/1.0.0/web@{web}/{web_z}/{web_x}/{tms_y}.png",
 }
-"""Of each family one at least, and of each way in which a tile's length is known."""
+"""At least one URL of each family, and of each way to know the length of a tile."""
 
 LEFT_OUT: Final = {
     f"{name}-{how}": f"/{path}"
@@ -117,7 +117,7 @@ def large_tiff() -> bytes:
 
 @pytest.fixture(scope="module")
 def values(server: Gunicorn) -> dict[str, str]:
-    """What the templates want: a tile in the middle of each layer."""
+    """The values for the templates: a tile in the middle of each layer."""
     photo, web = (requests.get(f"{server.url}/layers/{name}", timeout=30).json() for name in ("photo", "web"))
     tileset = requests.get(f"{server.url}/collections/web/map/tiles/WebMercatorQuad", timeout=30).json()
     limits = tileset["tileMatrixSetLimits"][-1]

@@ -61,7 +61,7 @@ def test_a_stop_under_load_answers_all_who_are_connected() -> None:
     statuses = Counter(answer.status for answer in load.answers)
     assert statuses.keys() <= {200, REFUSED, LOST}
     assert statuses[REFUSED] >= CLIENTS - CLIENTS // 4
-    # some may come between the last look at who waits and the end of listening, which the kernel cannot do at once
+    # some may come between the last look at the queue and the end of listening, which the kernel cannot do at once
     assert statuses[LOST] <= CLIENTS // 4
 
 

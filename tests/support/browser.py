@@ -61,7 +61,7 @@ class Browser:
         self._process: subprocess.Popen[bytes] | None = None
 
     def run(self, script: str, **values: Any) -> Any:
-        """What the body of an asynchronous JavaScript function returns, whose parameters have these values."""
+        """Return the result of the body of an asynchronous JavaScript function, whose parameters have these values."""
         self._jobs.put(json.dumps({"script": script, "values": values}).encode())
         try:
             result = json.loads(self._results.get(timeout=PATIENCE_S))
@@ -129,4 +129,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nobody reads it."""
+        """Drop the line."""

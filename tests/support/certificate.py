@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1 that nobody trusts who is not told to."""
+"""A certificate for 127.0.0.1 that no client trusts by default."""
 
 import ssl
 from datetime import UTC, datetime, timedelta

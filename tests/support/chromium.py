@@ -34,7 +34,7 @@ _ARROWS: Final = {f"Arrow{way}": (f"Arrow{way}", 37 + at) for at, way in enumera
 """Name -> what the keyboard calls the key, and its number."""
 
 _TEXTS: Final = {"Enter": "\r", " ": " ", "+": "+", "-": "-"}
-"""Of keys that write something."""
+"""Key -> the text that it writes."""
 
 
 class Chromium:
@@ -76,7 +76,7 @@ class Chromium:
         return page
 
     def send(self, method: str, session: str | None = None, **values: Any) -> dict[str, Any]:
-        """What a command of the protocol returns; events that come before it are handed to their pages."""
+        """Return the result of a command of the protocol; earlier events are handed to their pages."""
         self._last_id += 1
         wanted = self._last_id
         command = {"id": wanted, "method": method, "params": values} | ({"sessionId": session} if session else {})
@@ -144,7 +144,7 @@ class Page:
         self.complaints: list[str] = []
         """Errors and warnings of the console, scripts, security policies and the network."""
         self.urls: list[str] = []
-        """What was asked for, in order."""
+        """The requested URLs, in order."""
         self._keys = 0
 
     def send(self, method: str, **values: Any) -> dict[str, Any]:
@@ -176,7 +176,7 @@ class Page:
         self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
 
     def run(self, script: str, **values: Any) -> Any:
-        """What the body of an asynchronous JavaScript function returns, whose parameters have these values."""
+        """Return the result of the body of an asynchronous JavaScript function, whose parameters have these values."""
         call = f"(async ({', '.join(values)}) => {{{script}}})({', '.join(map(json.dumps, values.values()))})"
         found = self.send("Runtime.evaluate", expression=call, awaitPromise=True, returnByValue=True, userGesture=True)
         assert "exceptionDetails" not in found, found["exceptionDetails"]
@@ -220,6 +220,6 @@ class Page:
             self.send("Input.dispatchMouseEvent", type=kind, **values)
 
     def screenshot(self, *, is_whole: bool = False) -> NDArray[np.uint8]:
-        """What the window shows, or the whole page: (bands, height, width) in device pixels."""
+        """A picture of the window, or of the whole page: (bands, height, width) in device pixels."""
         picture = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=is_whole)
         return decode(base64.b64decode(picture["data"]))[:3]

@@ -49,7 +49,7 @@ def made(name: str, cache: Path) -> Path:
 
 
 Answers = frozenset[str]
-"""What requests for a tile end in: `error`, `empty`, or the hash of the stored bytes where it can be had."""
+"""The outcome of requests for a tile: `error`, `empty`, or the hash of the stored bytes where it can be had."""
 
 ERROR: Answers = frozenset({"error"})
 

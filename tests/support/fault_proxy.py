@@ -3,7 +3,7 @@
 Use:
     with FaultProxy(redis.port) as proxy:
         proxy.fail(hang)         # or another of the faults below: of new connections and of those that are open
-        proxy.refuse()           # nobody listens
+        proxy.refuse()           # no server listens
         proxy.mend()
 """
 
@@ -113,7 +113,7 @@ class FaultProxy:
         self._lost: set[Link] = set()
         self._threads: list[threading.Thread] = []
         self._reserved = socket.socket()
-        """Bound but not listening: nobody else gets the port while it is refused."""
+        """Bound but not listening: no other process gets the port while it is refused."""
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._reserved.bind(("127.0.0.1", 0))
         self.port: int = self._reserved.getsockname()[1]
@@ -121,7 +121,7 @@ class FaultProxy:
 
     @property
     def links(self) -> int:
-        """How many connections are open."""
+        """Number of open connections."""
         return len(self._links)
 
     def fail(self, fault: Fault) -> None:
@@ -129,7 +129,7 @@ class FaultProxy:
         self._fault = fault
 
     def lose_links(self) -> None:
-        """Forget the open connections, as a firewall does: nobody hears of it. New ones are served."""
+        """Forget the open connections, as a firewall does, without notice. New ones are served."""
         self._lost = set(self._links)
 
     def refuse(self) -> None:

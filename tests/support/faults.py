@@ -1,4 +1,4 @@
-"""What can go wrong at an origin: faults for `Origin.fail`, as classes where they have parameters, else functions."""
+"""Faults of an origin: faults for `Origin.fail`, as classes where they have parameters, else functions."""
 
 import re
 import socket

@@ -23,7 +23,7 @@ DOWN: Final = ((2301, 1403), (1150, 701), (575, 350), (287, 175))
 ROUNDED: Final = ((605, 403), (303, 202), (151, 101))
 """Halves as GDAL's WMS driver takes them."""
 NARROW: Final = ((513, 270), (256, 135), (128, 67))
-"""Of the coarse levels' tiles GDAL's WMS driver would take one column more than there is."""
+"""GDAL's WMS driver would take one column too many of the coarse levels' tiles."""
 LAEA: Final = "+proj=laea +lat_0=12.5 +lon_0=-71.25 +x_0=100 +datum=WGS84 +units=m +no_defs"
 
 PLACES: Final = {

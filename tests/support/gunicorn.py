@@ -109,7 +109,7 @@ class Gunicorn:
         os.kill(self.pid, number)
 
     def is_live(self) -> bool:
-        """Whether it answers."""
+        """Tell whether it answers."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
             connection.request("GET", "/health/live")

@@ -103,7 +103,7 @@ def image(
 
 @dataclass
 class _Places:
-    """Where things came to lie."""
+    """Offsets of the parts."""
 
     tiles: dict[tuple[int, int], int] = field(default_factory=dict)
     """(directory, tile) -> byte."""

@@ -51,7 +51,7 @@ class HangingFolder:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes a Python process see it so."""
+        """The environment of a Python process that sees it so."""
         return {"PYTHONPATH": str(self._code)}
 
     def hang(self) -> None:

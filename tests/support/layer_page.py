@@ -19,10 +19,10 @@ DEVICES: Final = {
     "night": {"is_dark": True},
     "phone": {"width": 360, "height": 740, "scale": 2, "is_phone": True},
 }
-"""What windows there are, as `Chromium.page` makes them."""
+"""Windows, as `Chromium.page` makes them."""
 
 BORDER_PX: Final = 1
-"""Of the map, CSS pixels."""
+"""Width of the map's border, in CSS pixels."""
 IS_READY: Final = "document.querySelector('[data-map=map]').getAttribute('aria-busy') === 'false'"
 
 
@@ -65,13 +65,13 @@ def press_button(page: Page, name: str) -> None:
 
 
 def fact(page: Page, name: str) -> str:
-    """What the page says of the tile under the pointer."""
+    """The facts on the page about the tile under the pointer."""
     text: str = page.run("return document.querySelector(q).textContent", q=f"[data-map={name}]")
     return text
 
 
 def map_picture(page: Page, scale: int = 1) -> Picture:
-    """What the map shows: (bands, height, width) in device pixels."""
+    """A picture of the map: (bands, height, width) in device pixels."""
     page.run("document.querySelector('[data-map=map]').scrollIntoView({ block: 'end', behavior: 'instant' })")
     page.run("document.activeElement.blur()")
     settle(page)
@@ -82,7 +82,7 @@ def map_picture(page: Page, scale: int = 1) -> Picture:
 
 
 def gdals(path: Path, level: int, like: Picture, zoom: float, background: NDArray[np.float64]) -> Picture:
-    """What a map with the middle of the image in its middle ought to show.
+    """The expected picture of a map with the middle of the image in its middle.
 
     Args:
         path: the file.
@@ -105,7 +105,7 @@ def gdals(path: Path, level: int, like: Picture, zoom: float, background: NDArra
 
 
 def _stored(path: Path, level: int, height: int, width: int, tile_height: int, tile_width: int) -> NDArray[np.bool_]:
-    """Where there are tiles."""
+    """The places with tiles."""
     found = np.zeros((height, width), bool)
     for col, row in stored_tiles(path, level):
         found[row * tile_height : (row + 1) * tile_height, col * tile_width : (col + 1) * tile_width] = True
@@ -119,13 +119,13 @@ def _stretch(transform: tuple[float, ...]) -> float:
 
 
 def _indices(size: int, zoom: float, extent: float, count: int) -> NDArray[np.intp]:
-    """Of the level's pixels under each pixel of the screen."""
+    """Indices of the level's pixels under each pixel of the screen."""
     places = (np.arange(size) + 0.5 - size / 2) / zoom + extent / 2
     return np.floor(places / extent * count).astype(np.intp)
 
 
 def best_shift(found: Picture, wanted: Picture, most: int = 2) -> tuple[tuple[int, int], float, float]:
-    """How far one picture lies beside the other.
+    """Measure the shift between two pictures.
 
     Returns:
         (x, y) in pixels, the mean absolute difference there, and the least of those at shifts two or more pixels away.

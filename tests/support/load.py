@@ -19,16 +19,16 @@ PAUSE_S = 0.01
 """Between two requests of a client, to leave the server time to answer others."""
 
 LOST, REFUSED = 0, -1
-"""The connection was broken off, or there was none: nobody listens, and the client gives up."""
+"""The connection was broken off, or there was none: no server listens, and the client gives up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of one request."""
+    """The outcome of one request."""
 
     url: str
     sent_at: float
-    """Of `time.time()`."""
+    """Instant of `time.time()`."""
     status: int
     """Or LOST or REFUSED."""
     body: bytes = field(repr=False)

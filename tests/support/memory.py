@@ -1,4 +1,4 @@
-"""What a process takes."""
+"""Memory of processes."""
 
 import re
 from pathlib import Path

@@ -22,7 +22,7 @@ _ELSEWHERE: Final = {
     "xlinks.xsd": "xlink/1.0.0/xlinks.xsd",
     "xml.xsd": "w3c/xml.xsd",
 }
-"""What imports name by other addresses."""
+"""Schemas that imports name by other addresses."""
 
 Element = Any
 

@@ -32,7 +32,7 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """What is served at a path."""
+    """The content at a path."""
 
     data: bytes = field(repr=False)
     etag: str | None
@@ -45,7 +45,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asked for."""
+    """The request of a client."""
 
     path: str
     """As sent, with the query."""
@@ -62,7 +62,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is sent back."""
+    """The reply."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)

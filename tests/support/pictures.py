@@ -38,7 +38,7 @@ def decode(data: bytes) -> NDArray[Any]:
 
 
 def levels(path: Path) -> int:
-    """How many levels a file has."""
+    """Count the levels of a file."""
     with open_quietly(path) as dataset:
         return 1 + len(dataset.overviews(1))
 

@@ -23,7 +23,7 @@ _CODECS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What a file is to be."""
+    """The properties of a file."""
 
     crs: str
     """An authority's code or a PROJ string."""
@@ -32,7 +32,7 @@ class Placed:
     sizes: tuple[tuple[int, int], ...]
     """Width and height of the levels, the full resolution first."""
     side: int = 128
-    """Of the tiles, pixels."""
+    """Size of the tiles, in pixels."""
     codec: str = "deflate"
 
 

@@ -1,4 +1,4 @@
-"""What a served tile must be, by GDAL's view of the same place of the file.
+"""Checks of served tiles against GDAL's view of the same place of the file.
 
 `CHECKS` has for each representation what yields in what a reply differs, and may ask the server for more.
 """
@@ -35,7 +35,7 @@ def faults(client: Client, spot: Spot, extension: str, datasets: Datasets) -> It
 
 
 class Case(NamedTuple):
-    """What a check may need."""
+    """The facts for a check."""
 
     client: Client
     spot: Spot
@@ -85,7 +85,7 @@ def tif_faults(case: Case, reply: Reply) -> Iterator[str]:
 
 
 def _is_at(tile: DatasetReader, level: DatasetReader, window: Window) -> bool:
-    """Whether the ground control points of a level are the same in its tile."""
+    """Check that the ground control points of a level are the same in its tile."""
     (found, crs), (wanted, level_crs) = tile.gcps, level.gcps
     moved = [(p.col - window.col_off, p.row - window.row_off, p.x, p.y, p.z) for p in wanted]
     told = [(p.col, p.row, p.x, p.y, p.z) for p in found]
@@ -137,7 +137,7 @@ def _samples(reply: Reply) -> Pixels | None:
 
 
 def png_faults(case: Case, reply: Reply) -> Iterator[str]:
-    """What it shows, transparency included, within the image and beyond its edge."""
+    """Check the picture, transparency included, within the image and beyond its edge."""
     with MemoryFile(reply.body) as memory, memory.open() as found:
         seen = look(found, None)
     _, _, width, height = case.spot.window
@@ -156,7 +156,7 @@ def png_faults(case: Case, reply: Reply) -> Iterator[str]:
 
 
 def _is_close(found: Pixels, expected: Pixels, dataset: DatasetReader) -> bool:
-    """Whether what is visible has the same colours; libraries smooth those of JPEG as they like."""
+    """Compare the colours of visible pixels; libraries smooth those of JPEG as they like."""
     is_visible = expected[3] > 0
     shown, wanted = found[:3, is_visible], expected[:3, is_visible]
     if "JPEG" not in dataset.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION", "") or shown.size == 0:
@@ -165,7 +165,7 @@ def _is_close(found: Pixels, expected: Pixels, dataset: DatasetReader) -> bool:
 
 
 def look(dataset: DatasetReader, window: Window | None) -> Pixels:
-    """What is to be seen: (red green blue alpha, height, width) of the samples' own type; of less than 8 bits, as 8."""
+    """The visible pixels: (red green blue alpha, height, width) of the samples' own type; of less than 8 bits, as 8."""
     samples = dataset.read(window=window)
     most = np.iinfo(samples.dtype).max
     bits = int(dataset.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", 8 * samples.itemsize))

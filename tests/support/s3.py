@@ -37,7 +37,7 @@ class Store:
 
     @property
     def options(self) -> SourceOptions:
-        """How cogread reaches it."""
+        """Options with which cogread reaches it."""
         return SourceOptions(
             endpoint_url=self.endpoint_url, region="us-east-1", access_key_id="test", secret_access_key="test"
         )

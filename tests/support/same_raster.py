@@ -18,7 +18,7 @@ _FACTS: Final = (
 _OF_OVERVIEWS: Final = ("count", "width", "height", "dtypes", "transform", "crs", "nodatavals", "mask_flag_enums")
 _STRUCTURE: Final = ("NBITS",)
 MOST_PIXELS: Final = 1 << 22
-"""Of larger levels two corners are compared."""
+"""Bound of a level that is compared as a whole; of larger ones two corners are."""
 
 
 def differences(url: str, path: str) -> Iterator[str]:
@@ -47,7 +47,7 @@ def _facts(found: DatasetReader, wanted: DatasetReader, names: tuple[str, ...]) 
 
 
 def _told(dataset: DatasetReader, name: str) -> Any:
-    """Of ground control points their text, and of numbers too: NaN is no other than itself."""
+    """A comparable form: ground control points and numbers as text, so that NaN equals itself."""
     value = getattr(dataset, name)
     if name == "dtypes":  # GDAL before 3.11 has no type for half floats, which are therefore told as float32
         return tuple(dtype.replace("float16", "float32") for dtype in value)

@@ -92,7 +92,7 @@ class Client:
         self._pool = HTTPConnectionPool("127.0.0.1", port, timeout=30)
         self._layers: dict[str, Any] = {}
         self._heads: set[tuple[object, ...]] = set()
-        """What was asked for with HEAD."""
+        """The requests with HEAD."""
 
     def layer(self, name: str) -> Any:
         """A layer's JSON, of its first reading."""
@@ -101,7 +101,7 @@ class Client:
         return self._layers[name]
 
     def formats(self, spot: Spot) -> list[str]:
-        """What is offered at a spot."""
+        """The formats that are offered at a spot."""
         level = next(level for level in self.layer(spot.layer)["levels"] if level["level"] == spot.level)
         found: list[str] = level["formats" if spot.kind == IMAGE else "mask_formats"]
         return found

@@ -5,7 +5,7 @@ import shutil
 
 
 def gdal_program(name: str) -> str:
-    """Where one of them is."""
+    """The path of one of the commands."""
     found = shutil.which(name, path=f"/usr/bin:{os.environ['PATH']}")
     assert found, f"no {name} found: sudo apt-get install gdal-bin"
     return found

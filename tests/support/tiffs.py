@@ -26,7 +26,7 @@ PLACES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How to write a file."""
+    """Options for writing a file."""
 
     options: dict[str, object]
     """GDAL's creation options."""
@@ -123,7 +123,7 @@ def open_level(memory: MemoryFile, level: int) -> DatasetReader:
 
 
 def levels_of(memory: MemoryFile) -> int:
-    """How many levels GDAL sees."""
+    """Number of levels that GDAL sees."""
     with memory.open() as dataset:
         return 1 + len(dataset.overviews(1))
 

@@ -27,7 +27,7 @@ class Place:
 
     cog: Cog
     number: int
-    """Of the level."""
+    """Number of the level."""
     tile: Tile
     pixels: NDArray[Any]
     """(bands, height, width) of the part within the image."""
@@ -42,7 +42,7 @@ class Place:
 
     @property
     def inside(self) -> bool:
-        """Whether all of the tile is within the image."""
+        """Tell whether all of the tile is within the image."""
         image = self.level.image
         return self.pixels.shape[1:] == (image.tile_height, image.tile_width)
 

@@ -56,7 +56,7 @@ class Tile:
 
     @property
     def pairs(self) -> dict[str, str]:
-        """Of the request by key-value pairs."""
+        """Parameters of the request by key-value pairs."""
         return {
             "service": "WMTS",
             "request": "GetTile",
@@ -72,7 +72,7 @@ class Tile:
 
     @property
     def path(self) -> str:
-        """Of the RESTful request."""
+        """Path of the RESTful request."""
         values = {
             "Style": self.style,
             "TileMatrixSet": self.tile_matrix_set,

@@ -1,4 +1,4 @@
-"""What every source must do, run on all of them."""
+"""Conformance of every source."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ from tests.support.s3 import Store
 
 DATA = Random(1).randbytes(100_003)
 OTHER = Random(2).randbytes(100_003)
-"""Of the same size, so that only the version tells them apart."""
+"""Contents of the same size, so that only the version tells them apart."""
 
 
 @dataclass(frozen=True)

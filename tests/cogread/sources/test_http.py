@@ -97,7 +97,7 @@ SPELLINGS = (
     "gopher://{EVIL}/x",
     "file://{EVIL}/x",
 )
-"""Of a Location, by what one parser or another takes for the other place."""
+"""Values of Location that some parser takes for the other place."""
 
 
 def _label(value: object) -> str:
@@ -120,7 +120,7 @@ def origin() -> Iterator[Origin]:
 
 
 CONNECTIONS = pytest.mark.parametrize("kept", [False, True], ids=["new", "kept"])
-"""Whether the connection was asked before: such are asked in another way."""
+"""True: the connection was used before, which takes another path through the code."""
 
 
 def read(

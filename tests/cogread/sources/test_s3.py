@@ -91,7 +91,7 @@ def _plain_url_of(account: Account, bucket: str, key: str, url_of: Any = Account
 def signature_by_botocore(
     origin: Origin, request: Request, region: str = "eu-central-1", token: str | None = None
 ) -> str:
-    """What botocore signs the recorded request with, at the instant that it names."""
+    """The signature that botocore gives the recorded request, at the instant that it names."""
     signed = request.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
     headers = {name: request.headers[name] for name in signed if name != "host"}
     theirs = AWSRequest("GET", f"{origin.url}{request.path}", headers=headers)
@@ -224,7 +224,7 @@ class TestPlaces:
     def test_a_region_that_is_another_store_is_not_asked(
         self, origin: Origin, region: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """AWS's own endpoint, to which a proxy leads that answers in its place and would see who is asked next."""
+        """AWS's own endpoint, to which a proxy leads that answers in its place and would see the next requests."""
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "")
         monkeypatch.setenv("http_proxy", origin.url)
         monkeypatch.setattr(Account, "url_of", _plain_url_of)
@@ -267,7 +267,7 @@ class TestRefusals:
         assert "hush" not in str(caught.value)
 
     def test_a_connection_that_leaves_http_is_not_used_again(self, origin: Origin) -> None:
-        """What comes over it may be the reply to what was asked before, of another object."""
+        """The next reply may belong to the previous request, for another object."""
         source = open_source("s3://imagery/a.tif", options_of(origin))
         source.version()
         origin.fail("/imagery/a.tif", Status(101))

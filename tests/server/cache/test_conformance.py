@@ -1,4 +1,4 @@
-"""What every cache does, on every implementation."""
+"""Conformance of every implementation of a cache."""
 
 from collections.abc import Iterator
 from functools import partial

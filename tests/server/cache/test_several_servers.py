@@ -77,7 +77,7 @@ def rush(server: Gunicorn, tiles: Tiles) -> None:
 
 
 def header_blocks(origin: Origin) -> Counter[int]:
-    """How often each block of the header was read, as far as that begins with it."""
+    """Count the reads of each block of the header that begin with it."""
     ranges = [found for found in origin.ranges("/a.tif") if found is not None]
     blocks = [(start // BLOCK_BYTES, start % BLOCK_BYTES, stop - start) for start, stop in ranges]
     return Counter(number for number, rest, size in blocks if rest == 0 and size % BLOCK_BYTES == 0)
@@ -105,7 +105,7 @@ def test_a_stampede_of_clients_reads_each_header_block_once_for_all_workers(
 
 
 def assert_raw_ranges_that_expire(redis: RedisServer, host: str) -> None:
-    """What is in Redis: bytes of the file as they are, for a while, under keys that tell no place."""
+    """Redis holds bytes of the file as they are, for a while, under keys that tell no place."""
     data, kinds = FILE.read_bytes(), set()
     with Redis.from_url(redis.url) as stored:
         for key in stored.scan_iter():
@@ -134,7 +134,7 @@ def test_without_redis_each_worker_reads_the_header_once(tiles: Tiles, origin: O
 
 
 def told(server: Gunicorn, what: str) -> Counter[str]:
-    """How often each worker said so in the log."""
+    """Count the lines of each worker in the log."""
     return Counter(re.findall(rf"(\d+) server\.cache\.redis: redis is {what}", server.log()))
 
 
@@ -143,7 +143,7 @@ def under_load(server: Gunicorn, tiles: Tiles) -> Load:
 
 
 def wrong(load: Load, server: Gunicorn, tiles: Tiles) -> list[Answer]:
-    """What a client was told other than the right tile."""
+    """Replies to a client other than the right tile."""
     return [
         answer
         for answer in load.answers

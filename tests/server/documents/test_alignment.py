@@ -1,4 +1,4 @@
-"""What keeps a layer off the grid of web maps, and the line that GDAL is given to mend it, run for real."""
+"""Obstacles to the grid of web maps, and GDAL's command that removes them, run for real."""
 
 import shlex
 import subprocess

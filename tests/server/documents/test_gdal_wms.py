@@ -121,7 +121,7 @@ def test_an_old_gdal_reads_it_too(name: str, server: Gunicorn, folder: Path) -> 
 
 
 def _told(source: str) -> dict[str, list[str]]:
-    """Of each band type and checksum, and where the corners are, as gdalinfo prints it."""
+    """Type and checksum of each band, and the corners, as gdalinfo prints them."""
     command = [gdal_program("gdalinfo"), "-checksum", source]
     text = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
     wanted = (r"Size is .*", r"Type=\w+", r"Checksum=\d+", r"NoData Value=\S+", r"(?:Upper|Lower) \w+ *\([^)]*\)")

@@ -1,4 +1,4 @@
-"""What `/layers` and `/layers/{layer}` say, compared with what GDAL says of the same file."""
+"""The content of `/layers` and `/layers/{layer}`, compared with GDAL's view of the same file."""
 
 from pathlib import Path
 from threading import Event
@@ -250,7 +250,7 @@ def test_documents_are_revalidated(path: str, accept: str, tmp_path: Path) -> No
     ("kind", "units"), [("jpeg-ycbcr", "m"), ("jpeg-mask", "degrees"), ("odd-factors", "m"), ("oblong-tiles", "m")]
 )
 def test_clients_can_build_the_grid_by_themselves(kind: str, units: str, tmp_path: Path) -> None:
-    """Of the origin, the resolutions and the sizes follow the bounds of each tile, as GDAL has them."""
+    """The bounds of each tile follow from the origin, the resolutions and the sizes, as GDAL has them."""
     about = described(gdal_tiff(kind), tmp_path)
     assert about["units"] == units
     with MemoryFile(gdal_tiff(kind)) as memory, memory.open() as dataset:

@@ -34,7 +34,7 @@ TYPES: Final[dict[str, type | tuple[type, ...]]] = {
 """TileJSON 3.0.0 §3; tileSize is what clients added to it."""
 
 MASK_BIT: Final = 4
-"""Of NewSubfileType."""
+"""Bit of NewSubfileType."""
 
 
 def assert_is_tilejson(about: dict[str, Any]) -> None:

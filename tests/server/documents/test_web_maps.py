@@ -23,10 +23,10 @@ from tests.support.webmercator import WORLD_M, web_mercator_tiff
 
 RADIUS_M: Final = WORLD_M / 2 / pi
 WIDTH, HEIGHT = 400, 300
-"""Of the map on the page, CSS pixels."""
+"""Size of the map on the page, in CSS pixels."""
 SIDES: Final = (256, 512)
 UPPER_LEFT: Final = (601234.5, 5432109.8)
-"""Of the picture that lies in the layers' files, metres."""
+"""Corner of the picture in the layers' files, in metres."""
 MIDDLE: Final = (608434.5, 5426829.8)
 
 LEAFLET: Final = """
@@ -116,14 +116,14 @@ def complaints(page: Page) -> list[str]:
 
 
 def gdals(side: int, matrix: Matrix) -> NDArray[Any]:
-    """What GDAL reads in the window that the map shows, black beside the image."""
+    """Read the window that the map shows by GDAL, black beside the image."""
     colours, _ = read(web_mercator_tiff(side), side, matrix, MIDDLE)
     assert colours.any()
     return colours
 
 
 def read(data: bytes, side: int, matrix: Matrix, place: tuple[float, float]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """What GDAL reads in the window that the map shows: colours, black beside the image, and the mask."""
+    """Read the window that the map shows by GDAL: colours, black beside the image, and the mask."""
     cell = WORLD_M / side / 2**matrix.z
     x, y = corner(side, matrix, place)
     left, top = -WORLD_M / 2 + (x - WIDTH / 2) * cell, WORLD_M / 2 - (y - HEIGHT / 2) * cell

@@ -49,7 +49,7 @@ def crowd(server: Gunicorn, count: int, sent: bytes = b"") -> Iterator[list[sock
 
 
 def status(server: Gunicorn, path: str = TILE) -> int:
-    """The answer to a newcomer, who waits for as long as one thread takes for two silent clients of gunicorn's own."""
+    """The answer to a new client, which waits as long as one thread takes for two silent clients of gunicorn's own."""
     return requests.get(server.url + path, timeout=10).status_code
 
 

@@ -1,4 +1,4 @@
-"""What a client is told when something is wrong: a short problem document, never a traceback, a place or a secret."""
+"""Error replies: a short problem document, never a traceback, a place or a secret."""
 
 import json
 import os
@@ -257,7 +257,7 @@ def test_an_origin_that_is_gone_is_named_neither_by_place_nor_by_secret(tmp_path
 
 
 def raw_reply(port: int, request: str) -> bytes:
-    """What a server says to bytes that no client library would send."""
+    """Return the reply to bytes that no client library would send."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(request.encode("latin-1"))
         connection.shutdown(socket.SHUT_WR)

@@ -1,4 +1,4 @@
-"""What URLs in documents begin with, behind proxies and in front of clients that lie."""
+"""The beginning of URLs in documents, behind proxies and in front of clients that lie."""
 
 from pathlib import Path
 

@@ -105,7 +105,7 @@ def test_a_list_of_known_layers_needs_no_place(worker: Worker, hold: faults.Hold
 def test_a_list_of_layers_that_were_open_before_waits_for_no_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether they have changed takes an answer of the origin, which may be slow."""
+    """To learn of a change takes an answer of the origin, which may be slow."""
     monkeypatch.setattr(server.layers.summaries, "BULKHEAD_WAIT_S", 0.0)
     with Origin() as origin:
         origin.put("/a.tif", FILE)

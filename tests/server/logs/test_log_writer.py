@@ -160,7 +160,7 @@ def test_a_worker_that_is_told_to_end_writes_its_last_lines(number: signal.Signa
 
 @pytest.fixture
 def full(tmp_path: Path) -> Iterator[Path]:
-    """A pipe of 4 KiB that stays open and that nobody reads."""
+    """A pipe of 4 KiB that stays open without a reader."""
     path = tmp_path / "pipe"
     os.mkfifo(path)
     descriptor = os.open(path, os.O_RDWR)

@@ -201,7 +201,7 @@ def test_secrets_of_an_origin_get_nowhere(fault: str, tmp_path: Path, written: W
 
 
 INNER = b"root:x:0:0"
-"""Of a place that no client may look into, by way of an origin that redirects or answers oddly."""
+"""Bytes of a place that no client may read, behind an origin that redirects or answers oddly."""
 NOSY: dict[str, Fault] = {
     "body": Status(206, {"Content-Range": "bytes 0-9/10"}, INNER),
     "reason": Raw(b"HTTP/1.1 500 %b\r\nContent-Length: 0\r\n\r\n" % INNER),

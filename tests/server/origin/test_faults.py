@@ -130,21 +130,21 @@ def layer_of(name: str, state: str, url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a case."""
+    """The outcome of a case."""
 
     reply: requests.Response
     asked: int
     lines: list[str]
-    """Of the log."""
+    """Lines of the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What came of all of them."""
+    """The outcomes of all cases."""
 
     outcomes: dict[tuple[str, str], Outcome]
     reasons: dict[str, tuple[str | None, str | None]]
-    """Of the cold layers: what the list says is wrong, and what the layer itself says."""
+    """Errors of the cold layers, in the list and at the layer's own URL."""
     log: str
     host: str
     """The origin's."""

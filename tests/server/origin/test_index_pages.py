@@ -28,7 +28,7 @@ TILE: Final = 16
 ACROSS, DOWN, BANDS = 129, 128, 3
 COUNT: Final = ACROSS * DOWN
 COL, ROW = 5, 64
-"""Of the only tile that is stored."""
+"""Place of the only tile that is stored."""
 
 MASK: Final = f"/layers/a/mask/native/0/{COL}/{ROW}.tif"
 PICTURE: Final = f"/layers/a/tiles/native/0/{COL}/{ROW}"
@@ -63,7 +63,7 @@ def index(planes: int, offsets: int, counts: int) -> dict[int, hm.Field]:
 
 
 def place(number: int) -> int:
-    """Where the array of one plane begins."""
+    """Return the start of the array of one plane."""
     return 4096 + 4 * COUNT * number
 
 

@@ -1,4 +1,4 @@
-"""What a tile costs at the origin and in memory: of a file whose index alone has 60 MB, and of a tile with its mask."""
+"""Reads at the origin and memory for a tile: of a file whose index alone has 60 MB, and of a tile with its mask."""
 
 import re
 import struct
@@ -20,7 +20,7 @@ from tests.support.redis import RedisServer
 from tests.support.tiffs import gdal_tiff
 
 SIDES: Final = (1_000_000, 500_000, 250_000, 977)
-"""Of the levels, in pixels."""
+"""Sizes of the levels, in pixels."""
 TILE: Final = 512
 
 Key = tuple[int, int, int]
@@ -30,7 +30,7 @@ TILES: Final[Mapping[Key, bytes]] = {
     key: zlib.compress(bytes([number + 1]) * TILE * TILE)
     for number, key in enumerate([(0, 0, 0), (0, 1000, 3), (0, 1001, 3), (0, 1953, 1953), (1, 976, 0), (3, 1, 1)])
 }
-"""What is stored; all other tiles are sparse."""
+"""The stored tiles; all others are sparse."""
 
 
 def huge_tiff() -> bytes:

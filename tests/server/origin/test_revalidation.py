@@ -1,4 +1,4 @@
-"""What the whole fleet asks of an origin to know its version, and when a replaced source is seen: two servers of two
+"""Requests of a fleet for the version of a file, and the time at which a replaced source is seen: two servers of two
 workers each, and Redis."""
 
 import re
@@ -42,7 +42,7 @@ def servers(origin: Origin) -> Iterator[list[Gunicorn]]:
 
 
 def answers_of(servers: list[Gunicorn]) -> Counter[str]:
-    """How many answers each worker gave so far."""
+    """Count the replies of each worker so far."""
     return Counter(pid for server in servers for pid in re.findall(r" (\d+) request: GET layer=a ", server.log()))
 
 

@@ -28,7 +28,7 @@ ODD: dict[str, tuple[Fault, str]] = {
     "weak ones": (Nodes({"ETag": 'W/"one"'}, {"ETag": 'W/"two"'}), "ETag"),
     "412": (refuse_if_match, "answers 412 or another ETag"),
 }
-"""What an origin does, and what the log says of it."""
+"""Behaviour of an origin, and the log lines about it."""
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -72,7 +72,7 @@ def test_a_source_that_compares_dates_sees_a_replaced_file_and_wants_dates(tmp_p
 
 @pytest.fixture
 def lines() -> Iterator[list[str]]:
-    """What the watch logs; the apps of tests log nothing."""
+    """The log of the watch; the apps of tests log nothing."""
     lines: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]

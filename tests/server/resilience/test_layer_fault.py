@@ -73,7 +73,7 @@ def damaged(data: bytes, damage: str) -> Iterator[tuple[str, bytes]]:
 
 
 def of_good(app: FlaskClient) -> dict[str, Any]:
-    """What the lists say of the good layer, without what they say of others; every list is checked to be there."""
+    """The entries of the good layer in the lists, all of which have to be there."""
     replies = {url: app.get(url, headers={"Accept": media_type}) for url, media_type in LISTS}
     assert {reply.status_code for reply in replies.values()} == {200}
     rows = {

@@ -20,7 +20,7 @@ from tests.support.spots import CODINGS, sha
 
 CACHE_BYTES: Final = 16 << 20
 MOST_BYTES: Final = 128 << 20
-"""Of memory that a worker may ever have had; half of it is the server itself with its decoders."""
+"""Bound of a worker's peak memory; half of it is the server itself with its decoders."""
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
@@ -36,7 +36,7 @@ class Visitor:
         self.faults: list[str] = []
 
     def answers(self, case: Record) -> list[Answers]:
-        """Of each probe, in all formats that are offered."""
+        """Replies to each probe, in all formats that are offered."""
         reply = self._ask(case, "")
         if reply.status != 200:
             levels = [{"level": level, "formats": []} for level in range(case["levels"])]
@@ -71,7 +71,7 @@ class Visitor:
 
 
 def is_tile(reply: BaseHTTPResponse, extension: str, tile: Record) -> bool:
-    """Whether it holds the good file's tile: the stored bytes, or the pixels where there are others around them."""
+    """Tell whether it holds the good file's tile: the stored bytes, or its pixels among others."""
     if extension in ("jpg", "png") and "pixels" in tile:
         with MemoryFile(reply.data) as memory, memory.open() as picture:
             _, _, width, height = tile["window"]

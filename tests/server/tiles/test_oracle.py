@@ -22,7 +22,7 @@ CORPUS = ROOT.parent / "shared" / "corpus" / "real"
 NOT_SHOWN = {"rasterio-rasterio/alpha.tif"}
 """JPEG of four bands."""
 MANY = 100
-"""Of levels with more tiles, most of them sparse, some are compared."""
+"""Most tiles that are compared of a level: larger levels are mostly sparse."""
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")  # JPEG and WebP are not
 
@@ -30,7 +30,7 @@ Pixels = NDArray[Any]
 
 
 def picture(data: bytes) -> Pixels:
-    """What GDAL's driver of the picture's own format reads, as (bands, rows, columns)."""
+    """Read a picture by GDAL's driver of its format, as (bands, rows, columns)."""
     with MemoryFile(data) as memory, memory.open() as dataset:
         assert dataset.driver in ("JPEG", "WEBP")
         pixels: Pixels = dataset.read()
@@ -38,7 +38,7 @@ def picture(data: bytes) -> Pixels:
 
 
 def block(dataset: DatasetReader, level: dict[str, Any], x: int, y: int) -> Pixels:
-    """What GDAL reads of a tile's part of the image."""
+    """Read the tile's part of the image by GDAL."""
     left, top = x * level["tile_width"], y * level["tile_height"]
     width, height = min(level["tile_width"], dataset.width - left), min(level["tile_height"], dataset.height - top)
     pixels: Pixels = dataset.read(window=Window(left, top, width, height))

@@ -36,7 +36,7 @@ CODEC_FORMATS: Final = {
     "DEFLATE_OLD": {"bin"},
     "ZSTD": {"bin"},
 }
-"""What tiles of a codec are offered as beside `tif`, and beside `png`, which depends on more."""
+"""Codec -> formats of its tiles beside `tif`, and beside `png`, which depends on more."""
 
 NO_PICTURE: Final = {"jpeg_cmyk", "rasterio-rasterio.alpha", "cmyk"}
 """JPEG of four bands, which is no picture of the web."""

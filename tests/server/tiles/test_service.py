@@ -1,4 +1,4 @@
-"""What a tile's reply says beside its pixels (those: `test_tiles_oracle`)."""
+"""The reply of a tile but for its pixels, which are in `test_oracle`."""
 
 import re
 from pathlib import Path

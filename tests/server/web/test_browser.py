@@ -25,7 +25,7 @@ HEIGHTS: Final = noise(1, "float32", 300, 200)
 CODECS: Final = ("deflate", "zstd")
 PICTURES: Final = ("jpeg-rgb", "jpeg-ycbcr", "jpeg-grey", "webp-lossy", "webp-lossless", "webp-rgba", "deflate-mask")
 IDS: Final = {"rgb-012": b"\x00\x01\x02", "rgb-123": b"\x01\x02\x03", "rgb-letters": b"RGB"}
-"""How the components of an RGB JPEG may be named; as 1, 2, 3 they look like YCbCr."""
+"""Names of the components of an RGB JPEG; as 1, 2, 3 they look like YCbCr."""
 
 
 def files() -> dict[str, bytes]:
@@ -114,7 +114,7 @@ DRAWN: Final = """
 
 
 def drawn(browser: Browser, url: str) -> Pixels:
-    """What is on a canvas after a picture was drawn on it: (red green blue alpha, height, width)."""
+    """The pixels of a canvas after a picture was drawn on it: (red green blue alpha, height, width)."""
     found = browser.run(DRAWN, url=url)
     pixels = np.frombuffer(base64.b64decode(found["pixels"]), np.uint8)
     return np.moveaxis(pixels.reshape(found["height"], found["width"], 4), -1, 0)

@@ -1,4 +1,4 @@
-"""The pages for people, without a browser: who gets them, what is on them, and what they may load."""
+"""The pages, without a browser: the clients that get them, their content, and what they may load."""
 
 import gzip
 import re

@@ -25,7 +25,7 @@ KINDS: Final = ("deflate", "deflate-mask", "zstd-float", "planar", "odd-factors"
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Of a layer for each kind; beside the config file the layers' files."""
+    """A config with a layer for each kind, whose files are beside it."""
     folder = tmp_path_factory.mktemp("layers")
     for kind in KINDS:
         (folder / f"{kind}.tif").write_bytes(gdal_tiff(kind))
@@ -82,7 +82,7 @@ def samples(body: bytes, headers: Any) -> NDArray[Any]:
 
 
 def gdals(kind: str, col: int = 0, row: int = 0) -> NDArray[Any]:
-    """What GDAL reads of a tile of the full resolution that lies within the image."""
+    """Read a tile of the full resolution that lies within the image, by GDAL."""
     with rasterio.MemoryFile(gdal_tiff(kind)) as memory, memory.open() as dataset:
         return np.asarray(dataset.read(window=window_of(dataset, col, row)))
 
@@ -184,7 +184,7 @@ def test_the_layer_describes_its_samples_as_the_tiles_do(app: FlaskClient) -> No
 
 
 def exposed(headers: Any) -> str:
-    """What a page of another origin may read."""
+    """The parts of a reply that a page of another origin may read."""
     return ", ".join(headers.getlist("Access-Control-Expose-Headers")).lower()
 
 

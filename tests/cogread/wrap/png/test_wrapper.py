@@ -58,7 +58,7 @@ def looked_up(table: dict[int, tuple[int, ...]], indices: NDArray[np.uint8]) -> 
 
 
 def alpha_of(place: Place, dtype: np.dtype[Any]) -> NDArray[Any] | None:
-    """What alpha is to be in the whole tile, None if the PNG is to have none."""
+    """The expected alpha of the whole tile, None if the PNG is to have none."""
     most = np.iinfo(dtype).max
     image, (_, height, width) = place.level.image, place.pixels.shape
     _, band = place.channels

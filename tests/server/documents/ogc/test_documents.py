@@ -58,7 +58,7 @@ def get(app: FlaskClient, path: str) -> Json:
 
 
 def hrefs(about: Json, rel: str) -> list[str]:
-    """Where links of a relation lead: its last part will do."""
+    """The targets of the links of a relation, given by its last part."""
     return [link["href"].removeprefix("http://localhost") for link in about["links"] if link["rel"].endswith(rel)]
 
 

@@ -47,7 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
 
 
 def read(server: Gunicorn, name: str, dataset: DatasetReader, folder: Path, **options: object) -> NDArray[Any]:
-    """What GDAL reads of a collection, within the bounds of the file."""
+    """Read a collection by GDAL, within the bounds of the file."""
     left, bottom, right, top = dataset.bounds
     given = {"MINX": left, "MINY": bottom, "MAXX": right, "MAXY": top, "CACHE": "NO", **options}
     choices = [word for key, value in given.items() for word in ("-oo", f"{key}={value}")]

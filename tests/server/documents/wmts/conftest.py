@@ -27,5 +27,5 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
 
 @pytest.fixture(scope="module")
 def root(app: FlaskClient) -> Element:
-    """Of its capabilities."""
+    """Top element of its capabilities."""
     return capabilities(app)

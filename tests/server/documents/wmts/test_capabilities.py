@@ -1,4 +1,4 @@
-"""What the capabilities name, from whom they keep what, and what they cost."""
+"""The content of the capabilities, the layers that they leave out, and their cost."""
 
 import gzip
 import math
@@ -216,7 +216,7 @@ def test_a_replaced_file_is_described_anew_and_the_update_sequence_grows(tmp_pat
 
 
 def test_other_contents_of_the_same_instant_are_not_taken_for_the_same(tmp_path: Path) -> None:
-    """Nor for later ones: who has the sequence of either gets the other."""
+    """Nor for later ones: a client with the sequence of either gets the other."""
     for name in ("a", "b"):
         (tmp_path / f"{name}.tif").write_bytes(SMALL)
         os.utime(tmp_path / f"{name}.tif", (1_700_000_000, 1_700_000_000))
@@ -229,7 +229,7 @@ def test_other_contents_of_the_same_instant_are_not_taken_for_the_same(tmp_path:
 
 
 def test_another_title_is_another_document(tmp_path: Path) -> None:
-    """Who has the sequence from before the config was changed gets it."""
+    """A client with the sequence from before the config was changed gets the document."""
     (tmp_path / "a.tif").write_bytes(SMALL)
     before = capabilities(client(tmp_path, layer("a", "a.tif", "title = 'Old'"))).get("updateSequence")
     app = client(tmp_path, layer("a", "a.tif", "title = 'New'"))
@@ -289,7 +289,7 @@ def test_a_layer_whose_file_comes_back_is_back(tmp_path: Path, capfd: pytest.Cap
 
 
 def test_a_thousand_layers_without_those_that_cannot_be_opened(thousand: Gunicorn) -> None:
-    """Two workers, of which each logs once who is left out; their memory does not hold all headers."""
+    """Two workers, each of which logs the left-out layers once; their memory does not hold all headers."""
     replies = [
         requests.get(f"{thousand.url}{REST}", headers={"Accept-Encoding": encoding}, timeout=60)
         for encoding in ("identity", "gzip") * 3

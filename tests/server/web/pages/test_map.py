@@ -59,7 +59,7 @@ def desktop(pages: dict[str, Page]) -> Page:
 
 
 def coordinates(page: Page) -> tuple[float, float]:
-    """Of the CRS, under the pointer."""
+    """Coordinates in the CRS, under the pointer."""
     x, y = fact(page, "coordinates").partition(" (")[0].split(", ")
     return float(x), float(y)
 
