@@ -42,7 +42,7 @@ class Crs:
     is_complete_by_code: bool
     """The code says all: the CRS is not deprecated, and the file adds neither heights nor a shift."""
     wkt: str
-    """The definition with heights and shift in GDAL's WKT 1, or in WKT 2 (ISO 19162:2019) where that loses any."""
+    """The definition with heights, shift and axes in GDAL's WKT 1, or WKT 2 (ISO 19162:2019) where that loses any."""
     definition: str
     """PROJJSON with heights and shift, its axes in the CRS's own order."""
     horizontal_definition: str | None = None

@@ -63,7 +63,7 @@ def _described(definition: Definition) -> Crs:
         proj_string=proj_string,
         vertical=_vertical_name(whole),
         is_complete_by_code=authority is not None and whole is crs and not crs.is_deprecated,
-        wkt=_wkt(whole),
+        wkt=_wkt(whole, states_axes=True),
         definition=whole.to_json(),
         horizontal_definition=None if whole is crs else crs.to_json(),
         bound_definition=bound.to_json() if is_bound else None,
@@ -84,10 +84,12 @@ def _vertical_name(whole: CRS) -> str | None:
     return "ellipsoidal height" if len(whole.axis_info) == 3 else None
 
 
-def _wkt(crs: CRS) -> str:
+def _wkt(crs: CRS, *, states_axes: bool = False) -> str:
+    """GDAL's WKT 1, or WKT 2 where that loses anything; without axes, readers take geographic CRSs in x, y order."""
+    rule = True if states_axes else None
     try:
-        text = str(crs.to_wkt("WKT1_GDAL"))
-        if CRS.from_wkt(text).equals(crs, ignore_axis_order=True):
+        text = str(crs.to_wkt("WKT1_GDAL", output_axis_rule=rule))
+        if CRS.from_wkt(text).equals(crs, ignore_axis_order=not states_axes):
             return text
     except CRSError:
         pass

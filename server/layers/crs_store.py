@@ -19,7 +19,7 @@ from cogread.deadline import Deadline
 from cogread.refusal import Refusal
 from server.cache.single_flight import SingleFlight
 
-REVISION: Final = 1
+REVISION: Final = 2
 """Version of the values; changes with `Crs` and with the code that resolves it."""
 
 TTL_S: Final = 7 * 24 * 3600.0

@@ -25,6 +25,7 @@ ROUNDED: Final = ((605, 403), (303, 202), (151, 101))
 NARROW: Final = ((513, 270), (256, 135), (128, 67))
 """GDAL's WMS driver would take one column too many of the coarse levels' tiles."""
 LAEA: Final = "+proj=laea +lat_0=12.5 +lon_0=-71.25 +x_0=100 +datum=WGS84 +units=m +no_defs"
+BESSEL: Final = "+proj=longlat +ellps=bessel +towgs84=598,73,418 +no_defs"
 
 PLACES: Final = {
     "degrees": Placed("EPSG:4326", (-3.9, 40.6, 0.0005), DOWN, 256, "webp"),
@@ -36,6 +37,7 @@ PLACES: Final = {
     "feet": Placed("EPSG:2227", (6000000.25, 2100000.5, 1.5), NARROW, 128, "deflate"),
     "esri": Placed("ESRI:102003", (-500000.5, 300000.25, 30), ROUNDED, 128, "deflate"),
     "user-defined": Placed(LAEA, (-20000.5, 30000.25, 12.5), ROUNDED, 128, "deflate"),
+    "shifted-degrees": Placed(BESSEL, (8.9, 40.6, 0.0005), ROUNDED, 128),
     "heights": Placed("EPSG:26915+6360", (430000, 4480000, 10), ROUNDED, 128, "deflate"),
     "factor-2.5": Placed("EPSG:32630", (430000.1, 4480000.9, 0.3), ((1000, 700), (400, 280)), 128),
     "half-then-2.5": Placed("EPSG:32630", (430000, 4480000, 1), ((1000, 700), (500, 350), (200, 140)), 128),

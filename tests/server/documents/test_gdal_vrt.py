@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreference
 
 with_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not beside this checkout")
 
-CASES: Final = {"alpha", "gcp", "interp", "nodata", "scale"}
+CASES: Final = {"alpha", "gcp", "interp", "nodata", "scale", "towgs84"}
 """Kinds of cases that are about bands and places; the others have tests of their own."""
 WARPED: Final = (
     "radar", "near-infrared", "grey-alpha", "5-bands-with-mask", "deflate-mask", "odd-factors", "factor-2.5",
