@@ -6,6 +6,7 @@ the buffer of gunicorn's parser, as do bytes of the next request that arrived wi
 
 import os
 import socket
+import struct
 from contextlib import suppress
 from enum import Enum, auto
 from typing import Any, Final
@@ -22,6 +23,9 @@ HEAD_S: Final = 10.0
 
 MOST_DRAINED_BYTES: Final = 64 * 1024
 """Most bytes that are read from a client that keeps sending after its connection ended."""
+
+SEND_S: Final = 30
+"""Longest wait for a client that takes nothing more of its reply."""
 
 _READ_BYTES: Final = 8192
 _PEEK: Final = socket.MSG_PEEK | socket.MSG_DONTWAIT
@@ -43,6 +47,8 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
+        # by the kernel: a timeout of Python's costs a system call for each send
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))
         self._head_deadline = NEVER
         self._drained_bytes = 0
 

@@ -118,6 +118,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.handle_error(None, conn.sock, conn.client, LimitRequestHeaders(f"more than {MOST_HEAD_BYTES} bytes"))
         return head if head is Head.PARTIAL else False
 
+    def handle_request(self, req: Any, conn: Connection) -> Any:
+        """Reply; see `ThreadWorker`. A client that takes nothing more of its reply loses the connection."""
+        try:
+            return super().handle_request(req, conn)
+        except BlockingIOError:  # after `SEND_S`
+            self.log.warning("closed a connection: the client stopped reading its reply")
+            return False
+
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Send a problem document where gunicorn would send an HTML page; see `refusal`."""
         recorder = StatusRecorder()

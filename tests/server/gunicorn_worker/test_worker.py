@@ -10,10 +10,15 @@ from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 import requests
+from gunicorn.config import Config
 
+from server.gunicorn_worker import connection
+from server.gunicorn_worker.log import Logger
+from server.gunicorn_worker.worker import Worker
 from tests.support import faults
 from tests.support.app import ROOT, layer
 from tests.support.gunicorn import Gunicorn
@@ -219,3 +224,46 @@ def test_the_limit_of_descriptors_is_raised() -> None:
     with Gunicorn({"WEB_CONCURRENCY": "1"}, CONFIG, "ulimit -Sn 128; ulimit -Hn 1024") as server:
         for pid in (server.pid, *server.pids()):
             assert re.search(r"^Max open files +1024 +1024 ", Path(f"/proc/{pid}/limits").read_text(), re.MULTILINE)
+
+
+def test_a_client_that_stops_reading_loses_its_connection_and_gives_back_the_thread_and_the_reply(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "SEND_S", 1)
+    body = Body()
+
+    def app(environ: Any, start_response: Any) -> Body:
+        start_response("200 OK", [("Content-Length", str(Body.SIZE))])
+        return body
+
+    config = Config()
+    worker = Worker(0, 0, [], None, 30, config, Logger(config))
+    worker.wsgi = app
+    with (
+        ThreadPoolExecutor(1) as threads,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as client,
+    ):
+        accepted, address = listener.accept()
+        client.sendall(GET)
+        handled = threads.submit(worker.handle, connection.Connection(config, accepted, address, address))
+        try:
+            assert handled.result(20) is False
+        finally:
+            client.close()
+            accepted.close()
+            worker.tmp.close()
+    assert body.is_closed
+
+
+class Body:
+    """A reply that fits into no buffer of a socket."""
+
+    SIZE = 1 << 26
+    is_closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([bytes(self.SIZE)])
+
+    def close(self) -> None:
+        self.is_closed = True
