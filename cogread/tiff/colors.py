@@ -98,7 +98,7 @@ def _tag_colors(directory: Directory, samples: int, bits: int) -> tuple[str, ...
     is_jpeg_ycbcr = photometric == Photometric.YCBCR and is_jpeg
     first = RGB if is_jpeg_ycbcr else _FIRST.get(photometric, ())
     extra = extra_samples(directory, samples)
-    if bits <= 8 and not is_jpeg_ycbcr and _is_converted(photometric, samples, len(extra)):
+    if converted_bands(directory, samples, bits) is not None:
         return (*RGB, ALPHA, *(UNDEFINED for _ in range(samples)))[:samples]
     names = [*first, *(UNDEFINED for _ in range(samples))][:samples]
     for place, kind in enumerate(extra, samples - len(extra)):
@@ -109,8 +109,16 @@ def _tag_colors(directory: Directory, samples: int, bits: int) -> tuple[str, ...
     return tuple(names)
 
 
-def _is_converted(photometric: int, samples: int, extra: int) -> bool:
-    """True if GDAL reads samples of at most 8 bits through libtiff's conversion to RGBA (tif_getimage.c)."""
+def converted_bands(directory: Directory, samples: int, bits: int) -> int | None:
+    """Count the bands that GDAL reads through libtiff's conversion to RGBA (tif_getimage.c); None: it converts none."""
+    photometric = directory.integer(Tag.PHOTOMETRIC, Photometric.MINISBLACK)
+    if bits > 8:
+        return None
+    if photometric == Photometric.YCBCR:
+        is_jpeg = directory.integer(Tag.COMPRESSION, Compression.NONE) == Compression.JPEG
+        return None if is_jpeg else len(RGB)
     if photometric == Photometric.CIELAB:
-        return (samples, extra) == (3, 0)
-    return photometric == Photometric.YCBCR or (photometric == Photometric.CMYK and samples >= 4)
+        is_converted = samples == 3 and not extra_samples(directory, samples)
+    else:
+        is_converted = photometric == Photometric.CMYK and samples >= 4
+    return len(RGB) + 1 if is_converted else None

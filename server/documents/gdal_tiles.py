@@ -12,6 +12,7 @@ from cogread.crs.lookup import CrsResolver, crs_of
 from cogread.image import Image, Level
 from cogread.metadata.nodata import nodata_of, nodata_text
 from cogread.refusal import Refusal
+from cogread.tiff.colors import converted_bands
 from cogread.tiff.tags import SampleFormat
 from cogread.wrap.tiff.wrapper import BARE_TIFF
 from server.documents.xml_text import xml_text
@@ -78,6 +79,9 @@ def tiles_refusal(level: Level) -> Refusal | None:
     image = level.image
     if data_type(image) is None:
         return Refusal(f"GDAL has no type for {image.dtype}")
+    bands = converted_bands(image.directory, image.samples, image.bits)
+    if bands not in (None, image.samples):
+        return Refusal(f"GDAL converts the {image.samples} bands of {image.photometric_name} into {bands}")
     return BARE_TIFF.refusal(level)
 
 

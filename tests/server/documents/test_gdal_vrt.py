@@ -202,11 +202,23 @@ MANY: Final = raster(noise(80, "uint8", 40, 48), mask=np.full((40, 48), 255, np.
         (hm.tiff(hm.image(samples=65, planar=2)), "the 65 bands are stored apart"),
         (hm.tiff(hm.image().having({hm.COMPRESSION: (hm.SHORT, [34712])})), "GIS clients do not read JPEG2000"),
         (hm.tiff(hm.image().having({hm.BITS: (hm.SHORT, [96])})), "GDAL has no type for uint96"),
+        (
+            hm.tiff(hm.image(samples=3).having({hm.PHOTOMETRIC: (hm.SHORT, [8])})),
+            "GDAL converts the 3 bands of CIELAB into 4",
+        ),
         (hm.tiff(hm.image(), hm.image(tile=(16, 16), subfile=hm.MASK)), "the mask has tiles of 16 × 16"),
         (hm.tiff(hm.image(tiles=[bytes(4096)] * 9).having(LONGS)), "nodata 1152921504606846977"),
         (MANY, "the document for 80 bands at 3 levels would take some"),
     ],
-    ids=["65 planes", "a codec that GDAL does not read", "no type", "tiles of the mask", "nodata", "many bands"],
+    ids=[
+        "65 planes",
+        "a codec that GDAL does not read",
+        "no type",
+        "converted",
+        "tiles of the mask",
+        "nodata",
+        "many bands",
+    ],
 )
 def test_a_layer_that_it_cannot_carry_says_why(data: bytes, reason: str, tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(data)
