@@ -13,6 +13,7 @@ from cogread.errors import FormatNotOffered
 from cogread.image import Cog, Image, Level
 from cogread.metadata.nodata import nodata_of
 from cogread.refusal import Refusal
+from cogread.tiff.colors import has_color_map
 from cogread.tiff.parse import Steps
 from cogread.tiff.tags import Compression, Photometric, Planar, SampleFormat
 from cogread.wrap.channels import SINGLE, Channels, channels_of, is_palette, misnamed_bands
@@ -48,7 +49,8 @@ def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
         FormatError: a palette image has none, or a damaged one.
     """
     image, channels = level.image, _channels(level)
-    palette = (yield from load_palette(cog, level)) if is_palette(image) and not is_mask(image) else None
+    is_indexed = not is_mask(image) and (is_palette(image) or _shares_palette(image, cog.full))
+    palette = (yield from load_palette(cog, level)) if is_indexed else None
     nodata = 0.0 if is_mask(image) else _fill(nodata_of(cog))
 
     def draw(tile: Tile) -> bytes:
@@ -56,8 +58,14 @@ def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
         return data
 
     planes = channels.bands if image.planes > 1 else (0,)
-    work = work_bytes(image, _most_samples(image))
+    work = work_bytes(image, 4 if is_indexed else _most_samples(image))
     return Wrapping(draw, None, planes, wants_mask=level.mask is not None, work_bytes=work)
+
+
+def _shares_palette(image: Image, full: Image) -> bool:
+    """True for a grey overview of an image whose palette was added after its pixels, as GDAL writes it."""
+    is_alike = (image.photometric, image.bits, image.samples) == (full.photometric, full.bits, full.samples)
+    return is_alike and has_color_map(full.directory, full.bits)
 
 
 def _channels(level: Level) -> Channels:
@@ -68,11 +76,9 @@ def _channels(level: Level) -> Channels:
 
 
 def _most_samples(image: Image) -> int:
-    """Count the samples of a pixel of the largest PNG: with alpha at the edges, RGB and alpha for a palette."""
+    """Count the samples of a pixel of the largest PNG without a palette: with alpha at the edges."""
     if is_mask(image):
         return 1
-    if is_palette(image):
-        return 4
     return image.samples + image.samples % 2
 
 
@@ -115,5 +121,5 @@ def _fill(nodata: float | None) -> float:
 
 
 PNG: Final = Wrapper(
-    "png", "image/png", Kind.PICTURE, revision=2, refusal=refusal, prepare=prepare, transparent=transparent
+    "png", "image/png", Kind.PICTURE, revision=3, refusal=refusal, prepare=prepare, transparent=transparent
 )

@@ -334,6 +334,21 @@ def test_nodata_of_a_palette_is_transparent() -> None:
     assert check_palette(raster(INDICES, colors=colors_of(256), mask=MASK, nodata=9, options=options)) == {"palette"}
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_an_overview_without_a_palette_has_that_of_the_image() -> None:
+    """GDAL writes such files where the palette is added after the pixels."""
+    grey = hm.image(16, 16, (16, 16), tiles=[bytes(range(256))], subfile=1)
+    colors: dict[int, hm.Field] = {320: (hm.SHORT, [257 * (255 - n) for n in range(256)] * 3)}
+    full = hm.image(32, 32, (16, 16), tiles=[bytes(range(256))] * 4).having(colors)
+    data = hm.tiff(full, grey)
+    cog = cog_of(data)
+    tile = run(data, png.prepare(cog, cog.levels[1], USUAL)).wrap(Tile(0, 0, (bytes(range(256)),), None))
+    with MemoryFile(tile) as memory, memory.open() as picture:
+        colors_of = picture.colormap(1)
+        shown = [colors_of[index][:3] for index in picture.read(1).ravel()]
+    assert shown == [(255 - n,) * 3 for n in range(256)]
+
+
 def test_colours_are_looked_up_where_no_index_is_free() -> None:
     indices = (np.arange(64 * 64).reshape(1, 64, 64) % 256).astype(np.uint8)
     mask = np.full((64, 64), 255, np.uint8)
