@@ -24,7 +24,7 @@ class Band:
     offset: float | None = None
     unit: str | None = None
     description: str | None = None
-    metadata: Mapping[str, str] = field(default=_EMPTY)
+    metadata: Mapping[str, str] = field(default_factory=lambda: _EMPTY)
     """Other items of the default domain."""
 
 
