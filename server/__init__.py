@@ -18,7 +18,7 @@ from server.documents.wmts.capabilities import Capabilities
 from server.documents.wmts.tiles import WmtsTiles
 from server.layers.catalog import FAILURES_S, Catalog, Layer
 from server.layers.crs_store import CrsStore
-from server.layers.layer_version import OpenLayer
+from server.layers.layer_version import LayerVersion
 from server.layers.summaries import Summaries, lists_bulkhead
 from server.logs.request_log import RequestLog, set_up
 from server.origin.cached_source import CachedSource
@@ -82,7 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _layers(settings: Settings, flight: SingleFlight, open_versions: ByteLru[str, OpenLayer]) -> dict[str, Layer]:
+def _layers(settings: Settings, flight: SingleFlight, open_versions: ByteLru[str, LayerVersion]) -> dict[str, Layer]:
     """Make the layers, which share caches, helper threads and the limits of origins."""
     origins, failures = origins_bulkhead(settings.threads), Failures(FAILURES_S, limit=len(settings.layers))
     crs_store = CrsStore(flight, ProjResolver())

@@ -16,9 +16,9 @@ from server.documents.web_maps import web_map_refusal
 from server.documents.wmts.layer import wmts_refusal
 from server.documents.wmts.names import CAPABILITIES
 from server.layers.catalog import Layer
-from server.layers.layer_version import OpenLayer
+from server.layers.layer_version import LayerVersion
 
-Check = Callable[[Layer, OpenLayer], Refusal | None]
+Check = Callable[[Layer, LayerVersion], Refusal | None]
 """Refuses a layer that cannot be in a service."""
 
 TILESETS: Final = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map"
@@ -27,7 +27,7 @@ _JSON: Final = "application/json"
 _XML: Final = "application/xml"
 
 
-def service_refusals(layer: Layer, opened: OpenLayer) -> dict[str, Refusal | None]:
+def service_refusals(layer: Layer, opened: LayerVersion) -> dict[str, Refusal | None]:
     """Service -> refusal; None: the service has the layer."""
     return {service: check(layer, opened) for service, check in _CHECKS.items()}
 
@@ -55,7 +55,7 @@ def client_links(layer: Layer, refusals: Mapping[str, Refusal | None], link_pref
     ]
 
 
-def _tilesets_refusal(layer: Layer, opened: OpenLayer) -> Refusal | None:
+def _tilesets_refusal(layer: Layer, opened: LayerVersion) -> Refusal | None:
     sets = tilesets(layer, opened)
     return sets if isinstance(sets, Refusal) else None
 

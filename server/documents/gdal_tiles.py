@@ -18,7 +18,7 @@ from cogread.wrap.tiff.wrapper import BARE_TIFF
 from server.documents.xml_text import xml_text
 from server.layers.catalog import Layer
 from server.layers.grids import NATIVE
-from server.layers.layer_version import IMAGE, OpenLayer
+from server.layers.layer_version import IMAGE, LayerVersion
 
 _TYPES: Final = {
     SampleFormat.UINT: {8: "Byte", 16: "UInt16", 32: "UInt32", 64: "UInt64"},
@@ -48,7 +48,7 @@ class GdalTiles:
     """Value of tiles that are not stored."""
 
 
-def gdal_tiles(layer: Layer, opened: OpenLayer, number: int, kind: str) -> GdalTiles:
+def gdal_tiles(layer: Layer, opened: LayerVersion, number: int, kind: str) -> GdalTiles:
     """Describe the tiles of a level.
 
     Args:

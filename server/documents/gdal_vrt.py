@@ -28,7 +28,7 @@ from server.documents.gdal_tiles import GdalTiles, crs_text, data_type, gdal_til
 from server.documents.xml_text import element, escaped
 from server.http.errors import UnknownUrl
 from server.layers.catalog import Layer
-from server.layers.layer_version import IMAGE, MASK, OpenLayer
+from server.layers.layer_version import IMAGE, MASK, LayerVersion
 
 FEW_BANDS: Final = 4
 """Most bands whose colours GDAL's WMS driver guesses."""
@@ -43,7 +43,7 @@ def vrt_refusal(cog: Cog) -> Refusal | None:
     return next(map(Refusal, _obstacles(cog)), None)
 
 
-def gdal_vrt(layer: Layer, opened: OpenLayer, base_url: str, read: Callable[[ByteRange], bytes]) -> str:
+def gdal_vrt(layer: Layer, opened: LayerVersion, base_url: str, read: Callable[[ByteRange], bytes]) -> str:
     """Write the document of a version of a layer.
 
     Args:
@@ -94,7 +94,7 @@ def _is_nested(cog: Cog) -> bool:
 class _Vrt:
     """Writer of one document."""
 
-    def __init__(self, layer: Layer, opened: OpenLayer, base_url: str, read: Callable[[ByteRange], bytes]) -> None:
+    def __init__(self, layer: Layer, opened: LayerVersion, base_url: str, read: Callable[[ByteRange], bytes]) -> None:
         self._layer, self._opened, self._base_url = layer, opened, base_url
         self._cog, self._bands = opened.cog, bands_of(opened.cog)
         self._unit = vertical_unit(opened.cog.geo, opened.resolver)

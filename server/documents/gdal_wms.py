@@ -18,7 +18,7 @@ from cogread.refusal import Refusal
 from server.documents.gdal_tiles import GdalTiles, crs_text, gdal_tiles, tiles_refusal
 from server.http.errors import UnknownUrl
 from server.layers.catalog import Layer
-from server.layers.layer_version import IMAGE, OpenLayer
+from server.layers.layer_version import IMAGE, LayerVersion
 
 _COLORS: Final = {
     1: ("gray",),
@@ -44,7 +44,7 @@ class GdalWms:
     """A code or WKT."""
 
 
-def gdal_wms(layer: Layer, opened: OpenLayer, vrt: str) -> GdalWms:
+def gdal_wms(layer: Layer, opened: LayerVersion, vrt: str) -> GdalWms:
     """Describe a version of a layer.
 
     Args:
@@ -63,12 +63,12 @@ def gdal_wms(layer: Layer, opened: OpenLayer, vrt: str) -> GdalWms:
     return GdalWms(tiles, _corners(transform, cog.full), len(cog.levels) - 1, crs_text(cog.geo, opened.resolver))
 
 
-def wms_refusal(opened: OpenLayer) -> Refusal | None:
+def wms_refusal(opened: LayerVersion) -> Refusal | None:
     """Refuse a file that the driver would read incorrectly."""
     return next(map(Refusal, _untruths(opened)), None)
 
 
-def _untruths(opened: OpenLayer) -> Iterator[str]:
+def _untruths(opened: LayerVersion) -> Iterator[str]:
     cog = opened.cog
     for level in cog.levels:
         refusal = tiles_refusal(level)

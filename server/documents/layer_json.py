@@ -16,7 +16,7 @@ from server.documents.openapi.schemas import MOST_BANDS
 from server.documents.web_maps import facts
 from server.layers.catalog import Layer
 from server.layers.grids import NATIVE, WEB_MERCATOR, Matrix
-from server.layers.layer_version import IMAGE, MASK, OpenLayer
+from server.layers.layer_version import IMAGE, MASK, LayerVersion
 
 _UNITS: Final = {"degree": "degrees", "metre": "m", "foot": "ft", "US survey foot": "us-ft"}
 """PROJ's names of units -> those of map libraries; others keep their names."""
@@ -33,7 +33,7 @@ def row(layer: Layer, link_prefix: str) -> Json:
     }
 
 
-def describe(layer: Layer, opened: OpenLayer, link_prefix: str) -> Json:
+def describe(layer: Layer, opened: LayerVersion, link_prefix: str) -> Json:
     """The description of a layer: all that a client needs to request and place tiles.
 
     Args:
@@ -82,13 +82,13 @@ def _georeference(geo: GeoFacts) -> Json:
     }
 
 
-def _levels(cog: Cog, opened: OpenLayer) -> list[Json]:
+def _levels(cog: Cog, opened: LayerVersion) -> list[Json]:
     """Levels as in URLs: z counts from the coarsest, `level` from the full resolution."""
     levels = level_facts(cog)
     return [_level(cog, matrix, levels[matrix.level], opened) for matrix in opened.grids.native.matrices]
 
 
-def _level(cog: Cog, matrix: Matrix, facts: LevelFacts, opened: OpenLayer) -> Json:
+def _level(cog: Cog, matrix: Matrix, facts: LevelFacts, opened: LayerVersion) -> Json:
     level = asdict(facts)
     del level["factor"]
     return {
@@ -120,12 +120,12 @@ def _offers(key: str, refusals: Mapping[str, Refusal | None]) -> Json:
     }
 
 
-def _samples(opened: OpenLayer) -> Json:
+def _samples(opened: LayerVersion) -> Json:
     """Layout of the samples of a `bin` tile."""
     return {key.replace("-", "_"): value for key, value in describe_samples(opened.cog.full).items()}
 
 
-def _links(layer: Layer, opened: OpenLayer, link_prefix: str) -> list[Json]:
+def _links(layer: Layer, opened: LayerVersion, link_prefix: str) -> list[Json]:
     links: list[Json] = [{"rel": "self", "href": link_prefix + layer.path, "type": "application/json"}]
     links += [
         {

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from cogread.wrap import PICTURES
 from server.layers.grids import NATIVE
-from server.layers.layer_version import IMAGE, OpenLayer
+from server.layers.layer_version import IMAGE, LayerVersion
 
 MOST_TILES: Final = 4
 """Bound of tiles; a level with more is represented by the one in its middle."""
@@ -33,7 +33,7 @@ class Preview(NamedTuple):
     tiles: tuple[Tile, ...]
 
 
-def shown_as(opened: OpenLayer, levels: Iterable[int]) -> str | None:
+def shown_as(opened: LayerVersion, levels: Iterable[int]) -> str | None:
     """The format in which browsers show all of some levels of a layer; None without a common one.
 
     It is the cheapest format, or PNG if any of the levels has a mask, because only PNG leaves out masked pixels. JPEG
@@ -46,7 +46,7 @@ def shown_as(opened: OpenLayer, levels: Iterable[int]) -> str | None:
     return next((extension for extension in wanted if all(extension in these for these in offered)), None)
 
 
-def preview_of(opened: OpenLayer) -> Preview | None:
+def preview_of(opened: LayerVersion) -> Preview | None:
     """A preview of a layer's coarsest level that browsers can show; None if there is no such level."""
     for number in reversed(range(len(opened.cog.levels))):
         extension = shown_as(opened, [number])
@@ -55,7 +55,7 @@ def preview_of(opened: OpenLayer) -> Preview | None:
     return None
 
 
-def _of_level(opened: OpenLayer, number: int, extension: str) -> Preview:
+def _of_level(opened: LayerVersion, number: int, extension: str) -> Preview:
     image = opened.cog.levels[number].image
     cols, rows = range(image.tiles_across), range(image.tiles_down)
     if len(cols) * len(rows) > MOST_TILES:
@@ -78,7 +78,7 @@ def _of_level(opened: OpenLayer, number: int, extension: str) -> Preview:
     return Preview(right - left, (bottom - top) * down, tiles)
 
 
-def _stretch(opened: OpenLayer) -> float:
+def _stretch(opened: LayerVersion) -> float:
     """Height of a pixel over its width."""
     transform = opened.cog.geo.transform
     if transform is None or not transform[1] or not transform[5]:

@@ -16,7 +16,7 @@ from server.documents.wmts.names import LayerPart
 from server.documents.wmts.update_sequence import written_at_s
 from server.http.errors import ServerError
 from server.layers.catalog import Layer
-from server.layers.layer_version import IMAGE, OpenLayer
+from server.layers.layer_version import IMAGE, LayerVersion
 from server.resilience.layer_fault import one_layer
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class Summary(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """False: `wmts` or `tilesets` is missing because of a fault."""
 
 
-def summarize(layer: Layer, opened: OpenLayer) -> Summary:
+def summarize(layer: Layer, opened: LayerVersion) -> Summary:
     """Summarize a layer version. A fault in a part that one service alone needs costs that part."""
     image = opened.cog.full
     wmts, is_wmts_complete = _part(layer, opened, layer_part)
@@ -68,7 +68,7 @@ def summarize(layer: Layer, opened: OpenLayer) -> Summary:
 
 
 def _part(
-    layer: Layer, opened: OpenLayer, write: Callable[[Layer, OpenLayer], T | Refusal]
+    layer: Layer, opened: LayerVersion, write: Callable[[Layer, LayerVersion], T | Refusal]
 ) -> tuple[T | Refusal, bool]:
     """A part; False: it is missing because of a fault."""
     try:

@@ -5,13 +5,13 @@ from typing import Final
 from server.documents import Json
 from server.documents.web_maps import lonlat_bounds, picture_format, tiles_template, web_mercator
 from server.layers.catalog import Layer
-from server.layers.layer_version import OpenLayer
+from server.layers.layer_version import LayerVersion
 
 VERSION: Final = "1.0.0"
 """Version of the tile set in semver: constant, as the URLs of tiles name the version."""
 
 
-def tilejson(layer: Layer, opened: OpenLayer, base_url: str) -> Json:
+def tilejson(layer: Layer, opened: LayerVersion, base_url: str) -> Json:
     """The document of a version of a layer; its URLs begin with `base_url`.
 
     Raises:

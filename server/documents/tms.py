@@ -14,7 +14,7 @@ from server.documents.web_maps import picture_format, web_mercator
 from server.http.reply import Reply
 from server.layers.catalog import Catalog, Layer
 from server.layers.grids import HALF_WORLD_M, MAX_Z, WEB_MERCATOR
-from server.layers.layer_version import OpenLayer
+from server.layers.layer_version import LayerVersion
 from server.tiles.request import TileAddress, TileRequest
 from server.tiles.service import Tiles
 
@@ -46,7 +46,7 @@ class TileMap:
     tile_sets: tuple[TileSet, ...]
 
 
-def tile_map(layer: Layer, opened: OpenLayer) -> TileMap:
+def tile_map(layer: Layer, opened: LayerVersion) -> TileMap:
     """Describe a version of a layer.
 
     Raises:

@@ -12,14 +12,14 @@ from server.documents.preview import shown_as
 from server.http.errors import UnknownGrid
 from server.layers.catalog import Layer
 from server.layers.grids import WEB_MERCATOR, Grid
-from server.layers.layer_version import IMAGE, OpenLayer
+from server.layers.layer_version import IMAGE, LayerVersion
 
 _RADIUS_M: Final = 6378137.0
 _MOST_LATITUDE: Final = degrees(atan(sinh(pi)))
 """Latitude at which the square of web maps ends."""
 
 
-def facts(layer: Layer, opened: OpenLayer, link_prefix: str) -> Json:
+def facts(layer: Layer, opened: LayerVersion, link_prefix: str) -> Json:
     """The member `web_mercator` of the layer's JSON: its aligned levels, and the obstacle of the others."""
     grid, obstacle = opened.grids.web_mercator, misfit(opened.cog, opened.grids, opened.resolver)
     extension = None if grid is None else _picture_format(opened, grid)
@@ -34,7 +34,7 @@ def facts(layer: Layer, opened: OpenLayer, link_prefix: str) -> Json:
     }
 
 
-def web_mercator(opened: OpenLayer) -> Grid:
+def web_mercator(opened: LayerVersion) -> Grid:
     """A layer's grid of web maps.
 
     Raises:
@@ -47,7 +47,7 @@ def web_mercator(opened: OpenLayer) -> Grid:
     raise UnknownGrid(f"the layer {_not_aligned(obstacle)}{advice}")
 
 
-def web_map_refusal(opened: OpenLayer) -> Refusal | None:
+def web_map_refusal(opened: LayerVersion) -> Refusal | None:
     """Refuse a layer without an aligned level."""
     grid = opened.grids.web_mercator
     if grid is None:
@@ -59,7 +59,7 @@ def _not_aligned(obstacle: Misfit | None) -> str:
     return "is not aligned to the grid of web maps" + ("" if obstacle is None else f": {obstacle.reason}")
 
 
-def picture_format(opened: OpenLayer, grid: Grid) -> str:
+def picture_format(opened: LayerVersion, grid: Grid) -> str:
     """The format in which browsers show all levels of a grid: see `shown_as`.
 
     Raises:
@@ -72,18 +72,18 @@ def picture_format(opened: OpenLayer, grid: Grid) -> str:
     return extension
 
 
-def tiles_template(layer: Layer, opened: OpenLayer, extension: str) -> str:
+def tiles_template(layer: Layer, opened: LayerVersion, extension: str) -> str:
     """URL template of the tiles of the grid, below the server's base URL."""
     return f"{layer.versioned_path(opened)}/{IMAGE}/{WEB_MERCATOR}/{{z}}/{{x}}/{{y}}.{extension}"
 
 
-def lonlat_bounds(opened: OpenLayer) -> Bounds:
+def lonlat_bounds(opened: LayerVersion) -> Bounds:
     """West, south, east, north of a layer in EPSG:3857, in degrees, within the square of web maps."""
     left, bottom, right, top = opened.cog.geo.bounds or (0.0, 0.0, 0.0, 0.0)
     return _longitude(left), _latitude(bottom), _longitude(right), _latitude(top)
 
 
-def _picture_format(opened: OpenLayer, grid: Grid) -> str | None:
+def _picture_format(opened: LayerVersion, grid: Grid) -> str | None:
     return shown_as(opened, (matrix.level for matrix in grid.matrices))
 
 

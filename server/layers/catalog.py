@@ -13,7 +13,7 @@ from cogread.reader import read_cog
 from server.cache.lru import ByteLru
 from server.http.errors import UnknownLayer
 from server.http.reply import EVERY_REPLY, IMMUTABLE, cache_control
-from server.layers.layer_version import OpenLayer
+from server.layers.layer_version import LayerVersion
 from server.layers.similar_names import SimilarNames
 from server.origin.cached_source import CachedSource
 from server.resilience.failures import Failures, copy_of
@@ -31,7 +31,7 @@ class Layer:
         self,
         config: LayerConfig,
         source: CachedSource,
-        open_versions: ByteLru[str, OpenLayer],
+        open_versions: ByteLru[str, LayerVersion],
         failures: Failures,
         resolver: CrsResolver,
     ) -> None:
@@ -58,7 +58,7 @@ class Layer:
         self.last_error: CogError | None = None
         """Error of the last try to open the layer; None after a success and before the first try."""
 
-    def open(self, deadline: Deadline) -> OpenLayer:
+    def open(self, deadline: Deadline) -> LayerVersion:
         """The layer's current version; reads the header if needed.
 
         Args:
@@ -75,7 +75,7 @@ class Layer:
         self.last_error = None
         return opened
 
-    def _open(self, deadline: Deadline) -> OpenLayer:
+    def _open(self, deadline: Deadline) -> LayerVersion:
         last = self.last_version()
         if last is not None:
             version = self.source.version(deadline)
@@ -90,7 +90,7 @@ class Layer:
             finally:
                 self._opening.release()
 
-    def versioned_path(self, opened: OpenLayer) -> str:
+    def versioned_path(self, opened: LayerVersion) -> str:
         """Path of a version of the layer, for links in documents."""
         return f"{self.path}@{opened.version_key}" if self.config.versioned_urls else self.path
 
@@ -98,11 +98,11 @@ class Layer:
         """Drop a version that the source no longer has."""
         self.source.forget(version)
 
-    def last_version(self) -> OpenLayer | None:
+    def last_version(self) -> LayerVersion | None:
         """The version that was opened last, current or not; None after its eviction."""
         return self._open_versions.get(self.config.name)
 
-    def _read(self, deadline: Deadline) -> OpenLayer:
+    def _read(self, deadline: Deadline) -> LayerVersion:
         self._failures.check(self.config.name)
         try:
             version = self.source.version(deadline)
@@ -110,7 +110,7 @@ class Layer:
             if last is not None and last.cog.version == version:
                 return last
             with one_layer(self.config.name):
-                opened = OpenLayer(read_cog(self.source, version, deadline), self._resolver)
+                opened = LayerVersion(read_cog(self.source, version, deadline), self._resolver)
         except CogError as error:
             self._failures.remember([self.config.name], error)
             raise

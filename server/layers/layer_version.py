@@ -38,7 +38,7 @@ MOST_REPRESENTATIONS: Final = 1024
 """Bound of cached representations: all of a usual file, but not one for each of 65,535 bands."""
 
 
-class OpenLayer:
+class LayerVersion:
     """A version of a layer's file. Thread-safe."""
 
     def __init__(self, cog: Cog, resolver: CrsResolver) -> None:

@@ -20,7 +20,7 @@ from cogread.errors import CogError, SourceTimeout
 from server.cache.lru import ByteLru
 from server.http.errors import LayerFault, ListBusy, ServerError
 from server.layers.catalog import Catalog, Layer
-from server.layers.layer_version import OpenLayer
+from server.layers.layer_version import LayerVersion
 from server.resilience.bulkhead import Bulkhead
 from server.resilience.layer_fault import one_layer
 from server.resilience.parallel import Helpers
@@ -78,7 +78,7 @@ class Summaries(Generic[S]):
     def __init__(
         self,
         catalog: Catalog,
-        summarize: Callable[[Layer, OpenLayer], S],
+        summarize: Callable[[Layer, LayerVersion], S],
         kind: type[S],
         bound_bytes: int,
         bulkhead: Bulkhead,
@@ -179,7 +179,7 @@ class Summaries(Generic[S]):
             self._outcomes.put(layer.config.name, outcome, ENTRY_BYTES + size_bytes)
         return outcome
 
-    def _summarized(self, layer: Layer, opened: OpenLayer, before: _Outcome | None) -> _Outcome:
+    def _summarized(self, layer: Layer, opened: LayerVersion, before: _Outcome | None) -> _Outcome:
         name, version = layer.config.name, opened.cog.version
         try:
             with one_layer(name):

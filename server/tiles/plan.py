@@ -12,7 +12,7 @@ from cogread.wrap import EMPTY_TILES, USUAL, Wrapping
 from server.http.reply import ACCEPT_RANGES, Reply, none_match
 from server.layers.catalog import Layer
 from server.layers.grids import Place
-from server.layers.layer_version import OpenLayer, Representation
+from server.layers.layer_version import LayerVersion, Representation
 from server.origin.cached_source import CachedSource
 from server.tiles.options import options_of
 from server.tiles.request import TileAddress, TileRequest
@@ -52,7 +52,7 @@ class _NotInMemory(Exception):
 
 
 def make_plan(
-    layer: Layer, opened: OpenLayer, request: TileRequest, address: TileAddress, deadline: Deadline
+    layer: Layer, opened: LayerVersion, request: TileRequest, address: TileAddress, deadline: Deadline
 ) -> TilePlan | Reply:
     """Plan a tile; where it is sparse, make its reply.
 
@@ -98,7 +98,7 @@ def _policy(layer: Layer, address: TileAddress) -> tuple[tuple[str, str], ...]:
 
 
 def _representation(
-    opened: OpenLayer, address: TileAddress, level: int, read: Callable[[ByteRange], bytes]
+    opened: LayerVersion, address: TileAddress, level: int, read: Callable[[ByteRange], bytes]
 ) -> Representation:
     options = USUAL
     coding = opened.coding(address.kind, level, address.format)
@@ -137,7 +137,7 @@ def _ranges(
 
 
 def _empty_reply(
-    layer: Layer, opened: OpenLayer, request: TileRequest, address: TileAddress, representation: Representation
+    layer: Layer, opened: LayerVersion, request: TileRequest, address: TileAddress, representation: Representation
 ) -> Reply:
     """The reply for a sparse tile, as the layer's `empty` says: no error, there is just no picture."""
     etag = f'"{opened.version_key}-empty-{representation.suffix}"'

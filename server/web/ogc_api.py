@@ -13,7 +13,7 @@ from server.documents.ogc.sets import SETS, layer_of, own_set, set_items, shared
 from server.documents.summary import Summary
 from server.http.errors import UnknownUrl
 from server.layers.catalog import Layer
-from server.layers.layer_version import OpenLayer
+from server.layers.layer_version import LayerVersion
 from server.tiles.request import BUDGET_S
 from server.web.context import context
 from server.web.gzip import packed_document
@@ -87,7 +87,7 @@ def tile_matrix_set(name: str) -> Response:
     return _json(own_set(*_opened(layer), base_url))
 
 
-def _opened(name: str) -> tuple[Layer, OpenLayer]:
+def _opened(name: str) -> tuple[Layer, LayerVersion]:
     layer = context().catalog[name]
     return layer, layer.open(Deadline.after(BUDGET_S))
 

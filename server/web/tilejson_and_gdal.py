@@ -11,7 +11,7 @@ from server.documents.templates import rendered
 from server.documents.tilejson import tilejson
 from server.http.reply import ACCEPT_RANGES, Reply
 from server.layers.catalog import Layer
-from server.layers.layer_version import OpenLayer
+from server.layers.layer_version import LayerVersion
 from server.tiles.request import BUDGET_S
 from server.web.context import tile_response
 from server.web.versioned import versioned
@@ -33,11 +33,11 @@ def gdal_wms_document(name: str) -> Response:
     return versioned(name, "/layers/{}/gdal.xml", _gdal_wms, "application/xml")
 
 
-def _tilejson(layer: Layer, opened: OpenLayer, base_url: str) -> bytes:
+def _tilejson(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
     return msgspec.json.encode(tilejson(layer, opened, base_url))
 
 
-def _gdal_vrt(layer: Layer, opened: OpenLayer, base_url: str) -> bytes:
+def _gdal_vrt(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
     deadline = Deadline.after(BUDGET_S)
 
     def read(wanted: ByteRange) -> bytes:
@@ -46,6 +46,6 @@ def _gdal_vrt(layer: Layer, opened: OpenLayer, base_url: str) -> bytes:
     return gdal_vrt(layer, opened, base_url, read).encode()
 
 
-def _gdal_wms(layer: Layer, opened: OpenLayer, base_url: str) -> bytes:
+def _gdal_wms(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
     about = gdal_wms(layer, opened, f"{base_url}{layer.path}/gdal.vrt")
     return rendered("gdal_wms.xml", about=about, base_url=base_url).encode()

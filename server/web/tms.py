@@ -11,7 +11,7 @@ from server.documents.summary import Summary
 from server.documents.templates import rendered
 from server.documents.tms import PROFILE, SERVICE, tile_map
 from server.layers.catalog import Layer
-from server.layers.layer_version import OpenLayer
+from server.layers.layer_version import LayerVersion
 from server.web.context import context
 from server.web.gzip import packed_document
 from server.web.versioned import versioned
@@ -45,6 +45,6 @@ def _listed(template: str, layers: list[Layer]) -> Response:
     return packed_document(body.encode(), _XML, ctx.base_url_policy)
 
 
-def _tile_map(layer: Layer, opened: OpenLayer, base_url: str) -> bytes:
+def _tile_map(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
     about = tile_map(layer, opened)
     return rendered("tms_map.xml", about=about, base_url=base_url, service=base_url + SERVICE, profile=PROFILE).encode()

@@ -8,7 +8,7 @@ from flask import Response
 from cogread.deadline import Deadline
 from server.http.reply import IMMUTABLE, redirect
 from server.layers.catalog import Layer
-from server.layers.layer_version import OpenLayer
+from server.layers.layer_version import LayerVersion
 from server.tiles.request import BUDGET_S, split_version
 from server.web.context import context, response
 from server.web.gzip import packed_document
@@ -17,7 +17,7 @@ PRIVATE_IMMUTABLE: Final = IMMUTABLE.replace("public", "private")
 """The same for documents with the Host of the request in their URLs, which are for one client alone."""
 
 
-def versioned(name: str, path: str, write: Callable[[Layer, OpenLayer, str], bytes], media_type: str) -> Response:
+def versioned(name: str, path: str, write: Callable[[Layer, LayerVersion, str], bytes], media_type: str) -> Response:
     """A document with whole URLs.
 
     Args:

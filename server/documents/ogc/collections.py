@@ -15,7 +15,7 @@ from server.documents.ogc.links import GEODATA, JSON, MAP_TILESETS, TILING_SCHEM
 from server.documents.ogc.sets import Tileset, crs_json, tilesets
 from server.http.errors import UnknownGrid
 from server.layers.catalog import Layer
-from server.layers.layer_version import IMAGE, OpenLayer
+from server.layers.layer_version import IMAGE, LayerVersion
 from server.layers.tile_matrix_sets import corners
 from server.settings.load import LayerConfig
 
@@ -29,13 +29,13 @@ def collection_path(config: LayerConfig) -> str:
     return f"/collections/{config.name}"
 
 
-def tilesets_item(layer: Layer, opened: OpenLayer) -> TilesetsItem | Refusal:
+def tilesets_item(layer: Layer, opened: LayerVersion) -> TilesetsItem | Refusal:
     """Summarize a layer version for lists, if it has tilesets."""
     sets = tilesets(layer, opened)
     return sets if isinstance(sets, Refusal) else _item(opened, sets)
 
 
-def collection(layer: Layer, opened: OpenLayer, base_url: str) -> Json:
+def collection(layer: Layer, opened: LayerVersion, base_url: str) -> Json:
     """A layer as a collection.
 
     Raises:
@@ -69,7 +69,7 @@ def collection_item(config: LayerConfig, item: TilesetsItem | None, base_url: st
     return {**about, "links": links}
 
 
-def _item(opened: OpenLayer, sets: Sequence[Tileset]) -> TilesetsItem:
+def _item(opened: LayerVersion, sets: Sequence[Tileset]) -> TilesetsItem:
     crs, bounds = sets[0].set.matrices.crs, opened.cog.geo.bounds
     uris = (each.set.matrices.crs.uri for each in sets)
     return TilesetsItem(
@@ -80,14 +80,14 @@ def _item(opened: OpenLayer, sets: Sequence[Tileset]) -> TilesetsItem:
     )
 
 
-def _tilesets(layer: Layer, opened: OpenLayer) -> list[Tileset]:
+def _tilesets(layer: Layer, opened: LayerVersion) -> list[Tileset]:
     sets = tilesets(layer, opened)
     if isinstance(sets, Refusal):
         raise UnknownGrid(f"layer {layer.config.name!r} has no tilesets: {sets}; its tiles are at {layer.path}")
     return sets
 
 
-def tilesets_list(layer: Layer, opened: OpenLayer, base_url: str) -> Json:
+def tilesets_list(layer: Layer, opened: LayerVersion, base_url: str) -> Json:
     """The tilesets of a layer, in short.
 
     Raises:
@@ -103,7 +103,7 @@ def tilesets_list(layer: Layer, opened: OpenLayer, base_url: str) -> Json:
     }
 
 
-def tileset(layer: Layer, opened: OpenLayer, grid_name: str, base_url: str) -> Json:
+def tileset(layer: Layer, opened: LayerVersion, grid_name: str, base_url: str) -> Json:
     """A tileset in full. Its tiles are linked by URLs that name the version: clients such as GDAL keep them for days.
 
     Raises:
@@ -151,7 +151,7 @@ def _scheme(tileset: Tileset, base_url: str) -> Json:
     return link(TILING_SCHEME, base_url + tileset.set.path, JSON, tileset.set.title)
 
 
-def _formats(opened: OpenLayer, tileset: Tileset) -> list[str]:
+def _formats(opened: LayerVersion, tileset: Tileset) -> list[str]:
     """Formats of the tiles of every matrix."""
     offered = [set(opened.offered(IMAGE, matrix.level)) for matrix in tileset.grid.matrices]
     return [extension for extension in FILES if all(extension in formats for formats in offered)]

@@ -14,7 +14,7 @@ from server.documents.ogc.links import JSON, link
 from server.http.errors import UnknownGrid
 from server.layers.catalog import Layer
 from server.layers.grids import MAX_Z, NATIVE, WEB_MERCATOR, WEB_TILE_SIDES, Grid, native_set_name
-from server.layers.layer_version import OpenLayer
+from server.layers.layer_version import LayerVersion
 from server.layers.tile_matrix_sets import TileMatrix, TileMatrixSet, native_set, web_mercator_set
 from server.settings.load import LayerConfig
 
@@ -69,7 +69,7 @@ def web_mercator(side: int) -> NamedSet:
     return NamedSet(web_mercator_id(side), title, uri, web_mercator_set(MAX_Z, side))
 
 
-def tilesets(layer: Layer, opened: OpenLayer) -> list[Tileset] | Refusal:
+def tilesets(layer: Layer, opened: LayerVersion) -> list[Tileset] | Refusal:
     """The tilesets of a layer, that of its own grid first."""
     own = native_set(opened.cog, opened.grids, opened.resolver)
     if isinstance(own, Refusal):
@@ -115,7 +115,7 @@ def shared_set(name: str, base_url: str) -> Json | None:
     return _document(web_mercator(sides[name]), base_url) if name in sides else None
 
 
-def own_set(layer: Layer, opened: OpenLayer, base_url: str) -> Json:
+def own_set(layer: Layer, opened: LayerVersion, base_url: str) -> Json:
     """The set of a layer's own grid, in full.
 
     Raises:

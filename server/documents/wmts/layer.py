@@ -20,7 +20,7 @@ from server.documents.wmts.names import (
 from server.documents.xml_text import xml_text
 from server.layers.catalog import Layer
 from server.layers.grids import HALF_WORLD_M, native_set_name
-from server.layers.layer_version import IMAGE, OpenLayer
+from server.layers.layer_version import IMAGE, LayerVersion
 from server.layers.tile_matrix_sets import Corner, TileMatrixSet, corners, native_set, web_mercator_set
 from server.tiles.request import STYLE
 
@@ -31,7 +31,7 @@ Box = tuple[Corner, Corner]
 """Lower and upper corner."""
 
 
-def layer_part(layer: Layer, opened: OpenLayer) -> LayerPart | Refusal:
+def layer_part(layer: Layer, opened: LayerVersion) -> LayerPart | Refusal:
     """Write a layer's part, if WMTS can describe it."""
     cog, grids = opened.cog, opened.grids
     native, refusal, formats = native_set(cog, grids, opened.resolver), wmts_refusal(opened), _formats(opened)
@@ -60,7 +60,7 @@ def layer_part(layer: Layer, opened: OpenLayer) -> LayerPart | Refusal:
     return LayerPart(compress(element.encode()), compress(own.encode()), digest, z)
 
 
-def wmts_refusal(opened: OpenLayer) -> Refusal | None:
+def wmts_refusal(opened: LayerVersion) -> Refusal | None:
     """Refuse a layer that WMTS cannot describe."""
     native = native_set(opened.cog, opened.grids, opened.resolver)
     if isinstance(native, Refusal):
@@ -82,7 +82,7 @@ def _tile_matrix_set_part(name: str, described: TileMatrixSet, box: Box | None) 
     return rendered("wmts_tile_matrix_set.xml", name=name, set=described, box=box)
 
 
-def _formats(opened: OpenLayer) -> dict[str, str]:
+def _formats(opened: LayerVersion) -> dict[str, str]:
     """Extension -> media type of the formats that all levels have."""
     offered = [opened.offered(IMAGE, number) for number in range(len(opened.cog.levels))]
     return {

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from server.layers import summaries
 from server.layers.catalog import Layer
-from server.layers.layer_version import OpenLayer
+from server.layers.layer_version import LayerVersion
 from server.layers.summaries import OPENERS, Summaries, lists_bulkhead
 from tests.support.app import ROOT, client, layer
 from tests.support.faults import hang
@@ -73,7 +73,7 @@ def test_a_list_has_a_replaced_file_by_its_new_version(
 def of_app(app: FlaskClient, calls: Counter[str], together: Barrier | None = None) -> Summaries[Facts]:
     """Summaries of the app's layers, which count what is summarized."""
 
-    def summarize(layer: Layer, _: OpenLayer) -> Facts:
+    def summarize(layer: Layer, _: LayerVersion) -> Facts:
         name = layer.config.name
         calls[name] += 1
         if together is not None and name == "l0":
