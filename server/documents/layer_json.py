@@ -28,7 +28,8 @@ def row(layer: Layer, link_prefix: str) -> Json:
     return {
         "name": config.name,
         "title": config.title,
-        "attribution": config.attribution,
+        "attribution": config.attribution.text if config.attribution else None,
+        "attribution_html": config.attribution.html if config.attribution else None,
         "href": link_prefix + layer.path,
     }
 

@@ -35,4 +35,5 @@ def tilejson(layer: Layer, opened: LayerVersion, base_url: str) -> Json:
         "center": [(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, least],
         "vector_layers": [],
     }
-    return {**about, "attribution": layer.config.attribution} if layer.config.attribution else about
+    attribution = layer.config.attribution  # map clients take it for HTML
+    return about if attribution is None else {**about, "attribution": attribution.html}

@@ -59,7 +59,7 @@ def tile_map(layer: Layer, opened: LayerVersion) -> TileMap:
     sets = (TileSet(z, 2 * HALF_WORLD_M / side / 2**z) for z in range(grid.matrices[-1].z + 1))
     return TileMap(
         layer.config.title,
-        layer.config.attribution,
+        layer.config.attribution.text if layer.config.attribution else None,
         layer.versioned_path(opened).replace("/layers", SERVICE, 1),
         HALF_WORLD_M,
         side,

@@ -17,6 +17,7 @@ from cogread.sources import SourceOptions, SourceUri, parse_uri
 from cogread.sources.gdal_env import first_read_bytes, flag, options_from_environment
 from server.cache import open_cache
 from server.http.public_urls import PublicUrls, TrustedProxies
+from server.settings.attribution import Attribution, parse_attribution
 from server.settings.file import ConfigFile, Empty, FileError, ServerConfig, decode
 from server.settings.origin_identity import Identities
 from server.settings.origins import check_url, source_options
@@ -44,7 +45,7 @@ class LayerConfig:
 
     name: str
     title: str
-    attribution: str | None
+    attribution: Attribution | None
     uri: SourceUri
     options: SourceOptions
     identity: str
@@ -176,7 +177,7 @@ def _layer(
     return LayerConfig(
         name=name,
         title=fields.title or name,
-        attribution=fields.attribution,
+        attribution=parse_attribution(f"{where}.attribution", fields.attribution) if fields.attribution else None,
         uri=uri,
         options=access,
         identity=identities.of(uri, access),

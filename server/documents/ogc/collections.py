@@ -55,7 +55,7 @@ def collection_item(config: LayerConfig, item: TilesetsItem | None, base_url: st
     title, layer_path = config.title, f"{base_url}/layers/{config.name}"
     about: Json = {"id": config.name, "title": title, "dataType": "map"}
     if config.attribution is not None:
-        about["attribution"] = config.attribution
+        about["attribution"] = config.attribution.text
     links = [link("self", base_url + collection_path(config), JSON, title)]
     if item is None:
         return {**about, "links": links}
@@ -116,7 +116,7 @@ def tileset(layer: Layer, opened: LayerVersion, grid_name: str, base_url: str) -
     formats = _formats(opened, entry)
     about = _short(layer, entry)
     if config.attribution is not None:
-        about["attribution"] = config.attribution
+        about["attribution"] = config.attribution.text
     if bounds is not None:
         lower, upper = corners(crs, bounds)
         about["boundingBox"] = {"lowerLeft": lower, "upperRight": upper, "crs": about["crs"]}

@@ -109,6 +109,7 @@ SCHEMAS: Final[Json] = {
         {"name": STRING, "title": STRING, "href": STRING, "status": STRING},
         {
             "attribution": nullable(STRING),
+            "attribution_html": nullable(STRING),
             "reason": STRING,
             "width": INTEGER,
             "height": INTEGER,

@@ -44,7 +44,7 @@ def layer_part(layer: Layer, opened: LayerVersion) -> LayerPart | Refusal:
         "wmts_layer.xml",
         name=config.name,
         title=xml_text(config.title),
-        abstract=xml_text(config.attribution or ""),
+        abstract=xml_text(config.attribution.text if config.attribution else ""),
         wgs84=_wgs84(native, opened.resolver, cog.geo.bounds, is_alone=box is None),
         crs=native.crs.supported_crs,
         corners=box,

@@ -143,7 +143,7 @@ def test_where_the_layer_is_not_its_tiles_are_as_empty_as_configured(tmp_path: P
 
 
 def test_titles_are_escaped_and_hold_nothing_that_xml_forbids(tmp_path: Path, folder: Path) -> None:
-    title = 'title = "<b> & \\u0001 \\" end"\nattribution = "a \\u0000 <c>"'
+    title = 'title = "<b> & \\u0001 \\" end"\nattribution = "a \\u0000 &lt;c>"'
     app = client(tmp_path, layer("a", folder / "aligned.tif", title))
     for path in ("/tms/1.0.0", "/tms/1.0.0/a"):
         document = ET.fromstring(app.get(path).data)

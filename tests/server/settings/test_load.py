@@ -87,7 +87,7 @@ def test_every_key_arrives(tmp_path: Path) -> None:
     assert got.server.inflight_bytes == 67108864
     layer = got.layers["naip"]
     assert (layer.uri.scheme, layer.uri.location) == ("s3", "s3://imagery/naip/2020.tif")
-    assert (layer.title, layer.attribution) == ("NAIP 2020", "USDA")
+    assert (layer.title, layer.attribution and layer.attribution.text) == ("NAIP 2020", "USDA")
     assert (layer.max_age_s, layer.empty, layer.cache_tiles) == (60, "transparent", True)
     options = layer.options
     assert (options.endpoint_url, options.region) == ("http://127.0.0.1:9000", "eu-west-1")

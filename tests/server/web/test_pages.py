@@ -2,6 +2,7 @@
 
 import gzip
 import re
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Final
@@ -131,7 +132,7 @@ def test_a_page_may_load_what_this_server_sends_and_nothing_else(path: str, app:
 
 def test_what_the_config_says_is_text_and_never_markup(folder: Path) -> None:
     quoted = INJECTION.replace("\\", "\\\\").replace('"', '\\"')
-    more = f'title = "{quoted}"\nattribution = "{quoted}"'
+    more = f'title = "{quoted}"\nattribution = "{escape(INJECTION)}"'
     config = f'[server]\ntitle = "{quoted}"\n{layer("a", "jpeg-ycbcr.tif", more)}{layer("gone", "gone.tif", more)}'
     app = client(folder, config)
     everything, one = page_of(app, "/"), page_of(app, "/layers/a")
