@@ -6,10 +6,11 @@ from cogread.image import Level
 from cogread.refusal import Refusal
 from cogread.wrap.bin import SAMPLES
 from cogread.wrap.jpeg import JPEG
+from cogread.wrap.png.terrain import TERRAIN
 from cogread.wrap.png.wrapper import PNG
 from cogread.wrap.tiff.wrapper import BARE_TIFF, TIFF, WHOLE_TIFF
 from cogread.wrap.webp import WEBP
-from cogread.wrap.wrapper import USUAL, Kind, Options, Wrapper, Wrapping
+from cogread.wrap.wrapper import USUAL, Heights, Kind, Options, Wrapper, Wrapping
 
 WRAPPERS: dict[str, Wrapper] = {wrapper.extension: wrapper for wrapper in (JPEG, WEBP, PNG, TIFF, SAMPLES)}
 """Extension -> format, by rank: first pictures sent as they are stored, then those that are encoded anew, then files
@@ -17,6 +18,9 @@ that few clients show."""
 
 UNLISTED: dict[str, Wrapper] = {wrapper.extension: wrapper for wrapper in (BARE_TIFF, WHOLE_TIFF)}
 """Formats for one kind of client, whose documents name them; lists do not."""
+
+BY_NAME: dict[str, Wrapper] = WRAPPERS | UNLISTED | {wrapper.extension: wrapper for wrapper in TERRAIN.values()}
+"""All formats; the names of terrain are no extensions that a URL can have."""
 
 PICTURES: tuple[str, ...] = tuple(name for name, wrapper in WRAPPERS.items() if wrapper.kind is Kind.PICTURE)
 """Extensions of the formats that browsers show."""
@@ -44,12 +48,14 @@ def refusals(levels: Sequence[Level]) -> dict[str, Refusal | None]:
 
 
 __all__ = [
+    "BY_NAME",
     "EMPTY_TILES",
     "FILES",
     "PICTURES",
-    "UNLISTED",
+    "TERRAIN",
     "USUAL",
     "WRAPPERS",
+    "Heights",
     "Kind",
     "Options",
     "Wrapper",

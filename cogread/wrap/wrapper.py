@@ -26,8 +26,17 @@ class Kind(Enum):
     """Programs read it by the header fields of the reply; it does not describe itself."""
 
 
+class Heights(NamedTuple):
+    """A layer's choices for terrain."""
+
+    empty_m: float = 0.0
+    """Height of pixels without one, in metres."""
+    unit_m: float = 1.0
+    """Size in metres of the unit of the band's numbers."""
+
+
 class Options(NamedTuple):
-    """The client's choices within a format."""
+    """Choices within a format: those of the client, and those of the layer for terrain."""
 
     plane: int = 0
     """The plane, where a file holds only one."""
@@ -35,11 +44,15 @@ class Options(NamedTuple):
     """Without content coding."""
     is_plain: bool = False
     """Without predictor."""
+    heights: Heights = Heights()
 
     @property
     def suffix(self) -> str:
         """The part of an ETag that stands for these options; empty for the usual ones."""
-        return "" if self == USUAL else f"-{self.plane}{'i' if self.is_identity else ''}{'p' if self.is_plain else ''}"
+        if self == USUAL:
+            return ""
+        heights = "" if self.heights == USUAL.heights else f"h{self.heights.empty_m!r}u{self.heights.unit_m!r}"
+        return f"-{self.plane}{'i' if self.is_identity else ''}{'p' if self.is_plain else ''}{heights}"
 
 
 USUAL = Options()
@@ -63,6 +76,8 @@ class Wrapping:
     """Peak memory of `wrap` beside the stored bytes where it decodes; 0: it makes one copy without decoding."""
     wrap_again: Callable[[bytes], bytes] | None = None
     """Makes the file of one stream without mask that `wrap` accepted before, skipping its checks; None: use `wrap`."""
+    draws_sparse: bool = False
+    """`wrap` draws tiles of which nothing is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +85,7 @@ class Wrapper:
     """A format of tiles."""
 
     extension: str
-    """File extension in URLs, without the dot."""
+    """File extension in URLs, without the dot; of terrain with its query."""
     media_type: str
     kind: Kind
     revision: int

@@ -8,7 +8,7 @@ from typing import Final
 from cogread.description import GeoFacts, LevelFacts, band_facts, geo_facts, image_facts, level_facts
 from cogread.image import Cog, Level
 from cogread.refusal import Refusal
-from cogread.wrap import WRAPPERS
+from cogread.wrap import TERRAIN, WRAPPERS
 from cogread.wrap.bin import describe as describe_samples
 from server.documents import Json
 from server.documents.client_links import client_links, service_refusals
@@ -60,8 +60,13 @@ def describe(layer: Layer, opened: LayerVersion, link_prefix: str) -> Json:
         **_offers("formats", opened.refusals(IMAGE)),
         **_offers("mask_formats", opened.refusals(MASK)),
         **_offers("services", services),
+        "terrain": _terrain(layer, opened),
         "samples": _samples(opened),
-        "links": [*_links(layer, opened, link_prefix), *client_links(layer, services, link_prefix)],
+        "links": [
+            *_links(layer, opened, link_prefix),
+            *_terrain_links(layer, opened, link_prefix),
+            *client_links(layer, services, link_prefix),
+        ],
     }
 
 
@@ -124,6 +129,31 @@ def _offers(key: str, refusals: Mapping[str, Refusal | None]) -> Json:
 def _samples(opened: LayerVersion) -> Json:
     """Layout of the samples of a `bin` tile."""
     return {key.replace("-", "_"): value for key, value in describe_samples(opened.cog.full).items()}
+
+
+def _terrain(layer: Layer, opened: LayerVersion) -> Json:
+    """Encodings of terrain, and the height in metres of pixels without one."""
+    reason = opened.terrain_refusal
+    return {
+        "encodings": [] if reason else list(TERRAIN),
+        "nodata": layer.config.terrain_nodata,
+        "reason": None if reason is None else str(reason),
+    }
+
+
+def _terrain_links(layer: Layer, opened: LayerVersion, link_prefix: str) -> list[Json]:
+    """Tiles of terrain, and for web maps the TileJSON of each encoding."""
+    if opened.terrain_refusal is not None:
+        return []
+    tiles = f"{link_prefix}{layer.versioned_path(opened)}/{IMAGE}/{NATIVE}/{{z}}/{{x}}/{{y}}"
+    links: list[Json] = [
+        {"rel": "terrain", "href": f"{tiles}.{wrapper.extension}", "type": wrapper.media_type, "templated": True}
+        for wrapper in TERRAIN.values()
+    ]
+    if opened.grids.web_mercator is not None:
+        document = f"{link_prefix}{layer.path}/tilejson.json?encoding="
+        links += [{"rel": "terrain", "href": document + name, "type": "application/json"} for name in TERRAIN]
+    return links
 
 
 def _links(layer: Layer, opened: LayerVersion, link_prefix: str) -> list[Json]:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from server.documents import Json
-from server.documents.web_maps import lonlat_bounds, picture_format, tiles_template, web_mercator
+from server.documents.web_maps import lonlat_bounds, picture_format, terrain_format, tiles_template, web_mercator
 from server.layers.catalog import Layer
 from server.layers.layer_version import LayerVersion
 
@@ -11,15 +11,21 @@ VERSION: Final = "1.0.0"
 """Version of the tile set in semver: constant, as the URLs of tiles name the version."""
 
 
-def tilejson(layer: Layer, opened: LayerVersion, base_url: str) -> Json:
-    """The document of a version of a layer; its URLs begin with `base_url`.
+def tilejson(layer: Layer, opened: LayerVersion, base_url: str, encoding: str | None = None) -> Json:
+    """The document of a version of a layer.
+
+    Args:
+        layer: the layer.
+        opened: its version.
+        base_url: beginning of its URLs.
+        encoding: of terrain; None: the tiles are pictures. MapLibre reads it from the document.
 
     Raises:
         UnknownGrid: no level lies on the grid of web maps.
-        FormatNotOffered: browsers show none of its formats.
+        FormatNotOffered: browsers show none of its formats, or it has no terrain.
     """
     grid = web_mercator(opened)
-    extension = picture_format(opened, grid)
+    extension = picture_format(opened, grid) if encoding is None else terrain_format(opened, grid, encoding)
     bounds = lonlat_bounds(opened)
     least, most = grid.matrices[0].z, grid.matrices[-1].z
     about = {
@@ -35,5 +41,7 @@ def tilejson(layer: Layer, opened: LayerVersion, base_url: str) -> Json:
         "center": [(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2, least],
         "vector_layers": [],
     }
+    if encoding is not None:
+        about["encoding"] = encoding
     attribution = layer.config.attribution  # map clients take it for HTML
     return about if attribution is None else {**about, "attribution": attribution.html}

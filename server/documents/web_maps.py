@@ -6,6 +6,7 @@ from typing import Final
 from cogread.crs.georeference import Bounds
 from cogread.errors import FormatNotOffered
 from cogread.refusal import Refusal
+from cogread.wrap import TERRAIN
 from server.documents import Json
 from server.documents.alignment import Misfit, misfit
 from server.documents.preview import shown_as
@@ -68,8 +69,25 @@ def picture_format(opened: LayerVersion, grid: Grid) -> str:
     extension = _picture_format(opened, grid)
     if extension is None:
         these = ", ".join(opened.offered(IMAGE, grid.matrices[-1].level)) or "none"
-        raise FormatNotOffered(f"the layer's tiles are in no format that browsers show; they are offered as: {these}")
+        terrain = "" if opened.terrain_refusal else f", and as terrain with encoding={' or '.join(TERRAIN)}"
+        raise FormatNotOffered(
+            f"the layer's tiles are in no format that browsers show; they are offered as: {these}{terrain}"
+        )
     return extension
+
+
+def terrain_format(opened: LayerVersion, grid: Grid, encoding: str) -> str:
+    """The format of a layer's terrain in an encoding.
+
+    Raises:
+        FormatNotOffered: a level of the grid has none.
+    """
+    wrapper = TERRAIN[encoding]
+    for matrix in reversed(grid.matrices):
+        reason = wrapper.refusal(opened.cog.levels[matrix.level])
+        if reason is not None:
+            raise FormatNotOffered(f"the layer has no terrain: {reason}")
+    return wrapper.extension
 
 
 def tiles_template(layer: Layer, opened: LayerVersion, extension: str) -> str:

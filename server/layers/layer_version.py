@@ -1,15 +1,18 @@
 """A version of a layer's file: its header, and the representations of its tiles."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from cogread.byterange import ByteRange
-from cogread.crs.lookup import CrsResolver
+from cogread.crs.lookup import CrsResolver, vertical_unit
 from cogread.errors import FormatNotOffered
 from cogread.image import Cog, Level
+from cogread.metadata.bands import bands_of
+from cogread.metadata.heights import unit_m
 from cogread.refusal import Refusal
 from cogread.tiff.parse import drive
-from cogread.wrap import UNLISTED, WRAPPERS, Options, Wrapper, Wrapping, refusals, wrappers_of
+from cogread.wrap import BY_NAME, TERRAIN, WRAPPERS, Options, Wrapper, Wrapping, refusals, wrappers_of
 from server.layers.grids import grids_of
 
 IMAGE: Final = "tiles"
@@ -65,6 +68,16 @@ class LayerVersion:
             return dict.fromkeys(WRAPPERS, Refusal("the layer has no mask"))
         return refusals(levels)
 
+    @cached_property
+    def terrain_refusal(self) -> Refusal | None:
+        """The reason why the full resolution has no terrain; None: it has."""
+        return next(iter(TERRAIN.values())).refusal(self.cog.levels[0])
+
+    @cached_property
+    def height_unit_m(self) -> float:
+        """Size in metres of the unit of the first band's numbers."""
+        return unit_m(bands_of(self.cog, 1)[0].unit or vertical_unit(self.cog.geo, self.resolver))
+
     def coding(self, kind: str, number: int, extension: str) -> tuple[Level, str] | None:
         """A level and the content coding of its tiles, for a representation with options; None for others."""
         level, wrapper = self._levels[kind][number], WRAPPERS.get(extension)
@@ -102,7 +115,7 @@ class LayerVersion:
         return representation
 
     def _choose(self, kind: str, number: int, extension: str) -> tuple[Level, Wrapper]:
-        level, wrapper = self._levels[kind][number], WRAPPERS.get(extension) or UNLISTED.get(extension)
+        level, wrapper = self._levels[kind][number], BY_NAME.get(extension)
         if level is None:
             raise FormatNotOffered("this level has no mask")
         reason = wrapper.refusal(level) if wrapper is not None else "no such format"

@@ -21,6 +21,7 @@ Empty = Literal["204", "404", "transparent"]
 Age = Annotated[int, Meta(ge=0, le=31_536_000)]
 Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
 Timeout = Annotated[float, Meta(gt=0, le=25)]
+Height = Annotated[float, Meta(ge=-32768, lt=32768)]
 
 
 class FileError(Exception):
@@ -49,6 +50,8 @@ class Defaults(Struct, frozen=True):
     max_age_s: Age = 3600
     empty: Empty = "204"
     cache_tiles: bool | None = None
+    terrain_nodata: Height = 0.0
+    """Height of pixels without one in tiles of terrain, in metres."""
     versioned_urls: bool = True
     """Use immutable URLs, which name the version, in documents."""
 
@@ -85,6 +88,7 @@ class LayerFields(Struct, frozen=True):
     max_age_s: Age | None = None
     empty: Empty | None = None
     cache_tiles: bool | None = None
+    terrain_nodata: Height | None = None
     versioned_urls: bool | None = None
 
 

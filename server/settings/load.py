@@ -56,6 +56,8 @@ class LayerConfig:
     """True: worker memory and Redis keep stored tiles."""
     cache_replies: bool
     """True: worker memory keeps whole replies, of local files too as long as they do not change."""
+    terrain_nodata: float
+    """Height of pixels without one in tiles of terrain, in metres."""
     versioned_urls: bool
 
 
@@ -185,6 +187,7 @@ def _layer(
         empty=fields.empty or defaults.empty,
         cache_tiles=uri.scheme != "file" if cache_tiles is None else cache_tiles,
         cache_replies=cache_tiles is not False,
+        terrain_nodata=defaults.terrain_nodata if fields.terrain_nodata is None else fields.terrain_nodata,
         versioned_urls=defaults.versioned_urls if fields.versioned_urls is None else fields.versioned_urls,
     )
 

@@ -8,14 +8,14 @@ from cogread.deadline import Deadline
 from cogread.image import Image
 from cogread.tiff.parse import drive
 from cogread.tile_index import index_places, locate, tile_number
-from cogread.wrap import EMPTY_TILES, USUAL, Wrapping
+from cogread.wrap import EMPTY_TILES, USUAL, Heights, Options, Wrapping
 from server.http.reply import ACCEPT_RANGES, Reply, none_match
 from server.layers.catalog import Layer
 from server.layers.grids import Place
 from server.layers.layer_version import LayerVersion, Representation
 from server.origin.cached_source import CachedSource
-from server.tiles.options import options_of
-from server.tiles.request import TileAddress, TileRequest
+from server.tiles.options import options_of, terrain_format
+from server.tiles.request import XYZ, XYZ_MASK, TileAddress, TileRequest
 
 
 @dataclass(slots=True)
@@ -66,7 +66,7 @@ def make_plan(
         return source.read(wanted, version, deadline).data
 
     place = opened.grids.named(address.grid).place(address.z, address.x, address.y)
-    representation = _representation(opened, address, place.level, read_header)
+    representation = _representation(layer, opened, address, place.level, read_header)
     wrapping, image = representation.wrapping, representation.level.image
     ranges = _locate(representation, place, source, version, deadline)
     size_bytes, first = 0, None
@@ -74,9 +74,11 @@ def make_plan(
         if stored is not None:
             size_bytes += stored.size_bytes
             first = first or stored
-    if first is None or not any(ranges[: len(wrapping.planes)]):
+    is_drawn = wrapping.draws_sparse and layer.config.empty != "404"
+    if not (is_drawn or any(ranges[: len(wrapping.planes)])):
         return _empty_reply(layer, opened, request, address, representation)
-    etag = f'"{opened.version_key}-{first.start:x}-{size_bytes:x}-{representation.suffix}"'
+    start = 0 if first is None else first.start
+    etag = f'"{opened.version_key}-{start:x}-{size_bytes:x}-{representation.suffix}"'
     return TilePlan(
         layer,
         version,
@@ -98,9 +100,14 @@ def _policy(layer: Layer, address: TileAddress) -> tuple[tuple[str, str], ...]:
 
 
 def _representation(
-    opened: LayerVersion, address: TileAddress, level: int, read: Callable[[ByteRange], bytes]
+    layer: Layer, opened: LayerVersion, address: TileAddress, level: int, read: Callable[[ByteRange], bytes]
 ) -> Representation:
     options = USUAL
+    if address.query and address.format == "png" and address.template in (XYZ, XYZ_MASK):
+        terrain = terrain_format(address.query)
+        if terrain is not None:
+            options = Options(heights=Heights(layer.config.terrain_nodata, opened.height_unit_m))
+            return opened.representation(address.kind, level, terrain, options, read)
     coding = opened.coding(address.kind, level, address.format)
     if coding is not None:
         options = options_of(address.query, address.accept_encoding, *coding)

@@ -97,7 +97,7 @@ class TileRequest:
     """The part of a request for a tile that a cached reply needs. Not frozen, since it is made for each hit."""
 
     path: str
-    """Key of the caches of plans and replies."""
+    """Key of the caches of plans and replies; with the encoding, if the request is for terrain."""
     if_none_match: str | None
     is_head: bool
     _deadline: Deadline | None = field(default=None, init=False)

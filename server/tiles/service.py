@@ -84,7 +84,7 @@ class Tiles:
     def _serve(self, layer: Layer, request: TileRequest, address: TileAddress, deadline: Deadline) -> Reply:
         opened = layer.open(deadline)
         if address.version is not None and address.version != opened.version_key:
-            return redirect(address.unversioned(request.path))
+            return redirect(address.unversioned(request.path.partition("?")[0]))
         plan = make_plan(layer, opened, request, address, deadline)
         if isinstance(plan, Reply):
             return plan

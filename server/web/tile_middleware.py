@@ -19,6 +19,7 @@ from server.http.reply import STATUS_LINES, Reply
 from server.layers.layer_version import IMAGE, MASK
 from server.logs.request_log import RequestLog, escaped
 from server.logs.trace import trace
+from server.tiles.options import cache_key
 from server.tiles.request import TileAddress, TileRequest, parse
 from server.tiles.service import Tiles
 
@@ -73,7 +74,9 @@ class TileMiddleware:
             return self._app(environ, start_response)
         began_s = time.perf_counter()
         trace.reset()
-        request, cause = TileRequest(environ["PATH_INFO"], environ.get("HTTP_IF_NONE_MATCH"), method == "HEAD"), ""
+        path, query = environ["PATH_INFO"], environ.get("QUERY_STRING")
+        key = cache_key(path, query) if query else path
+        request, cause = TileRequest(key, environ.get("HTTP_IF_NONE_MATCH"), method == "HEAD"), ""
         try:
             reply = self._tiles.serve_cached(request) or self._serve(request, environ)
             if "HTTP_RANGE" in environ and reply is not None and method == "GET":
@@ -97,7 +100,7 @@ class TileMiddleware:
         query = environ.get("QUERY_STRING", "")
         if request.path in _QUERIES:
             return self._wmts.serve_query(request, query)
-        address = parse(request.path, query, environ.get("HTTP_ACCEPT_ENCODING"))
+        address = parse(environ["PATH_INFO"], query, environ.get("HTTP_ACCEPT_ENCODING"))
         serve = None if address is None else self._services.get(address.template)
         if address is None or serve is None:
             return None

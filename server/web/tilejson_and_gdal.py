@@ -1,7 +1,9 @@
 """`/layers/{layer}/tilejson.json`, `gdal.vrt` and `gdal.xml`: layers in the words of web maps, and of GDAL."""
 
+from functools import partial
+
 import msgspec
-from flask import Response
+from flask import Response, request
 
 from cogread.byterange import ByteRange
 from cogread.deadline import Deadline
@@ -12,14 +14,19 @@ from server.documents.tilejson import tilejson
 from server.http.reply import ACCEPT_RANGES, Reply
 from server.layers.catalog import Layer
 from server.layers.layer_version import LayerVersion
+from server.tiles.options import named_terrain
 from server.tiles.request import BUDGET_S
 from server.web.context import tile_response
 from server.web.versioned import versioned
 
 
 def tilejson_document(name: str) -> Response:
-    """TileJSON for MapLibre, Leaflet, OpenLayers and other web maps."""
-    return versioned(name, "/layers/{}/tilejson.json", _tilejson, "application/json")
+    """TileJSON for MapLibre, Leaflet, OpenLayers and other web maps: of pictures, or of terrain in an encoding."""
+    path, encoding = "/layers/{}/tilejson.json", request.args.get("encoding")
+    if encoding is not None:
+        _ = named_terrain(encoding)
+        path += f"?encoding={encoding}"
+    return versioned(name, path, partial(_tilejson, encoding=encoding), "application/json")
 
 
 def gdal_vrt_document(name: str) -> Response:
@@ -33,8 +40,8 @@ def gdal_wms_document(name: str) -> Response:
     return versioned(name, "/layers/{}/gdal.xml", _gdal_wms, "application/xml")
 
 
-def _tilejson(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
-    return msgspec.json.encode(tilejson(layer, opened, base_url))
+def _tilejson(layer: Layer, opened: LayerVersion, base_url: str, encoding: str | None) -> bytes:
+    return msgspec.json.encode(tilejson(layer, opened, base_url, encoding))
 
 
 def _gdal_vrt(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:

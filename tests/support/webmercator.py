@@ -10,6 +10,8 @@ from rasterio.shutil import copy
 from rasterio.transform import Affine
 
 WORLD_M = 2 * pi * 6378137
+WIDTH_PX, HEIGHT_PX = 1500, 1100
+"""Size of `web_mercator_dem` before it is fitted to the grid."""
 
 
 @lru_cache(maxsize=8)
@@ -61,3 +63,23 @@ def tile_bounds(z: int, x: int, y: int) -> tuple[float, float, float, float]:
     size = WORLD_M / 2**z
     left, top = -WORLD_M / 2 + x * size, WORLD_M / 2 - y * size
     return left, top - size, left + size, top
+
+
+BLOCK_PX = 32
+"""Side of the squares of one height in `web_mercator_dem`, in pixels of the full resolution."""
+
+
+@lru_cache(maxsize=2)
+def web_mercator_dem(dtype: str = "float32") -> bytes:
+    """A COG of heights on the grid: squares of one height each, some of them nodata, with aligned overviews."""
+    rows, cols = np.mgrid[:HEIGHT_PX, :WIDTH_PX] // BLOCK_PX
+    heights = (700.3 + 37.25 * cols - 21.5 * rows).astype(dtype)
+    heights[(rows + cols) % 7 == 3] = -9999
+    place = Affine(WORLD_M / 256 / 2**14, 0, WORLD_M / 256, 0, -WORLD_M / 256 / 2**14, WORLD_M / 512)
+    profile = {"driver": "GTiff", "count": 1, "dtype": dtype, "crs": "EPSG:3857", "nodata": -9999}
+    options = {"COMPRESS": "LZW", "BLOCKSIZE": "256", "RESAMPLING": "NEAREST", "TILING_SCHEME": "GoogleMapsCompatible"}
+    with rasterio.Env(GDAL_NUM_THREADS="1"), MemoryFile() as memory, MemoryFile() as target:
+        with memory.open(**profile, width=WIDTH_PX, height=HEIGHT_PX, transform=place) as dataset:
+            dataset.write(heights, 1)
+        copy(memory.name, target.name, driver="COG", ALIGNED_LEVELS="4", **options)
+        return bytes(target.read())

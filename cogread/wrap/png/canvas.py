@@ -50,7 +50,7 @@ class Canvas:
         image = self.level.image
         if self._is_filtered(tile):
             return self._draw_filtered(tile.planes[0] or b"")
-        values, visible = self._values(tile), self._visible(tile)
+        values, visible = self._values(tile), visible_pixels(self.level, tile)
         if self.palette is not None:
             return _draw_indices(values[:, :, 0], visible, self.palette)
         if image.bits == 1 and visible is None:
@@ -59,7 +59,7 @@ class Canvas:
             values *= np.uint8(255)
         if visible is not None:
             values = _with_alpha(values, visible)
-        return _draw_samples(values)
+        return draw_samples(values)
 
     def _is_filtered(self, tile: Tile) -> bool:
         """Check for rows that are a PNG's once decompressed: horizontal differencing of bytes is its filter Sub."""
@@ -99,19 +99,20 @@ class Canvas:
             np.subtract(2**image.bits - 1, colors, out=colors)
         return values
 
-    def _visible(self, tile: Tile) -> Array | None:
-        """Make the alpha of the tile, (height, width) of 0 to 255; None: all pixels are visible."""
-        image, mask = self.level.image, self.level.mask
-        if is_mask(image) or (mask is None and _is_inside(image, tile)):
-            return None
-        width, height = valid_size(image, tile.col, tile.row)
-        visible = np.zeros((image.tile_height, image.tile_width), np.uint8)
-        if mask is None:
-            visible[:height, :width] = 255
-        elif tile.mask is not None:
-            valid = pixels.samples(mask, tile.mask, height)[:height, :width, 0]
-            visible[:height, :width] = valid * np.uint8(255) if mask.bits == 1 else valid
-        return visible
+
+def visible_pixels(level: Level, tile: Tile) -> Array | None:
+    """Make the alpha of a tile, (height, width) of 0 to 255; None: all pixels are visible."""
+    image, mask = level.image, level.mask
+    if is_mask(image) or (mask is None and _is_inside(image, tile)):
+        return None
+    width, height = valid_size(image, tile.col, tile.row)
+    visible = np.zeros((image.tile_height, image.tile_width), np.uint8)
+    if mask is None:
+        visible[:height, :width] = 255
+    elif tile.mask is not None:
+        valid = pixels.samples(mask, tile.mask, height)[:height, :width, 0]
+        visible[:height, :width] = valid * np.uint8(255) if mask.bits == 1 else valid
+    return visible
 
 
 def _is_inside(image: Image, tile: Tile) -> bool:
@@ -142,7 +143,7 @@ def _draw_indices(indices: Array, visible: Array | None, palette: Palette) -> by
         if clear is None:
             clear = next(iter(np.setdiff1d(np.arange(MAX_COLORS), shown)), None)
         if clear is None or ((visible > 0) & (visible < 255)).any():
-            return _draw_samples(_colored(indices, visible, palette))
+            return draw_samples(_colored(indices, visible, palette))
         indices = np.where(visible > 0, indices, np.uint8(clear))
         colors = colors.ljust(3 * clear + 3, b"\0")
     header = Header(indices.shape[1], indices.shape[0], 8, Color.PALETTE)
@@ -165,7 +166,7 @@ def _draw_bits(values: Array) -> bytes:
     return png_file(header, _compressed(np.packbits(values, axis=1), _NO_FILTER))
 
 
-def _draw_samples(values: Array) -> bytes:
+def draw_samples(values: Array) -> bytes:
     """Draw (height, width, bands) of 8 or 16 bit, which is changed in place to save a copy of a large tile.
 
     Samples of 16 bit are most significant byte first (PNG §7.2).

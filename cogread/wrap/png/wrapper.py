@@ -39,7 +39,7 @@ def refusal(level: Level) -> Refusal | None:
     """See `Wrapper.refusal`; for a mask's own tiles, the mask is the image of the level."""
     if is_mask(level.image):
         return _refusal_of_mask(level.image)
-    return _refusal_of_codec(level) or _refusal_of_image(level) or _refusal_of_level_mask(level)
+    return _refusal_of_codec(level) or _refusal_of_image(level) or refusal_of_level_mask(level)
 
 
 def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
@@ -103,7 +103,8 @@ def _refusal_of_image(level: Level) -> Refusal | None:
     return channels if isinstance(channels, Refusal) else undecodable(image)
 
 
-def _refusal_of_level_mask(level: Level) -> Refusal | None:
+def refusal_of_level_mask(level: Level) -> Refusal | None:
+    """Refuse a level whose mask is not decoded with its image."""
     mask = level.mask
     return None if mask is None else _refusal_of_mask(mask) or mask_mismatch(level)
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from cogread.wrap import FILES, WRAPPERS
+from cogread.wrap import FILES, TERRAIN, WRAPPERS
 from server.documents import Json
 from server.documents.openapi.schemas import ref
 from server.layers.grids import NATIVE, WEB_MERCATOR
@@ -98,6 +98,12 @@ PARAMETERS: Final[dict[str, Json]] = {
     ),
     "predictor": _parameter(
         "predictor", "query", "`none`: undo the predictor of a `bin` tile", {"type": "string", "enum": ["none"]}
+    ),
+    "encoding": _parameter(
+        "encoding",
+        "query",
+        "Terrain: the colours of `png` tiles are heights of the only band",
+        {"type": "string", "enum": list(TERRAIN)},
     ),
     "f-json": _format("query", ("json",), "JSON is the only format"),
     "f-page": _format("query", ("json", "html"), "Format, instead of Accept"),

@@ -144,11 +144,13 @@ SCHEMAS: Final[Json] = {
             "nodata": _VALUE,
             "band_info": array(ref("Band"), maxItems=MOST_BANDS),
             "crs_reason": nullable(STRING),
+            "terrain": record({"encodings": array(STRING), "nodata": NUMBER, "reason": nullable(STRING)}),
         },
     ),
     "TileJSON": record(
         {"tilejson": STRING, "tiles": array(STRING, minItems=1)},
-        {"bounds": _BOX, "minzoom": _WHOLE, "maxzoom": _WHOLE, "name": STRING, "attribution": STRING},
+        {"bounds": _BOX, "minzoom": _WHOLE, "maxzoom": _WHOLE, "name": STRING, "attribution": STRING}
+        | {"encoding": STRING},
     ),
     "Health": record({"status": STRING}, {"layers": INTEGER, "redis": STRING}),
 }

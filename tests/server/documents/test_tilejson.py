@@ -15,7 +15,7 @@ from tests.support.app import client, layer, problem
 from tests.support.cogs import parsed
 from tests.support.gunicorn import Gunicorn
 from tests.support.tiffs import gdal_tiff
-from tests.support.webmercator import web_mercator_tiff
+from tests.support.webmercator import web_mercator_dem, web_mercator_tiff
 
 TYPES: Final[dict[str, type | tuple[type, ...]]] = {
     "tilejson": str,
@@ -30,8 +30,9 @@ TYPES: Final[dict[str, type | tuple[type, ...]]] = {
     "minzoom": int,
     "maxzoom": int,
     "tileSize": int,
+    "encoding": str,
 }
-"""TileJSON 3.0.0 §3; tileSize is what clients added to it."""
+"""TileJSON 3.0.0 §3; tileSize and encoding are what clients added to it."""
 
 MASK_BIT: Final = 4
 """Bit of NewSubfileType."""
@@ -67,6 +68,8 @@ def config_of(folder: Path) -> str:
         "large": web_mercator_tiff(side=512, aligned_levels=3),
         "part": web_mercator_tiff(aligned_levels=None),
         "unaligned": gdal_tiff("jpeg-ycbcr"),
+        "dem": web_mercator_dem("int16"),
+        "unaligned-dem": gdal_tiff("zstd-float"),
     }
     for name, data in files.items():
         (folder / f"{name}.tif").write_bytes(data)
@@ -90,6 +93,26 @@ def test_a_layer_on_the_grid_of_web_maps(
     with MemoryFile((tmp_path / f"{name}.tif").read_bytes()) as memory, memory.open() as dataset:
         wanted = transform_bounds("EPSG:3857", "EPSG:4326", *dataset.bounds)
     assert about["bounds"] == pytest.approx(list(wanted), abs=1e-9)
+
+
+@pytest.mark.parametrize("encoding", ["terrarium", "mapbox"])
+def test_terrain_on_the_grid_of_web_maps(encoding: str, app: FlaskClient) -> None:
+    """The key `encoding` is the one that MapLibre's sources of type `raster-dem` take from the document."""
+    about = app.get(f"/layers/dem/tilejson.json?encoding={encoding}").get_json()
+    assert_is_tilejson(about)
+    assert about["encoding"] == encoding
+    assert about["tiles"][0].endswith(f"/tiles/WebMercatorQuad/{{z}}/{{x}}/{{y}}.png?encoding={encoding}")
+    links = app.get("/layers/dem").get_json()["links"]
+    assert f"/layers/dem/tilejson.json?encoding={encoding}" in {link["href"] for link in links}
+    old = app.get(f"/layers/dem@0/tilejson.json?encoding={encoding}&x=1")
+    assert (old.status_code, old.headers["Location"]) == (302, f"/layers/dem/tilejson.json?encoding={encoding}")
+
+
+def test_layers_without_aligned_terrain_are_told_why(app: FlaskClient) -> None:
+    assert "encoding" not in app.get("/layers/aligned/tilejson.json").get_json()
+    assert "3 bands" in problem(app.get("/layers/aligned/tilejson.json?encoding=mapbox"), 404)
+    assert "not aligned" in problem(app.get("/layers/unaligned-dem/tilejson.json?encoding=mapbox"), 404)
+    assert "with encoding=terrarium or mapbox" in problem(app.get("/layers/dem/tilejson.json"), 404)
 
 
 def test_title_and_attribution_are_those_of_the_config(app: FlaskClient) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from math import atan, degrees, pi, sinh
 from pathlib import Path
+from statistics import mean
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import requests
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
+from rasterio.warp import transform
 from rasterio.windows import from_bounds
 
 from server.layers.grids import Matrix, grids_of
@@ -18,8 +20,9 @@ from tests.support.chromium import Chromium, Page
 from tests.support.cogs import cog_of
 from tests.support.gunicorn import Gunicorn
 from tests.support.mapsite import MapSite
+from tests.support.terrain import FORMULAS
 from tests.support.tiffs import open_level
-from tests.support.webmercator import WORLD_M, web_mercator_tiff
+from tests.support.webmercator import BLOCK_PX, WORLD_M, web_mercator_dem, web_mercator_tiff
 
 RADIUS_M: Final = WORLD_M / 2 / pi
 WIDTH, HEIGHT = 400, 300
@@ -51,6 +54,23 @@ const map = new Map({
 await new Promise((done, fail) => { map.on("idle", done); map.on("error", (event) => fail(event.error)) })
 """
 
+TERRAIN: Final = """
+const { Map } = await import("/maplibre-gl.mjs")
+const map = new Map({
+  container: "map", center, zoom, attributionControl: false, interactive: false,
+  fadeDuration: 0, canvasContextAttributes: { antialias: false },
+  style: {
+    version: 8, terrain: { source: "ground" },
+    sources: { ground: { type: "raster-dem", url }, slopes: { type: "raster-dem", url } },
+    layers: [
+      { id: "white", type: "background", paint: { "background-color": "#fff" } },
+      { id: "shade", type: "hillshade", source: "slopes" } ] },
+})
+await new Promise((done, fail) => { map.on("idle", done); map.on("error", (event) => fail(event.error)) })
+return places.map((place) => map.queryTerrainElevation(place))
+"""
+"""The documents alone tell the encoding."""
+
 ON_WHITE: Final = {
     "leaflet": f'document.getElementById("map").style.background = "#fff"{LEAFLET}',
     "maplibre": MAPLIBRE.replace("#000", "#fff"),
@@ -77,7 +97,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
         Path(folder, f"{side}.tif").write_bytes(web_mercator_tiff(side))
     Path(folder, "masked.tif").write_bytes(masked())
     config = "".join(layer(f"w{side}", folder / f"{side}.tif") for side in SIDES)
-    config += layer("masked", folder / "masked.tif")
+    Path(folder, "dem.tif").write_bytes(web_mercator_dem())
+    config += layer("masked", folder / "masked.tif") + layer("dem", folder / "dem.tif")
     with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as running:
         yield running
 
@@ -155,6 +176,32 @@ def test_maplibre_shows_what_gdal_reads(
     page.open(site.url)
     url = f"{server.url}/layers/w{side}/tilejson.json"
     np.testing.assert_array_equal(shown(page, MAPLIBRE, side, matrix, url), gdals(side, matrix))
+    assert complaints(page) == []
+
+
+def ground() -> tuple[tuple[float, float], list[list[float]], list[float]]:
+    """The middle of the squares of the terrain, some of their middles in degrees, and their heights by GDAL."""
+    with MemoryFile(web_mercator_dem()) as memory, memory.open() as dataset:
+        heights = dataset.read(1, masked=True).filled(0)
+        rows, cols = np.mgrid[10:20, 16:28] * BLOCK_PX + BLOCK_PX // 2
+        x, y = dataset.transform * (cols.ravel(), rows.ravel())
+    longitudes, latitudes = transform("EPSG:3857", "EPSG:4326", x, y)
+    places = [list(place) for place in zip(longitudes, latitudes, strict=True)]
+    return (mean(longitudes), mean(latitudes)), places, heights[rows, cols].ravel().tolist()
+
+
+@pytest.mark.parametrize("encoding", FORMULAS)
+def test_maplibre_has_the_heights_that_gdal_reads(
+    encoding: str, chromium: Chromium, site: MapSite, server: Gunicorn
+) -> None:
+    middle, places, heights = ground()
+    assert 0.0 in heights, "nodata is among them"
+    page = chromium.page(WIDTH, HEIGHT)
+    page.open(site.url)
+    url = f"{server.url}/layers/dem/tilejson.json?encoding={encoding}"
+    found = page.run(TERRAIN, url=url, center=middle, zoom=12, places=places)
+    np.testing.assert_allclose(found, heights, rtol=0, atol=FORMULAS[encoding][1] / 2 + 1e-4)
+    assert page.screenshot().std() > 5, "slopes have shades"
     assert complaints(page) == []
 
 

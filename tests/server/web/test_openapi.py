@@ -67,8 +67,9 @@ TILES: Final[dict[str, Json]] = {
         "format": "tif",
     },
     "/tms/1.0.0/{layer}/{z}/{x}/{y}.{format}": {"layer": "aligned", "z": 14, "x": 8432, "y": 10415, "format": "webp"},
+    "/layers/{layer}/tilejson.json": {"layer": "aligned"},
 }
-"""Tiles that there are: of so many that there may be, others are hardly found."""
+"""Tiles and a document that there are: of so many that there may be, others are hardly found."""
 
 
 @pytest.fixture(scope="module")
