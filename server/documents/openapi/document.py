@@ -1,191 +1,181 @@
-"""All paths, and the document."""
+"""All operations by tag and path, and the document."""
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 from cogread import __version__
 from cogread.wrap import FILES, WRAPPERS
 from server.documents import Json
 from server.documents.ogc.links import JSON, OPENAPI
-from server.documents.openapi.parts import MASK_FORMATS, ORIGIN, PARAMETERS, RESPONSES, operation
-from server.documents.openapi.schemas import SCHEMAS, STRING, ref
+from server.documents.openapi.parts import MASK_FORMATS, PARAMETERS, RESPONSES
+from server.documents.openapi.schemas import OBJECT, SCHEMAS, STRING, ref
 
-_BINARY: Final[Json] = {"type": "string", "format": "binary"}
-_OF_XML: Final[Json] = {"application/xml": STRING}
-_LIST: Final = ("304", "400", "503")
-_DOCUMENT: Final = ("302", "304", "400", "404", *ORIGIN)
-_TILE: Final = ("204", "206", "304", "400", "empty404", "416", *ORIGIN)
-
-
-def _pictures(*formats: str) -> Json:
-    return {WRAPPERS[name].media_type: _BINARY for name in formats}
+_XML: Final[Json] = {"application/xml": STRING}
+_LIST: Final = "304 400 503"
+_FILE: Final = "502 503 504"
+"""Statuses of operations that read the file of a layer."""
+_DOCUMENT: Final = f"302 304 400 404 {_FILE}"
+_TILE: Final = f"204 206 304 400 empty404 416 {_FILE}"
 
 
-def _json(schema: str) -> Json:
-    return {JSON: ref(schema)}
+class Get(NamedTuple):
+    """The GET of a path; names of parameters and replies are separated by spaces."""
+
+    operation_id: str
+    summary: str
+    parameters: str
+    """Names in PARAMETERS."""
+    content: Json
+    """Media type -> schema of the reply with status 200."""
+    statuses: str = ""
+    """Other replies, by their names in RESPONSES."""
+
+    def path_item(self, tag: str) -> Json:
+        """The object of the path in the document; `tag` is the family of endpoints."""
+        content = {media_type: {"schema": schema} for media_type, schema in self.content.items()}
+        responses: Json = {"200": {"description": self.summary, "content": content}}
+        responses |= {name[-3:]: {"$ref": f"#/components/responses/{name}"} for name in self.statuses.split()}
+        get: Json = {"operationId": self.operation_id, "tags": [tag], "summary": self.summary, "responses": responses}
+        if self.parameters:
+            get["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in self.parameters.split()]
+        return {"get": get}
 
 
-_XYZ: Final = ("versionedLayer", "grid", "z", "x", "y")
-_TILESET: Final = ("layer", "grid")
+def _tiles(formats: Iterable[str]) -> Json:
+    return {WRAPPERS[name].media_type: {"type": "string", "format": "binary"} for name in formats}
+
+
+def _list(operation_id: str, summary: str, schema: str) -> Get:
+    """A page of a list in JSON."""
+    return Get(operation_id, summary, "limit offset f-json", {JSON: ref(schema)}, _LIST)
+
+
+def _facts(operation_id: str, summary: str, parameters: str, schema: str) -> Get:
+    """A description of a layer in JSON."""
+    return Get(operation_id, summary, f"{parameters} f-json", {JSON: ref(schema)}, f"304 400 404 {_FILE}")
+
+
+def _page(operation_id: str, summary: str, parameters: str, schema: str, statuses: str) -> Get:
+    """A description in JSON, and a page for browsers."""
+    return Get(operation_id, summary, f"{parameters} f-page", {JSON: ref(schema), "text/html": STRING}, statuses)
+
+
+def _document(operation_id: str, summary: str, content: Json, parameters: str = "") -> Get:
+    """A document of a layer that clients open."""
+    return Get(operation_id, summary, f"versionedLayer {parameters}", content, _DOCUMENT)
+
+
+def _tile(operation_id: str, summary: str, parameters: str, formats: Iterable[str]) -> Get:
+    return Get(operation_id, summary, f"versionedLayer {parameters}", _tiles(formats), f"302 {_TILE}")
+
+
+_OPERATIONS: Final[dict[str, dict[str, Get]]] = {
+    "OGC API": {
+        "/": _page(
+            "getLandingPage", "Landing page of the API; for browsers a page with all layers", "", "LandingPage", _LIST
+        ),
+        "/api": Get("getApi", "This document", "f-json", {OPENAPI: OBJECT}, "304 400"),
+        "/conformance": Get(
+            "getConformance", "Requirements that the API meets", "f-json", {JSON: ref("Conformance")}, "304 400"
+        ),
+        "/collections": _list("getCollections", "A page of the layers, as collections", "Collections"),
+        "/collections/{layer}": _facts("getCollection", "A layer, as a collection", "layer", "Collection"),
+        "/collections/{layer}/map/tiles": _facts(
+            "layer.collection.map.getTileSetsList", "The tilesets of a layer", "layer", "Tilesets"
+        ),
+        "/collections/{layer}/map/tiles/{grid}": _facts(
+            "layer.collection.map.getTileSet", "A tileset, with the addresses of its tiles", "layer grid", "Tileset"
+        ),
+        "/collections/{layer}/map/tiles/{grid}/{tileMatrix}/{tileRow}/{tileCol}": Get(
+            "layer.collection.map.getTile",
+            "A tile, its format negotiated",
+            "layer grid tileMatrix tileRow tileCol f-tile",
+            _tiles(FILES),
+            f"{_TILE} 406",
+        ),
+        "/tileMatrixSets": _list(
+            "getTileMatrixSets",
+            "The tile matrix sets that layers share, and a page of those of the layers' own grids",
+            "TileMatrixSets",
+        ),
+        "/tileMatrixSets/{tileMatrixSetId}": _facts(
+            "getTileMatrixSet",
+            "A tile matrix set; a layer's own is called `native.{layer}`",
+            "tileMatrixSetId",
+            "TileMatrixSet",
+        ),
+    },
+    "Layers": {
+        "/layers": _page(
+            "getLayers",
+            "All layers, with the reason for each that cannot be opened; with f=html a page",
+            "",
+            "Layers",
+            _LIST,
+        ),
+        "/layers/{layer}": _page(
+            "getLayer",
+            "A layer with its properties; for browsers a page with a map",
+            "versionedLayer",
+            "Layer",
+            _DOCUMENT,
+        ),
+    },
+    "Tiles": {
+        "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}.{format}": _tile(
+            "getTile", "A tile", "grid z x y tileFormat band predictor encoding", WRAPPERS
+        ),
+        "/layers/{layer}/mask/{grid}/{z}/{x}/{y}.{format}": _tile(
+            "getMask", "The mask of a tile", "grid z x y maskFormat predictor", MASK_FORMATS
+        ),
+    },
+    "Web maps": {
+        "/layers/{layer}/tilejson.json": _document(
+            "getTileJson",
+            "A layer that is aligned to the grid of web maps, in TileJSON 3.0",
+            {JSON: ref("TileJSON")},
+            "encoding",
+        )
+    },
+    "GDAL": {
+        "/layers/{layer}/gdal.vrt": _document("getGdalVrt", "The file as a dataset for GDAL and QGIS", _XML),
+        "/layers/{layer}/gdal.xml": _document(
+            "getGdalXml", "The same for GDAL's WMS driver, where that driver reads the file correctly", _XML
+        ),
+    },
+    "TMS": {
+        "/tms": Get("getTileMapServices", "The versions of the service", "", _XML, "304 400"),
+        "/tms/1.0.0": Get("getTileMapService", "All maps", "", _XML, _LIST),
+        "/tms/1.0.0/{layer}": _document("getTileMap", "A map", _XML),
+        "/tms/1.0.0/{layer}/{z}/{x}/{y}.{format}": _tile(
+            "getTileMapTile", "A tile, y counted from the bottom", "z x y pictureFormat", FILES
+        ),
+    },
+    "WMTS": {
+        "/wmts": Get(
+            "getWmts",
+            "WMTS 1.0.0 by key-value pairs, keys in any case",
+            " ".join(name for name in PARAMETERS if name.startswith("wmts-")),
+            _XML | _tiles(FILES),
+            "204 206 304 ows400 ows404 ows416 ows501 ows502 ows503 ows504",
+        ),
+        "/wmts/1.0.0/WMTSCapabilities.xml": Get(
+            "getWmtsCapabilities", "The capabilities of all layers", "", _XML, f"{_LIST} 406"
+        ),
+        "/wmts/1.0.0/{layer}/{style}/{tileMatrixSetId}/{tileMatrix}/{row}/{col}.{format}": _tile(
+            "getWmtsTile", "A tile", "style tileMatrixSetId tileMatrix row col pictureFormat", FILES
+        ),
+    },
+    "Operations": {
+        "/health/live": Get("getLive", "The process answers", "", {JSON: ref("Health")}),
+        "/health/ready": Get("getReady", "The worker can serve", "", {JSON: ref("Health")}),
+    },
+}
+"""Tag -> path -> operation, in the order of the document."""
 
 PATHS: Final[Json] = {
-    "/": operation(
-        "getLandingPage",
-        "OGC API",
-        "Landing page of the API; for browsers a page with all layers",
-        ("f-page",),
-        {JSON: ref("LandingPage"), "text/html": STRING},
-        _LIST,
-    ),
-    "/api": operation("getApi", "OGC API", "This document", ("f-json",), {OPENAPI: {"type": "object"}}, ("304", "400")),
-    "/conformance": operation(
-        "getConformance",
-        "OGC API",
-        "Requirements that the API meets",
-        ("f-json",),
-        _json("Conformance"),
-        ("304", "400"),
-    ),
-    "/collections": operation(
-        "getCollections",
-        "OGC API",
-        "A page of the layers, as collections",
-        ("limit", "offset", "f-json"),
-        _json("Collections"),
-        _LIST,
-    ),
-    "/collections/{layer}": operation(
-        "getCollection",
-        "OGC API",
-        "A layer, as a collection",
-        ("layer", "f-json"),
-        _json("Collection"),
-        ("304", "400", "404", *ORIGIN),
-    ),
-    "/collections/{layer}/map/tiles": operation(
-        "layer.collection.map.getTileSetsList",
-        "OGC API",
-        "The tilesets of a layer",
-        ("layer", "f-json"),
-        _json("Tilesets"),
-        ("304", "400", "404", *ORIGIN),
-    ),
-    "/collections/{layer}/map/tiles/{grid}": operation(
-        "layer.collection.map.getTileSet",
-        "OGC API",
-        "A tileset, with the addresses of its tiles",
-        (*_TILESET, "f-json"),
-        _json("Tileset"),
-        ("304", "400", "404", *ORIGIN),
-    ),
-    "/collections/{layer}/map/tiles/{grid}/{tileMatrix}/{tileRow}/{tileCol}": operation(
-        "layer.collection.map.getTile",
-        "OGC API",
-        "A tile, its format negotiated",
-        (*_TILESET, "tileMatrix", "tileRow", "tileCol", "f-tile"),
-        _pictures(*FILES),
-        (*_TILE, "406"),
-    ),
-    "/tileMatrixSets": operation(
-        "getTileMatrixSets",
-        "OGC API",
-        "The tile matrix sets that layers share, and a page of those of the layers' own grids",
-        ("limit", "offset", "f-json"),
-        _json("TileMatrixSets"),
-        _LIST,
-    ),
-    "/tileMatrixSets/{tileMatrixSetId}": operation(
-        "getTileMatrixSet",
-        "OGC API",
-        "A tile matrix set; a layer's own is called `native.{layer}`",
-        ("tileMatrixSetId", "f-json"),
-        _json("TileMatrixSet"),
-        ("304", "400", "404", *ORIGIN),
-    ),
-    "/layers": operation(
-        "getLayers",
-        "Layers",
-        "All layers, with the reason for each that cannot be opened; with f=html a page",
-        ("f-page",),
-        {JSON: ref("Layers"), "text/html": STRING},
-        _LIST,
-    ),
-    "/layers/{layer}": operation(
-        "getLayer",
-        "Layers",
-        "A layer with its properties; for browsers a page with a map",
-        ("versionedLayer", "f-page"),
-        {JSON: ref("Layer"), "text/html": STRING},
-        _DOCUMENT,
-    ),
-    "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}.{format}": operation(
-        "getTile",
-        "Tiles",
-        "A tile",
-        (*_XYZ, "tileFormat", "band", "predictor", "encoding"),
-        _pictures(*WRAPPERS),
-        ("302", *_TILE),
-    ),
-    "/layers/{layer}/mask/{grid}/{z}/{x}/{y}.{format}": operation(
-        "getMask",
-        "Tiles",
-        "The mask of a tile",
-        (*_XYZ, "maskFormat", "predictor"),
-        _pictures(*MASK_FORMATS),
-        ("302", *_TILE),
-    ),
-    "/layers/{layer}/tilejson.json": operation(
-        "getTileJson",
-        "Web maps",
-        "A layer that is aligned to the grid of web maps, in TileJSON 3.0",
-        ("versionedLayer", "encoding"),
-        _json("TileJSON"),
-        _DOCUMENT,
-    ),
-    "/layers/{layer}/gdal.vrt": operation(
-        "getGdalVrt", "GDAL", "The file as a dataset for GDAL and QGIS", ("versionedLayer",), _OF_XML, _DOCUMENT
-    ),
-    "/layers/{layer}/gdal.xml": operation(
-        "getGdalXml",
-        "GDAL",
-        "The same for GDAL's WMS driver, where that driver reads the file correctly",
-        ("versionedLayer",),
-        _OF_XML,
-        _DOCUMENT,
-    ),
-    "/tms": operation("getTileMapServices", "TMS", "The versions of the service", (), _OF_XML, ("304", "400")),
-    "/tms/1.0.0": operation("getTileMapService", "TMS", "All maps", (), _OF_XML, _LIST),
-    "/tms/1.0.0/{layer}": operation("getTileMap", "TMS", "A map", ("versionedLayer",), _OF_XML, _DOCUMENT),
-    "/tms/1.0.0/{layer}/{z}/{x}/{y}.{format}": operation(
-        "getTileMapTile",
-        "TMS",
-        "A tile, y counted from the bottom",
-        ("versionedLayer", "z", "x", "y", "pictureFormat"),
-        _pictures(*FILES),
-        ("302", *_TILE),
-    ),
-    "/wmts": operation(
-        "getWmts",
-        "WMTS",
-        "WMTS 1.0.0 by key-value pairs, keys in any case",
-        tuple(name for name in PARAMETERS if name.startswith("wmts-")),
-        {**_OF_XML, **_pictures(*FILES)},
-        ("204", "206", "304", "ows400", "ows404", "ows416", "ows501", "ows502", "ows503", "ows504"),
-    ),
-    "/wmts/1.0.0/WMTSCapabilities.xml": operation(
-        "getWmtsCapabilities", "WMTS", "The capabilities of all layers", (), _OF_XML, (*_LIST, "406")
-    ),
-    "/wmts/1.0.0/{layer}/{style}/{tileMatrixSetId}/{tileMatrix}/{row}/{col}.{format}": operation(
-        "getWmtsTile",
-        "WMTS",
-        "A tile",
-        ("versionedLayer", "style", "tileMatrixSetId", "tileMatrix", "row", "col", "pictureFormat"),
-        _pictures(*FILES),
-        ("302", *_TILE),
-    ),
-    "/health/live": operation("getLive", "Operations", "The process answers", (), _json("Health"), ()),
-    "/health/ready": operation("getReady", "Operations", "The worker can serve", (), _json("Health"), ()),
+    path: get.path_item(tag) for tag, operations in _OPERATIONS.items() for path, get in operations.items()
 }
-"""Paths in the order of the document."""
 
 
 def document(title: str, base_url: str) -> Json:
@@ -204,9 +194,7 @@ def document(title: str, base_url: str) -> Json:
             "license": {"name": "MIT"},
         },
         "servers": [{"url": base_url}],
-        "tags": [
-            {"name": name} for name in ("OGC API", "Layers", "Tiles", "Web maps", "GDAL", "TMS", "WMTS", "Operations")
-        ],
+        "tags": [{"name": name} for name in _OPERATIONS],
         "paths": PATHS,
         "components": {"schemas": SCHEMAS, "parameters": PARAMETERS, "responses": RESPONSES},
     }

@@ -7,11 +7,19 @@ from server.documents import Json
 STRING: Final[Json] = {"type": "string"}
 INTEGER: Final[Json] = {"type": "integer"}
 NUMBER: Final[Json] = {"type": "number"}
+OBJECT: Final[Json] = {"type": "object"}
+WHOLE: Final[Json] = {"type": "integer", "minimum": 0}
+POSITIVE: Final[Json] = {"type": "integer", "minimum": 1}
 
 
 def ref(name: str) -> Json:
     """A schema by its name."""
     return {"$ref": f"#/components/schemas/{name}"}
+
+
+def choice(*values: str) -> Json:
+    """One of these texts."""
+    return {"type": "string", "enum": list(values)}
 
 
 def array(items: Json, **more: Any) -> Json:
@@ -29,8 +37,13 @@ def nullable(schema: Json) -> Json:
     return {**schema, "nullable": True}
 
 
+def _each(names: str, schema: Json) -> Json:
+    """Members of one schema; their names are separated by spaces."""
+    return dict.fromkeys(names.split(), schema)
+
+
 _LINKS: Final = array(ref("Link"))
-_CRS: Final[Json] = {"oneOf": [STRING, record({"wkt": {"type": "object"}})]}
+_CRS: Final[Json] = {"oneOf": [STRING, record({"wkt": OBJECT})]}
 _POINT: Final = array(NUMBER, minItems=2, maxItems=2)
 _BOX: Final = array(NUMBER, minItems=4, maxItems=4)
 _REASONS: Final[Json] = {
@@ -39,34 +52,28 @@ _REASONS: Final[Json] = {
     "description": "Name -> reason why the layer does not offer it",
 }
 _URI: Final[Json] = {"type": "string", "format": "uri"}
-_WHOLE: Final[Json] = {"type": "integer", "minimum": 0}
-_POSITIVE: Final[Json] = {"type": "integer", "minimum": 1}
 
-_VALUE: Final[Json] = {"anyOf": [nullable(NUMBER), {"type": "string", "enum": ["nan", "inf", "-inf"]}]}
+_VALUE: Final[Json] = {"anyOf": [nullable(NUMBER), choice("nan", "inf", "-inf")]}
 """A number, or text for values that JSON does not have."""
 MOST_BANDS: Final = 4096
 """Bands that the JSON of a layer describes; more are only counted."""
 
 SCHEMAS: Final[Json] = {
-    "Problem": record({"type": STRING, "title": STRING, "status": INTEGER, "detail": STRING}),
-    "Link": record(
-        {"rel": STRING, "href": STRING}, {"type": STRING, "title": STRING, "templated": {"type": "boolean"}}
-    ),
-    "LandingPage": record({"links": _LINKS}, {"title": STRING, "description": STRING}),
+    "Problem": record(_each("type title", STRING) | {"status": INTEGER, "detail": STRING}),
+    "Link": record(_each("rel href", STRING), _each("type title", STRING) | {"templated": {"type": "boolean"}}),
+    "LandingPage": record({"links": _LINKS}, _each("title description", STRING)),
     "Conformance": record({"conformsTo": array(_URI)}),
     "Collection": record(
         {"id": STRING, "links": _LINKS},
-        {
-            "title": STRING,
-            "attribution": STRING,
-            "dataType": {"type": "string", "enum": ["map"]},
+        _each("title attribution", STRING)
+        | {
+            "dataType": choice("map"),
             "crs": array(_URI),
             "extent": record({"spatial": record({"bbox": array(_BOX, minItems=1), "crs": _URI})}),
         },
     ),
     "Collections": record(
-        {"links": _LINKS, "collections": array(ref("Collection"))},
-        {"numberMatched": _WHOLE, "numberReturned": _WHOLE},
+        {"links": _LINKS, "collections": array(ref("Collection"))}, _each("numberMatched numberReturned", WHOLE)
     ),
     "TilesetItem": record(
         {"dataType": STRING, "crs": _CRS, "links": _LINKS}, {"title": STRING, "tileMatrixSetURI": _URI}
@@ -77,19 +84,16 @@ SCHEMAS: Final[Json] = {
             ref("TilesetItem"),
             record(
                 {"tileMatrixSetLimits": array(ref("TileMatrixLimits")), "mediaTypes": array(STRING)},
-                {
-                    "version": STRING,
-                    "attribution": STRING,
-                    "boundingBox": record({"lowerLeft": _POINT, "upperRight": _POINT}, {"crs": _CRS}),
-                    "layers": array(record({"id": STRING, "dataType": STRING}, {"title": STRING, "links": _LINKS})),
+                _each("version attribution", STRING)
+                | {
+                    "boundingBox": record(_each("lowerLeft upperRight", _POINT), {"crs": _CRS}),
+                    "layers": array(record(_each("id dataType", STRING), {"title": STRING, "links": _LINKS})),
                 },
             ),
         ]
     },
-    "TileMatrixLimits": record(
-        {"tileMatrix": STRING} | dict.fromkeys(("minTileRow", "maxTileRow", "minTileCol", "maxTileCol"), _WHOLE)
-    ),
-    "TileMatrixSetItem": record({"links": _LINKS}, {"id": STRING, "title": STRING, "uri": _URI, "crs": _CRS}),
+    "TileMatrixLimits": record({"tileMatrix": STRING} | _each("minTileRow maxTileRow minTileCol maxTileCol", WHOLE)),
+    "TileMatrixSetItem": record({"links": _LINKS}, _each("id title", STRING) | {"uri": _URI, "crs": _CRS}),
     "TileMatrixSets": record({"tileMatrixSets": array(ref("TileMatrixSetItem"))}, {"links": _LINKS}),
     "TileMatrixSet": {
         "allOf": [
@@ -101,36 +105,33 @@ SCHEMAS: Final[Json] = {
         ]
     },
     "TileMatrix": record(
-        {"id": STRING, "scaleDenominator": NUMBER, "cellSize": NUMBER, "pointOfOrigin": _POINT}
-        | dict.fromkeys(("tileWidth", "tileHeight", "matrixWidth", "matrixHeight"), _POSITIVE),
-        {"cornerOfOrigin": {"type": "string", "enum": ["topLeft"]}},
+        {"id": STRING}
+        | _each("scaleDenominator cellSize", NUMBER)
+        | {"pointOfOrigin": _POINT}
+        | _each("tileWidth tileHeight matrixWidth matrixHeight", POSITIVE),
+        {"cornerOfOrigin": choice("topLeft")},
     ),
     "LayerItem": record(
-        {"name": STRING, "title": STRING, "href": STRING, "status": STRING},
+        _each("name title href status", STRING),
         {
-            "attribution": nullable(STRING),
-            "attribution_html": nullable(STRING),
+            **_each("attribution attribution_html", nullable(STRING)),
             "reason": STRING,
-            "width": INTEGER,
-            "height": INTEGER,
+            **_each("width height", INTEGER),
             "formats": array(STRING),
         },
     ),
     "Layers": record({"layers": array(ref("LayerItem"))}),
     "Band": record(
-        {"band": _POSITIVE, "color_interpretation": STRING, "scale": _VALUE, "offset": _VALUE}
-        | dict.fromkeys(("unit", "description"), nullable(STRING))
+        {"band": POSITIVE, "color_interpretation": STRING}
+        | _each("scale offset", _VALUE)
+        | _each("unit description", nullable(STRING))
     ),
     "Layer": record(
         {
-            "name": STRING,
-            "title": STRING,
-            "version": STRING,
-            "width": INTEGER,
-            "height": INTEGER,
-            "bands": INTEGER,
+            **_each("name title version", STRING),
+            **_each("width height bands", INTEGER),
             "dtype": STRING,
-            "levels": array({"type": "object"}, minItems=1),
+            "levels": array(OBJECT, minItems=1),
             "formats": array(STRING),
             "formats_not_offered": _REASONS,
             "services": array(STRING),
@@ -138,9 +139,8 @@ SCHEMAS: Final[Json] = {
             "links": _LINKS,
         },
         {
-            "bounds": nullable(_BOX),
-            "bounds_wgs84": nullable(_BOX),
-            "crs": nullable({"type": "object"}),
+            **_each("bounds bounds_wgs84", nullable(_BOX)),
+            "crs": nullable(OBJECT),
             "nodata": _VALUE,
             "band_info": array(ref("Band"), maxItems=MOST_BANDS),
             "crs_reason": nullable(STRING),
@@ -149,8 +149,7 @@ SCHEMAS: Final[Json] = {
     ),
     "TileJSON": record(
         {"tilejson": STRING, "tiles": array(STRING, minItems=1)},
-        {"bounds": _BOX, "minzoom": _WHOLE, "maxzoom": _WHOLE, "name": STRING, "attribution": STRING}
-        | {"encoding": STRING},
+        {"bounds": _BOX, **_each("minzoom maxzoom", WHOLE), **_each("name attribution encoding", STRING)},
     ),
     "Health": record({"status": STRING}, {"layers": INTEGER, "redis": STRING}),
 }
