@@ -50,7 +50,7 @@ TABLES = {"cogread.sources", "server.cache", "cogread.wrap.png.wrapper", "cogrea
 """Modules that import what their table names, or what decodes, when it is first used."""
 LATE_IMPORTS = {
     ("cogread.crs.lookup", "cogread.crs.resolver"),
-    ("cogread.crs.crs", "cogread.crs.transform"),
+    ("cogread.crs.lookup", "cogread.crs.transform"),
 }
 """(module, import in a function): PROJ takes 0.1 s to load, and only documents need it."""
 

@@ -1,13 +1,11 @@
-"""The CRS of a file as plain data for documents: names, axis order, units, definitions, bounds.
+"""The CRS of a file as plain data for documents: names, axis order, units, definitions.
 
-A `Crs` that was encoded as JSON and decoded again answers everything but bounds without PROJ.
+A `Crs` that was encoded as JSON and decoded again needs no PROJ.
 """
 
 import json
 from dataclasses import dataclass
 from typing import Any
-
-from cogread.crs.georeference import Bounds
 
 ProjJson = dict[str, Any]
 """A CRS, or a part of one, as PROJ's JSON schema has it."""
@@ -66,19 +64,6 @@ class Crs:
         parts = self.projjson().get("components")
         unit = parts[1]["coordinate_system"]["axis"][0].get("unit") if parts else None
         return unit["name"] if isinstance(unit, dict) else unit
-
-    def wgs84_bounds(self, bounds: Bounds) -> Bounds | None:
-        """Bounds in longitude and latitude, edges densified; None where there is no transform or no finite result.
-
-        Args:
-            bounds: left, bottom, right, top in x, y order.
-
-        Returns:
-            west, south, east, north in degrees; west > east where the area crosses the antimeridian.
-        """
-        from cogread.crs.transform import wgs84_bounds  # noqa: PLC0415 - PROJ takes 0.1 s to load
-
-        return wgs84_bounds(self.placed_definition, bounds)
 
     def projjson(self) -> ProjJson:
         """`definition` as an object."""

@@ -7,30 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from pyproj import CRS
+from pyproj.crs.coordinate_operation import ToWGS84Transformation
 
-from cogread.crs.crs import ProjJson
 from cogread.crs.geokeys import GeoKey, GeoKeys
 from cogread.crs.heights import vertical_codes, with_heights
 from cogread.crs.identify import has_registered_datum
 from cogread.errors import UndefinedCrs
 
 _KINDS: Final = ("Projected CRS", "Geographic 2D CRS")
-_ARC_SECOND: Final = {"type": "AngularUnit", "name": "arc-second", "conversion_factor": 4.84813681109536e-06}
-_PER_MILLION: Final = {"type": "ScaleUnit", "name": "parts per million", "conversion_factor": 1e-06}
-_SHIFT: Final[tuple[tuple[str, int, str | ProjJson], ...]] = (
-    ("X-axis translation", 8605, "metre"),
-    ("Y-axis translation", 8606, "metre"),
-    ("Z-axis translation", 8607, "metre"),
-    ("X-axis rotation", 8608, _ARC_SECOND),
-    ("Y-axis rotation", 8609, _ARC_SECOND),
-    ("Z-axis rotation", 8610, _ARC_SECOND),
-    ("Scale difference", 8611, _PER_MILLION),
-)
-"""Name, EPSG code and unit of each parameter of the key."""
-_POSITION_VECTOR: Final = {
-    "name": "Position Vector transformation (geog2D domain)",
-    "id": {"authority": "EPSG", "code": 9606},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +68,7 @@ def _shifted(crs: CRS, keys: GeoKeys) -> CRS:
     shift = keys.doubles(GeoKey.TO_WGS84)
     if not shift or has_registered_datum(crs):
         return crs
-    values = (*shift, *[0.0] * (len(_SHIFT) - len(shift)))
-    parameters = [
-        {"name": name, "value": value, "unit": unit, "id": {"authority": "EPSG", "code": code}}
-        for (name, code, unit), value in zip(_SHIFT, values, strict=True)
-    ]
-    name = f"{crs.name} to WGS 84"
-    return CRS.from_json_dict(
-        {
-            "type": "BoundCRS",
-            "source_crs": crs.to_json_dict(),
-            "target_crs": CRS.from_epsg(4326).to_json_dict(),
-            "transformation": {"name": name, "method": _POSITION_VECTOR, "parameters": parameters},
-        }
-    )
+    full = ToWGS84Transformation(crs, *shift).to_json_dict()
+    transformation = {"name": f"{crs.name} to WGS 84", "method": full["method"], "parameters": full["parameters"]}
+    parts = {"source_crs": crs.to_json_dict(), "target_crs": CRS.from_epsg(4326).to_json_dict()}
+    return CRS.from_json_dict({"type": "BoundCRS", **parts, "transformation": transformation})

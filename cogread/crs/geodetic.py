@@ -15,6 +15,7 @@ from cogread.errors import UndefinedCrs
 
 _UNIT_NAMES: Final = {57.29577951308232: "radian", 0.9: "grad"}
 """Size in degrees -> name."""
+_GREENWICH: Final = {"name": "Greenwich", "longitude": 0.0}
 
 
 def geodetic(keys: GeoKeys) -> ProjJson:
@@ -95,14 +96,8 @@ def _moves_meridian(keys: GeoKeys, base: CRS) -> bool:
 
 def _shape(ellipsoid: ProjJson) -> tuple[float, float]:
     """Semi-major axis in metres and flattening."""
-    if "radius" in ellipsoid:
-        return ellipsoid["radius"], 0.0
-    major = ellipsoid["semi_major_axis"]
-    major = major["value"] if isinstance(major, dict) else major
-    if "inverse_flattening" in ellipsoid:
-        return major, 1 / ellipsoid["inverse_flattening"]
-    minor = ellipsoid["semi_minor_axis"]
-    return major, 1 - (minor["value"] if isinstance(minor, dict) else minor) / major
+    parsed = Ellipsoid.from_json_dict({"type": "Ellipsoid", **ellipsoid})
+    return parsed.semi_major_metre, 1 / parsed.inverse_flattening if parsed.inverse_flattening else 0.0
 
 
 def _datum(keys: GeoKeys, base: CRS | None) -> ProjJson:
@@ -138,7 +133,7 @@ def _checked(datum: ProjJson, ellipsoid: ProjJson | None, meridian: ProjJson) ->
         stated, own = _shape(ellipsoid), _shape(datum["ellipsoid"])
         if not isclose(stated[0], own[0], rel_tol=1e-9) or not isclose(stated[1], own[1], rel_tol=1e-7):
             raise UndefinedCrs(f"its datum is {datum['name']!r}, and its ellipsoid is not that datum's")
-    own_meridian = datum.get("prime_meridian", {"longitude": 0.0})
+    own_meridian = datum.get("prime_meridian", _GREENWICH)
     if not isclose(_longitude(own_meridian), _longitude(meridian), abs_tol=1e-9):
         raise UndefinedCrs(f"its datum is {datum['name']!r}, and its prime meridian is not that datum's")
     return datum
@@ -181,12 +176,8 @@ def _meridian(keys: GeoKeys) -> ProjJson:
 
 def _longitude(meridian: ProjJson) -> float:
     """The longitude of a prime meridian in degrees."""
-    longitude = meridian["longitude"]
-    if not isinstance(longitude, dict):
-        return float(longitude)
-    unit = longitude["unit"]
-    factor = unit["conversion_factor"] / RADIANS if isinstance(unit, dict) else 1.0
-    return float(longitude["value"]) * factor
+    parsed = PrimeMeridian.from_json_dict({"type": "PrimeMeridian", **meridian})
+    return float(parsed.longitude) * float(parsed.unit_conversion_factor) / RADIANS
 
 
 def _cited(keys: GeoKeys, field: str) -> str | None:

@@ -19,7 +19,15 @@ class CrsResolver(Protocol):
         """The CRS that GeoKeys define."""
 
     def wgs84_bounds(self, crs: Crs, bounds: Bounds) -> Bounds | None:
-        """See `Crs.wgs84_bounds`."""
+        """Bounds in longitude and latitude, edges densified; None where there is no transform or no finite result.
+
+        Args:
+            crs: CRS of the bounds.
+            bounds: left, bottom, right, top in x, y order.
+
+        Returns:
+            west, south, east, north in degrees; west > east where the area crosses the antimeridian.
+        """
 
 
 class ProjResolver:
@@ -33,7 +41,9 @@ class ProjResolver:
 
     def wgs84_bounds(self, crs: Crs, bounds: Bounds) -> Bounds | None:
         """See `CrsResolver.wgs84_bounds`."""
-        return crs.wgs84_bounds(bounds)
+        from cogread.crs.transform import wgs84_bounds  # noqa: PLC0415 - PROJ takes 0.1 s to load
+
+        return wgs84_bounds(crs.placed_definition, bounds)
 
     def revision(self) -> str:
         """The version of PROJ and its datasets, which tells cached results apart."""

@@ -23,36 +23,29 @@ RADIANS: Final = 0.017453292519943295
 _DEGREES: Final = {9101: 57.29577951308232, 9102: 1.0, 9105: 0.9, 9106: 0.9, 9107: 1.0, 9108: 1.0, 9122: 1.0}
 """EPSG's angular units in degrees; those of degrees, minutes and seconds are degrees in a file's coordinates."""
 _US_FOOT: Final = 0.3048006096012192
-_CITED: Final = {
-    "meters": 1.0,
-    "meter": 1.0,
-    "m": 1.0,
-    "centimeters": 0.01,
-    "millimeters": 0.001,
-    "kilometers": 1000.0,
-    "us_survey_feet": _US_FOOT,
-    "us_survey_foot": _US_FOOT,
-    "feet": _US_FOOT,
-    "foot": _US_FOOT,
-    "ft": _US_FOOT,
-    "international_feet": 0.3048,
-    "international_foot": 0.3048,
-    "inches": 0.0254000508001,
-    "yards": 0.9144,
-    "modified_american_feet": 0.3048122530,
-    "clarke_feet": 0.3047972651,
-    "indian_feet": 0.3047995142,
-    "Yard_Indian": 0.9143985307444408,
-    "Foot_Clarke": 0.30479726540,
-    "Foot_Gold_Coast": 0.3047997101815088,
-    "Link_Clarke": 0.2011661951640,
-    "Yard_Sears": 0.9143984146160287,
-    "50_Kilometers": 50000.0,
-    "150_Kilometers": 150000.0,
-}
-"""Names of ERDAS IMAGINE as GDAL reads them (gt_citation.cpp), in metres, without its miles of 1304.544 m.
+_CITED: Final = (
+    (1.0, "meters meter m"),
+    (0.01, "centimeters"),
+    (0.001, "millimeters"),
+    (1000.0, "kilometers"),
+    (_US_FOOT, "us_survey_feet us_survey_foot feet foot ft"),
+    (0.3048, "international_feet international_foot"),
+    (0.0254000508001, "inches"),
+    (0.9144, "yards"),
+    (0.3048122530, "modified_american_feet"),
+    (0.3047972651, "clarke_feet"),
+    (0.3047995142, "indian_feet"),
+    (0.9143985307444408, "yard_indian"),
+    (0.30479726540, "foot_clarke"),
+    (0.3047997101815088, "foot_gold_coast"),
+    (0.2011661951640, "link_clarke"),
+    (0.9143984146160287, "yard_sears"),
+    (50000.0, "50_kilometers"),
+    (150000.0, "150_kilometers"),
+)
+"""Metres, and names of ERDAS IMAGINE as GDAL reads them (gt_citation.cpp), without its miles of 1304.544 m.
 
-GDAL compares them but for the last letter, in this order.
+GDAL compares the names but for the last letter, in this order.
 """
 _METRES: Final = ("metre", "metres")
 _MISREAD: Final = ("mm", "mi", "in", "yd")
@@ -100,8 +93,8 @@ def cited_unit(keys: GeoKeys, citations: tuple[GeoKey, ...]) -> ProjJson | None:
     if name is None:
         return None
     start = name[:-1].lower()
-    candidates = () if name.lower() in _MISREAD else _CITED.items()
-    size = next((size for unit, size in candidates if unit.lower().startswith(start)), None)
+    candidates = () if name.lower() in _MISREAD else _CITED
+    size = next((size for size, units in candidates for unit in units.split() if unit.startswith(start)), None)
     if size is None:
         size = 1.0 if name.lower() in _METRES else keys.double(GeoKey.LINEAR_UNIT_SIZE)
     if size is None or not 1e-9 < size < 1e9:
