@@ -1,15 +1,13 @@
-"""The parts of a worker as the views use them, and replies in Flask's class."""
+"""The parts of a worker as the views use them."""
 
 from dataclasses import dataclass
 from typing import cast
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, current_app, request
 
 from server.cache import Cache
 from server.documents.summary import Summary
 from server.documents.wmts.capabilities import Capabilities
-from server.http.ranges import ranged
-from server.http.reply import Reply, none_match
 from server.layers.catalog import Catalog
 from server.layers.summaries import Summaries
 from server.logs.request_log import RequestLog
@@ -55,33 +53,3 @@ def attach(app: Flask, context: Context) -> None:
 def context() -> Context:
     """The context of this request's app."""
     return cast(Context, current_app.extensions["rawcog"])
-
-
-def response(reply: Reply) -> Response:
-    """The reply in Flask's class, without the media type and the length that it adds."""
-    flask_response = Response([reply.body], reply.status, reply.headers)
-    if all(name != "Content-Type" for name, _ in reply.headers):
-        del flask_response.headers["Content-Type"]
-    if reply.close is not None:
-        flask_response.call_on_close(reply.close)
-    return flask_response
-
-
-def tile_response(reply: Reply) -> Response:
-    """The reply with a tile, or with the part that Range asks for."""
-    wanted = request.headers.get("Range")
-    if wanted is not None and request.method == "GET":
-        reply = ranged(reply, wanted, request.headers.get("If-Range"))
-    return response(reply)
-
-
-def document(body: bytes, media_type: str, cache_control: str = "no-cache") -> Response:
-    """A document with an ETag, or 304. Unless told otherwise, caches keep it and revalidate it."""
-    flask_response = Response(body, 200, [("Content-Type", media_type), ("Cache-Control", cache_control)])
-    flask_response.add_etag()
-    etag = flask_response.headers["ETag"]
-    if not none_match(request.headers.get("If-None-Match"), etag):
-        flask_response.status_code = 304
-        flask_response.set_data(b"")
-        del flask_response.headers["Content-Type"], flask_response.headers["Content-Length"]
-    return flask_response

@@ -8,6 +8,8 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
+from server.documents.wmts.exceptions import report
+from server.documents.wmts.names import QUERIES
 from server.http.errors import UnknownUrl, problem, public_reason, reply_to, status_of
 from server.http.reply import EVERY_REPLY, PREFLIGHT, Reply
 from server.layers.grids import NATIVE
@@ -16,9 +18,9 @@ from server.logs.trace import trace
 from server.resilience.layer_fault import layer_fault
 from server.tiles.request import split_version
 from server.web.context import context
-from server.web.context import response as flask_response
 from server.web.negotiation import prefers_html
 from server.web.pages import problem_page
+from server.web.replies import response as flask_response
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIEnvironment
@@ -80,6 +82,8 @@ def _error(error: Exception) -> Response:
     g.cause = f"{type(error).__name__}: {error}"
     if status_of(error) == 500:
         logger.exception("request failed")
+    if request.endpoint == QUERIES:
+        return flask_response(report(error))
     return _negotiated(reply_to(error), public_reason(error))
 
 

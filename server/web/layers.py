@@ -11,11 +11,11 @@ from server.documents.summary import Summary
 from server.http.errors import public_reason
 from server.http.reply import IMMUTABLE, redirect
 from server.tiles.request import BUDGET_S, split_version
-from server.web.context import context, response
-from server.web.gzip import packed_document
+from server.web.context import context
 from server.web.negotiation import asked_format, prefers_html
 from server.web.ogc_api import landing
 from server.web.pages import card, layer_page, layers_page
+from server.web.replies import packed_document, response
 from server.web.versioned import PRIVATE_IMMUTABLE
 
 

@@ -1,6 +1,5 @@
-"""OGC API Common and Tiles in JSON: landing page, `/conformance`, `/collections/…`, `/tileMatrixSets/…`."""
+"""OGC API Common and Tiles in JSON: landing page, `/conformance`, `/api`, `/collections/…`, `/tileMatrixSets/…`."""
 
-import msgspec
 from flask import Response
 
 from cogread.deadline import Deadline
@@ -8,17 +7,18 @@ from server.documents import Json
 from server.documents.ogc import collections as documents
 from server.documents.ogc.landing import CONFORMS_TO
 from server.documents.ogc.landing import landing as landing_document
-from server.documents.ogc.links import JSON
+from server.documents.ogc.links import JSON, OPENAPI
 from server.documents.ogc.sets import SETS, layer_of, own_set, set_items, shared_set, shared_set_items
+from server.documents.openapi import document as api_document
 from server.documents.summary import Summary
 from server.http.errors import UnknownUrl
 from server.layers.catalog import Layer
 from server.layers.layer_version import LayerVersion
 from server.tiles.request import BUDGET_S
 from server.web.context import context
-from server.web.gzip import packed_document
 from server.web.negotiation import asked_format
 from server.web.paging import asked_page
+from server.web.replies import json_document
 
 
 def landing() -> Response:
@@ -32,7 +32,13 @@ def landing() -> Response:
 def conformance() -> Response:
     """The requirements that the API claims to meet."""
     asked_format("json")
-    return packed_document(msgspec.json.encode({"conformsTo": CONFORMS_TO}), JSON)
+    return json_document({"conformsTo": CONFORMS_TO}, "no-cache")
+
+
+def api() -> Response:
+    """All endpoints in OpenAPI, for programs that write clients and tests."""
+    ctx = context()
+    return _json(api_document(ctx.settings.server.title, ctx.base_url), OPENAPI)
 
 
 def collections() -> Response:
@@ -92,7 +98,7 @@ def _opened(name: str) -> tuple[Layer, LayerVersion]:
     return layer, layer.open(Deadline.after(BUDGET_S))
 
 
-def _json(about: Json) -> Response:
+def _json(about: Json, media_type: str = JSON) -> Response:
     """A document with whole URLs in it."""
     asked_format("json")
-    return packed_document(msgspec.json.encode(about), JSON, context().base_url_policy)
+    return json_document(about, context().base_url_policy, media_type)

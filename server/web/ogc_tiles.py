@@ -6,8 +6,9 @@ from cogread.wrap import FILES, WRAPPERS
 from server.http.errors import UnknownUrl
 from server.layers.layer_version import IMAGE
 from server.tiles.request import PLAIN_NUMBERS, XYZ, TileRequest, parse
-from server.web.context import context, tile_response
+from server.web.context import context
 from server.web.negotiation import asked_format, chosen
+from server.web.replies import tile_response
 
 
 def tile(name: str, grid: str, z: str, row: str, col: str) -> Response:

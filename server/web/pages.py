@@ -18,7 +18,7 @@ from server.documents.preview import Preview
 from server.documents.summary import Summary
 from server.http.reply import STATUS_LINES
 from server.web.context import context
-from server.web.gzip import packed_document
+from server.web.replies import packed_document
 from server.web.static import static_files
 
 _MEDIA_TYPE: Final = "text/html; charset=utf-8"

@@ -6,11 +6,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from flask import Response, request
+from flask import Response
 
 from server.http.errors import UnknownUrl
-from server.http.reply import IMMUTABLE, accepts_coding
-from server.web.context import document
+from server.http.reply import IMMUTABLE
+from server.web.replies import coded_document, takes_gzip
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "static"
 MEDIA_TYPES: Final = {
@@ -48,11 +48,7 @@ def static_file(digest: str, name: str) -> Response:
     files = static_files()
     if name not in files.plain:
         raise UnknownUrl(f"no static file {name[:100]!r}")
-    is_packed = accepts_coding(request.headers.get("Accept-Encoding"), "gzip")
+    is_packed = takes_gzip()
     body = files.packed[name] if is_packed else files.plain[name]
-    media_type = MEDIA_TYPES[Path(name).suffix]
-    response = document(body, media_type, IMMUTABLE if digest == files.digest else "no-cache")
-    response.headers["Vary"] = "Accept-Encoding"
-    if is_packed:
-        response.headers["Content-Encoding"] = "gzip"
-    return response
+    cache_control = IMMUTABLE if digest == files.digest else "no-cache"
+    return coded_document(body, MEDIA_TYPES[Path(name).suffix], cache_control, is_packed)

@@ -16,7 +16,7 @@ from server.layers.catalog import Layer
 from server.layers.layer_version import LayerVersion
 from server.tiles.options import named_terrain
 from server.tiles.request import BUDGET_S
-from server.web.context import tile_response
+from server.web.replies import tile_response
 from server.web.versioned import versioned
 
 

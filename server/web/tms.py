@@ -13,7 +13,7 @@ from server.documents.tms import PROFILE, SERVICE, tile_map
 from server.layers.catalog import Layer
 from server.layers.layer_version import LayerVersion
 from server.web.context import context
-from server.web.gzip import packed_document
+from server.web.replies import packed_document
 from server.web.versioned import versioned
 
 _XML: Final = "application/xml"

@@ -10,8 +10,8 @@ from server.http.reply import IMMUTABLE, redirect
 from server.layers.catalog import Layer
 from server.layers.layer_version import LayerVersion
 from server.tiles.request import BUDGET_S, split_version
-from server.web.context import context, response
-from server.web.gzip import packed_document
+from server.web.context import context
+from server.web.replies import packed_document, response
 
 PRIVATE_IMMUTABLE: Final = IMMUTABLE.replace("public", "private")
 """The same for documents with the Host of the request in their URLs, which are for one client alone."""

@@ -1,45 +1,24 @@
 """`/wmts` and `/wmts/1.0.0/WMTSCapabilities.xml`: the capabilities. Tiles are answered before the app sees them."""
 
-import logging
 from typing import Final
 
-from flask import Response, g, request
+from flask import Response, request
 
 from server.documents.wmts.capabilities import Contents
-from server.documents.wmts.exceptions import MEDIA_TYPE, OwsError, report
+from server.documents.wmts.exceptions import MEDIA_TYPE, OwsError
 from server.documents.wmts.kvp import capabilities_request, operation, pairs_of
 from server.documents.wmts.update_sequence import is_later
-from server.http.errors import NotAcceptable, status_of
-from server.web.context import context, response
-from server.web.gzip import long_document
+from server.http.errors import NotAcceptable
+from server.web.context import context
 from server.web.negotiation import accepted
-
-logger = logging.getLogger(__name__)
+from server.web.replies import long_document
 
 _ACCEPTABLE: Final = (MEDIA_TYPE, "text/xml")
 
 
 def queries() -> Response:
     """Requests by key-value pairs; those for tiles do not come here."""
-    try:
-        return _queried(request.query_string.decode("latin-1"))
-    except Exception as error:  # the client gets a report and the log the cause
-        g.cause = f"{type(error).__name__}: {error}"
-        if status_of(error) == 500:
-            logger.exception("request failed")
-        return response(report(error))
-
-
-def capabilities() -> Response:
-    """The whole document, as a resource."""
-    ranges = accepted()
-    if ranges and not ranges.best_match(_ACCEPTABLE):
-        raise NotAcceptable(f"wanted a client that accepts {MEDIA_TYPE}")
-    return _reply(context().capabilities.contents(), None)
-
-
-def _queried(query: str) -> Response:
-    pairs = pairs_of(query)
+    pairs = pairs_of(request.query_string.decode("latin-1"))
     _ = operation(pairs)
     asked, contents = capabilities_request(pairs), context().capabilities.contents()
     sections = asked.sections or None
@@ -49,6 +28,14 @@ def _queried(query: str) -> Response:
         message = f"UpdateSequence={asked.update_sequence[:50]!r}: the document's is {contents.update_sequence}"
         raise OwsError("InvalidUpdateSequence", message)
     return _reply(contents, sections)
+
+
+def capabilities() -> Response:
+    """The whole document, as a resource."""
+    ranges = accepted()
+    if ranges and not ranges.best_match(_ACCEPTABLE):
+        raise NotAcceptable(f"wanted a client that accepts {MEDIA_TYPE}")
+    return _reply(context().capabilities.contents(), None)
 
 
 def _reply(contents: Contents, sections: tuple[str, ...] | None) -> Response:
