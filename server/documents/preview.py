@@ -1,16 +1,29 @@
-"""A small picture of a layer, which the browser composes of stored tiles, so that the server decodes nothing."""
+"""A small picture of a layer, which the browser composes of stored tiles, so that the server decodes nothing.
 
+Layers of values have none: browsers draw them from samples, as on their pages.
+"""
+
+import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from cogread.wrap import PICTURES
+from cogread.wrap.bin import SAMPLES
 from server.layers.grids import NATIVE
 from server.layers.layer_version import IMAGE, LayerVersion
 
 MOST_TILES: Final = 4
 """Bound of tiles; a level with more is represented by the one in its middle."""
+LEAST_SIDE: Final = 192
+"""Pixels of the longer side that a preview has at least, if the image has them and MOST_TILES allow it."""
+OVERLAP: Final = 0.5
+"""Pixels by which tiles reach below the next ones: where tiles only meet, the page shines through."""
 MOST_STRETCHED: Final = 8.0
 """Largest ratio of height and width of the pixels of a preview."""
+
+
+_EIGHT_BITS: Final = re.compile("uint[1-8]")
+"""Types of which a picture shows every bit."""
 
 
 class Tile(NamedTuple):
@@ -46,13 +59,24 @@ def shown_as(opened: LayerVersion, levels: Iterable[int]) -> str | None:
     return next((extension for extension in wanted if all(extension in these for these in offered)), None)
 
 
+def is_picture(opened: LayerVersion) -> bool:
+    """Tell whether browsers show a layer by its stored pictures; false: by its samples, or not at all."""
+    is_shown = any(shown_as(opened, [number]) for number in range(len(opened.cog.levels)))
+    has_samples = opened.refusals(IMAGE)[SAMPLES.extension] is None
+    return is_shown and (not has_samples or _EIGHT_BITS.fullmatch(opened.cog.full.dtype) is not None)
+
+
 def preview_of(opened: LayerVersion) -> Preview | None:
-    """A preview of a layer's coarsest level that browsers can show; None if there is no such level."""
-    for number in reversed(range(len(opened.cog.levels))):
-        extension = shown_as(opened, [number])
-        if extension is not None:
-            return _of_level(opened, number, extension)
-    return None
+    """A preview of the coarsest level that has pixels enough; None: the layer is not shown by pictures."""
+    if not is_picture(opened):
+        return None
+    numbers = reversed(range(len(opened.cog.levels)))
+    shown = {number: extension for number in numbers if (extension := shown_as(opened, [number])) is not None}
+    images = {number: opened.cog.levels[number].image for number in shown}
+    small = [number for number, image in images.items() if image.tiles_across * image.tiles_down <= MOST_TILES]
+    large = [number for number in small if max(images[number].width, images[number].height) >= LEAST_SIDE]
+    number = (large or small[::-1] or list(shown))[0]
+    return _of_level(opened, number, shown[number])
 
 
 def _of_level(opened: LayerVersion, number: int, extension: str) -> Preview:
@@ -69,8 +93,8 @@ def _of_level(opened: LayerVersion, number: int, extension: str) -> Preview:
             f"{IMAGE}/{NATIVE}/{len(opened.cog.levels) - 1 - number}/{col}/{row}.{extension}",
             col * image.tile_width - left,
             (row * image.tile_height - top) * down,
-            image.tile_width,
-            image.tile_height * down,
+            image.tile_width + OVERLAP,
+            image.tile_height * down + OVERLAP,
         )
         for row in rows
         for col in cols

@@ -5,11 +5,13 @@ from typing import TypeVar
 
 import msgspec
 
+from cogread.crs.lookup import crs_of
 from cogread.errors import CogError
 from cogread.refusal import Refusal
+from cogread.wrap.bin import SAMPLES
 from server.documents.ogc.collections import tilesets_item
 from server.documents.ogc.item import TilesetsItem
-from server.documents.preview import Preview, preview_of
+from server.documents.preview import Preview, is_picture, preview_of
 from server.documents.web_maps import web_map_refusal
 from server.documents.wmts.layer import layer_part
 from server.documents.wmts.names import LayerPart
@@ -32,9 +34,17 @@ class Summary(msgspec.Struct, array_like=True, frozen=True, gc=False):
     width: int
     """Pixels, in full resolution."""
     height: int
+    bands: int
+    dtype: str
+    crs: str | None
+    """Code of the CRS, else its name; None: there is no CRS, or it has neither."""
+    crs_name: str | None
     formats: tuple[str, ...]
     """Extensions that some level at least is offered as."""
     preview: Preview | None
+    """Stored pictures; None: there are none, or browsers draw the samples."""
+    has_samples: bool
+    """Browsers draw a layer of values from its samples."""
     is_web_map: bool
     """It is aligned to the grid of web maps, with tiles that browsers show."""
     wmts: LayerPart | None
@@ -50,6 +60,8 @@ class Summary(msgspec.Struct, array_like=True, frozen=True, gc=False):
 def summarize(layer: Layer, opened: LayerVersion) -> Summary:
     """Summarize a layer version. A fault in a part that one service alone needs costs that part."""
     image = opened.cog.full
+    offered = tuple(extension for extension, reason in opened.refusals(IMAGE).items() if reason is None)
+    crs, is_crs_complete = _part(layer, opened, _crs_names)
     wmts, is_wmts_complete = _part(layer, opened, layer_part)
     tilesets, are_tilesets_complete = _part(layer, opened, tilesets_item)
     return Summary(
@@ -57,14 +69,25 @@ def summarize(layer: Layer, opened: LayerVersion) -> Summary:
         written_at_s=written_at_s(opened.cog.version.modified),
         width=image.width,
         height=image.height,
-        formats=tuple(extension for extension, reason in opened.refusals(IMAGE).items() if reason is None),
+        bands=image.samples,
+        dtype=image.dtype,
+        crs=None if isinstance(crs, Refusal) else crs[0] or crs[1],
+        crs_name=None if isinstance(crs, Refusal) else crs[1],
+        formats=offered,
         preview=preview_of(opened),
+        has_samples=SAMPLES.extension in offered and not is_picture(opened),
         is_web_map=web_map_refusal(opened) is None,
         wmts=None if isinstance(wmts, Refusal) else wmts,
         wmts_refusal=wmts.reason if isinstance(wmts, Refusal) else None,
         tilesets=None if isinstance(tilesets, Refusal) else tilesets,
-        is_complete=is_wmts_complete and are_tilesets_complete,
+        is_complete=is_crs_complete and is_wmts_complete and are_tilesets_complete,
     )
+
+
+def _crs_names(_: Layer, opened: LayerVersion) -> tuple[str | None, str | None] | Refusal:
+    """Code and name of the CRS."""
+    crs = crs_of(opened.cog.geo, opened.resolver)
+    return (None, opened.cog.geo.name) if crs is None else (crs.code, crs.name)
 
 
 def _part(

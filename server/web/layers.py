@@ -4,24 +4,24 @@ import msgspec
 from flask import Response
 
 from cogread.deadline import Deadline
-from cogread.errors import CogError
 from server.documents import Json
-from server.documents.layer_json import describe, row
-from server.documents.summary import Summary
-from server.http.errors import public_reason
+from server.documents.layer_json import describe
 from server.http.reply import IMMUTABLE, redirect
 from server.tiles.request import BUDGET_S, split_version
 from server.web.context import context
+from server.web.layer_list import asked_query, layers_page, list_row, selection
 from server.web.negotiation import asked_format, prefers_html
 from server.web.ogc_api import landing
-from server.web.pages import card, layer_page, layers_page
+from server.web.pages import layer_page
 from server.web.replies import packed_document, response
 from server.web.versioned import PRIVATE_IMMUTABLE
 
 
 def layers() -> Response:
-    """All layers in short."""
-    return _all(as_page=asked_format("json", "html") == "html")
+    """All layers in short, or those that match a query."""
+    if asked_format("json", "html") == "html":
+        return layers_page()
+    return _json({"layers": [list_row(entry) for entry in selection(asked_query()).entries]})
 
 
 def layer(name: str) -> Response:
@@ -42,26 +42,10 @@ def layer(name: str) -> Response:
 def index() -> Response:
     """The page of all layers, or the landing page of the API for programs."""
     _ = asked_format("json", "html")
-    return _all(as_page=True) if prefers_html() else landing()
-
-
-def _all(*, as_page: bool) -> Response:
-    link_prefix = context().link_prefix
-    listed = ((summary, _row(row(layer, link_prefix), summary)) for layer, summary in context().summaries.all())
-    if as_page:
-        return layers_page(card(about, summary) for summary, about in listed)
-    return _json({"layers": [about for _, about in listed]})
+    return layers_page() if prefers_html() else landing()
 
 
 def _json(about: Json, cache_control: str = "no-cache") -> Response:
     document = packed_document(msgspec.json.encode(about), "application/json", cache_control)
     document.vary.add("Accept")
     return document
-
-
-def _row(about: Json, summary: Summary | CogError | None) -> Json:
-    if summary is None:
-        return {**about, "status": "not opened yet"}
-    if isinstance(summary, CogError):
-        return {**about, "status": "error", "reason": public_reason(summary)}
-    return {**about, "status": "ok", "width": summary.width, "height": summary.height, "formats": summary.formats}

@@ -1,21 +1,17 @@
-"""HTML pages for browsers: all layers, one layer with its map, and errors.
+"""HTML pages for browsers: what all have in common, the page of a layer with its map, and that of an error.
 
 Their scripts and styles come from this server; the policy allows no others, inline ones included.
 """
 
-from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from flask import Response, render_template, request
 
 from cogread import __version__
-from cogread.errors import CogError
 from cogread.wrap import PICTURES
 from server.documents import Json
 from server.documents.copy_lines import copy_lines
-from server.documents.preview import Preview
-from server.documents.summary import Summary
 from server.http.reply import STATUS_LINES
 from server.web.context import context
 from server.web.replies import packed_document
@@ -24,34 +20,12 @@ from server.web.static import static_files
 _MEDIA_TYPE: Final = "text/html; charset=utf-8"
 
 
-class Card(NamedTuple):
-    """A layer on the page of all layers."""
-
-    about: Json
-    """The layer's row of `/layers`."""
-    base: str
-    """Beginning of the URLs of the preview's tiles."""
-    preview: Preview | None
-
-
-def card(about: Json, summary: Summary | CogError | None) -> Card:
-    """Make the card of a layer from its row of `/layers`."""
-    if not isinstance(summary, Summary):
-        return Card(about, "", None)
-    return Card(about, context().link_prefix + summary.path, summary.preview)
-
-
-def layers_page(cards: Iterable[Card]) -> Response:
-    """Write the page of all layers."""
-    return _page("layers.html", "no-cache", cards=list(cards), version=__version__)
-
-
 def layer_page(about: Json) -> Response:
     """Write the page of a layer from its JSON. Its lines to copy have absolute URLs, with the Host of the request."""
     ctx = context()
     lines = copy_lines(about, ctx.base_url)
     is_shown = any(set(level["formats"]) & set(PICTURES) for level in about["levels"])
-    return _page("layer.html", ctx.base_url_policy, about=about, lines=lines, is_shown=is_shown)
+    return page("layer.html", ctx.base_url_policy, about=about, lines=lines, is_shown=is_shown)
 
 
 def problem_page(response: Response, detail: str) -> Response:
@@ -68,7 +42,8 @@ def problem_page(response: Response, detail: str) -> Response:
     return _guarded(response)
 
 
-def _page(template: str, cache_control: str, **values: Any) -> Response:
+def page(template: str, cache_control: str = "no-cache", **values: Any) -> Response:
+    """Write a page from a template with these values."""
     return _guarded(packed_document(_written(template, **values).encode(), _MEDIA_TYPE, cache_control))
 
 
@@ -76,7 +51,12 @@ def _written(template: str, **values: Any) -> str:
     ctx = context()
     static = f"{ctx.link_prefix}/static/{static_files().digest}"
     return render_template(
-        template, site=ctx.settings.server.title, link_prefix=ctx.link_prefix, static=static, **values
+        template,
+        site=ctx.settings.server.title,
+        link_prefix=ctx.link_prefix,
+        static=static,
+        rawcog_version=__version__,
+        **values,
     )
 
 
@@ -89,8 +69,8 @@ def _guarded(response: Response) -> Response:
 
 
 def _policy(prefix: str) -> str:
-    """The Content-Security-Policy: pages load from this server, by its `public_url` too, and from no other."""
+    """The Content-Security-Policy: pages load from this server, by its `public_url` too, and search there alone."""
     url = urlsplit(prefix)
     own = f"'self' {url.scheme}://{url.netloc}" if url.netloc else "'self'"
     loads = "; ".join(f"{kind}-src {own}" for kind in ("script", "style", "img", "connect"))
-    return f"default-src 'none'; {loads}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    return f"default-src 'none'; {loads}; base-uri 'none'; form-action {own}; frame-ancestors 'none'"

@@ -1,7 +1,7 @@
 """The pages in a browser, the map of a layer's, and what it ought to show by GDAL's reading of the file."""
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,16 @@ DEVICES: Final = {
 BORDER_PX: Final = 1
 """Width of the map's border, in CSS pixels."""
 IS_READY: Final = "document.querySelector('[data-map=map]').getAttribute('aria-busy') === 'false'"
+
+
+def accessible(page: Page) -> list[Any]:
+    """The nodes of a page that a screen reader has, without scripts too."""
+    return [node for node in page.send("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
+
+
+def text_of(page: Page) -> str:
+    """The text that a screen reader has of a page without scripts."""
+    return "\n".join(str(node["name"].get("value", "")) for node in accessible(page) if "name" in node)
 
 
 def settle(page: Page) -> None:

@@ -108,8 +108,8 @@ _OPERATIONS: Final[dict[str, dict[str, Get]]] = {
     "Layers": {
         "/layers": _page(
             "getLayers",
-            "All layers, with the reason for each that cannot be opened; with f=html a page",
-            "",
+            "All layers, or those that match; with the reason for each that cannot be opened; with f=html a page",
+            "q type crs format status",
             "Layers",
             _LIST,
         ),

@@ -77,6 +77,11 @@ PARAMETERS: Final[dict[str, Json]] = {
     "encoding": _in_query(
         "encoding", "Terrain: the colours of `png` tiles are heights of the only band", choice(*TERRAIN)
     ),
+    "q": _in_query("q", "Words, each in the name, title, CRS, type or attribution of the layers", STRING),
+    "type": _in_query("type", "Type of the samples, such as `uint16`", STRING),
+    "crs": _in_query("crs", "CRS as in the list, such as `EPSG:2056`", STRING),
+    "format": _in_query("format", "Format of tiles", STRING),
+    "status": _in_query("status", "`error` or `not opened yet`", STRING),
     "f-json": _in_query("f", "JSON is the only format", choice("json")),
     "f-page": _in_query("f", _OVER_ACCEPT, choice("json", "html")),
     "f-tile": _in_query("f", _OVER_ACCEPT, choice(*FILES)),

@@ -116,7 +116,9 @@ SCHEMAS: Final[Json] = {
         {
             **_each("attribution attribution_html", nullable(STRING)),
             "reason": STRING,
-            **_each("width height", INTEGER),
+            **_each("width height bands", INTEGER),
+            "dtype": STRING,
+            "crs": nullable(STRING),
             "formats": array(STRING),
         },
     ),

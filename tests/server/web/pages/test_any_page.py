@@ -1,13 +1,13 @@
 """The pages in a real browser: on a desk and a phone, by day and night, with keys alone, without scripts."""
 
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from tests.support.chromium import Chromium, Page
 from tests.support.gunicorn import Gunicorn
-from tests.support.layer_page import DEVICES, MADE, REAL, open_layer, show
+from tests.support.layer_page import DEVICES, MADE, REAL, accessible, open_layer, show, text_of
 from tests.support.wait import wait_until
 
 LAYERS: Final = (*(f"/layers/{name}" for name in (*REAL, *MADE)),)
@@ -171,15 +171,6 @@ def test_without_scripts_all_but_the_map_is_there(chromium: Chromium, server: Gu
     assert "EPSG:4326" in text
     assert "Copy" not in text
     assert "Whole image" not in text
-
-
-def accessible(page: Page) -> list[Any]:
-    return [node for node in page.send("Accessibility.getFullAXTree")["nodes"] if not node["ignored"]]
-
-
-def text_of(page: Page) -> str:
-    """The text that a screen reader has of a page without scripts."""
-    return "\n".join(str(node["name"].get("value", "")) for node in accessible(page) if "name" in node)
 
 
 def has_map(page: Page) -> bool:
