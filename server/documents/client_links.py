@@ -8,8 +8,8 @@ from typing import Final
 
 from cogread.refusal import Refusal
 from server.documents import Json
-from server.documents.gdal_vrt import vrt_refusal
-from server.documents.gdal_wms import wms_refusal
+from server.documents.gdal.vrt import vrt_refusal
+from server.documents.gdal.wms import wms_refusal
 from server.documents.ogc.sets import tilesets
 from server.documents.tms import SERVICE
 from server.documents.web_maps import web_map_refusal

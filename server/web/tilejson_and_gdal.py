@@ -7,8 +7,8 @@ from flask import Response, request
 
 from cogread.byterange import ByteRange
 from cogread.deadline import Deadline
-from server.documents.gdal_vrt import gdal_vrt
-from server.documents.gdal_wms import gdal_wms
+from server.documents.gdal.vrt import gdal_vrt
+from server.documents.gdal.wms import gdal_wms
 from server.documents.templates import rendered
 from server.documents.tilejson import tilejson
 from server.http.reply import ACCEPT_RANGES, Reply

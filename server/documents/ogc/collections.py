@@ -9,7 +9,7 @@ import msgspec
 from cogread.refusal import Refusal
 from cogread.wrap import FILES, WRAPPERS
 from server.documents import Json
-from server.documents.gdal_vrt import vrt_refusal
+from server.documents.gdal.vrt import vrt_refusal
 from server.documents.ogc.item import TilesetsItem
 from server.documents.ogc.links import GEODATA, JSON, MAP_TILESETS, TILING_SCHEME, link
 from server.documents.ogc.sets import Tileset, crs_json, tilesets

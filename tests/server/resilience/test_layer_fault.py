@@ -135,7 +135,7 @@ INJECTED: Final = (
     "server.documents.ogc.sets.native_set",
     "server.documents.ogc.collections._item",
     "server.documents.layer_json.describe_samples",
-    "server.documents.gdal_tiles.data_type",
+    "server.documents.gdal.tiles.data_type",
     "server.tiles.plan.tile_number",
 )
 """Functions that take part in what is built of one layer."""

@@ -15,7 +15,7 @@ from cogread.image import Cog, Image
 from cogread.metadata.bands import Band, bands_of
 from cogread.metadata.nodata import nodata_of
 from cogread.refusal import Refusal
-from server.documents.gdal_tiles import GdalTiles, crs_text, gdal_tiles, tiles_refusal
+from server.documents.gdal.tiles import GdalTiles, crs_text, gdal_tiles, tiles_refusal
 from server.http.errors import UnknownUrl
 from server.layers.catalog import Layer
 from server.layers.layer_version import IMAGE, LayerVersion
