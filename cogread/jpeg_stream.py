@@ -35,7 +35,7 @@ _SEGMENT: Final = struct.Struct(">HH")
 """The start of a segment: marker, and its length without the marker."""
 _FRAME: Final = struct.Struct(">BHHB")
 """The rest of a frame's segment: precision, height, width, bands."""
-_FRAME_BYTES: Final = 10
+FRAME_BYTES: Final = 10
 """Bytes of a frame's segment before its components, marker included; each component has three."""
 
 
@@ -112,10 +112,10 @@ def segments(stream: bytes, where: str, error: type[CogError]) -> Iterator[tuple
 
 
 def _frame(stream: bytes, marker: int, start: int, stop: int) -> Frame:
-    if stop - start < _FRAME_BYTES:
-        raise TileDamaged(f"JPEG tile with the frame SOF{marker - SOF0} of {stop - start} bytes, wanted {_FRAME_BYTES}")
+    if stop - start < FRAME_BYTES:
+        raise TileDamaged(f"JPEG tile with the frame SOF{marker - SOF0} of {stop - start} bytes, wanted {FRAME_BYTES}")
     precision, height, width, bands = _FRAME.unpack_from(stream, start + _SEGMENT.size)
-    first, end = start + _FRAME_BYTES, start + _FRAME_BYTES + 3 * bands
+    first, end = start + FRAME_BYTES, start + FRAME_BYTES + 3 * bands
     if end != stop:
         raise TileDamaged(f"JPEG tile with a frame of {bands} bands in {stop - start} bytes, wanted {end - start}")
     return Frame(marker, precision, height, width, stream[first:end:3], stream[first + 1 : end : 3])

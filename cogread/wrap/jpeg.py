@@ -2,8 +2,7 @@
 
 A tile in a TIFF is an "abbreviated" JPEG stream: JPEGTables may hold the tables of all tiles (TIFF Technical Note 2,
 "TIFF Tag Type 347"), which are inserted behind the tile's SOI. An RGB tile gets Adobe's APP14 marker, without which
-decoders take three components for YCbCr. A JFIF marker implies YCbCr and overrules Adobe's (libjpeg, jdapimin.c,
-`default_decompress_parms`); in an RGB tile it is turned into an APP15 marker, which means nothing.
+decoders take three components for YCbCr; `jpeg_rgb.py` removes what contradicts it.
 
 GDAL reads colours from the tags alone, web clients from the stream alone. A tile whose stream contradicts the tags is
 refused: web clients would show other colours than GDAL reads, or GDAL would not read it at all.
@@ -30,16 +29,12 @@ from cogread.jpeg_stream import (
 )
 from cogread.refusal import Refusal
 from cogread.tiff.tags import Compression, Photometric, Planar
+from cogread.wrap.jpeg_rgb import ADOBE_RGB, as_rgb
 from cogread.wrap.wrapper import StreamWrapping, Wrapper, stream_wrapper
-
-ADOBE_RGB: Final = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
-"""APP14 with transform 0: the three components are R, G and B."""
 
 MAX_SCANS: Final = 99
 """libtiff's bound: each scan costs as much as decoding a whole tile (tif_jpeg.c, `TIFFjpeg_progress_monitor`)."""
 
-_APP15: Final = 0xEF
-"""Second byte of a marker without meaning."""
 _WEB_FRAMES: Final = frozenset({SOF0, SOF0 + 1, PROGRESSIVE})
 """Baseline, extended sequential and progressive, with Huffman codes: what browsers decode."""
 _LOSSLESS: Final = SOF0 + 3
@@ -90,20 +85,10 @@ def prepare(image: Image) -> StreamWrapping:
 
     def wrap_again(stored: bytes) -> bytes:
         if is_rgb:
-            stored = _without_colors(stored)
+            stored = as_rgb(stored)
         return prefix + memoryview(stored)[2:]  # a slice of the bytes would copy them once more
 
     return StreamWrapping(wrap, len(prefix) - 2, wrap_again)
-
-
-def _without_colors(stored: bytes) -> bytes:
-    """Turn markers that state colours into APP15."""
-    edited: bytearray | None = None
-    for marker, start, _ in segments(stored, "JPEG tile", TileDamaged):
-        if marker in COLOR_MARKERS:
-            edited = edited or bytearray(stored)
-            edited[start + 1] = _APP15
-    return stored if edited is None else bytes(edited)
 
 
 def merge_tables(image: Image, stored: bytes) -> bytes:
@@ -147,12 +132,10 @@ def _check_shown(image: Image, header: Head) -> None:
 
 
 def _is_shown_as_rgb(header: Head) -> bool:
-    """Check that libjpeg takes three components for RGB (jdapimin.c, `default_decompress_parms`)."""
-    if header.is_jfif:
-        return False
-    if header.adobe_transform is not None:
-        return header.adobe_transform == 0
-    return header.frame is not None and header.frame.components == b"RGB"
+    """Check that a release of libjpeg takes three components for RGB (jdapimin.c, `default_decompress_parms`)."""
+    if header.frame is not None and header.frame.components == b"RGB":
+        return True
+    return header.adobe_transform == 0 and not header.is_jfif
 
 
 def _check_readable(image: Image, header: Head) -> None:
@@ -209,4 +192,4 @@ def _tables(image: Image) -> bytes:
     raise FormatError(f"{where} has no end, wanted ffd9")
 
 
-JPEG: Final[Wrapper] = stream_wrapper("jpg", "image/jpeg", revision=2, refusal=refusal, prepare=prepare)
+JPEG: Final[Wrapper] = stream_wrapper("jpg", "image/jpeg", revision=3, refusal=refusal, prepare=prepare)

@@ -52,9 +52,9 @@ def pixels(bands: int) -> NDArray[np.uint8]:
     return np.dstack(layers).astype(np.uint8) if bands > 1 else layers[0].astype(np.uint8)
 
 
-def encoded(bands: int, **options: Any) -> bytes:
+def encoded(image: NDArray[np.uint8], **options: Any) -> bytes:
     """A stream without markers that tell colours."""
-    stream = bytearray(imagecodecs.jpeg8_encode(pixels(bands), 90, **options))
+    stream = bytearray(imagecodecs.jpeg8_encode(image, 90, **options))
     at = 2
     while stream[at + 1] != 0xDA:
         size = 2 + int.from_bytes(stream[at + 2 : at + 4], "big")
@@ -78,6 +78,19 @@ def named(stream: bytes, ids: bytes) -> bytes:
     return bytes(changed)
 
 
+def in_scans(image: NDArray[np.uint8]) -> bytes:
+    """The bands 1, 2 and 3 of an image in a scan each (ITU-T T.81 §B.2.3), with the tables of the first."""
+    first, *others = (encoded(np.ascontiguousarray(image[..., band])) for band in range(3))
+    frame, scan = first.index(b"\xff\xc0\x00\x0b"), first.index(b"\xff\xda\x00\x08")
+    bands = b"".join(bytes([band, 0x11, 0]) for band in (1, 2, 3))
+    stream = (
+        first[:frame] + b"\xff\xc0\x00\x11" + first[frame + 4 : frame + 9] + b"\3" + bands + first[frame + 13 : scan]
+    )
+    for band, other in enumerate((first, *others), start=1):
+        stream += b"\xff\xda\x00\x08\1" + bytes([band]) + other[other.index(b"\xff\xda") + 6 : -2]
+    return stream + b"\xff\xd9"
+
+
 def twice_sampled(stream: bytes) -> bytes:
     """A stream of one component whose factors are 2, 2: they mean nothing, and libtiff refuses them."""
     at = stream.index(b"\xff\xc0\x00\x0b") + 11
@@ -87,10 +100,11 @@ def twice_sampled(stream: bytes) -> bytes:
 @lru_cache
 def streams() -> dict[str, bytes]:
     """Name -> a tile."""
-    full = encoded(3, colorspace="RGB", outcolorspace="YCBCR", subsampling="444")
-    half = encoded(3, colorspace="RGB", outcolorspace="YCBCR", subsampling="420")
-    rgb = named(encoded(3, colorspace="RGB", outcolorspace="RGB"), b"\1\2\3")
-    grey = encoded(1)
+    image = pixels(3)
+    full = encoded(image, colorspace="RGB", outcolorspace="YCBCR", subsampling="444")
+    half = encoded(image, colorspace="RGB", outcolorspace="YCBCR", subsampling="420")
+    rgb = named(encoded(image, colorspace="RGB", outcolorspace="RGB"), b"\1\2\3")
+    grey = encoded(pixels(1))
     return {
         "444": full,
         "444-jfif": marked(full, JFIF),
@@ -100,27 +114,30 @@ def streams() -> dict[str, bytes]:
         "444-adobe0-adobe1": marked(full, adobe(0) + adobe(1)),
         "444-not-quite-jfif": marked(full, JFIF.replace(b"JFIF", b"JFXX") + adobe(0)),
         "444-named-rgb": named(full, b"RGB"),
+        "444-jfif-named-rgb": marked(named(full, b"RGB"), JFIF),
         "420": half,
         "420-adobe0": marked(half, adobe(0)),
-        "422": encoded(3, colorspace="RGB", outcolorspace="YCBCR", subsampling="422"),
+        "422": encoded(image, colorspace="RGB", outcolorspace="YCBCR", subsampling="422"),
         "rgb": rgb,
         "rgb-adobe0": marked(rgb, adobe(0)),
         "rgb-adobe1": marked(rgb, adobe(1)),
+        "rgb-in-scans": in_scans(image),
         "grey": grey,
         "grey-adobe0": marked(grey, adobe(0)),
         "grey-twice-sampled": twice_sampled(grey),
-        "grey-lossless": encoded(1, lossless=True),
+        "grey-lossless": encoded(pixels(1), lossless=True),
     }
 
 
 AGREE: Final = {
     "grey": {"grey", "grey-adobe0"},
     "rgb": {"444", "444-jfif", "444-adobe1", "444-adobe0", "444-jfif-adobe0", "444-adobe0-adobe1", "444-not-quite-jfif"}
-    | {"444-named-rgb", "rgb", "rgb-adobe0", "rgb-adobe1"},
-    "ycbcr-444": {"444", "444-jfif", "444-adobe1", "444-jfif-adobe0", "444-adobe0-adobe1", "rgb", "rgb-adobe1"},
+    | {"444-named-rgb", "444-jfif-named-rgb", "rgb", "rgb-adobe0", "rgb-adobe1", "rgb-in-scans"},
+    "ycbcr-444": {"444", "444-jfif", "444-adobe1", "444-jfif-adobe0", "444-adobe0-adobe1"}
+    | {"rgb", "rgb-adobe1", "rgb-in-scans"},
     "ycbcr-420": {"420"},
     "ycbcr-silent": {"444", "444-jfif", "444-adobe1", "444-jfif-adobe0", "444-adobe0-adobe1", "420", "422"}
-    | {"rgb", "rgb-adobe1"},
+    | {"rgb", "rgb-adobe1", "rgb-in-scans"},
 }
 """Tags -> streams that are served as `jpg`."""
 
