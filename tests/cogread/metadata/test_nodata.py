@@ -3,6 +3,7 @@ from math import isnan
 from typing import Final
 
 import pytest
+import rasterio
 from rasterio.io import MemoryFile
 from rasterio.shutil import copy
 
@@ -34,6 +35,8 @@ WORDS = """
     nan NaN -nan +nan nan(ind) inf INF -inf +inf Infinity -Infinity 1.#QNAN -1.#QNAN 1.#SNAN 1.#IND -1.#IND 1.#INF
     1.#inf -1.#INF +1.#INF none N/A -9999.0f -9999,0 1,5 ,5 1,000.5 1.000,5 1,5,5
 """
+MISREAD: Final = {"nan(ind)": "nan"} if rasterio.__gdal_version__.startswith("3.10.") else {}
+"""Text -> its value in GDAL 3.6 and 3.12. GDAL 3.10 reads it as 0, since it takes `nan` for a number only by itself."""
 SPACED: Final = ("", " ", "  7  ", "\t7", "7\n", "\v7", "\f7", "- 5", "-9999 -9999", "1" * 49 + ",5", "1" * 50 + ",5")
 
 
@@ -68,7 +71,7 @@ def test_nodata_is_what_gdal_takes_the_text_for(dtype: str) -> None:
     for text in (*NUMBERS.split(), *WORDS.split(), *SPACED):
         data = file_of(*TYPES[dtype], text.encode() + b"\0")
         actual, wanted = nodata_of(cog_of(data)), gdal_nodata(data)
-        if not is_same(actual, wanted):
+        if not is_same(actual, wanted) and not is_same(actual, MISREAD.get(text, wanted)):
             faults.append(f"{text!r}: {actual!r}, GDAL reads {wanted}")
     assert not faults
 
