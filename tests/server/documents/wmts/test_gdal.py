@@ -15,7 +15,7 @@ from rasterio.windows import Window
 from tests.support.app import layer
 from tests.support.gunicorn import Gunicorn, wait_for
 from tests.support.placed import Placed, placed_tiff
-from tests.support.system_gdal import gdal_program
+from tests.support.system_gdal import decode, gdal_program
 from tests.support.tiffs import levels_of, open_level
 from tests.support.webmercator import web_mercator_tiff
 
@@ -161,15 +161,17 @@ def run(program: str, *arguments: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_distributions_gdal_reads_the_same(name: str, server: Gunicorn, tmp_path: Path) -> None:
+def test_the_distributions_gdal_reads_the_same(name: str, server: Gunicorn, folder: Path, tmp_path: Path) -> None:
     """Another release, with another PROJ and another libjpeg."""
     with MemoryFile(data_of(name)) as memory:
-        for level in range(levels_of(memory)):
-            overview = "NONE" if level == 0 else str(level - 1)
-            target = tmp_path / f"{level}.tif"
-            bands = ("-b", "1", "-b", "2", "-b", "3", "-ovr", overview)
-            run("gdal_translate", *bands, wmts(server, name, own(name)), str(target), folder=tmp_path)
-            with open_level(memory, level) as wanted, rasterio.open(target) as found:
-                if level == 0 and name in PLACED:
-                    assert_same_place(found, wanted)
-                assert_same_pixels(found, wanted, is_in_feet=name == "feet")
+        levels = levels_of(memory)
+    for level in range(levels):
+        overview = "NONE" if level == 0 else str(level - 1)
+        target = tmp_path / f"{level}.tif"
+        bands = ("-b", "1", "-b", "2", "-b", "3", "-ovr", overview)
+        run("gdal_translate", *bands, wmts(server, name, own(name)), str(target), folder=tmp_path)
+        file = decode(folder / f"{name}.tif", tmp_path / f"{level}-wanted.tif", level)
+        with rasterio.open(file) as wanted, rasterio.open(target) as found:
+            if level == 0 and name in PLACED:
+                assert_same_place(found, wanted)
+            assert_same_pixels(found, wanted, is_in_feet=name == "feet")
