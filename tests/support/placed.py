@@ -81,7 +81,7 @@ def _band(number: int, color: str, names: Sequence[str]) -> str:
 
 
 def _pixels(level: int, width: int, height: int) -> NDArray[np.uint8]:
-    """Never 0, other ones at each level, and without edges, which decoders of JPEG blur in their own ways."""
+    """Never 0, other ones at each level and in each band; no edges, which each decoder of JPEG blurs differently."""
     y, x = np.mgrid[:height, :width]
-    bands = [20 + abs((x * 2 + y * (band + 1) + 40 * level) % 400 - 200) for band in range(3)]
+    bands = [20 + abs((x * 2 + y * slope + 40 * level) % 400 - 200) for slope in (1, -2, 3)]
     return np.stack(bands).astype(np.uint8)
