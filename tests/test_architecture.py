@@ -46,7 +46,13 @@ COMMAND_LINES = {"__main__", "filedumper", "httpdumper", "s3dumper", "cli"}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv"}
 """Names of `os`."""
 READ_THE_ENVIRONMENT = {"server.settings.load", "server.cli.serve", "server.cli.check", "cogread.cli.main"}
-TABLES = {"cogread.sources", "server.cache", "cogread.wrap.png.wrapper", "cogread.wrap.png.terrain", "cogread.wrap.bin"}
+TABLES = {
+    "cogread.sources",
+    "server.cache",
+    "cogread.wrap.png.wrapper",
+    "cogread.wrap.png.terrain",
+    "cogread.wrap.bin.wrapper",
+}
 """Modules that import what their table names, or what decodes, when it is first used."""
 LATE_IMPORTS = {
     ("cogread.crs.lookup", "cogread.crs.resolver"),

@@ -4,17 +4,22 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import requests
 
 from server.settings.file import Defaults, LayerFields, ServerConfig, SourceConfig
 from server.settings.load import load
+from tests.support.app import layer
 from tests.support.commands import Checkout
 from tests.support.gunicorn import ROOT, Gunicorn
+from tests.support.rasters import noise, raster
 from tests.support.system_gdal import gdal_program
+from tests.support.tiles import places
 
 PAGES = sorted(path for folder in (".", "docs", "bench", "data", "tests/**") for path in ROOT.glob(f"{folder}/*.md"))
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
@@ -92,6 +97,18 @@ def test_the_requests_to_the_demo_server_are_answered() -> None:
             local = dataset.replace("http://127.0.0.1:8000", server.url)
             done = subprocess.run([gdal_program("gdalinfo"), local], check=False, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
+
+
+def test_the_example_of_a_client_in_python_reads_what_gdal_reads(tmp_path: Path) -> None:
+    (example,) = blocks(ROOT / "docs" / "clients.md", "python")
+    functions: dict[str, Callable[..., Any]] = {}
+    exec(example, functions)
+    data = raster(noise(2, "int16"), options={"compress": "LZW", "predictor": "2", "endianness": "BIG"})
+    (tmp_path / "dem.tif").write_bytes(data)
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, layer("dem", tmp_path / "dem.tif")) as server:
+        for place in places(data):
+            samples = functions["read_tile"](f"{server.url}/layers/dem", 0, place.tile.col, place.tile.row)
+            assert np.array_equal(samples, place.pixels.transpose(1, 2, 0))
 
 
 def test_the_commands_for_local_files_run(tmp_path: Path) -> None:

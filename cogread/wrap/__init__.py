@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from cogread.image import Level
 from cogread.refusal import Refusal
-from cogread.wrap.bin import SAMPLES
+from cogread.wrap.bin.wrapper import CODINGS, SAMPLES
 from cogread.wrap.jpeg import JPEG
 from cogread.wrap.png.terrain import TERRAIN
 from cogread.wrap.png.wrapper import PNG
@@ -28,6 +28,9 @@ PICTURES: tuple[str, ...] = tuple(name for name, wrapper in WRAPPERS.items() if 
 FILES: tuple[str, ...] = tuple(name for name, wrapper in WRAPPERS.items() if wrapper.kind is not Kind.SAMPLES)
 """Extensions of the formats that describe themselves, so that a client needs nothing but the file."""
 
+WITH_OPTIONS: frozenset[str] = frozenset(name for name, wrapper in WRAPPERS.items() if wrapper.has_options)
+"""Extensions of the formats that have `Options`."""
+
 EMPTY_TILES: dict[str, Callable[[int, int], bytes]] = {
     name: wrapper.transparent for name, wrapper in WRAPPERS.items() if wrapper.transparent is not None
 }
@@ -49,11 +52,13 @@ def refusals(levels: Sequence[Level]) -> dict[str, Refusal | None]:
 
 __all__ = [
     "BY_NAME",
+    "CODINGS",
     "EMPTY_TILES",
     "FILES",
     "PICTURES",
     "TERRAIN",
     "USUAL",
+    "WITH_OPTIONS",
     "WRAPPERS",
     "Heights",
     "Kind",

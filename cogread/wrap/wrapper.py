@@ -34,25 +34,22 @@ class Heights(NamedTuple):
     unit_m: float = 1.0
     """Size in metres of the unit of the band's numbers."""
 
+    @property
+    def variant(self) -> str:
+        """The part of ETags that stands for them; empty for the usual ones."""
+        return "" if self == Heights() else f"-h{self.empty_m!r}u{self.unit_m!r}"
+
 
 class Options(NamedTuple):
     """Choices within a format: those of the client, and those of the layer for terrain."""
 
-    plane: int = 0
-    """The plane, where a file holds only one."""
-    is_identity: bool = False
-    """Without content coding."""
+    band: int | None = None
+    """The one band that the client wants, from 0; None: those that a stored tile has, of separate bands the first."""
     is_plain: bool = False
     """Without predictor."""
+    codings: tuple[str, ...] = ()
+    """Content codings that the client takes, the preferred one first."""
     heights: Heights = Heights()
-
-    @property
-    def suffix(self) -> str:
-        """The part of an ETag that stands for these options; empty for the usual ones."""
-        if self == USUAL:
-            return ""
-        heights = "" if self.heights == USUAL.heights else f"h{self.heights.empty_m!r}u{self.heights.unit_m!r}"
-        return f"-{self.plane}{'i' if self.is_identity else ''}{'p' if self.is_plain else ''}{heights}"
 
 
 USUAL = Options()
@@ -74,6 +71,8 @@ class Wrapping:
     """Header fields of the reply beside Content-Type."""
     work_bytes: int = 0
     """Peak memory of `wrap` beside the stored bytes where it decodes; 0: it makes one copy without decoding."""
+    variant: str = ""
+    """Part of ETags that distinguishes the results of different `Options`."""
     wrap_again: Callable[[bytes], bytes] | None = None
     """Makes the file of one stream without mask that `wrap` accepted before, skipping its checks; None: use `wrap`."""
     draws_sparse: bool = False
@@ -95,8 +94,8 @@ class Wrapper:
     prepare: Callable[[Cog, Level, Options], Steps[Wrapping]]
     """Prepares a level that is offered: asks for values that the header left out, and raises FormatError where the data
     that its tiles share is damaged."""
-    coding_of: Callable[[Level], str] | None = None
-    """The content coding of a level's tiles (RFC 9110 §8.4.1), in a format that has `Options`."""
+    has_options: bool = False
+    """The client has a choice of `Options`; other formats get the usual ones."""
     transparent: Callable[[int, int], bytes] | None = None
     """Makes a transparent picture of (width, height) pixels."""
     is_for_masks: bool = True

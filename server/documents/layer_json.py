@@ -9,7 +9,7 @@ from cogread.description import GeoFacts, LevelFacts, band_facts, geo_facts, ima
 from cogread.image import Cog, Level
 from cogread.refusal import Refusal
 from cogread.wrap import TERRAIN, WRAPPERS
-from cogread.wrap.bin import describe as describe_samples
+from cogread.wrap.bin.wrapper import describe as describe_samples
 from server.documents import Json
 from server.documents.client_links import client_links, service_refusals
 from server.documents.openapi.schemas import MOST_BANDS
@@ -61,7 +61,6 @@ def describe(layer: Layer, opened: LayerVersion, link_prefix: str) -> Json:
         **_offers("mask_formats", opened.refusals(MASK)),
         **_offers("services", services),
         "terrain": _terrain(layer, opened),
-        "samples": _samples(opened),
         "links": [
             *_links(layer, opened, link_prefix),
             *_terrain_links(layer, opened, link_prefix),
@@ -105,6 +104,8 @@ def _level(cog: Cog, matrix: Matrix, facts: LevelFacts, opened: LayerVersion) ->
         "pixel_size": _pixel_size(cog, cog.levels[matrix.level]),
         "formats": opened.offered(IMAGE, matrix.level),
         "mask_formats": opened.offered(MASK, matrix.level),
+        "samples": _samples(opened.level(IMAGE, matrix.level)),
+        "mask_samples": _samples(opened.level(MASK, matrix.level)),
     }
 
 
@@ -126,9 +127,9 @@ def _offers(key: str, refusals: Mapping[str, Refusal | None]) -> Json:
     }
 
 
-def _samples(opened: LayerVersion) -> Json:
-    """Layout of the samples of a `bin` tile."""
-    return {key.replace("-", "_"): value for key, value in describe_samples(opened.cog.full).items()}
+def _samples(level: Level | None) -> Json | None:
+    """Layout of the samples of the `bin` tiles of a level; None where there are none."""
+    return None if level is None else describe_samples(level)
 
 
 def _terrain(layer: Layer, opened: LayerVersion) -> Json:

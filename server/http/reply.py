@@ -1,7 +1,7 @@
 """HTTP replies: entity tags, conditional requests, content codings, caching and CORS (RFC 9110, RFC 9111, Fetch)."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -71,6 +71,22 @@ def accepts_coding(accept_encoding: str | None, coding: str) -> bool:
     """
     weights = dict(_weights(accept_encoding or ""))
     return weights.get(coding, weights.get("*", 0.0)) > 0
+
+
+def accepted_codings(accept_encoding: str | None, offered: Sequence[str]) -> tuple[str, ...]:
+    """List the content codings that a client accepts, the preferred one first (RFC 9110 §12.5.3).
+
+    Args:
+        accept_encoding: value of the field; None: no such field, and none is accepted.
+        offered: codings; of those that the client likes as much, the first is preferred.
+
+    Returns:
+        Some of those offered, and `identity` where the client ranks it.
+    """
+    weights = dict(_weights(accept_encoding or ""))
+    others = weights.get("*", 0.0)
+    ranks = {coding: weights.get(coding, others) for coding in (*offered, "identity")}
+    return tuple(sorted((coding for coding in ranks if ranks[coding] > 0), key=ranks.__getitem__, reverse=True))
 
 
 def _weights(accept_encoding: str) -> Iterator[tuple[str, float]]:

@@ -29,8 +29,6 @@ class Representation(NamedTuple):
     """Suffix of the ETag, which distinguishes representations of the same bytes."""
     content_type: tuple[str, str]
     """The header field Content-Type."""
-    has_options: bool
-    """True if it depends on more of the request than its path."""
 
 
 ENTRY_BYTES: Final = 350
@@ -78,12 +76,9 @@ class LayerVersion:
         """Size in metres of the unit of the first band's numbers."""
         return unit_m(bands_of(self.cog, 1)[0].unit or vertical_unit(self.cog.geo, self.resolver))
 
-    def coding(self, kind: str, number: int, extension: str) -> tuple[Level, str] | None:
-        """A level and the content coding of its tiles, for a representation with options; None for others."""
-        level, wrapper = self._levels[kind][number], WRAPPERS.get(extension)
-        if level is None or wrapper is None or wrapper.coding_of is None or wrapper.refusal(level) is not None:
-            return None
-        return level, wrapper.coding_of(level)
+    def level(self, kind: str, number: int) -> Level | None:
+        """A level, or its mask as an image of its own; None: it has no mask."""
+        return self._levels[kind][number]
 
     def representation(
         self, kind: str, number: int, extension: str, options: Options, read: Callable[[ByteRange], bytes]
@@ -106,10 +101,8 @@ class LayerVersion:
         if representation is None:
             level, wrapper = self._choose(kind, number, extension)
             wrapping = drive(wrapper.prepare(self.cog, level, options), read)
-            suffix = f"{wrapper.extension}{wrapper.revision}{options.suffix}"
-            representation = Representation(
-                level, wrapping, suffix, ("Content-Type", wrapper.media_type), wrapper.coding_of is not None
-            )
+            suffix = f"{wrapper.extension}{wrapper.revision}{wrapping.variant}"
+            representation = Representation(level, wrapping, suffix, ("Content-Type", wrapper.media_type))
             if len(self._representations) < MOST_REPRESENTATIONS:
                 self._representations[key] = representation
         return representation

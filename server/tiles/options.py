@@ -1,15 +1,18 @@
 """Options of a representation by the query and Accept-Encoding; the encoding of terrain. Unknown keys are ignored."""
 
 import re
+from hashlib import blake2b
 from typing import Final
 from urllib.parse import parse_qs
 
-from cogread.image import Level
-from cogread.wrap import TERRAIN, Options, Wrapper
+from cogread.image import Image
+from cogread.wrap import CODINGS, TERRAIN, Options, Wrapper
 from server.http.errors import BadRequest
-from server.http.reply import accepts_coding
+from server.http.reply import accepted_codings
 
 _NUMBER: Final = re.compile(r"[0-9]{1,6}")
+_MOST_CHARACTERS: Final = 64
+"""Longer queries are replaced by their digest in keys, whose size is bounded so."""
 _ENCODING: Final = re.compile(r"(?:^|&)encoding=([^&]*)")
 _TERRAIN_SUFFIX: Final = ".png"
 
@@ -43,14 +46,21 @@ def named_terrain(encoding: str) -> Wrapper:
     return TERRAIN[encoding]
 
 
-def options_of(query: str, accept_encoding: str | None, level: Level, coding: str) -> Options:
+def options_key(query: str, accept_encoding: str | None) -> str:
+    """Make the part of a cache key that stands for all that `options_of` reads."""
+    codings = ",".join(accepted_codings(accept_encoding, CODINGS))
+    if len(query) > _MOST_CHARACTERS:
+        return f"?{codings}#{blake2b(query.encode('utf-8', 'replace')).hexdigest()}"
+    return f"?{codings}?{query}"
+
+
+def options_of(query: str, accept_encoding: str | None, image: Image) -> Options:
     """Parse the options of a request for a representation with options.
 
     Args:
         query: query of the URL, undecoded.
         accept_encoding: header of the request.
-        level: level of the tile.
-        coding: content coding of the stored bytes.
+        image: image of the tile's level.
 
     Raises:
         BadRequest: a value is invalid.
@@ -62,12 +72,11 @@ def options_of(query: str, accept_encoding: str | None, level: Level, coding: st
     is_plain = "predictor" in values
     if is_plain and values["predictor"] != ["none"]:
         raise BadRequest(f"predictor={values['predictor'][-1][:20]!r}: wanted none, or no such key")
-    is_identity = is_plain or (coding != "identity" and not accepts_coding(accept_encoding, coding))
-    return Options(_plane(values.get("band", ["1"])[-1], level.image.planes), is_identity, is_plain)
+    band = _band(values["band"][-1], image.samples) if "band" in values else None
+    return Options(band, is_plain, accepted_codings(accept_encoding, CODINGS))
 
 
-def _plane(text: str, planes: int) -> int:
-    if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= planes:
-        wanted = f"1 to {planes}" if planes > 1 else "1, for the bands of a tile are stored together"
-        raise BadRequest(f"band={text[:20]!r}: wanted {wanted}")
+def _band(text: str, bands: int) -> int:
+    if not _NUMBER.fullmatch(text) or not 1 <= int(text) <= bands:
+        raise BadRequest(f"band={text[:20]!r}: wanted 1 to {bands}")
     return int(text) - 1

@@ -8,7 +8,7 @@ from cogread.deadline import Deadline
 from cogread.image import Image
 from cogread.tiff.parse import drive
 from cogread.tile_index import index_places, locate, tile_number
-from cogread.wrap import EMPTY_TILES, USUAL, Heights, Options, Wrapping
+from cogread.wrap import EMPTY_TILES, USUAL, WITH_OPTIONS, Heights, Options, Wrapping
 from server.http.reply import ACCEPT_RANGES, Reply, none_match
 from server.layers.catalog import Layer
 from server.layers.grids import Place
@@ -37,8 +37,6 @@ class TilePlan:
     etag: str
     not_modified: Reply
     """The 304. A 200 adds Content-Type, Accept-Ranges and Content-Length to its headers."""
-    is_cacheable: bool
-    """False: the reply depends on more of the request than its path."""
     memory_bytes: int
     """Peak memory of making the reply: the stored bytes, a copy of them, and the decoder's work."""
     ok_headers: list[tuple[str, str]] | None = None
@@ -90,7 +88,6 @@ def make_plan(
         size_bytes,
         etag,
         Reply(304, [("ETag", etag), *_policy(layer, address), *wrapping.headers], b""),
-        not representation.has_options,
         2 * size_bytes + wrapping.work_bytes,
     )
 
@@ -108,9 +105,9 @@ def _representation(
         if terrain is not None:
             options = Options(heights=Heights(layer.config.terrain_nodata, opened.height_unit_m))
             return opened.representation(address.kind, level, terrain, options, read)
-    coding = opened.coding(address.kind, level, address.format)
-    if coding is not None:
-        options = options_of(address.query, address.accept_encoding, *coding)
+    offered = opened.level(address.kind, level)
+    if offered is not None and address.format in WITH_OPTIONS:
+        options = options_of(address.query, address.accept_encoding, offered.image)
     return opened.representation(address.kind, level, address.format, options, read)
 
 

@@ -1,4 +1,4 @@
-"""The cache of tile plans and of whole replies, by the path of the URL, in worker memory.
+"""The cache of tile plans and of whole replies in worker memory, by the path of the URL and the options of the format.
 
 A reply enters at the second request for a URL that has a plan, since most tiles are asked for once: tiles asked for
 once evict plans, never replies. A reply that is hit costs a check of the version, and nothing is read or decoded.
@@ -18,7 +18,7 @@ LARGEST_SHARE: Final = 8
 
 
 class ReplyCache:
-    """URL path -> plan of its tile, with the whole reply if that is cached. Thread-safe."""
+    """Key of a request -> plan of its tile, with the whole reply if that is cached. Thread-safe."""
 
     def __init__(self, plans_bytes: int, replies_bytes: int) -> None:
         """Make an empty cache.
@@ -31,21 +31,25 @@ class ReplyCache:
         self._replies = ByteLru[str, TilePlan](replies_bytes)
         self._largest_bytes = replies_bytes // LARGEST_SHARE
 
-    def get(self, path: str) -> TilePlan | None:
-        """The plan of a tile; None: it is not cached."""
-        return self._replies.get(path) or self._plans.get(path)
+    def get(self, key: str) -> TilePlan | None:
+        """The plan of a tile; None: it is not cached.
 
-    def put_plan(self, path: str, plan: TilePlan) -> None:
+        Args:
+            key: path of the URL, and the options of formats that have some.
+        """
+        return self._replies.get(key) or self._plans.get(key)
+
+    def put_plan(self, key: str, plan: TilePlan) -> None:
         """Cache a plan."""
-        self._plans.put(path, plan, PLAN_BYTES)
+        self._plans.put(key, plan, PLAN_BYTES)
 
-    def put_reply(self, path: str, plan: TilePlan, reply: Reply) -> None:
-        """Cache the whole reply of a plan, unless the reply is too large or the path has another plan by now."""
+    def put_reply(self, key: str, plan: TilePlan, reply: Reply) -> None:
+        """Cache the whole reply of a plan, unless the reply is too large or the key has another plan by now."""
         cost_bytes = PLAN_BYTES + len(reply.body)
-        if cost_bytes <= self._largest_bytes and self._plans.get(path) is plan:
-            self._replies.put(path, replace(plan, reply=reply._replace(close=None)), cost_bytes)
+        if cost_bytes <= self._largest_bytes and self._plans.get(key) is plan:
+            self._replies.put(key, replace(plan, reply=reply._replace(close=None)), cost_bytes)
 
-    def drop(self, path: str) -> None:
-        """Remove the plan and the reply of a path."""
-        self._plans.drop(path)
-        self._replies.drop(path)
+    def drop(self, key: str) -> None:
+        """Remove the plan and the reply of a key."""
+        self._plans.drop(key)
+        self._replies.drop(key)

@@ -100,6 +100,8 @@ class TileRequest:
     """Key of the caches of plans and replies; with the encoding, if the request is for terrain."""
     if_none_match: str | None
     is_head: bool
+    options_key: str = field(default="", init=False)
+    """The part of the cache key beside the path: what the reply depends on in a format with options."""
     _deadline: Deadline | None = field(default=None, init=False)
 
     def deadline(self) -> Deadline:

@@ -6,11 +6,13 @@ A request whose source changes on the way starts again, once, with the header of
 from cogread.byterange import Version
 from cogread.deadline import Deadline
 from cogread.errors import CogError, SourceChanged
+from cogread.wrap import WITH_OPTIONS
 from server.http.errors import ServerError
 from server.http.reply import Reply, redirect
 from server.layers.catalog import Catalog, Layer
 from server.resilience.inflight import Limits
 from server.resilience.layer_fault import layer_fault
+from server.tiles.options import options_key
 from server.tiles.plan import TilePlan, make_plan
 from server.tiles.reply_cache import ReplyCache
 from server.tiles.request import TileAddress, TileRequest
@@ -31,7 +33,7 @@ class Tiles:
         self._catalog, self._cache, self._limits = catalog, cache, limits
 
     def serve_cached(self, request: TileRequest) -> Reply | None:
-        """Reply by the cached plan of the request's path; its version is checked first.
+        """Reply by the cached plan of the request; its version is checked first.
 
         Returns:
             None: no plan is cached, or it was of a version that is gone; call `serve`.
@@ -40,7 +42,7 @@ class Tiles:
             CogError: the tile cannot be given.
             ServerBusy: no memory or no decoder is free for the tile.
         """
-        plan = self._cache.get(request.path)
+        plan = self._cache.get(request.path + request.options_key)
         if plan is None:
             return None
         try:
@@ -52,7 +54,7 @@ class Tiles:
                 _check(plan, version)
             return reply
         except SourceChanged:
-            self._cache.drop(request.path)
+            self._cache.drop(request.path + request.options_key)
             return None
         except (CogError, ServerError):
             raise
@@ -70,6 +72,11 @@ class Tiles:
             ServerError: there is no such layer or grid, the query is invalid, or the worker is busy.
             CogError: the tile cannot be given.
         """
+        if address.format in WITH_OPTIONS:
+            request.options_key = options_key(address.query, address.accept_encoding)
+            reply = self.serve_cached(request)
+            if reply is not None:
+                return reply
         deadline, layer = request.deadline(), self._catalog[address.layer]
         try:
             try:
@@ -91,8 +98,7 @@ class Tiles:
         reply = respond(plan, request, deadline, self._limits)
         if reply.body:
             plan.ok_headers = reply.headers
-        if plan.is_cacheable:
-            self._cache.put_plan(request.path, plan)
+        self._cache.put_plan(request.path + request.options_key, plan)
         return reply
 
     def _read(self, plan: TilePlan, request: TileRequest) -> Reply:
@@ -104,7 +110,7 @@ class Tiles:
         if reply.body and plan.ok_headers is None:
             plan.ok_headers = reply.headers
         elif reply.body and plan.layer.config.cache_replies and source.may_keep_tiles(plan.version):
-            self._cache.put_reply(request.path, plan, reply)
+            self._cache.put_reply(request.path + request.options_key, plan, reply)
         return reply
 
 

@@ -13,7 +13,8 @@ from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
 
 from tests.support.pictures import channels
-from tests.support.spots import CODINGS, IMAGE, MASK, Client, Datasets, Reply, Spot, sha
+from tests.support.samples import numbers
+from tests.support.spots import CODINGS, MASK, Client, Datasets, Reply, Spot, sha
 
 Pixels = NDArray[Any]
 
@@ -23,7 +24,8 @@ def faults(client: Client, spot: Spot, extension: str, datasets: Datasets) -> It
     if spot.plane and extension != "bin":
         return  # one file has all planes
     where = f"{spot.layer} {spot.kind} {spot.level}/{spot.col}/{spot.row}, plane {spot.plane}"
-    reply = client.get(spot, extension, *((f"?band={spot.plane + 1}", CODINGS) if extension == "bin" else ()))
+    query = f"?band={spot.plane + 1}" if spot.plane else ""
+    reply = client.get(spot, extension, *((query, CODINGS) if extension == "bin" else ()))
     found = [*reply.faults]
     if reply.status == 204:
         found += ["204, but it is stored"] if spot.stored else []
@@ -97,43 +99,40 @@ def _is_same(found: Pixels, wanted: Pixels) -> bool:
 
 
 def bin_faults(case: Case, reply: Reply) -> Iterator[str]:
-    """The stored bytes under their content coding, and, undone by the server, GDAL's samples."""
-    stored_as = {"DEFLATE": "deflate", "ZSTD": "zstd"}.get(case.level.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION", ""))
-    if case.spot.kind == IMAGE and reply.headers.get("content-encoding") != stored_as:
-        yield f"Content-Encoding {reply.headers.get('content-encoding')}, stored as {stored_as}"
-    if sha(reply.body) != case.spot.stored:
+    """The stored bytes where their codec is a content coding, else a new stream; undone, GDAL's samples in any case."""
+    spot, described = case.spot, case.client.samples(case.spot)
+    coding = described["coding"] or "zstd"
+    if reply.headers.get("content-encoding", "identity") != coding:
+        yield f"Content-Encoding {reply.headers.get('content-encoding')}, wanted {coding}"
+    if described["coding"] and sha(reply.body) != spot.stored:
         yield "not the stored bytes"
-    plain = case.client.get(case.spot, "bin", f"?band={case.spot.plane + 1}&predictor=none")
+    told = {key: reply.headers[f"rawcog-{key.replace('_', '-')}"] for key in described if key != "coding"}
+    if told != {key: str(value).strip("[]").replace(" ", "") for key, value in described.items() if key != "coding"}:
+        yield f"headers {told}, but the layer says {described}"
+    query = f"?band={spot.plane + 1}&predictor=none" if spot.plane else "?predictor=none"
+    plain = case.client.get(spot, "bin", query)
     yield from plain.faults
     if plain.headers["rawcog-predictor"] != "1" or "content-encoding" in plain.headers:
         yield f"described as {plain.headers}"
-    if plain.headers["etag"] == reply.headers["etag"]:
-        yield "one ETag for two representations"
-    samples = _samples(plain)
-    if samples is None:
-        return
-    _, _, width, height = case.spot.window
-    found = samples[:, :height, :width]
-    if case.spot.kind == MASK:
-        expected: Pixels = case.visible()[np.newaxis]
-    else:
-        raw = case.datasets.raw(case.spot)
-        planes = [case.spot.plane + 1] if raw.interleaving.name != "pixel" else None
-        expected = raw.read(planes, window=case.window)
-    if not _is_same(found, expected):
-        yield "other samples"
+    if (plain.headers["etag"] == reply.headers["etag"]) != (plain.body == reply.body):
+        yield "an ETag for two representations, or two for one"
+    expected = case.visible()[np.newaxis] * np.uint8(255) if spot.kind == MASK else _raw(case)
+    replies = [(reply, expected), (plain, expected)]
+    if spot.plane == 0 and described["shape"][2] > 1:
+        band = described["shape"][2]
+        replies.append((case.client.get(spot, "bin", f"?band={band}", CODINGS), expected[band - 1 :]))
+    for each, wanted in replies:
+        samples = np.moveaxis(numbers(each.body, each.headers), -1, 0)[:, : wanted.shape[1], : wanted.shape[2]]
+        if not _is_same(samples, wanted):
+            yield f"other samples: {each.headers}"
 
 
-def _samples(reply: Reply) -> Pixels | None:
-    """(bands, height, width), as the headers say that they lie; None where numpy has no such samples."""
-    height, width, bands = map(int, reply.headers["rawcog-shape"].split(","))
-    typestr = reply.headers.get("rawcog-typestr")
-    if typestr is not None:
-        return np.moveaxis(np.frombuffer(reply.body, typestr).reshape(height, width, bands), -1, 0)
-    if (reply.headers["rawcog-dtype"], bands) == ("uint1", 1):
-        rows = np.frombuffer(reply.body, np.uint8).reshape(height, -1)
-        return np.unpackbits(rows, axis=1)[np.newaxis, :, :width]
-    return None
+def _raw(case: Case) -> Pixels:
+    """The samples of a plane as GDAL reads them."""
+    raw = case.datasets.raw(case.spot)
+    planes = [case.spot.plane + 1] if raw.interleaving.name != "pixel" else None
+    samples: Pixels = raw.read(planes, window=case.window)
+    return samples
 
 
 def png_faults(case: Case, reply: Reply) -> Iterator[str]:

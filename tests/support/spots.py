@@ -102,9 +102,15 @@ class Client:
 
     def formats(self, spot: Spot) -> list[str]:
         """The formats that are offered at a spot."""
-        level = next(level for level in self.layer(spot.layer)["levels"] if level["level"] == spot.level)
-        found: list[str] = level["formats" if spot.kind == IMAGE else "mask_formats"]
+        found: list[str] = self._level(spot)["formats" if spot.kind == IMAGE else "mask_formats"]
         return found
+
+    def samples(self, spot: Spot) -> Any:
+        """The description of a spot's samples."""
+        return self._level(spot)["samples" if spot.kind == IMAGE else "mask_samples"]
+
+    def _level(self, spot: Spot) -> Any:
+        return next(level for level in self.layer(spot.layer)["levels"] if level["level"] == spot.level)
 
     def get(self, spot: Spot, extension: str, query: str = "", accept_encoding: str = "identity") -> Reply:
         """A tile, and of the first one of its kind the HEAD too."""

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from cogread.errors import TileDamaged
 from cogread.image import Image
 from cogread.tiff.tags import Compression, Photometric, SampleFormat
-from cogread.wrap.decode import lerc
+from cogread.wrap.decode import ccitt, lerc
 from cogread.wrap.decode.decompressors import DECOMPRESSORS, FAILURES
 from cogread.wrap.decode.support import (
+    CCITTS,
     JXLS,
     PREDICTOR_FLOATING,
     PREDICTOR_HORIZONTAL,
@@ -99,6 +100,8 @@ def _numbers(image: Image, data: bytes) -> NDArray[Any]:
     native = sample_type(image)
     if native.itemsize * 8 == image.bits:
         return np.frombuffer(data, native.newbyteorder(image.directory.order)).astype(native, copy=False)
+    if image.sample_format == SampleFormat.FLOAT:
+        return imagecodecs.float24_decode(data, byteorder=image.directory.order)
     return imagecodecs.packints_decode(data, native, image.bits, runlen=image.tile_width * plane_samples(image))
 
 
@@ -146,10 +149,15 @@ def _lerc(image: Image, stored: bytes) -> NDArray[Any]:
     return values if image.directory.order == _NATIVE else values.byteswap()
 
 
+def _ccitt(image: Image, stored: bytes) -> NDArray[Any]:
+    return ccitt.decode(image, _msb_first(image, stored))
+
+
 _PICTURES: Final[dict[int, Callable[[Image, bytes], NDArray[Any]]]] = {
     Compression.JPEG: _jpeg,
     Compression.WEBP: _webp,
     Compression.LERC: _lerc,
+    **dict.fromkeys(CCITTS, _ccitt),
     **dict.fromkeys(JXLS, _jxl),
 }
 """Codecs of pixels."""

@@ -17,7 +17,9 @@ BYTE_CODECS: Final = PREDICTED | {Compression.NONE, Compression.PACKBITS}
 
 JXLS: Final = frozenset({Compression.JXL, Compression.JXL_DNG})
 
-LOSSLESS: Final = BYTE_CODECS | JXLS | {Compression.LERC}
+CCITTS: Final = frozenset({Compression.CCITTRLE, Compression.CCITTFAX3, Compression.CCITTFAX4})
+
+LOSSLESS: Final = BYTE_CODECS | CCITTS | JXLS | {Compression.LERC}
 """Codecs that keep samples, or their error within the bound that the file's writer chose."""
 
 DECODED: Final = LOSSLESS | {Compression.JPEG, Compression.WEBP}
@@ -39,8 +41,6 @@ _LSB_FIRST: Final = 2
 
 def undecodable(image: Image) -> Refusal | None:
     """Refuse an image whose tiles are not decoded."""
-    if image.compression in (Compression.CCITTRLE, Compression.CCITTFAX3, Compression.CCITTFAX4):
-        return Refusal(f"the decoder of {image.compression_name} does not tell damaged tiles from sound ones")
     if image.compression not in DECODED:
         return Refusal(f"tiles of compression {image.compression_name} are not decoded")
     if image.compression == Compression.JPEG:
@@ -49,6 +49,8 @@ def undecodable(image: Image) -> Refusal | None:
             return Refusal(
                 f"JPEG of {image.samples} bands of {image.bits} bits as {image.photometric_name} is not decoded"
             )
+    elif image.compression in CCITTS and (image.bits > 1 or plane_samples(image) > 1 or _has_fax_options(image)):
+        return Refusal(f"{image.compression_name} of more than one bit a pixel, or of a kind that GDAL does not write")
     elif image.photometric == Photometric.YCBCR:
         return Refusal(f"YCbCr samples, which may be subsampled, are not decoded from {image.compression_name}")
     if image.compression in JXLS and image.bits > 8 and image.directory.order == ">":
@@ -92,6 +94,11 @@ def work_bytes(image: Image, samples: int) -> int:
 def plane_samples(image: Image) -> int:
     """Count the samples of a pixel within one plane."""
     return image.samples // image.planes
+
+
+def _has_fax_options(image: Image) -> bool:
+    """Check for CCITT with uncompressed parts, or ends of lines filled up to bytes (TIFF 6.0 §11)."""
+    return image.directory.integer(Tag.T4_OPTIONS, 0) > 1 or image.directory.integer(Tag.T6_OPTIONS, 0) > 0
 
 
 def _unknown_predictor(image: Image) -> Refusal | None:

@@ -79,7 +79,14 @@ def _prepare(encoding: Encoding) -> Callable[[Cog, Level, Options], Steps[Wrappi
             return data
 
         work = work_bytes(image, 1) + _COLORS_BYTES * image.tile_width * image.tile_height
-        return Wrapping(draw, None, wants_mask=level.mask is not None, work_bytes=work, draws_sparse=True)
+        return Wrapping(
+            draw,
+            None,
+            wants_mask=level.mask is not None,
+            work_bytes=work,
+            variant=options.heights.variant,
+            draws_sparse=True,
+        )
 
     return prepare
 

@@ -214,9 +214,9 @@ def test_a_list_does_not_wait_for_a_slow_origin_nor_take_it_for_a_dead_one(
         ("jpeg-mask", ["jpg", "png", "tif"]),
         ("webp-rgba", ["webp", "tif"]),
         ("deflate", ["png", "tif", "bin"]),
-        ("lzw", ["tif"]),
+        ("lzw", ["tif", "bin"]),
         ("zstd-float", ["tif", "bin"]),
-        ("lerc", ["tif"]),
+        ("lerc", ["tif", "bin"]),
     ],
 )
 def test_each_format_is_offered_or_the_reason_is_told(kind: str, formats: list[str], tmp_path: Path) -> None:

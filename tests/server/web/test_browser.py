@@ -12,17 +12,24 @@ from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 from rasterio.windows import Window
 
-from tests.support.app import layer
+from tests.support.app import ROOT, layer
 from tests.support.browser import Browser
 from tests.support.gunicorn import Gunicorn
 from tests.support.rasters import noise, raster
-from tests.support.tiffs import gdal_tiff
+from tests.support.tiffs import gdal_tiff, levels_of, open_level
+from tests.test_docs import blocks
 
 Pixels = NDArray[Any]
 
 TILE: Final = 128
 HEIGHTS: Final = noise(1, "float32", 300, 200)
 CODECS: Final = ("deflate", "zstd")
+BANDS: Final = {
+    "lzw": noise(2, "float32", 300, 200),
+    "lerc": noise(3, "int16", 300, 200),
+    "ccittfax4": noise(2, "uint8", 300, 200) % 2,
+}
+"""Codec that the server undoes -> samples."""
 PICTURES: Final = ("jpeg-rgb", "jpeg-ycbcr", "jpeg-grey", "webp-lossy", "webp-lossless", "webp-rgba", "deflate-mask")
 IDS: Final = {"rgb-012": b"\x00\x01\x02", "rgb-123": b"\x01\x02\x03", "rgb-letters": b"RGB"}
 """Names of the components of an RGB JPEG; as 1, 2, 3 they look like YCbCr."""
@@ -31,9 +38,20 @@ IDS: Final = {"rgb-012": b"\x00\x01\x02", "rgb-123": b"\x01\x02\x03", "rgb-lette
 def files() -> dict[str, bytes]:
     """By the name of the layer."""
     made = {codec: raster(HEIGHTS, tile=(TILE, TILE), options={"compress": codec}) for codec in CODECS}
+    made |= {codec: band_file(codec) for codec in BANDS}
     made |= {kind: gdal_tiff(kind) for kind in (*PICTURES, "sparse")}
     made |= {name: renamed(gdal_tiff("jpeg-rgb"), ids) for name, ids in IDS.items()}
     return made | {"sparse-webp": sparse_webp()}
+
+
+def band_file(compress: str) -> bytes:
+    """A big-endian file, where that makes a difference; bands of bits are stored separately."""
+    own = (
+        {"nbits": "1", "interleave": "BAND"}
+        if compress == "ccittfax4"
+        else {"endianness": "BIG", "interleave": "PIXEL"}
+    )
+    return raster(BANDS[compress], tile=(TILE, TILE), options={"compress": compress, **own})
 
 
 def renamed(data: bytes, ids: bytes) -> bytes:
@@ -74,6 +92,32 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
 def browser() -> Iterator[Browser]:
     with Browser() as running:
         yield running
+
+
+EXAMPLE: Final = next(block for block in blocks(ROOT / "docs" / "clients.md", "js") if "function readBand" in block)
+"""The example of a client in the documentation."""
+
+
+@pytest.mark.parametrize("compress", sorted(BANDS))
+def test_the_example_of_the_documentation_reads_a_band(compress: str, browser: Browser, server: Gunicorn) -> None:
+    script = f"{EXAMPLE}\nconst {{ width, height, samples }} = await readBand(url, 0, 1, 0, 2)\n"
+    script += "return { width, height, samples: Array.from(samples) }"
+    tile = browser.run(script, url=f"{server.url}/layers/{compress}")
+    samples = np.array(tile["samples"]).reshape(tile["height"], tile["width"])
+    assert samples.shape == (TILE, TILE)
+    wanted = BANDS[compress][1, :TILE, TILE:]
+    assert np.array_equal(samples[:, : wanted.shape[1]], wanted)
+
+
+def test_the_mask_of_a_tile_is_fit_for_the_alpha_of_a_picture(browser: Browser, server: Gunicorn) -> None:
+    """As GDAL reads it."""
+    script = "return Array.from(new Uint8Array(await (await fetch(url)).arrayBuffer()))"
+    alpha = browser.run(script, url=f"{server.url}/layers/deflate-mask/mask/native/0/0/0.bin")
+    with MemoryFile(gdal_tiff("deflate-mask")) as memory, open_level(memory, levels_of(memory) - 1) as dataset:
+        wanted = dataset.dataset_mask(window=Window(0, 0, min(TILE, dataset.width), min(TILE, dataset.height)))
+    assert set(alpha) == {0, 255}
+    samples = np.array(alpha).reshape(TILE, TILE)
+    assert np.array_equal(samples[: wanted.shape[0], : wanted.shape[1]], wanted)
 
 
 SAMPLES: Final = """

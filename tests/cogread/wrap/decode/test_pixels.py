@@ -33,6 +33,8 @@ from tests.support.tiles import Place, places
 ROOT: Final = Path(__file__).resolve().parents[4]
 FILL_ORDER: Final = 266
 PREDICTOR: Final = 317
+T4_OPTIONS: Final = 292
+T6_OPTIONS: Final = 293
 CODECS: Final[dict[int, Callable[[bytes], bytes]]] = {
     1: bytes,
     5: lambda data: bytes(imagecodecs.lzw_encode(data)),
@@ -385,7 +387,12 @@ def test_what_cannot_be_decoded_is_said_by_name() -> None:
         refusal = undecodable(cog_of(hm.tiff(shape.having(own | fields))).full)
         return None if refusal is None else refusal.reason
 
-    assert reason(4, {}) == "the decoder of CCITTFAX4 does not tell damaged tiles from sound ones"
+    fax = "{} of more than one bit a pixel, or of a kind that GDAL does not write"
+    assert reason(4, {}) == fax.format("CCITTFAX4")
+    assert reason(4, {hm.BITS: (hm.SHORT, [1])}) is None
+    assert reason(4, {hm.BITS: (hm.SHORT, [1]), T6_OPTIONS: (hm.LONG, [2])}) == fax.format("CCITTFAX4")
+    assert reason(3, {hm.BITS: (hm.SHORT, [1]), T4_OPTIONS: (hm.LONG, [4])}) == fax.format("CCITTFAX3")
+    assert reason(32771, {hm.BITS: (hm.SHORT, [1])}) == "tiles of compression CCITTRLEW are not decoded"
     assert reason(34712, {}) == "tiles of compression JPEG2000 are not decoded"
     assert reason(777, {}) == "tiles of compression 777 are not decoded"
     assert reason(8, {PREDICTOR: (hm.SHORT, [9])}) == "predictor 9 is not known"

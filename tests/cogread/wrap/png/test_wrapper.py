@@ -434,7 +434,7 @@ def test_what_a_png_would_lie_about_is_refused_by_name() -> None:
     assert reason({}, mask=hm.image(80, 40, (48, 16), subfile=hm.MASK)) == (
         "the mask has tiles of 48 × 16 pixels, the image of 32 × 16"
     )
-    fax: dict[int, hm.Field] = {hm.COMPRESSION: (hm.SHORT, [4]), hm.BITS: (hm.SHORT, [1])}
+    fax: dict[int, hm.Field] = {hm.COMPRESSION: (hm.SHORT, [4]), hm.BITS: (hm.SHORT, [8])}
     assert (reason({}, mask=hm.image(80, 40, subfile=hm.MASK).having(fax)) or "").startswith("the mask: ")
 
 
