@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from cogread.wrap import PICTURES
-from cogread.wrap.bin import SAMPLES
+from cogread.wrap.bin.wrapper import SAMPLES
 from server.layers.grids import NATIVE
 from server.layers.layer_version import IMAGE, LayerVersion
 

@@ -8,7 +8,7 @@ import msgspec
 from cogread.crs.lookup import crs_of
 from cogread.errors import CogError
 from cogread.refusal import Refusal
-from cogread.wrap.bin import SAMPLES
+from cogread.wrap.bin.wrapper import SAMPLES
 from server.documents.ogc.collections import tilesets_item
 from server.documents.ogc.item import TilesetsItem
 from server.documents.preview import Preview, is_picture, preview_of
