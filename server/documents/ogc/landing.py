@@ -29,6 +29,7 @@ def landing(title: str, base_url: str) -> Json:
             link("self", f"{base_url}/?f=json", JSON, "This document"),
             link("alternate", f"{base_url}/?f=html", "text/html", "The layers, as a page"),
             link("service-desc", f"{base_url}/api", OPENAPI, "This API in OpenAPI"),
+            link("service-doc", f"{base_url}/api?f=html", "text/html", "This API, explained"),
             *(
                 link(rel, f"{base_url}/conformance", JSON, "The requirements that this API meets")
                 for rel in ("conformance", CONFORMANCE)

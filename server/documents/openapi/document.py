@@ -46,13 +46,13 @@ def _tiles(formats: Iterable[str]) -> Json:
 
 
 def _list(operation_id: str, summary: str, schema: str) -> Get:
-    """A page of a list in JSON."""
-    return Get(operation_id, summary, "limit offset f-json", {JSON: ref(schema)}, _LIST)
+    """A page of a list."""
+    return _page(operation_id, summary, "limit offset", schema, _LIST)
 
 
 def _facts(operation_id: str, summary: str, parameters: str, schema: str) -> Get:
-    """A description of a layer in JSON."""
-    return Get(operation_id, summary, f"{parameters} f-json", {JSON: ref(schema)}, f"304 400 404 {_FILE}")
+    """A description of a layer."""
+    return _page(operation_id, summary, parameters, schema, f"304 400 404 {_FILE}")
 
 
 def _page(operation_id: str, summary: str, parameters: str, schema: str, statuses: str) -> Get:
@@ -74,10 +74,8 @@ _OPERATIONS: Final[dict[str, dict[str, Get]]] = {
         "/": _page(
             "getLandingPage", "Landing page of the API; for browsers a page with all layers", "", "LandingPage", _LIST
         ),
-        "/api": Get("getApi", "This document", "f-json", {OPENAPI: OBJECT}, "304 400"),
-        "/conformance": Get(
-            "getConformance", "Requirements that the API meets", "f-json", {JSON: ref("Conformance")}, "304 400"
-        ),
+        "/api": Get("getApi", "This document", "f-page", {OPENAPI: OBJECT, "text/html": STRING}, "304 400"),
+        "/conformance": _page("getConformance", "Requirements that the API meets", "", "Conformance", "304 400"),
         "/collections": _list("getCollections", "A page of the layers, as collections", "Collections"),
         "/collections/{layer}": _facts("getCollection", "A layer, as a collection", "layer", "Collection"),
         "/collections/{layer}/map/tiles": _facts(

@@ -82,7 +82,6 @@ PARAMETERS: Final[dict[str, Json]] = {
     "crs": _in_query("crs", "CRS as in the list, such as `EPSG:2056`", STRING),
     "format": _in_query("format", "Format of tiles", STRING),
     "status": _in_query("status", "`error` or `not opened yet`", STRING),
-    "f-json": _in_query("f", "JSON is the only format", choice("json")),
     "f-page": _in_query("f", _OVER_ACCEPT, choice("json", "html")),
     "f-tile": _in_query("f", _OVER_ACCEPT, choice(*FILES)),
     "limit": _in_query(

@@ -1,7 +1,9 @@
 """OGC API Common and Tiles: documents that are valid by OGC's schemas, say what GDAL says of the file, and lead on."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from html import unescape
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +38,12 @@ FILES: Final[dict[str, Callable[[], bytes]]] = {
     "feet": lambda: in_crs("EPSG:2263", Affine(2, 0, 980000, 0, -2, 200000)),
     "polar": lambda: in_crs("EPSG:3031", Affine(500, 0, -100000, 0, -500, 100000)),
 }
+PAGES: Final = (
+    *("/conformance", "/api", "/collections", "/collections/aligned", "/collections/made-up", "/tileMatrixSets"),
+    *("/collections/aligned/map/tiles", "/collections/aligned/map/tiles/WebMercatorQuad"),
+    *("/tileMatrixSets/WebMercatorQuad512", "/tileMatrixSets/native.made-up", "/tileMatrixSets/native.esri"),
+)
+OPENAPI: Final = "application/vnd.oai.openapi+json;version=3.0"
 WITHOUT: Final = {"odd-factors": "rotated", "gone": "not there"}
 """Layers without tilesets, and why."""
 
@@ -140,12 +148,67 @@ def test_the_links_of_the_landing_page_lead_somewhere(app: FlaskClient) -> None:
         ("application/json", "?f=html", "text/html; charset=utf-8"),
     ],
 )
-def test_the_landing_page_is_a_page_for_browsers_alone(
-    accept: str | None, query: str, media_type: str, app: FlaskClient
+@pytest.mark.parametrize("path", ["/", *PAGES])
+def test_documents_are_pages_for_browsers_alone(
+    path: str, accept: str | None, query: str, media_type: str, app: FlaskClient
 ) -> None:
-    reply = app.get(f"/{query}", headers={} if accept is None else {"Accept": accept})
-    assert (reply.status_code, reply.content_type) == (200, media_type)
+    reply = app.get(f"{path}{query}", headers={} if accept is None else {"Accept": accept})
+    json = OPENAPI if path == "/api" else "application/json"
+    assert (reply.status_code, reply.content_type) == (200, media_type.replace("application/json", json))
     assert "Accept" in reply.vary
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_the_links_and_values_of_its_json(path: str, app: FlaskClient) -> None:
+    about = app.get(f"{path}?f=json").get_json(force=True)
+    reply = app.get(path, headers={"Accept": "text/html"})
+    links = {unescape(link) for link in re.findall('href="([^"]*)"', reply.text)}
+    text = unescape(re.sub("<[^>]*>", "", reply.text))
+    for link in links:
+        if not link.startswith(("http:", "#", "?", "/static")):
+            assert app.get(link.replace("{", "0").replace("}", "")).status_code == 200, link
+    if path == "/api":
+        assert all(operation in text for operation in about["paths"])
+        assert all(name in text for name in about["components"]["schemas"])
+        return
+    templated = {link["href"] for link in about["links"] if link.get("templated")} if "links" in about else set()
+    wanted = {link.removeprefix("http://localhost") for link in linked(about)} - {path}
+    seen = links | {link for link in wanted if link in text and f"http://localhost{link}" in templated}
+    assert wanted <= seen
+    for value in values(about):
+        assert value in text, value
+
+
+def linked(about: Json) -> set[str]:
+    """The targets of all links in a document, and the URIs that it names."""
+    links = {link["href"] for link in about.get("links", [])}
+    for part in (*about.get("collections", []), *about.get("tilesets", []), *about.get("tileMatrixSets", [])):
+        links |= {link["href"] for link in part["links"] if link["rel"] == "self"}
+    return links | set(about.get("conformsTo", []))
+
+
+def values(about: Json) -> Iterator[str]:
+    """Titles, names and numbers of a document as a page shows them."""
+    parts = [about, *about.get("collections", []), *about.get("tileMatrixSets", []), *about.get("tilesets", [])]
+    for part in parts:
+        yield from (part[key] for key in ("title", "id", "version") if key in part)
+    for matrix in about.get("tileMatrices", []):
+        yield f"{matrix['matrixWidth']:,} × {matrix['matrixHeight']:,}"
+        yield from (f"{matrix[key]:,.10g}" for key in ("scaleDenominator", "cellSize"))
+    for limits in about.get("tileMatrixSetLimits", []):
+        yield f"{limits['minTileRow']:,} to {limits['maxTileRow']:,}"
+    for box in about.get("extent", {}).get("spatial", {}).get("bbox", []):
+        yield from (f"{value:.6f}°" for value in box)
+
+
+def test_long_lists_are_paged_for_browsers_too(app: FlaskClient) -> None:
+    url, titles = "/collections?limit=4", []
+    while url:
+        text = app.get(url, headers={"Accept": "text/html"}).text
+        titles += re.findall(r'<a href="/collections/[^"]*">The ([^<]*)</a>', text)
+        following = re.findall('rel="next" href="([^"]*)"', text)
+        url = unescape(following[0]) if following else ""
+    assert titles == list(FILES)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.axe import axe_findings
 from tests.support.chromium import Chromium, Page
 from tests.support.gunicorn import Gunicorn
 from tests.support.layer_page import DEVICES, MADE, REAL, accessible, open_layer, show, text_of
@@ -12,7 +13,11 @@ from tests.support.wait import wait_until
 
 LAYERS: Final = (*(f"/layers/{name}" for name in (*REAL, *MADE)),)
 each_device = pytest.mark.parametrize("device", DEVICES)
-each_path = pytest.mark.parametrize("path", ["/", *LAYERS])
+DOCUMENTS: Final = (
+    *("/collections", "/collections/valley", "/collections/valley/map/tiles/native", "/conformance", "/api"),
+    *("/tileMatrixSets", "/tileMatrixSets/WebMercatorQuad"),
+)
+each_path = pytest.mark.parametrize("path", ["/", "/?view=rows", *DOCUMENTS, *LAYERS])
 
 CONTRAST: Final = """
 const channels = (color) => color.match(/[0-9.]+/g).map(Number)
@@ -135,6 +140,15 @@ def test_all_that_can_be_used_has_a_name_for_readers(path: str, pages: dict[str,
     headings = page.run("return [...document.querySelectorAll('h1, h2, h3')].map((h) => Number(h.tagName[1]))")
     assert headings.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(headings))
+
+
+@pytest.mark.parametrize("device", ["phone", "night"])
+@pytest.mark.parametrize("path", ["/", "/?view=rows", "/?q=no+such", *DOCUMENTS, "/layers/gone"])
+def test_axe_finds_nothing(path: str, device: str, pages: dict[str, Page], server: Gunicorn) -> None:
+    page = pages[device]
+    show(page, server.url + path)
+    page.run("for (const more of document.querySelectorAll('details')) more.open = true")
+    assert axe_findings(page) == []
 
 
 @each_path
