@@ -10,6 +10,7 @@ of its own; `limit_request_line` (4094 bytes), which is enough for WMTS; longer 
 
 import errno
 import os
+import select
 import socket
 import sys
 
@@ -35,7 +36,7 @@ logger_class = "server.gunicorn_worker.log.Logger"
 
 # Threads wait for origins (20 to 100 ms a read), processes use the cores. Two processes fill a small machine, and one
 # serves while the other restarts. 32 threads keep a process busy at 50 ms an origin read; more gain little.
-worker_class = "server.gunicorn_worker.worker.Worker"  # gthread
+worker_class = "server.gunicorn_worker.worker.Worker" if hasattr(select, "epoll") else "gthread"  # epoll: Linux
 workers = _deployment.workers
 threads = _deployment.threads
 worker_connections = descriptors.connections(threads)

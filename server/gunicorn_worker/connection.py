@@ -6,7 +6,6 @@ the buffer of gunicorn's parser, as do bytes of the next request that arrived wi
 
 import os
 import socket
-import struct
 from contextlib import suppress
 from enum import Enum, auto
 from typing import Any, Final
@@ -23,9 +22,6 @@ HEAD_S: Final = 10.0
 
 MOST_DRAINED_BYTES: Final = 64 * 1024
 """Most bytes that are read from a client that keeps sending after its connection ended."""
-
-SEND_S: Final = 30
-"""Longest wait for a client that takes nothing more of its reply."""
 
 _READ_BYTES: Final = 8192
 _PEEK: Final = socket.MSG_PEEK | socket.MSG_DONTWAIT
@@ -47,8 +43,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        # by the kernel: a timeout of Python's costs a system call for each send
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))
+        self.descriptor: int = self.sock.fileno()
         self._head_deadline = NEVER
         self._drained_bytes = 0
 
@@ -84,7 +79,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
     def has_unread_input(self) -> bool:
         """Tell whether there are unread bytes, or an unread end of the connection."""
         try:
-            self.sock.recv(1, _PEEK)
+            socket.socket.recv(self.sock, 1, _PEEK)  # with TLS the encrypted bytes, which its own `recv` hides
         except BlockingIOError:
             return False
         except OSError:

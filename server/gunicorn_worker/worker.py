@@ -1,34 +1,36 @@
 """The gunicorn worker: gthread with a lossless shutdown, which runs out of neither threads nor file descriptors.
 
-A thread takes a request when its head is complete (see `connection`). The event loop never waits for clients: it drains
-an ended connection by events, where gthread blocks all clients for two seconds. At the limit of connections, the idlest
-are closed; when the process or the machine is short of descriptors or memory, accepting pauses.
+The threads wait for requests themselves, and a request takes a thread when its head is complete (see
+`waiting_connections` and `connection`). In gthread the event loop waits for them, and each request goes through two
+queues and wakes the loop twice, which costs more than a tile in memory.
+
+The event loop accepts connections and ends them. It never waits for clients: it drains an ended connection by events,
+where gthread blocks all clients for two seconds. At the limit of connections, those that have waited longest are
+closed; when the process or the machine is short of descriptors or memory, accepting pauses.
 
 At shutdown, the worker accepts and answers the connections in the listen queue and closes the listener. gthread keeps
 listening until it has finished, and resets new connections.
 
 No documented hook reaches the event loop, so this module depends on the methods that it overrides and on `nr_conns`,
-`poller`, `max_keepalived`, `keepalived_conns`, `pending_conns` and the callbacks `on_…_socket_readable`. Its tests fail
-with a release of gunicorn that changes them.
+`poller` and `method_queue`. Its tests fail with a release of gunicorn that changes them.
 """
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from heapq import merge
-from itertools import islice
 from selectors import EVENT_READ
+from threading import Thread
 from typing import Any, Final
 
 from gunicorn.http.errors import LimitRequestHeaders
-from gunicorn.util import write_nonblock
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
+from cogread.deadline import Deadline
+from server.gunicorn_worker.client_socket import ClientSocket
 from server.gunicorn_worker.connection import MOST_HEAD_BYTES, Connection, Head
 from server.gunicorn_worker.refusal import StatusRecorder, refusal
+from server.gunicorn_worker.waiting_connections import WaitingConnections
 
 PAUSE_S: Final = 0.5
 """Pause of accepting if there is a shortage and no idle connection to close."""
@@ -40,26 +42,7 @@ DRAIN_S: Final = 2.0
 """Time that a client has to close a connection that has ended."""
 
 _CANDIDATES: Final = 64
-"""Idlest connections that are searched for one without unread input."""
-
-
-class _Queue(OrderedDict[Connection, None]):
-    """Connections in the order of their timeouts. In gunicorn's deque, `remove` takes time linear in its length."""
-
-    def append(self, conn: Connection) -> None:
-        self[conn] = None
-
-    def popleft(self) -> Connection:
-        conn: Connection = self[0]
-        del self[conn]
-        return conn
-
-    def remove(self, conn: Connection) -> None:
-        del self[conn]
-
-    def __getitem__(self, _: object) -> Any:
-        """Return the first connection, the only one that gunicorn looks up."""
-        return next(iter(self))
+"""Connections that are searched for one without unread input, when one has to be closed."""
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -67,16 +50,36 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.max_keepalived = self.worker_connections
-        """The idlest connections are closed instead, so no reply has to announce the end of its connection."""
-        self.keepalived_conns, self.pending_conns, self._draining = _Queue(), _Queue(), _Queue()
-        """The last holds ended connections, oldest first, which count as connections until they are closed."""
-        self._accept_again_at = 0.0
-        self._warn_again_at = 0.0
+        self._draining: OrderedDict[Connection, Deadline] = OrderedDict()
+        """Ended connections with the ends of their waits, oldest first; they count as connections until closed."""
+        self._accept_pause = self._warning_pause = Deadline.after(0)
+
+    def get_thread_pool(self) -> WaitingConnections:
+        """Return the connections that the threads serve: gunicorn does no more with its pool than to end it."""
+        self._waiting = WaitingConnections(self.cfg.keepalive)
+        return self._waiting
+
+    def run(self) -> None:
+        """Start the threads and run the event loop until the worker ends; see `ThreadWorker`.
+
+        Raises:
+            RuntimeError: not one thread can be started.
+        """
+        # gunicorn looks up 20 settings for a request, each through `__getattr__` and two objects
+        self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
+        for count in range(self.cfg.threads):
+            try:
+                Thread(target=self._serve, name="request", daemon=True).start()
+            except RuntimeError:
+                if not count:
+                    raise
+                self.log.warning("started %d of %d threads: the machine has no more", count, self.cfg.threads)
+                break
+        super().run()
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Begin or stop accepting; see `ThreadWorker`. The last call is the one at shutdown."""
-        if enabled and time.monotonic() < self._accept_again_at:
+        if enabled and not self._accept_pause.is_expired:
             return
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:
@@ -84,9 +87,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 self._accept_waiting(listener)
                 listener.close()  # this worker's copy: after HUP the new workers go on with theirs
             self.sockets: list[Any] = []
-            ends_at = time.monotonic() + STOP_KEEPALIVE_LINGER
-            for conn in self.pending_conns:
-                conn.timeout = min(conn.timeout, ends_at)
+            self._waiting.cap(STOP_KEEPALIVE_LINGER)
 
     def accept(self, listener: Any) -> None:
         """Accept a waiting connection, if any; see `ThreadWorker`."""
@@ -98,7 +99,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._handle_shortage(error)
             return
         self.nr_conns += 1
-        self.enqueue_req(Connection(self.cfg, sock, address, listener.getsockname()))
+        client = sock if self.cfg.is_ssl else ClientSocket(sock)
+        conn = Connection(self.cfg, client, address, listener.getsockname())
+        try:
+            self._waiting.add(conn)
+        except OSError:  # the kernel has no memory for it
+            self._close(conn)
 
     def handle(self, conn: Connection) -> Any:
         """Answer a request, if its head is complete; see `ThreadWorker`. Runs in a thread.
@@ -120,44 +126,65 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle_request(self, req: Any, conn: Connection) -> Any:
         """Reply; see `ThreadWorker`. A client that takes nothing more of its reply loses the connection."""
-        try:
+        if self.cfg.is_ssl:
             return super().handle_request(req, conn)
+        try:
+            conn.sock.hold_head()
+            result = super().handle_request(req, conn)
+            conn.sock.flush()
         except BlockingIOError:  # after `SEND_S`
             self.log.warning("closed a connection: the client stopped reading its reply")
             return False
+        return result
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Send a problem document where gunicorn would send an HTML page; see `refusal`."""
         recorder = StatusRecorder()
         super().handle_error(req, recorder, addr, exc)
         with suppress(OSError):  # the client has gone, or does not read
-            write_nonblock(client, refusal(recorder.status, exc))
-
-    def finish_request(self, conn: Connection, fs: "Future[Any]") -> None:
-        """Wait for the next request, or end the connection, by the result of `handle`; see `ThreadWorker`."""
-        result = not fs.cancelled() and not fs.exception() and fs.result()
-        wait_s = self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER
-        if result is Head.PARTIAL:
-            self._watch(conn, self.pending_conns, wait_s, self.on_pending_socket_readable)
-        elif result and conn.has_read_ahead:
-            self.enqueue_req(conn)
-        elif result:
-            self._watch(conn, self.keepalived_conns, wait_s, self.on_client_socket_readable)
-        else:
-            conn.stop_sending()
-            if conn.drain():
-                self._close(conn)
-            else:
-                self._watch(conn, self._draining, DRAIN_S, self._drain)
+            client.send(refusal(recorder.status, exc))
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Close what has timed out, then the idlest while there are too many; see `ThreadWorker`."""
-        super().murder_keepalived(force)
         now = time.monotonic()
-        while self._draining and (force or self._draining[0].timeout <= now):
-            self._close(self._draining.popleft())
+        while (conns := self._waiting.first(1)) and (force or conns[0].timeout <= now):
+            if self._waiting.remove(conns[0]):
+                self._close(conns[0])
+        while self._draining and (force or next(iter(self._draining.values())).is_expired):
+            self._close(self._draining.popitem(last=False)[0])
         while self.nr_conns >= self.worker_connections and self._close_idlest():
             pass
+
+    def _serve(self) -> None:
+        """Answer requests until the worker ends. Runs in each thread."""
+        while (conn := self._waiting.take()) is not None:
+            try:
+                result = self.handle(conn)
+            except BaseException:
+                self.log.exception("an error that was not foreseen")
+                result = False
+            if result:
+                self._waiting.put_back(conn, is_ready=result is True and conn.has_read_ahead)
+            else:
+                self.method_queue.defer(self._finish, conn)
+
+    def _finish(self, conn: Connection) -> None:
+        """End a connection: close it once the client has."""
+        conn.stop_sending()
+        if conn.drain():
+            self._close(conn)
+            return
+        try:
+            self.poller.register(conn.sock, EVENT_READ, partial(self._drain, conn))
+        except OSError:  # the kernel has no memory for it
+            self._close(conn)
+        else:
+            self._draining[conn] = Deadline.after(DRAIN_S)
+
+    def _drain(self, conn: Connection, _: Any) -> None:
+        if conn.drain():
+            del self._draining[conn]
+            self._close(conn)
 
     def _accept_waiting(self, listener: Any) -> None:
         """Accept all waiting connections, up to the limit."""
@@ -168,43 +195,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _handle_shortage(self, error: OSError) -> None:
         """Close an idle connection, or pause accepting, as there is no room for another connection."""
-        now = time.monotonic()
-        if now >= self._warn_again_at:
-            self._warn_again_at = now + WARN_EVERY_S
+        if self._warning_pause.is_expired:
+            self._warning_pause = Deadline.after(WARN_EVERY_S)
             self.log.warning("cannot accept connections: %s; closing idle ones", error.strerror)
         if not self._close_idlest() and self.alive:
-            self._accept_again_at = now + PAUSE_S
+            self._accept_pause = Deadline.after(PAUSE_S)
             self.set_accept_enabled(False)
 
     def _close_idlest(self) -> bool:
-        """Close the connection that has been idle longest; False if a request is in flight on each."""
+        """Close the connection that has waited longest; False if a request is in flight on each."""
         if self._draining:
-            self._close(self._draining.popleft())
+            self._close(self._draining.popitem(last=False)[0])
             return True
-        idlest = merge(self.keepalived_conns, self.pending_conns, key=lambda conn: conn.timeout)
-        for conn in islice(idlest, _CANDIDATES):
-            if not conn.has_unread_input():
-                (self.keepalived_conns if conn in self.keepalived_conns else self.pending_conns).remove(conn)
+        for conn in self._waiting.first(_CANDIDATES):
+            if not conn.has_unread_input() and self._waiting.remove(conn):
                 self._close(conn)
                 return True
         return False
-
-    def _watch(
-        self, conn: Connection, waiting: _Queue, wait_s: float, callback: Callable[[Connection, Any], None]
-    ) -> None:
-        """Put a connection into a queue until input arrives or its timeout ends."""
-        conn.timeout = time.monotonic() + wait_s
-        try:
-            self.poller.register(conn.sock, EVENT_READ, partial(callback, conn))
-        except OSError:  # the kernel has no memory for it
-            self._close(conn)
-        else:
-            waiting.append(conn)
-
-    def _drain(self, conn: Connection, _: Any) -> None:
-        if conn.drain():
-            self._draining.remove(conn)
-            self._close(conn)
 
     def _close(self, conn: Connection) -> None:
         with suppress(OSError, KeyError, ValueError):  # not registered

@@ -9,14 +9,16 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 import requests
 from gunicorn.config import Config
+from gunicorn.workers.gthread import ThreadWorker
 
-from server.gunicorn_worker import connection
+from server.gunicorn_worker import client_socket
+from server.gunicorn_worker.connection import Connection
 from server.gunicorn_worker.log import Logger
 from server.gunicorn_worker.worker import Worker
 from tests.support import faults
@@ -133,8 +135,9 @@ def test_a_client_that_sends_on_and_on_is_cut_off(server: Gunicorn) -> None:
 
 
 def test_requests_that_are_sent_together_are_answered_in_their_order(server: Gunicorn) -> None:
-    paths = [TILE, "/layers/nothing", TILE, "/nothing", "/layers"]
-    heads = [f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n" for path in paths]
+    """A reply without a body among them."""
+    targets = [f"GET {TILE}", "GET /layers/nothing", f"HEAD {TILE}", "GET /nothing", "GET /layers"]
+    heads = [f"{target} HTTP/1.1\r\nHost: a\r\n\r\n" for target in targets]
     heads[-1] = heads[-1].replace("Host", "Connection: close\r\nHost")
     with crowd(server, 1, "".join(heads).encode()) as (client,):
         replies = b"".join(iter(partial(client.recv, 65536), b""))
@@ -220,6 +223,41 @@ def test_a_worker_that_has_no_descriptor_left_pauses_until_there_is_one() -> Non
         assert server.log().count("cannot accept") == 1
 
 
+def test_idle_connections_are_closed_after_the_keepalive_time_and_busy_ones_are_not() -> None:
+    environment = {"WEB_CONCURRENCY": "1", "GUNICORN_CMD_ARGS": "--threads=1 --keep-alive=2"}
+    with (
+        Gunicorn(environment, CONFIG) as server,
+        crowd(server, 2, GET) as (busy, idle),
+        crowd(server, 1) as (silent,),
+    ):
+        assert reply(idle) == b"HTTP/1.1 200 OK"
+
+        def is_over() -> bool:
+            assert reply(busy) == b"HTTP/1.1 200 OK"
+            busy.sendall(GET)
+            return is_closed(idle) and is_closed(silent)
+
+        wait_until(is_over)
+
+
+def test_a_worker_that_may_not_start_all_threads_serves_with_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    def start(thread: Thread) -> None:
+        if len(started) == 3:
+            raise RuntimeError("can't start new thread")
+        started.append(thread.name)
+
+    monkeypatch.setattr(Thread, "start", start)
+    monkeypatch.setattr(ThreadWorker, "run", lambda worker: started.append("event loop"))
+    config = Config()
+    config.set("threads", 8)
+    worker = Worker(0, 0, [], None, 30, config, Logger(config))
+    worker.run()
+    worker.tmp.close()
+    assert started == ["request", "request", "request", "event loop"]
+
+
 def test_the_limit_of_descriptors_is_raised() -> None:
     with Gunicorn({"WEB_CONCURRENCY": "1"}, CONFIG, "ulimit -Sn 128; ulimit -Hn 1024") as server:
         for pid in (server.pid, *server.pids()):
@@ -229,7 +267,7 @@ def test_the_limit_of_descriptors_is_raised() -> None:
 def test_a_client_that_stops_reading_loses_its_connection_and_gives_back_the_thread_and_the_reply(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connection, "SEND_S", 1)
+    monkeypatch.setattr(client_socket, "SEND_S", 1)
     body = Body()
 
     def app(environ: Any, start_response: Any) -> Body:
@@ -246,12 +284,13 @@ def test_a_client_that_stops_reading_loses_its_connection_and_gives_back_the_thr
     ):
         accepted, address = listener.accept()
         client.sendall(GET)
-        handled = threads.submit(worker.handle, connection.Connection(config, accepted, address, address))
+        conn = Connection(config, client_socket.ClientSocket(accepted), address, address)
+        handled = threads.submit(worker.handle, conn)
         try:
             assert handled.result(20) is False
         finally:
             client.close()
-            accepted.close()
+            conn.close()
             worker.tmp.close()
     assert body.is_closed
 
