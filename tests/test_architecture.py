@@ -23,7 +23,7 @@ LAYERS = {
         image conversion
         crs
         tiff sources jpeg_stream
-        byterange deadline errors refusal cogread
+        byterange deadline detached errors refusal cogread
     """,
     "server": """
         wsgi config.gunicorn cli

@@ -8,14 +8,6 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class _Slot(Generic[T]):
-    """The value of one process."""
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-        self.values: list[T] = []
-
-
 class PerProcess(Generic[T]):
     """A value made at its first use in each process, once for all its threads.
 
@@ -24,7 +16,8 @@ class PerProcess(Generic[T]):
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
-        self._slots: dict[int, _Slot[T]] = {}
+        self._slots: dict[int, tuple[Lock, list[T]]] = {}
+        """By process: a lock, and the value, if any."""
 
     def get(self, timeout_s: float = -1) -> T:
         """The value of this process; an error of making it is raised, and the next call tries again.
@@ -36,21 +29,21 @@ class PerProcess(Generic[T]):
             TimeoutError: another thread was still making it.
         """
         pid = os.getpid()
-        slot = self._slots.get(pid) or self._slots.setdefault(pid, _Slot())
-        if not slot.values:
-            if not slot.lock.acquire(timeout=timeout_s):
+        lock, values = self._slots.get(pid) or self._slots.setdefault(pid, (Lock(), []))
+        if not values:
+            if not lock.acquire(timeout=timeout_s):
                 raise TimeoutError("another thread is still making it")
             try:
-                if not slot.values:
-                    slot.values.append(self._make())
+                if not values:
+                    values.append(self._make())
             finally:
-                slot.lock.release()
-        return slot.values[0]
+                lock.release()
+        return values[0]
 
     def existing(self) -> T | None:
         """The value of this process, None before its first use."""
-        slot = self._slots.get(os.getpid())
-        return slot.values[0] if slot and slot.values else None
+        _, values = self._slots.get(os.getpid(), (None, []))
+        return values[0] if values else None
 
     def forget(self) -> None:
         """Discard the value of this process; the next use makes a new one."""

@@ -7,15 +7,8 @@ from importlib import import_module
 
 from server.cache.protocol import Cache
 
-CACHES: dict[str, str] = {
-    "redis": "server.cache.redis.cache",
-    "rediss": "server.cache.redis.cache",
-    "unix": "server.cache.redis.cache",
-    "redis+cluster": "server.cache.redis.cache",
-    "rediss+cluster": "server.cache.redis.cache",
-    "redis+sentinel": "server.cache.redis.cache",
-    "rediss+sentinel": "server.cache.redis.cache",
-}
+_REDIS = "redis rediss unix redis+cluster rediss+cluster redis+sentinel rediss+sentinel"
+CACHES: dict[str, str] = dict.fromkeys(_REDIS.split(), "server.cache.redis.cache")
 """URL scheme -> module with a function `make(url: str, tls_verify: bool) -> Cache`."""
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
-from cogread.byterange import Version
 from cogread.crs.lookup import CrsResolver
 from cogread.deadline import Deadline
 from cogread.errors import CogError, OutOfTime
@@ -93,10 +92,6 @@ class Layer:
     def versioned_path(self, opened: LayerVersion) -> str:
         """Path of a version of the layer, for links in documents."""
         return f"{self.path}@{opened.version_key}" if self.config.versioned_urls else self.path
-
-    def forget(self, version: Version) -> None:
-        """Drop a version that the source no longer has."""
-        self.source.forget(version)
 
     def last_version(self) -> LayerVersion | None:
         """The version that was opened last, current or not; None after its eviction."""

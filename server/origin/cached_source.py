@@ -7,7 +7,7 @@ are not asked for any more.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from cogread.byterange import ByteRange, SourceBytes, Version
@@ -56,7 +56,7 @@ class CachedSource:
         label: str | None = None,
         revalidate_s: float,
         cache_tiles: bool,
-        guard: OriginGuard | None = None,
+        guard: OriginGuard,
         helpers: Helpers | None = None,
         first_read_bytes: int = 0,
         block_bytes: int = BLOCK_BYTES,
@@ -71,7 +71,7 @@ class CachedSource:
             label: layer and source, for the log; None: the source's name.
             revalidate_s: lifetime of a cached version. Local files are asked at every call.
             cache_tiles: whether `read_tile` goes through the cache tiers.
-            guard: bulkhead and circuit breaker of the source; None: there are none.
+            guard: bulkhead and circuit breaker of the source.
             helpers: for concurrent reads of header bytes; None: reads are made one after the other.
             first_read_bytes: size of the first read of a file, rounded up to whole blocks, at least one.
             block_bytes: size of the blocks that `read` caches.
@@ -149,7 +149,7 @@ class CachedSource:
     def read_tile(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         """Read a tile, through the cache tiers if this source's tiles are cached; see `Source.read`."""
         if not self._cache_tiles:
-            if self._guard is None or self.is_local:  # a local source has a bulkhead of its own
+            if self.is_local:  # a local source has a bulkhead of its own
                 return self._ask(wanted, expect, deadline)
             with self._guard.waiting(deadline) as limit:
                 return self._read_origin(wanted, expect, limit)
@@ -177,7 +177,7 @@ class CachedSource:
 
     def waiting(self, deadline: Deadline) -> AbstractContextManager[Deadline]:
         """Enter the guard, to wait for the origin or for another thread that reads it; see `OriginGuard.waiting`."""
-        return nullcontext(deadline) if self._guard is None else self._guard.waiting(deadline)
+        return self._guard.waiting(deadline)
 
     def close(self) -> None:
         """See `Source.close`."""
@@ -205,7 +205,7 @@ class CachedSource:
         return data
 
     def _read_origin(self, wanted: ByteRange, expect: Version | None, deadline: Deadline) -> SourceBytes:
-        with self._asking(deadline):
+        with self._guard.asking(deadline):
             return self._ask(wanted, expect, deadline)
 
     def _ask(self, wanted: ByteRange, expect: Version | None, deadline: Deadline) -> SourceBytes:
@@ -217,13 +217,10 @@ class CachedSource:
                 self.forget(expect)
             raise
 
-    def _asking(self, deadline: Deadline) -> AbstractContextManager[None]:
-        return nullcontext() if self._guard is None else self._guard.asking(deadline)
-
     def _ask_version(self, before: Version | None, deadline: Deadline) -> Version:
         """Ask the origin, by reading the first blocks unless worker memory has them: they will be needed next."""
         if before is not None and self._flight.local.lookup(f"{self._keys_of(before).block}0") is not None:
-            with self._asking(deadline):
+            with self._guard.asking(deadline):
                 trace.ask_origin()
                 return self._source.version(deadline)
         start = self._read_origin(ByteRange(0, self._first_bytes), None, deadline)

@@ -23,9 +23,9 @@ from typing import Final, TypeVar
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
+from cogread.detached import call_detached
 from cogread.errors import SourceBusy, SourceTimeout
 from cogread.sources.file import FileSource
-from server.resilience.parallel import call_detached
 
 T = TypeVar("T")
 
@@ -117,7 +117,7 @@ class Lane:
                 self._record_answer()
 
         try:
-            future = call_detached(work_and_release)
+            future = call_detached(work_and_release, "detached")
         except RuntimeError as error:  # the machine has no more threads
             self._detached.release()
             raise SourceBusy(f"{self._name}: the machine has no more threads") from error

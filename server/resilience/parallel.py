@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from threading import Lock, Thread
+from threading import Lock
 from typing import Any, Generic, TypeVar
 
 from server.logs.trace import Cost, trace
@@ -147,17 +147,3 @@ class _Task(Generic[T]):
         trace.reset()
         self.run()
         return trace.cost
-
-
-def call_detached(work: Callable[[], R]) -> Future[R]:
-    """Do the work in a thread of its own, which is left behind if the work hangs."""
-    future = Future[R]()
-
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except Exception as error:
-            future.set_exception(error)
-
-    Thread(target=run, name="detached", daemon=True).start()
-    return future

@@ -17,6 +17,7 @@ from server.cache.redis.cache import RedisCache
 from server.cache.single_flight import SingleFlight
 from server.origin.cached_source import CachedSource
 from tests.support.counting_source import run_threads
+from tests.support.guard import wide_guard
 from tests.support.memory_source import MemorySource
 
 BLOCK_BYTES = 4096
@@ -44,7 +45,13 @@ class LoggedSource(MemorySource):
 def read(url: str, path: str, threads: str) -> None:
     flight = SingleFlight(MemoryCache(10_000_000), RedisCache(url, timeout_s=20), lock_ttl_s=60)
     source = CachedSource(
-        LoggedSource(Path(path)), flight, key="fleet", revalidate_s=600, cache_tiles=True, block_bytes=BLOCK_BYTES
+        LoggedSource(Path(path)),
+        flight,
+        key="fleet",
+        revalidate_s=600,
+        cache_tiles=True,
+        guard=wide_guard(),
+        block_bytes=BLOCK_BYTES,
     )
 
     def work(number: int) -> None:

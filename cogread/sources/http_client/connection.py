@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache
-from threading import Thread
 from typing import Any
 
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
 
 from cogread.deadline import Deadline
+from cogread.detached import call_detached
 
 _BUFFER_BYTES = 65536
 """Size that holds a header and a tile of usual size, for one `recv`."""
@@ -150,8 +150,7 @@ def _dial(connect: Callable[[], socket.socket], timeout_s: float) -> socket.sock
         TimeoutError: connecting took longer.
         Exception: what `connect` raised.
     """
-    dialled = Future[socket.socket]()
-    Thread(target=_run_dial, args=(connect, dialled), name="dial", daemon=True).start()
+    dialled = call_detached(connect, "dial")
     try:
         return dialled.result(timeout_s)
     except TimeoutError:
@@ -159,13 +158,6 @@ def _dial(connect: Callable[[], socket.socket], timeout_s: float) -> socket.sock
         raise
     finally:
         del dialled  # it holds the error, whose traceback holds this frame
-
-
-def _run_dial(connect: Callable[[], socket.socket], dialled: "Future[socket.socket]") -> None:
-    try:
-        dialled.set_result(connect())
-    except BaseException as error:
-        dialled.set_exception(error)
 
 
 def _close_late(dialled: "Future[socket.socket]") -> None:

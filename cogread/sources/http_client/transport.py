@@ -8,6 +8,7 @@ layers of one store share its connections.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -56,8 +57,7 @@ class Transport:
         self._session = requests.Session()
         self._session.headers.clear()
         self._session.headers.update({"User-Agent": f"cogread/{__version__}", "Accept-Encoding": "identity"})
-        for prefix in ("http://", "https://"):
-            self._session.mount(prefix, HTTPAdapter(pool_connections=_HOSTS, pool_maxsize=options.pool_size))
+        self._adapter = HTTPAdapter(pool_connections=_HOSTS, pool_maxsize=options.pool_size)
 
     def route(self, url: str, auth: Auth | None = None, ca_bundle: str | None = None, verbatim: bool = False) -> Route:
         """Resolve the route to a URL.
@@ -78,19 +78,14 @@ class Transport:
         place = prepared.url or url
         web_url = split_url(place)
         settings = self._session.merge_environment_settings(place, {}, True, ca_bundle, None)
-        adapter = self._session.get_adapter(place)
-        if not isinstance(adapter, HTTPAdapter):
-            raise ValueError("no HTTP adapter")
         verify, proxies, cert = settings["verify"], settings["proxies"], settings["cert"]
-        pool = adapter.get_connection_with_tls_context(prepared, verify, proxies=proxies, cert=cert)
-        if not isinstance(pool, HTTPConnectionPool):
-            raise ValueError("no HTTP pool")
-        adapter.cert_verify(pool, place, verify, cert)  # type: ignore[no-untyped-call]
+        pool: Any = self._adapter.get_connection_with_tls_context(prepared, verify, proxies=proxies, cert=cert)
+        self._adapter.cert_verify(pool, place, verify, cert)  # type: ignore[no-untyped-call]
         is_proxied = pool.proxy is not None and web_url.origin.scheme == "http"  # then the pool is the proxy's
         if not is_proxied and _dialled(pool) != web_url.origin:
             raise ValueError("the connection would go to another host than the URL names")
         bind(pool)
-        return Route(self._options, pool, adapter.request_url(prepared, proxies), dict(prepared.headers), web_url)
+        return Route(self._options, pool, self._adapter.request_url(prepared, proxies), dict(prepared.headers), web_url)
 
 
 def _dialled(pool: HTTPConnectionPool) -> WebOrigin:

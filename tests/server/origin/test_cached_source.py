@@ -19,6 +19,7 @@ from server.logs.trace import trace
 from server.origin.cached_source import PREFIX, CachedSource
 from server.resilience.parallel import Helpers
 from tests.support.counting_source import CountingSource, run_threads
+from tests.support.guard import wide_guard
 from tests.support.memory_source import MemorySource
 from tests.support.redis import RedisServer
 
@@ -69,6 +70,7 @@ def cached(
         key="layer",
         revalidate_s=60,
         cache_tiles=cache_tiles,
+        guard=wide_guard(),
         helpers=helpers,
         first_read_bytes=first_read_bytes,
         block_bytes=BLOCK,
@@ -100,6 +102,7 @@ def test_any_range_is_that_of_the_source(
         key="any",
         revalidate_s=60,
         cache_tiles=True,
+        guard=wide_guard(),
         block_bytes=block_bytes,
     )
     for start, size in ranges:
@@ -229,7 +232,13 @@ def test_a_block_size_does_not_read_the_blocks_of_another(far: Cache) -> None:
     for block_bytes in (64, 100):
         flight = SingleFlight(MemoryCache(1_000_000), far)
         tier = CachedSource(
-            CountingSource(DATA), flight, key="layer", revalidate_s=60, cache_tiles=True, block_bytes=block_bytes
+            CountingSource(DATA),
+            flight,
+            key="layer",
+            revalidate_s=60,
+            cache_tiles=True,
+            guard=wide_guard(),
+            block_bytes=block_bytes,
         )
         assert tier.read(ByteRange(130, 1024)).data == DATA[130:]
 

@@ -12,6 +12,7 @@ from server.cache.redis.cache import RedisCache
 from server.cache.single_flight import SingleFlight
 from server.origin.cached_source import PREFIX, CachedSource
 from tests.support.counting_source import CountingSource, run_threads
+from tests.support.guard import wide_guard
 from tests.support.memory_source import MemorySource
 from tests.support.redis import RedisServer
 
@@ -58,7 +59,14 @@ def process(far: Cache, source: CountingSource, clock: Clock) -> Process:
 
 def _cached(source: CountingSource, flight: SingleFlight, clock: Clock, revalidate_s: float = 60) -> CachedSource:
     return CachedSource(
-        source, flight, key="layer", revalidate_s=revalidate_s, cache_tiles=True, block_bytes=BLOCK, clock=clock
+        source,
+        flight,
+        key="layer",
+        revalidate_s=revalidate_s,
+        cache_tiles=True,
+        guard=wide_guard(),
+        block_bytes=BLOCK,
+        clock=clock,
     )
 
 
