@@ -18,7 +18,8 @@ _KEYS: Final = {field.name: field.name for field in fields(LayerConfig)} | {
 
 def describe_changes(before: Settings, after: Settings) -> str:
     """Describe the changes in one line, whatever the number of layers."""
-    layers = {name: list(_changed_keys(before.layers[name], after.layers[name])) for name in _common(before, after)}
+    common = [name for name in after.layers if name in before.layers]
+    layers = {name: list(_changed_keys(before.layers[name], after.layers[name])) for name in common}
     lists = {
         "layers added": [name for name in after.layers if name not in before.layers],
         "layers removed": [name for name in before.layers if name not in after.layers],
@@ -30,10 +31,6 @@ def describe_changes(before: Settings, after: Settings) -> str:
         ],
     }
     return "; ".join(f"{label}: {_bounded(names)}" for label, names in lists.items() if names) or "nothing changed"
-
-
-def _common(before: Settings, after: Settings) -> Iterator[str]:
-    return (name for name in after.layers if name in before.layers)
 
 
 def _changed_keys(before: LayerConfig, after: LayerConfig) -> Iterator[str]:

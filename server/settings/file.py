@@ -78,18 +78,13 @@ class SourceConfig(Struct, frozen=True):
     validators: Validators = "etag"
 
 
-class LayerFields(Struct, frozen=True):
-    """[layers.NAME]."""
+class LayerFields(Defaults, frozen=True, kw_only=True):
+    """[layers.NAME], over the keys of [defaults]."""
 
     uri: str
     source: str | None = None
     title: str | None = None
     attribution: str | None = None
-    max_age_s: Age | None = None
-    empty: Empty | None = None
-    cache_tiles: bool | None = None
-    terrain_nodata: Height | None = None
-    versioned_urls: bool | None = None
 
 
 class ConfigFile(Struct, frozen=True):
@@ -129,10 +124,12 @@ def decode(data: bytes) -> ConfigFile:
         raise FileError(f"byte {error.start} is not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise FileError(f"not TOML: {error}") from error
-    for key, table in raw.items():
-        if key in _NAMED and isinstance(table, dict):
-            for name, value in table.items():
-                _convert(f"{key}.{_word(name)}", value, _NAMED[key])
+    defaults, layers = raw.get("defaults", {}), raw.get("layers", {})
+    if isinstance(layers, dict):
+        _ = _convert("defaults", defaults, Defaults)
+        raw["layers"] = {
+            name: {**defaults, **table} if isinstance(table, dict) else table for name, table in layers.items()
+        }
     return _convert("", raw, ConfigFile)
 
 
@@ -174,6 +171,8 @@ def _fields(struct: type[Struct]) -> dict[str, FieldInfo]:
 def _value(where: str, value: object, field: FieldInfo) -> Any:
     if isinstance(field.type, type) and issubclass(field.type, Struct):
         return _convert(where, value, field.type)
+    if where in _NAMED and isinstance(value, dict):
+        return {name: _convert(f"{where}.{_word(name)}", table, _NAMED[where]) for name, table in value.items()}
     try:
         return msgspec.convert(value, field.type)
     except msgspec.ValidationError as error:

@@ -158,7 +158,7 @@ def _layer(
     identities: Identities,
     env: Mapping[str, str],
 ) -> LayerConfig:
-    fields, defaults = file.layers[name], file.defaults
+    fields = file.layers[name]
     where = f"layers.{name}"
     if not LAYER_NAME.fullmatch(name):
         grammar = "1 to 100 letters, digits, '_', '-' or '.', not first '-' or '.'"
@@ -175,7 +175,6 @@ def _layer(
         if kind != uri.scheme.replace("https", "http"):
             raise FileError(f"{where}.source: {fields.source!r} is of type {kind!r}, the uri is {uri.scheme}")
     access = options[fields.source] if fields.source else options_from_environment(uri.scheme, env)
-    cache_tiles = fields.cache_tiles if fields.cache_tiles is not None else defaults.cache_tiles
     return LayerConfig(
         name=name,
         title=fields.title or name,
@@ -183,12 +182,12 @@ def _layer(
         uri=uri,
         options=access,
         identity=identities.of(uri, access),
-        max_age_s=defaults.max_age_s if fields.max_age_s is None else fields.max_age_s,
-        empty=fields.empty or defaults.empty,
-        cache_tiles=uri.scheme != "file" if cache_tiles is None else cache_tiles,
-        cache_replies=cache_tiles is not False,
-        terrain_nodata=defaults.terrain_nodata if fields.terrain_nodata is None else fields.terrain_nodata,
-        versioned_urls=defaults.versioned_urls if fields.versioned_urls is None else fields.versioned_urls,
+        max_age_s=fields.max_age_s,
+        empty=fields.empty,
+        cache_tiles=uri.scheme != "file" if fields.cache_tiles is None else fields.cache_tiles,
+        cache_replies=fields.cache_tiles is not False,
+        terrain_nodata=fields.terrain_nodata,
+        versioned_urls=fields.versioned_urls,
     )
 
 

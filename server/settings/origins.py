@@ -2,27 +2,24 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
 
 from cogread.sources import SourceOptions
 from cogread.sources.gdal_env import options_from_environment
 from cogread.sources.http_client.url import HOST, split_url
 from server.settings.file import FileError, SourceConfig
 
-_S3_ONLY = frozenset(
-    {
-        "endpoint_url",
-        "region",
-        "profile",
-        "access_key_id_env",
-        "secret_access_key_env",
-        "session_token_env",
-        "anonymous",
-        "request_payer",
-        "virtual_hosting",
-    }
+_S3_ONLY = (
+    "endpoint_url region profile access_key_id_env secret_access_key_env session_token_env anonymous request_payer "
+    "virtual_hosting"
 )
-_HTTP_ONLY = frozenset({"username_env", "password_env", "bearer_token_env"})
-_OTHER_TYPES = {"http": _S3_ONLY, "s3": _HTTP_ONLY}
+_HTTP_ONLY = "username_env password_env bearer_token_env"
+_OTHER_TYPES = {"http": _S3_ONLY.split(), "s3": _HTTP_ONLY.split()}
+_KEYS = SourceConfig.__struct_fields__
+_SECRETS = [key.removesuffix("_env") for key in _KEYS if key.endswith("_env")]
+_SAME = [field.name for field in fields(SourceOptions) if field.name in _KEYS]
+"""Keys that are the names of options too."""
 
 _VARIABLE = re.compile(r"[A-Z]{1,40}|[A-Z][A-Z0-9]{0,19}(?:_[A-Z0-9]{1,20}){1,5}")
 """A name that messages may show. Others may be a secret that the config holds in place of a variable's name."""
@@ -40,42 +37,30 @@ def source_options(where: str, source: SourceConfig, env: Mapping[str, str]) -> 
         FileError: keys contradict each other, or name a variable that is not set.
         SettingError: a switch in the environment is neither on nor off.
     """
-
-    def secret(key: str) -> str | None:
-        variable: str | None = getattr(source, f"{key}_env")
-        if variable is None:
-            return None
-        if not env.get(variable):
-            name = variable if _VARIABLE.fullmatch(variable) else "that it names"
-            raise FileError(f"{where}.{key}_env: the environment variable {name} is not set")
-        return env[variable]
-
     _check_keys(where, source)
     default = options_from_environment(source.type, env)
-    has_own_identity = source.access_key_id_env is not None or source.profile is not None
-    return SourceOptions(
-        connect_timeout_s=source.connect_timeout_s,
-        read_timeout_s=source.read_timeout_s,
-        redirect_hosts=tuple(host.lower().strip("[]") for host in source.redirect_hosts),
-        validators=source.validators,
-        username=secret("username"),
-        password=secret("password"),
-        bearer_token=secret("bearer_token"),
-        endpoint_url=source.endpoint_url or default.endpoint_url,
-        region=source.region or default.region,
-        profile=source.profile,
-        access_key_id=secret("access_key_id"),
-        secret_access_key=secret("secret_access_key"),
-        session_token=secret("session_token"),
-        anonymous=default.anonymous and not has_own_identity if source.anonymous is None else source.anonymous,
-        request_payer=default.request_payer if source.request_payer is None else source.request_payer,
-        virtual_hosting=default.virtual_hosting if source.virtual_hosting is None else source.virtual_hosting,
-    )
+    if source.access_key_id_env is not None or source.profile is not None:
+        default = replace(default, anonymous=False)
+    stated: dict[str, Any] = {key: value for key in _SAME if (value := getattr(source, key)) is not None}
+    stated["region"] = source.region or default.region
+    stated["redirect_hosts"] = tuple(host.lower().strip("[]") for host in source.redirect_hosts)
+    stated |= {key: _secret(f"{where}.{key}_env", getattr(source, f"{key}_env"), env) for key in _SECRETS}
+    return replace(default, **stated)
+
+
+def _secret(where: str, variable: str | None, env: Mapping[str, str]) -> str | None:
+    """The value of the variable that a key names, if it does."""
+    if variable is None:
+        return None
+    if not env.get(variable):
+        name = variable if _VARIABLE.fullmatch(variable) else "that it names"
+        raise FileError(f"{where}: the environment variable {name} is not set")
+    return env[variable]
 
 
 def _check_keys(where: str, source: SourceConfig) -> None:
     """Refuse keys of the other type, half of a pair, and invalid endpoints and hosts."""
-    for key in source.__struct_fields__:
+    for key in _KEYS:
         if key in _OTHER_TYPES[source.type] and getattr(source, key) is not None:
             raise FileError(f"{where}.{key}: not for a source of type {source.type!r}")
     for name, secret in (("access_key_id_env", "secret_access_key_env"), ("username_env", "password_env")):
