@@ -5,11 +5,11 @@ bounding box in the document and wants tile sets from z 0 on, so the document ha
 no tile, the tile is empty, like a sparse one.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from cogread.errors import TileOutOfRange
 from cogread.wrap import WRAPPERS
+from server.documents.templates import rendered
 from server.documents.web_maps import picture_format, web_mercator
 from server.http.reply import Reply
 from server.layers.catalog import Catalog, Layer
@@ -23,31 +23,8 @@ SERVICE: Final = "/tms/1.0.0"
 PROFILE: Final = "global-mercator"
 
 
-@dataclass(frozen=True, slots=True)
-class TileSet:
-    """The tiles of one z."""
-
-    z: int
-    units_per_pixel: float
-
-
-@dataclass(frozen=True, slots=True)
-class TileMap:
-    """The values of a map's document."""
-
-    title: str
-    attribution: str | None
-    path: str
-    """Start of the paths of its tiles, below the server's base URL."""
-    half_world: float
-    tile_size: int
-    extension: str
-    media_type: str
-    tile_sets: tuple[TileSet, ...]
-
-
-def tile_map(layer: Layer, opened: LayerVersion) -> TileMap:
-    """Describe a version of a layer.
+def tile_map(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
+    """The document of a version of a layer; its URLs begin with `base_url`.
 
     Raises:
         UnknownGrid: no level lies on the grid of web maps.
@@ -56,17 +33,19 @@ def tile_map(layer: Layer, opened: LayerVersion) -> TileMap:
     grid = web_mercator(opened)
     extension = picture_format(opened, grid)
     side = grid.matrices[0].tile_width
-    sets = (TileSet(z, 2 * HALF_WORLD_M / side / 2**z) for z in range(grid.matrices[-1].z + 1))
-    return TileMap(
-        layer.config.title,
-        layer.config.attribution.text if layer.config.attribution else None,
-        layer.versioned_path(opened).replace("/layers", SERVICE, 1),
-        HALF_WORLD_M,
-        side,
-        extension,
-        WRAPPERS[extension].media_type,
-        tuple(sets),
-    )
+    return rendered(
+        "tms_map.xml",
+        title=layer.config.title,
+        attribution=layer.config.attribution.text if layer.config.attribution else None,
+        service=base_url + SERVICE,
+        profile=PROFILE,
+        tiles=base_url + layer.versioned_path(opened).replace("/layers", SERVICE, 1),
+        half_world=HALF_WORLD_M,
+        tile_size=side,
+        extension=extension,
+        media_type=WRAPPERS[extension].media_type,
+        units_per_pixel=[2 * HALF_WORLD_M / side / 2**z for z in range(grid.matrices[-1].z + 1)],
+    ).encode()
 
 
 class TmsTiles:

@@ -11,7 +11,6 @@ from server.documents.summary import Summary
 from server.documents.templates import rendered
 from server.documents.tms import PROFILE, SERVICE, tile_map
 from server.layers.catalog import Layer
-from server.layers.layer_version import LayerVersion
 from server.web.context import context
 from server.web.replies import packed_document
 from server.web.versioned import versioned
@@ -33,7 +32,7 @@ def service() -> Response:
 
 def tile_map_document(name: str) -> Response:
     """One map."""
-    return versioned(name, f"{SERVICE}/{{}}", _tile_map, _XML)
+    return versioned(name, f"{SERVICE}/{{}}", tile_map, _XML)
 
 
 def _listed(template: str, layers: list[Layer]) -> Response:
@@ -43,8 +42,3 @@ def _listed(template: str, layers: list[Layer]) -> Response:
         template, layers=layers, title=title, base_url=base_url, service=base_url + SERVICE, profile=PROFILE
     )
     return packed_document(body.encode(), _XML, ctx.base_url_policy)
-
-
-def _tile_map(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
-    about = tile_map(layer, opened)
-    return rendered("tms_map.xml", about=about, base_url=base_url, service=base_url + SERVICE, profile=PROFILE).encode()

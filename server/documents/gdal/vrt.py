@@ -13,6 +13,7 @@ from cogread.byterange import ByteRange
 from cogread.crs.geokeys import GeoKey
 from cogread.crs.georeference import PIXEL_IS_POINT
 from cogread.crs.lookup import vertical_unit
+from cogread.deadline import Deadline
 from cogread.image import Cog, Image
 from cogread.metadata.bands import Band, bands_of, dataset_metadata
 from cogread.metadata.nodata import nodata_of, nodata_text
@@ -29,6 +30,7 @@ from server.documents.xml_text import element, escaped
 from server.http.errors import UnknownUrl
 from server.layers.catalog import Layer
 from server.layers.layer_version import IMAGE, MASK, LayerVersion
+from server.tiles.request import BUDGET_S
 
 FEW_BANDS: Final = 4
 """Most bands whose colours GDAL's WMS driver guesses."""
@@ -43,14 +45,8 @@ def vrt_refusal(cog: Cog) -> Refusal | None:
     return next(map(Refusal, _obstacles(cog)), None)
 
 
-def gdal_vrt(layer: Layer, opened: LayerVersion, base_url: str, read: Callable[[ByteRange], bytes]) -> str:
-    """Write the document of a version of a layer.
-
-    Args:
-        layer: the layer.
-        opened: its version.
-        base_url: beginning of the URLs of tiles.
-        read: reads header bytes that are not loaded.
+def gdal_vrt(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
+    """The document of a version of a layer; the URLs of its tiles begin with `base_url`.
 
     Raises:
         UnknownUrl: no VRT over the tiles reads as the file does; the message says why.
@@ -59,7 +55,7 @@ def gdal_vrt(layer: Layer, opened: LayerVersion, base_url: str, read: Callable[[
     refusal = vrt_refusal(opened.cog)
     if refusal is not None:
         raise UnknownUrl(f"GDAL cannot open the layer by its tiles: {refusal}")
-    return _Vrt(layer, opened, base_url, read).written()
+    return _Vrt(layer, opened, base_url).written().encode()
 
 
 def _obstacles(cog: Cog) -> Iterator[str]:
@@ -94,9 +90,9 @@ def _is_nested(cog: Cog) -> bool:
 class _Vrt:
     """Writer of one document."""
 
-    def __init__(self, layer: Layer, opened: LayerVersion, base_url: str, read: Callable[[ByteRange], bytes]) -> None:
-        self._layer, self._opened, self._base_url, self._read = layer, opened, base_url, read
-        self._cog, self._bands = opened.cog, bands_of(opened.cog)
+    def __init__(self, layer: Layer, opened: LayerVersion, base_url: str) -> None:
+        self._layer, self._opened, self._base_url = layer, opened, base_url
+        self._cog, self._bands, self._deadline = opened.cog, bands_of(opened.cog), Deadline.after(BUDGET_S)
         has_palette = self._bands[0].color_interpretation == PALETTE
         self._color_table = vrt.color_table(self._palette()) if has_palette else ""
 
@@ -165,6 +161,10 @@ class _Vrt:
         raster_type = keys.short(GeoKey.RASTER_TYPE)
         kind = {} if raster_type is None else {"AREA_OR_POINT": "Point" if raster_type == PIXEL_IS_POINT else "Area"}
         return {**of_tags, **dataset_metadata(cog), **kind}
+
+    def _read(self, wanted: ByteRange) -> bytes:
+        """Read header bytes that are not loaded."""
+        return self._layer.source.read(wanted, self._cog.version, self._deadline).data
 
     def _palette(self) -> Palette:
         cog = self._cog

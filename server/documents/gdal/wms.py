@@ -6,16 +6,15 @@ scale or name. A file that differs is refused. This needs PROJ, so only document
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
-from cogread.crs.georeference import Geotransform
 from cogread.crs.lookup import vertical_unit
-from cogread.image import Cog, Image
+from cogread.image import Cog
 from cogread.metadata.bands import Band, bands_of
 from cogread.metadata.nodata import nodata_of
 from cogread.refusal import Refusal
-from server.documents.gdal.tiles import GdalTiles, crs_text, gdal_tiles, tiles_refusal
+from server.documents.gdal.tiles import crs_text, gdal_tiles, tiles_refusal
+from server.documents.templates import rendered
 from server.http.errors import UnknownUrl
 from server.layers.catalog import Layer
 from server.layers.layer_version import IMAGE, LayerVersion
@@ -31,26 +30,8 @@ EXACT: Final = 2**53
 """Bound of the integers that a double holds exactly: the driver keeps nodata as a double."""
 
 
-@dataclass(frozen=True, slots=True)
-class GdalWms:
-    """Values of the document."""
-
-    tiles: GdalTiles
-    """Tiles of full resolution."""
-    corners: tuple[float, float, float, float]
-    """Left, top, right, bottom."""
-    overviews: int
-    crs: str | None
-    """A code or WKT."""
-
-
-def gdal_wms(layer: Layer, opened: LayerVersion, vrt: str) -> GdalWms:
-    """Describe a version of a layer.
-
-    Args:
-        layer: the layer.
-        opened: its version.
-        vrt: URL of the document to take instead.
+def gdal_wms(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
+    """The document of a version of a layer; its URLs begin with `base_url`.
 
     Raises:
         UnknownUrl: the driver would read the file incorrectly; the message has the difference.
@@ -58,9 +39,17 @@ def gdal_wms(layer: Layer, opened: LayerVersion, vrt: str) -> GdalWms:
     cog = opened.cog
     refusal, transform = wms_refusal(opened), cog.geo.transform
     if refusal is not None or transform is None:
+        vrt = f"{base_url}{layer.path}/gdal.vrt"
         raise UnknownUrl(f"GDAL's WMS driver cannot read the layer as it is: {refusal}; GDAL can by {vrt}")
-    tiles = gdal_tiles(layer, opened, 0, IMAGE)
-    return GdalWms(tiles, _corners(transform, cog.full), len(cog.levels) - 1, crs_text(cog.geo, opened.resolver))
+    x0, dx, _, y0, _, dy = transform
+    return rendered(
+        "gdal_wms.xml",
+        base_url=base_url,
+        tiles=gdal_tiles(layer, opened, 0, IMAGE),
+        corners=(x0, y0, x0 + cog.full.width * dx, y0 + cog.full.height * dy),
+        overviews=len(cog.levels) - 1,
+        crs=crs_text(cog.geo, opened.resolver),
+    ).encode()
 
 
 def wms_refusal(opened: LayerVersion) -> Refusal | None:
@@ -117,8 +106,3 @@ def _misread(bands: tuple[Band, ...]) -> Iterator[str]:
             yield f"band {number} has a scale or an offset"
         if band.unit or band.description:
             yield f"band {number} has a unit or a description"
-
-
-def _corners(transform: Geotransform, image: Image) -> tuple[float, float, float, float]:
-    x0, dx, _, y0, _, dy = transform
-    return x0, y0, x0 + image.width * dx, y0 + image.height * dy
