@@ -131,7 +131,8 @@ def _stretch(transform: tuple[float, ...]) -> float:
 def _indices(size: int, zoom: float, extent: float, count: int) -> NDArray[np.intp]:
     """Indices of the level's pixels under each pixel of the screen."""
     places = (np.arange(size) + 0.5 - size / 2) / zoom + extent / 2
-    return np.floor(places / extent * count).astype(np.intp)
+    found: NDArray[np.intp] = np.floor(places / extent * count).astype(np.intp)
+    return found
 
 
 def best_shift(found: Picture, wanted: Picture, most: int = 2) -> tuple[tuple[int, int], float, float]:
