@@ -55,6 +55,7 @@ TABLES = {
 }
 """Modules that import what their table names, or what decodes, when it is first used."""
 LATE_IMPORTS = {
+    ("cogread.crs.lookup", "cogread.crs.geographic_table"),
     ("cogread.crs.lookup", "cogread.crs.resolver"),
     ("cogread.crs.lookup", "cogread.crs.transform"),
 }

@@ -5,10 +5,27 @@ A `Crs` that was encoded as JSON and decoded again needs no PROJ.
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+from cogread.crs.georeference import Bounds
 
 ProjJson = dict[str, Any]
 """A CRS, or a part of one, as PROJ's JSON schema has it."""
+
+
+class GeographicTable(NamedTuple):
+    """Longitude and latitude of places at equal steps of x and y; see `geographic_table.py`."""
+
+    formula: str | None
+    """Name of the formula that gives them; None: the table does."""
+    points: int
+    """Number along each axis."""
+    bounds: Bounds
+    """left, bottom, right, top in the CRS."""
+    vectors: tuple[float | None, ...]
+    """x, y, z of each point, row by row from the bottom; None: the CRS does not reach the point."""
+    error_m: float
+    """Largest error of interpolation between the points."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ PROJ takes 0.1 s to load, so it is imported when the first keys are resolved.
 from functools import lru_cache
 from typing import Final, Protocol
 
-from cogread.crs.crs import Crs
+from cogread.crs.crs import Crs, GeographicTable
 from cogread.crs.geokeys import GeoKeys
 from cogread.crs.georeference import Bounds, Georeference
 from cogread.refusal import Refusal
@@ -29,6 +29,15 @@ class CrsResolver(Protocol):
             west, south, east, north in degrees; west > east where the area crosses the antimeridian.
         """
 
+    def geographic_table(self, crs: Crs, bounds: Bounds, tolerance_m: float) -> GeographicTable | None:
+        """The smallest table whose error is within a tolerance, or the largest one; None: the CRS reaches no place.
+
+        Args:
+            crs: CRS of the bounds.
+            bounds: left, bottom, right, top in x, y order.
+            tolerance_m: the wanted error.
+        """
+
 
 class ProjResolver:
     """Resolves by PROJ. Thread-safe."""
@@ -44,6 +53,12 @@ class ProjResolver:
         from cogread.crs.transform import wgs84_bounds  # noqa: PLC0415 - PROJ takes 0.1 s to load
 
         return wgs84_bounds(crs.placed_definition, bounds)
+
+    def geographic_table(self, crs: Crs, bounds: Bounds, tolerance_m: float) -> GeographicTable | None:
+        """See `CrsResolver.geographic_table`."""
+        from cogread.crs.geographic_table import geographic_table  # noqa: PLC0415 - PROJ takes 0.1 s to load
+
+        return geographic_table(crs.placed_definition, bounds, tolerance_m)
 
     def revision(self) -> str:
         """The version of PROJ and its datasets, which tells cached results apart."""

@@ -33,7 +33,7 @@ def wgs84_bounds(definition: str, bounds: Bounds) -> Bounds | None:
         west, south, east, north in degrees; None where there is no transform or no finite result.
     """
     try:
-        west, south, east, north = _transformer(definition).transform_bounds(*bounds, densify_pts=21)
+        west, south, east, north = transformer(definition).transform_bounds(*bounds, densify_pts=21)
     except (CRSError, ProjError):
         return None
     if not all(isfinite(edge) and abs(edge) <= _MAX_DEGREES for edge in (west, south, east, north)):
@@ -58,7 +58,7 @@ def wrapped(box: Bounds) -> Bounds:
 def is_web_mercator(definition: str) -> bool:
     """Compare places of a projected CRS in metres with those of EPSG:3857."""
     try:
-        lons, lats = _transformer(definition).transform(_SAMPLES_M, _SAMPLES_M)
+        lons, lats = transformer(definition).transform(_SAMPLES_M, _SAMPLES_M)
     except ProjError:
         return False
     angles = [metres / EARTH_RADIUS_M for metres in _SAMPLES_M]
@@ -72,5 +72,6 @@ def _turned(longitude: float, end: float) -> float:
 
 
 @lru_cache(maxsize=64)
-def _transformer(definition: str) -> Transformer:
+def transformer(definition: str) -> Transformer:
+    """Make the transformer from a CRS in PROJJSON, in x, y order, to longitude and latitude on WGS 84."""
     return Transformer.from_crs(CRS.from_json(definition), "OGC:CRS84", always_xy=True)

@@ -11,7 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from cogread.crs.crs import Crs
+from cogread.crs.crs import Crs, GeographicTable
 from cogread.crs.geokeys import GeoKeys
 from cogread.crs.georeference import Bounds
 from cogread.crs.lookup import ProjResolver
@@ -43,6 +43,12 @@ class _BoundsValue(msgspec.Struct):
     bounds: Bounds | None
 
 
+class _TableValue(msgspec.Struct):
+    """A cached table; None: there is none."""
+
+    table: GeographicTable | None
+
+
 class CrsStore:
     """A `CrsResolver` through the tiers. Thread-safe."""
 
@@ -52,6 +58,7 @@ class CrsStore:
         """PROJ holds the GIL for 0.1 s a call: several threads in it would starve tiles and calls to Redis."""
         self._crss: Final = _Values(flight, "crs", _CrsValue, proj.revision)
         self._bounds: Final = _Values(flight, "crs-bounds", _BoundsValue, proj.revision)
+        self._tables: Final = _Values(flight, "crs-table", _TableValue, proj.revision)
 
     def resolve(self, keys: GeoKeys) -> Crs | Refusal:
         """See `CrsResolver.resolve`."""
@@ -62,6 +69,11 @@ class CrsStore:
         """See `CrsResolver.wgs84_bounds`."""
         return self._bounds.get((crs.placed_definition, bounds), lambda: self._projected(crs, bounds)).bounds
 
+    def geographic_table(self, crs: Crs, bounds: Bounds, tolerance_m: float) -> GeographicTable | None:
+        """See `CrsResolver.geographic_table`."""
+        arguments = (crs.placed_definition, bounds, tolerance_m)
+        return self._tables.get(arguments, lambda: self._tabulated(crs, bounds, tolerance_m)).table
+
     def _resolved(self, keys: GeoKeys) -> _CrsValue:
         with self._proj_turn:
             crs = self._proj.resolve(keys)
@@ -70,6 +82,10 @@ class CrsStore:
     def _projected(self, crs: Crs, bounds: Bounds) -> _BoundsValue:
         with self._proj_turn:
             return _BoundsValue(self._proj.wgs84_bounds(crs, bounds))
+
+    def _tabulated(self, crs: Crs, bounds: Bounds, tolerance_m: float) -> _TableValue:
+        with self._proj_turn:
+            return _TableValue(self._proj.geographic_table(crs, bounds, tolerance_m))
 
 
 class _Values(Generic[T]):

@@ -34,7 +34,7 @@ def layer(name: str) -> Response:
         return response(redirect(context().link_prefix + catalog_layer.path))
     about = describe(catalog_layer, opened, context().link_prefix)
     if prefers_html():
-        return layer_page(about)
+        return layer_page(about, opened, catalog_layer.versioned_path(opened))
     immutable = IMMUTABLE if context().settings.public_urls.is_prefix_fixed else PRIVATE_IMMUTABLE
     return _json(about, immutable if version is not None else "no-cache")
 

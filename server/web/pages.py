@@ -9,23 +9,48 @@ from urllib.parse import urlsplit
 from flask import Response, render_template, request
 
 from cogread import __version__
+from cogread.crs.lookup import crs_of
 from cogread.wrap import PICTURES
+from cogread.wrap.bin.wrapper import SAMPLES
 from server.documents import Json
 from server.documents.copy_lines import copy_lines
+from server.documents.geographic import geographic_of
+from server.documents.preview import preview_of
 from server.http.reply import STATUS_LINES
+from server.layers.layer_version import LayerVersion
 from server.web.context import context
 from server.web.replies import packed_document
 from server.web.static import static_files
 
 _MEDIA_TYPE: Final = "text/html; charset=utf-8"
+_SHOWN: Final = {*PICTURES, SAMPLES.extension}
+"""Formats that the map draws."""
+_MODULES: Final = ("layer/", "openlayers/")
+"""Folders of the scripts that import one another, so that browsers load them at once."""
 
 
-def layer_page(about: Json) -> Response:
-    """Write the page of a layer from its JSON. Its lines to copy have absolute URLs, with the Host of the request."""
+def layer_page(about: Json, opened: LayerVersion, path: str) -> Response:
+    """Write the page of a layer. Its lines to copy have absolute URLs, with the Host of the request.
+
+    Args:
+        about: the JSON of the layer.
+        opened: its version.
+        path: beginning of the URLs of its tiles, below the server's base URL.
+    """
     ctx = context()
-    lines = copy_lines(about, ctx.base_url)
-    is_shown = any(set(level["formats"]) & set(PICTURES) for level in about["levels"])
-    return page("layer.html", ctx.base_url_policy, about=about, lines=lines, is_shown=is_shown)
+    crs = crs_of(opened.cog.geo, opened.resolver)
+    return page(
+        "layer.html",
+        ctx.base_url_policy,
+        about=about,
+        lines=copy_lines(about, ctx.base_url),
+        is_shown=any(set(level["formats"]) & _SHOWN for level in about["levels"]),
+        modules=[name for name in static_files().plain if name.startswith(_MODULES) and name.endswith(".js")],
+        geographic=geographic_of(opened),
+        wkt=None if crs is None else crs.wkt,
+        preview=preview_of(opened),
+        base=ctx.link_prefix + path,
+    )
 
 
 def problem_page(response: Response, detail: str) -> Response:

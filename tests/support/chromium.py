@@ -157,7 +157,7 @@ class Page:
             self.complaints.append(str(values["exceptionDetails"].get("exception", values)))
         elif event == "Runtime.consoleAPICalled" and values["type"] in ("error", "warning", "assert"):
             self.complaints.append(str(values["args"]))
-        elif event == "Log.entryAdded" and values["entry"]["level"] in ("error", "warning"):
+        elif event == "Log.entryAdded" and values["entry"]["level"] in ("error", "warning") and not _is_slow_gl(values):
             self.complaints.append(f"{values['entry']['text']} {values['entry'].get('url', '')}")
         elif event == "Network.requestWillBeSent":
             self.urls.append(values["request"]["url"])
@@ -223,3 +223,8 @@ class Page:
         """A picture of the window, or of the whole page: (bands, height, width) in device pixels."""
         picture = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=is_whole)
         return decode(base64.b64decode(picture["data"]))[:3]
+
+
+def _is_slow_gl(values: dict[str, Any]) -> bool:
+    """Recognize Chromium's remark that WebGL without a GPU is slow."""
+    return "GL Driver Message (OpenGL, Performance" in values["entry"]["text"]

@@ -5,7 +5,7 @@ from html import unescape
 from typing import Final
 
 _LINE: Final = re.compile(
-    r'<h3 id="line-\d+-label">(.*?)</h3>\s*<p class="line"><code id="line-\d+">(.*?)</code>', re.DOTALL
+    r'<h3 id="line-\d+-label">(.*?)</h3>\s*<div class="line"><pre><code id="line-\d+"[^>]*>(.*?)</code>', re.DOTALL
 )
 
 

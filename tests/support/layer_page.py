@@ -21,8 +21,6 @@ DEVICES: Final = {
 }
 """Windows, as `Chromium.page` makes them."""
 
-BORDER_PX: Final = 1
-"""Width of the map's border, in CSS pixels."""
 IS_READY: Final = "document.querySelector('[data-map=map]').getAttribute('aria-busy') === 'false'"
 
 
@@ -81,13 +79,15 @@ def fact(page: Page, name: str) -> str:
 
 
 def map_picture(page: Page, scale: int = 1) -> Picture:
-    """A picture of the map: (bands, height, width) in device pixels."""
+    """A picture of the map without what floats above it: (bands, height, width) in device pixels."""
     page.run("document.querySelector('[data-map=map]').scrollIntoView({ block: 'end', behavior: 'instant' })")
     page.run("document.activeElement.blur()")
     settle(page)
+    page.run("for (const each of document.querySelectorAll('.float, .ol-scale-line')) each.style.visibility = 'hidden'")
     left, top, width, height = (round(value * scale) for value in page.box("[data-map=map]"))
-    edge = BORDER_PX * scale
-    shot = page.screenshot()[:, top + edge : top + height - edge, left + edge : left + width - edge]
+    next_frame(page)
+    shot = page.screenshot()[:, top : top + height, left : left + width]
+    page.run("for (const each of document.querySelectorAll('.float, .ol-scale-line')) each.style.visibility = ''")
     return shot.astype(np.float64)
 
 

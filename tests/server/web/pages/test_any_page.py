@@ -166,7 +166,8 @@ def test_a_button_copies_its_line(chromium: Chromium, server: Gunicorn) -> None:
     page = chromium.page()
     page.grant("clipboardReadWrite", "clipboardSanitizedWrite")
     show(page, f"{server.url}/layers/world")
-    lines = page.run("return [...document.querySelectorAll('.line code')].map((line) => line.textContent)")
+    page.click("#tab-use")
+    lines = page.run("return [...document.querySelectorAll('#panel-use .line code')].map((line) => line.textContent)")
     for number, line in enumerate(lines, 1):
         page.click(f"[data-copy=line-{number}]")
         page.wait(f"document.querySelector('[data-copy=line-{number}]').textContent === 'Copied'")
@@ -191,23 +192,14 @@ def has_map(page: Page) -> bool:
     return any(node["role"]["value"] == "application" for node in accessible(page))
 
 
-def test_a_layer_that_no_browser_shows_says_so_and_has_its_lines(pages: dict[str, Page], server: Gunicorn) -> None:
-    page = pages["desk"]
-    show(page, f"{server.url}/layers/zstd-float")
-    text = page.run("return document.body.innerText")
-    assert "browsers cannot show these tiles" in text
-    assert "float32" in text
-    assert page.run("return document.querySelectorAll('.line code').length") > 0
-
-
 def test_the_map_is_reached_and_left_with_keys_alone(pages: dict[str, Page], server: Gunicorn) -> None:
     page = pages["desk"]
     open_layer(page, f"{server.url}/layers/netherlands")
     seen = []
     for _ in range(25):
         page.press("Tab")
-        seen.append(page.run("const e = document.activeElement; return e.dataset.map ?? e.dataset.copy ?? e.tagName"))
-    order = ["A", "A", "A", "in", "out", "whole", "full", "level", "format", "borders", "map", "tile", "line-1"]
+        seen.append(page.run("const e = document.activeElement; return e.dataset.map ?? e.dataset.tab ?? e.tagName"))
+    order = ["A", "A", "A", "share", "map", "in", "out", "whole", "full", "borders-button", "style"]
     assert [name for name in seen if name in order][: len(order)] == order
     outline = page.run(
         "document.querySelector('[data-map=map]').focus({ focusVisible: true }); "

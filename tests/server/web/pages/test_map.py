@@ -66,19 +66,18 @@ def coordinates(page: Page) -> tuple[float, float]:
 
 def background(page: Page) -> NDArray[np.float64]:
     """The colour of the map where nothing is."""
-    script = (
-        "return getComputedStyle(document.querySelector('[data-map=map]')).backgroundColor.match(/\\d+/g).map(Number)"
-    )
+    script = "return getComputedStyle(document.querySelector('.map-box')).backgroundColor.match(/\\d+/g).map(Number)"
     return np.array(page.run(script), np.float64)
 
 
 def assert_is_gdals(page: Page, path: Path, level: int, zoom: float = 1, scale: int = 1, limit: float = CODEC) -> None:
     found = map_picture(page, scale)
     wanted = gdals(path, level, found, zoom, background(page))
-    shift, difference, others = best_shift(found, wanted)
-    assert max(map(abs, shift)) <= 1, (shift, difference, others)  # the middle of the map may lie between two pixels
+    most = max(1, round(zoom / 2))  # at 1:1, the middle of the map is moved by up to half a pixel of the image
+    shift, difference, others = best_shift(found, wanted, most + 1)
+    assert max(map(abs, shift)) <= most, (shift, difference, others)
     assert difference < limit
-    assert others > 2 * difference
+    assert others > 1.5 * difference
     assert page.complaints == []
 
 
@@ -160,7 +159,7 @@ def test_borders_are_drawn_where_gdal_has_them(files: dict[str, Path], desktop: 
     open_layer(desktop, f"{server.url}/layers/oblong-tiles")
     press_button(desktop, "full")
     plain = map_picture(desktop)
-    press_button(desktop, "borders")
+    press_button(desktop, "borders-button")
     changed = np.abs(map_picture(desktop) - plain).max(axis=0) > 40
     with rasterio.open(files["oblong-tiles"]) as dataset:
         left, top = (plain.shape[2] - dataset.width) // 2, (plain.shape[1] - dataset.height) // 2
@@ -177,7 +176,7 @@ def test_a_tile_whose_corner_is_out_of_sight_has_its_name_on_the_map(desktop: Pa
     for _ in range(2):
         press_button(desktop, "in")
     plain = map_picture(desktop)
-    press_button(desktop, "borders")
+    press_button(desktop, "borders-button")
     changed = np.abs(map_picture(desktop) - plain).max(axis=0) > 40
     assert changed[:24, :60].mean() > 0.3
     assert changed[:24, 60:120].mean() < 0.1
@@ -256,14 +255,14 @@ def test_keys_move_and_zoom_the_map_and_say_where_it_is(desktop: Page, server: G
     assert "level 0 (520 × 300 pixels)" in said
     assert f"tile column and row {fact(desktop, 'place')}" in said
     desktop.press("Tab")
-    assert desktop.run("return document.activeElement.dataset.map") == "tile"
+    assert desktop.run("return document.activeElement.dataset.map") == "in"
 
 
 def test_too_many_tiles_at_once_are_not_asked_for(desktop: Page, server: Gunicorn) -> None:
     open_layer(desktop, f"{server.url}/layers/oblong-tiles")
     for _ in range(4):
         press_button(desktop, "out")
-    asked = len(desktop.urls)
+    asked = [url for url in desktop.urls if "/tiles/" in url]
     desktop.wait("document.querySelector('[data-map=status]').textContent.startsWith('Zoom in')")
     press_button(desktop, "out")
-    assert len(desktop.urls) == asked
+    assert [url for url in desktop.urls if "/tiles/" in url] == asked

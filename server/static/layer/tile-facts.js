@@ -4,13 +4,14 @@ const number = new Intl.NumberFormat("en")
 
 /** Name of a field in the page -> its text. */
 export function factsOf(tile) {
-  if (!tile) return { level: "–", place: "–", zxy: "–", bytes: "–", format: "–" }
+  if (!tile) return { level: "–", place: "–", zxy: "–", bytes: "–", format: "–", time: "–" }
   const { level, col, row, reply, format } = tile
   return {
     level: `${level.number} (${number.format(level.width)} × ${number.format(level.height)} pixels)`,
     place: `${col}, ${row}`,
     zxy: `${level.z}/${col}/${row}`,
     bytes: bytesOf(reply),
+    time: reply ? `${number.format(Math.round(reply.ms))} ms` : "…",
     format,
   }
 }
@@ -29,8 +30,8 @@ export function coordinatesOf(grid, coordinate) {
 }
 
 /** The same facts in one sentence, for screen readers. */
-export function sentenceOf(tile, coordinates) {
+export function sentenceOf(tile, coordinates, value) {
   if (!tile) return `Outside the image, at ${coordinates}`
   const { level, place, bytes } = factsOf(tile)
-  return `At ${coordinates}: level ${level}, tile column and row ${place}, bytes ${bytes}`
+  return `At ${coordinates}: ${value ? `value ${value}, ` : ""}level ${level}, tile column and row ${place}, bytes ${bytes}`
 }

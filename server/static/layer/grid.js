@@ -18,8 +18,9 @@ const isUpright = (transform) =>
 
 /**
  * @param {object} layer the body of /layers/{layer}
- * @return {object} extent: left, bottom, right, top; units: OpenLayers' name or null; levels: coarse to fine, only those
- *   that browsers show; toNative: coordinates of the map -> coordinates of the CRS; crs: name of the CRS, or null
+ * @return {object} extent: left, bottom, right, top; units: OpenLayers' name or null; levels: coarse to fine;
+ *   toNative: coordinates of the map -> coordinates of the CRS; crs: name of the CRS, or null; digits: decimals of a
+ *   tenth of a pixel
  */
 export function gridOf(layer) {
   const transform = layer.geotransform
@@ -33,6 +34,7 @@ export function gridOf(layer) {
     crs: transform ? (layer.crs?.code ?? layer.crs?.name ?? "unknown CRS") : null,
     digits: digitsFor(transform ? Math.max(Math.abs(transform[1]), Math.abs(transform[2])) : 1),
     toNative: isPlaced ? (coordinate) => coordinate : ([x, y]) => applied(transform ?? PIXELS.map(Math.abs), x, -y),
+    toPixel: ([x, y]) => [(x - left) / dx, (y - top) / dy],
   }
 }
 
@@ -41,11 +43,10 @@ const applied = ([x0, xCol, xRow, y0, yCol, yRow], col, row) => [
   y0 + yCol * col + yRow * row,
 ]
 
-/** Decimals of a tenth of a pixel. */
 const digitsFor = (pixel) => Math.min(12, Math.max(0, Math.ceil(1 - Math.log10(pixel))))
 
 function levelsOf(layer, isPlaced) {
-  const levels = layer.levels.map((level) => levelOf(layer, level, isPlaced)).filter((level) => level.formats.length)
+  const levels = layer.levels.map((level) => levelOf(layer, level, isPlaced))
   return levels.filter((level, at) => at === 0 || level.resolution < levels[at - 1].resolution)
 }
 
@@ -59,16 +60,22 @@ function levelOf(layer, level, isPlaced) {
     width: level.width,
     height: level.height,
     resolution: across,
+    pixelSize: [across, down],
+    dataSize: [level.tile_width, level.tile_height],
     tileSize: [level.tile_width, (level.tile_height * down) / across],
     tiles: [level.tiles_across, level.tiles_down],
     formats: picturesOf(level),
-    hasMask: level.mask,
-    templates: templatesOf(layer),
+    hasSamples: level.formats.includes("bin"),
+    hasMask: level.mask && level.mask_formats.includes("bin"),
+    templates: templatesOf(layer, "tiles"),
+    maskTemplates: templatesOf(layer, "mask"),
   }
 }
 
-/** URL templates of tiles by format. */
-function templatesOf(layer) {
-  const links = layer.links.filter(({ rel, templated }) => rel === "tiles" && templated)
+/** URL templates by format. */
+function templatesOf(layer, rel) {
+  const links = layer.links.filter((link) => link.rel === rel && link.templated)
   return Object.fromEntries(links.map(({ href }) => [href.slice(href.lastIndexOf(".") + 1), href]))
 }
+
+export const urlOf = (template, { z }, col, row) => template.replace("{z}", z).replace("{x}", col).replace("{y}", row)

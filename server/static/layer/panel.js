@@ -1,0 +1,4 @@
+// The panel of a layer without a map: its tabs.
+import { tabsOf } from "./tabs.js"
+
+for (const list of document.querySelectorAll("[data-tabs]")) tabsOf(list)
