@@ -56,7 +56,7 @@ def test_the_banner_holds_a_line_that_fetches_a_tile_and_the_version_that_is_sho
     command = [sys.executable, "-m", "cogread", "--version"]
     version = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True).stdout.strip()
     with Gunicorn() as server:
-        assert f"rawcog {version} serves 3 layers on {server.url}\n" in server.log()
+        assert f"rawcog {version} serves 7 layers on {server.url}\n" in server.log()
         assert get_json(f"{server.url}/api")["info"]["version"] == version
         assert f"rawcog {version}</p>" in requests.get(f"{server.url}/?f=html", timeout=30).text
         line = re.search(r"curl -o tile\.\w+ (http://\S+)", server.log())
