@@ -49,9 +49,10 @@ READ_THE_ENVIRONMENT = {"server.settings.load", "server.cli.serve", "server.cli.
 TABLES = {
     "cogread.sources",
     "server.cache",
-    "cogread.wrap.png.wrapper",
-    "cogread.wrap.png.terrain",
+    "cogread.wrap.auto.wrapper",
     "cogread.wrap.bin.wrapper",
+    "cogread.wrap.png.terrain",
+    "cogread.wrap.png.wrapper",
 }
 """Modules that import what their table names, or what decodes, when it is first used."""
 LATE_IMPORTS = {

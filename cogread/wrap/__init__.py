@@ -1,9 +1,12 @@
 """Formats of tiles by file extension."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
 
 from cogread.image import Level
 from cogread.refusal import Refusal
+from cogread.wrap.auto.wrapper import CUT_PNG, CUT_WEBP, auto_wrapper, hides
 from cogread.wrap.bin.wrapper import CODINGS, SAMPLES
 from cogread.wrap.jpeg import JPEG
 from cogread.wrap.png.terrain import TERRAIN
@@ -16,8 +19,21 @@ WRAPPERS: dict[str, Wrapper] = {wrapper.extension: wrapper for wrapper in (JPEG,
 """Extension -> format, by rank: first pictures sent as they are stored, then those that are encoded anew, then files
 that few clients show."""
 
-UNLISTED: dict[str, Wrapper] = {wrapper.extension: wrapper for wrapper in (BARE_TIFF, WHOLE_TIFF)}
-"""Formats for one kind of client, whose documents name them; lists do not."""
+_PICTURES: Final = tuple(wrapper for wrapper in WRAPPERS.values() if wrapper.kind is Kind.PICTURE)
+
+AUTO: Final = auto_wrapper("", "image/*", _PICTURES, (CUT_WEBP, CUT_PNG))
+"""The lightest picture of each tile that shows no hidden pixel, at the URL without an extension."""
+
+JPEG_PNG: Final = auto_wrapper("jpegpng", "image/vnd.jpeg-png", (JPEG,), (CUT_PNG,))
+"""The same for JPEG tiles in two formats alone, as clients of WMTS expect by this media type."""
+
+CUT_OUT_WEBP: Final = replace(auto_wrapper("cutwebp", WEBP.media_type, (WEBP,), (CUT_WEBP,)), refusal=WEBP.refusal)
+"""The same for WebP tiles, which stay WebP. Where their mask cannot be shown, it is `webp`."""
+
+UNLISTED: dict[str, Wrapper] = {
+    wrapper.extension: wrapper for wrapper in (AUTO, JPEG_PNG, CUT_OUT_WEBP, BARE_TIFF, WHOLE_TIFF)
+}
+"""Formats that documents name where they are wanted; lists of the formats of a layer do not."""
 
 BY_NAME: dict[str, Wrapper] = WRAPPERS | UNLISTED | {wrapper.extension: wrapper for wrapper in TERRAIN.values()}
 """All formats; the names of terrain are no extensions that a URL can have."""
@@ -32,9 +48,9 @@ WITH_OPTIONS: frozenset[str] = frozenset(name for name, wrapper in WRAPPERS.item
 """Extensions of the formats that have `Options`."""
 
 EMPTY_TILES: dict[str, Callable[[int, int], bytes]] = {
-    name: wrapper.transparent for name, wrapper in WRAPPERS.items() if wrapper.transparent is not None
+    wrapper.media_type: wrapper.transparent for wrapper in WRAPPERS.values() if wrapper.transparent is not None
 }
-"""Extension -> maker of a transparent picture of (width, height) pixels, where the format has transparency."""
+"""Media type -> maker of a transparent picture of (width, height) pixels, where the format has transparency."""
 
 
 def wrappers_of(level: Level) -> list[Wrapper]:
@@ -51,10 +67,13 @@ def refusals(levels: Sequence[Level]) -> dict[str, Refusal | None]:
 
 
 __all__ = [
+    "AUTO",
     "BY_NAME",
     "CODINGS",
+    "CUT_OUT_WEBP",
     "EMPTY_TILES",
     "FILES",
+    "JPEG_PNG",
     "PICTURES",
     "TERRAIN",
     "USUAL",
@@ -65,6 +84,7 @@ __all__ = [
     "Options",
     "Wrapper",
     "Wrapping",
+    "hides",
     "refusals",
     "wrappers_of",
 ]

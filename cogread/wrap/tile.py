@@ -23,6 +23,11 @@ def valid_size(image: Image, col: int, row: int) -> tuple[int, int]:
     return width, min(image.tile_height, image.height - row * image.tile_height)
 
 
+def is_inside(image: Image, tile: Tile) -> bool:
+    """Check that all of a tile lies within the image."""
+    return valid_size(image, tile.col, tile.row) == (image.tile_width, image.tile_height)
+
+
 def mask_mismatch(level: Level) -> Refusal | None:
     """Refuse a level whose mask is cut into tiles of another size than its image."""
     image, mask = level.image, level.mask

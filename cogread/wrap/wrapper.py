@@ -77,6 +77,12 @@ class Wrapping:
     """Makes the file of one stream without mask that `wrap` accepted before, skipping its checks; None: use `wrap`."""
     draws_sparse: bool = False
     """`wrap` draws tiles of which nothing is stored."""
+    media_type: str = ""
+    """Media type of the file; empty: that of the wrapper."""
+    choose: "Callable[[Tile], Wrapping | None] | None" = None
+    """Chooses the wrapping of a tile by its place and its mask, in a format that has several for a level. It gets no
+    planes, and returns None where no pixel is visible; raises TileDamaged for the mask. None: this wrapping is the only
+    one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,7 @@ class Wrapper:
     """A format of tiles."""
 
     extension: str
-    """File extension in URLs, without the dot; of terrain with its query."""
+    """File extension in URLs, without the dot; of terrain with its query; empty: the URL has none."""
     media_type: str
     kind: Kind
     revision: int

@@ -11,7 +11,7 @@ from server.documents import Json
 from server.documents.gdal.vrt import vrt_refusal
 from server.documents.gdal.wms import wms_refusal
 from server.documents.ogc.sets import tilesets
-from server.documents.tms import SERVICE
+from server.documents.tms import SERVICE, tms_refusal
 from server.documents.web_maps import web_map_refusal
 from server.documents.wmts.layer import wmts_refusal
 from server.documents.wmts.names import CAPABILITIES
@@ -63,7 +63,7 @@ def _tilesets_refusal(layer: Layer, opened: LayerVersion) -> Refusal | None:
 _CHECKS: Final[dict[str, Check]] = {
     "wmts": lambda _, opened: wmts_refusal(opened),
     "ogc-tiles": _tilesets_refusal,
-    "tms": lambda _, opened: web_map_refusal(opened),
+    "tms": lambda _, opened: tms_refusal(opened),
     "tilejson": lambda _, opened: web_map_refusal(opened),
     "gdal.vrt": lambda _, opened: vrt_refusal(opened.cog),
     "gdal.xml": lambda _, opened: wms_refusal(opened),

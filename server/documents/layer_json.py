@@ -8,7 +8,7 @@ from typing import Final
 from cogread.description import GeoFacts, LevelFacts, band_facts, geo_facts, image_facts, level_facts
 from cogread.image import Cog, Level
 from cogread.refusal import Refusal
-from cogread.wrap import TERRAIN, WRAPPERS
+from cogread.wrap import AUTO, TERRAIN, WRAPPERS
 from cogread.wrap.bin.wrapper import describe as describe_samples
 from server.documents import Json
 from server.documents.client_links import client_links, service_refusals
@@ -17,6 +17,9 @@ from server.documents.web_maps import facts
 from server.layers.catalog import Layer
 from server.layers.grids import NATIVE, WEB_MERCATOR, Matrix
 from server.layers.layer_version import IMAGE, MASK, LayerVersion
+
+_PLACE: Final = f"{NATIVE}/{{z}}/{{x}}/{{y}}"
+"""A tile in URL templates."""
 
 _UNITS: Final = {"degree": "degrees", "metre": "m", "foot": "ft", "US survey foot": "us-ft"}
 """PROJ's names of units -> those of map libraries; others keep their names."""
@@ -102,6 +105,7 @@ def _level(cog: Cog, matrix: Matrix, facts: LevelFacts, opened: LayerVersion) ->
         "mask": facts.mask is not None,
         "resolution": matrix.cell_size,
         "pixel_size": _pixel_size(cog, cog.levels[matrix.level]),
+        "auto": opened.refusal(matrix.level, AUTO) is None,
         "formats": opened.offered(IMAGE, matrix.level),
         "mask_formats": opened.offered(MASK, matrix.level),
         "samples": _samples(opened.level(IMAGE, matrix.level)),
@@ -159,10 +163,13 @@ def _terrain_links(layer: Layer, opened: LayerVersion, link_prefix: str) -> list
 
 def _links(layer: Layer, opened: LayerVersion, link_prefix: str) -> list[Json]:
     links: list[Json] = [{"rel": "self", "href": link_prefix + layer.path, "type": "application/json"}]
+    start = link_prefix + layer.versioned_path(opened)
+    if any(opened.refusal(number, AUTO) is None for number in range(len(opened.cog.levels))):
+        links.append({"rel": IMAGE, "href": f"{start}/{IMAGE}/{_PLACE}", "templated": True})
     links += [
         {
             "rel": kind,
-            "href": f"{link_prefix}{layer.versioned_path(opened)}/{kind}/{NATIVE}/{{z}}/{{x}}/{{y}}.{extension}",
+            "href": f"{start}/{kind}/{_PLACE}.{extension}",
             "type": WRAPPERS[extension].media_type,
             "templated": True,
         }

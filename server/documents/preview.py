@@ -4,11 +4,11 @@ Layers of values have none: browsers draw them from samples, as on their pages.
 """
 
 import re
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from cogread.wrap import PICTURES
 from cogread.wrap.bin.wrapper import SAMPLES
+from server.documents.pictures import tiles_suffix
 from server.layers.grids import NATIVE
 from server.layers.layer_version import IMAGE, LayerVersion
 
@@ -46,22 +46,9 @@ class Preview(NamedTuple):
     tiles: tuple[Tile, ...]
 
 
-def shown_as(opened: LayerVersion, levels: Iterable[int]) -> str | None:
-    """The format in which browsers show all of some levels of a layer; None without a common one.
-
-    It is the cheapest format, or PNG if any of the levels has a mask, because only PNG leaves out masked pixels. JPEG
-    without a mask is not offered as PNG: if only some levels have masks, all are shown in the stored form.
-    """
-    numbers = tuple(levels)
-    is_masked = any(opened.cog.levels[number].mask is not None for number in numbers)
-    offered = [opened.offered(IMAGE, number) for number in numbers]
-    wanted = ("png", *PICTURES) if is_masked else PICTURES
-    return next((extension for extension in wanted if all(extension in these for these in offered)), None)
-
-
 def is_picture(opened: LayerVersion) -> bool:
     """Tell whether browsers show a layer by its stored pictures; false: by its samples, or not at all."""
-    is_shown = any(shown_as(opened, [number]) for number in range(len(opened.cog.levels)))
+    is_shown = any(_suffix(opened, number) is not None for number in range(len(opened.cog.levels)))
     has_samples = opened.refusals(IMAGE)[SAMPLES.extension] is None
     return is_shown and (not has_samples or _EIGHT_BITS.fullmatch(opened.cog.full.dtype) is not None)
 
@@ -71,7 +58,7 @@ def preview_of(opened: LayerVersion) -> Preview | None:
     if not is_picture(opened):
         return None
     numbers = reversed(range(len(opened.cog.levels)))
-    shown = {number: extension for number in numbers if (extension := shown_as(opened, [number])) is not None}
+    shown = {number: suffix for number in numbers if (suffix := _suffix(opened, number)) is not None}
     images = {number: opened.cog.levels[number].image for number in shown}
     small = [number for number, image in images.items() if image.tiles_across * image.tiles_down <= MOST_TILES]
     large = [number for number in small if max(images[number].width, images[number].height) >= LEAST_SIDE]
@@ -79,7 +66,17 @@ def preview_of(opened: LayerVersion) -> Preview | None:
     return _of_level(opened, number, shown[number])
 
 
-def _of_level(opened: LayerVersion, number: int, extension: str) -> Preview:
+def _suffix(opened: LayerVersion, number: int) -> str | None:
+    """The end of the URLs of a level's tiles; None: browsers do not show them.
+
+    Without a mask it is that of the stored pictures, which are lighter: a preview ends where the image does.
+    """
+    if opened.cog.levels[number].mask is not None:
+        return tiles_suffix(opened, [number])
+    return next((f".{extension}" for extension in opened.offered(IMAGE, number) if extension in PICTURES), None)
+
+
+def _of_level(opened: LayerVersion, number: int, suffix: str) -> Preview:
     image = opened.cog.levels[number].image
     cols, rows = range(image.tiles_across), range(image.tiles_down)
     if len(cols) * len(rows) > MOST_TILES:
@@ -90,7 +87,7 @@ def _of_level(opened: LayerVersion, number: int, extension: str) -> Preview:
     bottom = min(image.height, (rows[-1] + 1) * image.tile_height)
     tiles = tuple(
         Tile(
-            f"{IMAGE}/{NATIVE}/{len(opened.cog.levels) - 1 - number}/{col}/{row}.{extension}",
+            f"{IMAGE}/{NATIVE}/{len(opened.cog.levels) - 1 - number}/{col}/{row}{suffix}",
             col * image.tile_width - left,
             (row * image.tile_height - top) * down,
             image.tile_width + OVERLAP,

@@ -12,7 +12,7 @@ from cogread.wrap.bin.wrapper import SAMPLES
 from server.documents.ogc.collections import tilesets_item
 from server.documents.ogc.item import TilesetsItem
 from server.documents.preview import Preview, is_picture, preview_of
-from server.documents.web_maps import web_map_refusal
+from server.documents.tms import tms_refusal
 from server.documents.wmts.layer import layer_part
 from server.documents.wmts.names import LayerPart
 from server.documents.wmts.update_sequence import written_at_s
@@ -45,8 +45,8 @@ class Summary(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Stored pictures; None: there are none, or browsers draw the samples."""
     has_samples: bool
     """Browsers draw a layer of values from its samples."""
-    is_web_map: bool
-    """It is aligned to the grid of web maps, with tiles that browsers show."""
+    has_tile_map: bool
+    """It is among the maps of TMS."""
     wmts: LayerPart | None
     """Its part of the WMTS capabilities; None: it is not in them."""
     wmts_refusal: str | None
@@ -76,7 +76,7 @@ def summarize(layer: Layer, opened: LayerVersion) -> Summary:
         formats=offered,
         preview=preview_of(opened),
         has_samples=SAMPLES.extension in offered and not is_picture(opened),
-        is_web_map=web_map_refusal(opened) is None,
+        has_tile_map=tms_refusal(opened) is None,
         wmts=None if isinstance(wmts, Refusal) else wmts,
         wmts_refusal=wmts.reason if isinstance(wmts, Refusal) else None,
         tilesets=None if isinstance(tilesets, Refusal) else tilesets,

@@ -3,7 +3,7 @@
 from typing import Final
 
 from server.documents import Json
-from server.documents.web_maps import lonlat_bounds, picture_format, terrain_format, tiles_template, web_mercator
+from server.documents.web_maps import lonlat_bounds, picture_suffix, terrain_format, tiles_template, web_mercator
 from server.layers.catalog import Layer
 from server.layers.layer_version import LayerVersion
 
@@ -25,7 +25,7 @@ def tilejson(layer: Layer, opened: LayerVersion, base_url: str, encoding: str | 
         FormatNotOffered: browsers show none of its formats, or it has no terrain.
     """
     grid = web_mercator(opened)
-    extension = picture_format(opened, grid) if encoding is None else terrain_format(opened, grid, encoding)
+    suffix = picture_suffix(opened, grid) if encoding is None else f".{terrain_format(opened, grid, encoding)}"
     bounds = lonlat_bounds(opened)
     least, most = grid.matrices[0].z, grid.matrices[-1].z
     about = {
@@ -33,7 +33,7 @@ def tilejson(layer: Layer, opened: LayerVersion, base_url: str, encoding: str | 
         "name": layer.config.title,
         "version": VERSION,
         "scheme": "xyz",
-        "tiles": [base_url + tiles_template(layer, opened, extension)],
+        "tiles": [base_url + tiles_template(layer, opened, suffix)],
         "minzoom": least,
         "maxzoom": most,
         "tileSize": grid.matrices[0].tile_width,

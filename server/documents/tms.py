@@ -8,9 +8,10 @@ no tile, the tile is empty, like a sparse one.
 from typing import Final
 
 from cogread.errors import TileOutOfRange
-from cogread.wrap import WRAPPERS
+from cogread.refusal import Refusal
+from server.documents.pictures import CUT_OUT, MEDIA_TYPES, service_picture
 from server.documents.templates import rendered
-from server.documents.web_maps import picture_format, web_mercator
+from server.documents.web_maps import no_pictures, web_map_refusal, web_mercator
 from server.http.reply import Reply
 from server.layers.catalog import Catalog, Layer
 from server.layers.grids import HALF_WORLD_M, MAX_Z, WEB_MERCATOR
@@ -31,7 +32,9 @@ def tile_map(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
         FormatNotOffered: browsers show none of its formats.
     """
     grid = web_mercator(opened)
-    extension = picture_format(opened, grid)
+    extension = service_picture(opened, (matrix.level for matrix in grid.matrices))
+    if extension is None:
+        raise no_pictures(opened, grid)
     side = grid.matrices[0].tile_width
     return rendered(
         "tms_map.xml",
@@ -43,9 +46,17 @@ def tile_map(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
         half_world=HALF_WORLD_M,
         tile_size=side,
         extension=extension,
-        media_type=WRAPPERS[extension].media_type,
+        media_type=MEDIA_TYPES[extension],
         units_per_pixel=[2 * HALF_WORLD_M / side / 2**z for z in range(grid.matrices[-1].z + 1)],
     ).encode()
+
+
+def tms_refusal(opened: LayerVersion) -> Refusal | None:
+    """Refuse a layer that is not aligned, or whose levels have no format in common that browsers show."""
+    grid = opened.grids.web_mercator
+    if grid is None or service_picture(opened, (matrix.level for matrix in grid.matrices)) is not None:
+        return web_map_refusal(opened)
+    return Refusal("its levels have no format in common that browsers show")
 
 
 class TmsTiles:
@@ -59,7 +70,8 @@ class TmsTiles:
         z, x, y = address.z, address.x, address.y
         is_inside = z <= MAX_Z and max(x, y) < 2**z
         try:
-            return self._tiles.serve(request, address._replace(grid=WEB_MERCATOR, y=2**z - 1 - y if is_inside else y))
+            y, extension = 2**z - 1 - y if is_inside else y, CUT_OUT.get(address.format, address.format)
+            return self._tiles.serve(request, address._replace(grid=WEB_MERCATOR, y=y, format=extension))
         except TileOutOfRange:
             layer = self._catalog[address.layer]
             opened = layer.last_version()

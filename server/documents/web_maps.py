@@ -9,7 +9,7 @@ from cogread.refusal import Refusal
 from cogread.wrap import TERRAIN
 from server.documents import Json
 from server.documents.alignment import Misfit, misfit
-from server.documents.preview import shown_as
+from server.documents.pictures import tiles_suffix
 from server.http.errors import UnknownGrid
 from server.layers.catalog import Layer
 from server.layers.grids import WEB_MERCATOR, Grid
@@ -23,12 +23,12 @@ _MOST_LATITUDE: Final = degrees(atan(sinh(pi)))
 def facts(layer: Layer, opened: LayerVersion, link_prefix: str) -> Json:
     """The member `web_mercator` of the layer's JSON: its aligned levels, and the obstacle of the others."""
     grid, obstacle = opened.grids.web_mercator, misfit(opened.cog, opened.grids, opened.resolver)
-    extension = None if grid is None else _picture_format(opened, grid)
+    suffix = None if grid is None else _suffix(opened, grid)
     return {
         "minzoom": None if grid is None else grid.matrices[0].z,
         "maxzoom": None if grid is None else grid.matrices[-1].z,
         "tile_size": None if grid is None else grid.matrices[0].tile_width,
-        "tiles": None if extension is None else link_prefix + tiles_template(layer, opened, extension),
+        "tiles": None if suffix is None else link_prefix + tiles_template(layer, opened, suffix),
         "off_levels": [] if obstacle is None else obstacle.off_levels,
         "reason": None if obstacle is None else obstacle.reason,
         "command": None if obstacle is None else obstacle.command,
@@ -53,27 +53,32 @@ def web_map_refusal(opened: LayerVersion) -> Refusal | None:
     grid = opened.grids.web_mercator
     if grid is None:
         return Refusal(f"it {_not_aligned(misfit(opened.cog, opened.grids, opened.resolver))}")
-    return None if _picture_format(opened, grid) else Refusal("its tiles are in no format that browsers show")
+    return Refusal("its tiles are in no format that browsers show") if _suffix(opened, grid) is None else None
 
 
 def _not_aligned(obstacle: Misfit | None) -> str:
     return "is not aligned to the grid of web maps" + ("" if obstacle is None else f": {obstacle.reason}")
 
 
-def picture_format(opened: LayerVersion, grid: Grid) -> str:
-    """The format in which browsers show all levels of a grid: see `shown_as`.
+def picture_suffix(opened: LayerVersion, grid: Grid) -> str:
+    """The end of the URLs of tiles that browsers show at all levels of a grid: see `tiles_suffix`.
 
     Raises:
-        FormatNotOffered: no format is common to them.
+        FormatNotOffered: no form is common to them.
     """
-    extension = _picture_format(opened, grid)
-    if extension is None:
-        these = ", ".join(opened.offered(IMAGE, grid.matrices[-1].level)) or "none"
-        terrain = "" if opened.terrain_refusal else f", and as terrain with encoding={' or '.join(TERRAIN)}"
-        raise FormatNotOffered(
-            f"the layer's tiles are in no format that browsers show; they are offered as: {these}{terrain}"
-        )
-    return extension
+    suffix = _suffix(opened, grid)
+    if suffix is None:
+        raise no_pictures(opened, grid)
+    return suffix
+
+
+def no_pictures(opened: LayerVersion, grid: Grid) -> FormatNotOffered:
+    """The error for a grid whose levels have no format in common that browsers show."""
+    these = ", ".join(opened.offered(IMAGE, grid.matrices[-1].level)) or "none"
+    terrain = "" if opened.terrain_refusal else f", and as terrain with encoding={' or '.join(TERRAIN)}"
+    return FormatNotOffered(
+        f"the layer's tiles are in no format that browsers show; they are offered as: {these}{terrain}"
+    )
 
 
 def terrain_format(opened: LayerVersion, grid: Grid, encoding: str) -> str:
@@ -90,9 +95,9 @@ def terrain_format(opened: LayerVersion, grid: Grid, encoding: str) -> str:
     return wrapper.extension
 
 
-def tiles_template(layer: Layer, opened: LayerVersion, extension: str) -> str:
+def tiles_template(layer: Layer, opened: LayerVersion, suffix: str) -> str:
     """URL template of the tiles of the grid, below the server's base URL."""
-    return f"{layer.versioned_path(opened)}/{IMAGE}/{WEB_MERCATOR}/{{z}}/{{x}}/{{y}}.{extension}"
+    return f"{layer.versioned_path(opened)}/{IMAGE}/{WEB_MERCATOR}/{{z}}/{{x}}/{{y}}{suffix}"
 
 
 def lonlat_bounds(opened: LayerVersion) -> Bounds:
@@ -101,8 +106,8 @@ def lonlat_bounds(opened: LayerVersion) -> Bounds:
     return _longitude(left), _latitude(bottom), _longitude(right), _latitude(top)
 
 
-def _picture_format(opened: LayerVersion, grid: Grid) -> str | None:
-    return shown_as(opened, (matrix.level for matrix in grid.matrices))
+def _suffix(opened: LayerVersion, grid: Grid) -> str | None:
+    return tiles_suffix(opened, (matrix.level for matrix in grid.matrices))
 
 
 def _longitude(x_m: float) -> float:

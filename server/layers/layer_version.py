@@ -1,6 +1,7 @@
 """A version of a layer's file: its header, and the representations of its tiles."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -27,8 +28,6 @@ class Representation(NamedTuple):
     wrapping: Wrapping
     suffix: str
     """Suffix of the ETag, which distinguishes representations of the same bytes."""
-    content_type: tuple[str, str]
-    """The header field Content-Type."""
 
 
 ENTRY_BYTES: Final = 350
@@ -58,6 +57,10 @@ class LayerVersion:
         if level is None:
             return []
         return [wrapper.extension for wrapper in wrappers_of(level)]
+
+    def refusal(self, number: int, wrapper: Wrapper) -> Refusal | None:
+        """The reason why a level's tiles are not offered in a format; None where they are."""
+        return wrapper.refusal(self.cog.levels[number])
 
     def refusals(self, kind: str) -> dict[str, Refusal | None]:
         """Extension -> None if some level offers it, else the refusal of the finest level."""
@@ -101,8 +104,9 @@ class LayerVersion:
         if representation is None:
             level, wrapper = self._choose(kind, number, extension)
             wrapping = drive(wrapper.prepare(self.cog, level, options), read)
+            wrapping = replace(wrapping, media_type=wrapping.media_type or wrapper.media_type)
             suffix = f"{wrapper.extension}{wrapper.revision}{wrapping.variant}"
-            representation = Representation(level, wrapping, suffix, ("Content-Type", wrapper.media_type))
+            representation = Representation(level, wrapping, suffix)
             if len(self._representations) < MOST_REPRESENTATIONS:
                 self._representations[key] = representation
         return representation
@@ -114,7 +118,8 @@ class LayerVersion:
         reason = wrapper.refusal(level) if wrapper is not None else "no such format"
         if wrapper is None or reason is not None:
             these = ", ".join(self.offered(kind, number)) or "none"
-            raise FormatNotOffered(f"format {extension!r}: {reason}; these tiles are offered as: {these}")
+            name = f"format {extension!r}" if extension else "no picture"
+            raise FormatNotOffered(f"{name}: {reason}; these tiles are offered as: {these}")
         return level, wrapper
 
 

@@ -9,6 +9,7 @@ from cogread.image import Image
 from cogread.tiff.parse import drive
 from cogread.tile_index import index_places, locate, tile_number
 from cogread.wrap import EMPTY_TILES, USUAL, WITH_OPTIONS, Heights, Options, Wrapping
+from cogread.wrap.tile import Tile
 from server.http.reply import ACCEPT_RANGES, Reply, none_match
 from server.layers.catalog import Layer
 from server.layers.grids import Place
@@ -28,8 +29,7 @@ class TilePlan:
     """The image of the tile's level."""
     place: Place
     wrapping: Wrapping
-    content_type: tuple[str, str]
-    """The header field."""
+    """Has `choose` until the mask's tile was read, where the form of the tile depends on it."""
     ranges: list[ByteRange | None]
     """Stored bytes of the planes, then of the mask if the wrapping wants it; None: sparse."""
     size_bytes: int
@@ -42,7 +42,16 @@ class TilePlan:
     ok_headers: list[tuple[str, str]] | None = None
     """Headers of the 200, once it was sent: the stored bytes are sound. None: not sent yet."""
     reply: Reply | None = None
-    """The whole 200, while it is cached."""
+    """The whole 200, while it is cached; or the reply of a tile without a visible pixel."""
+
+    def settle(self, wrapping: Wrapping | None) -> None:
+        """Fix the form of the tile; None: no pixel is visible."""
+        if wrapping is not None:
+            self.wrapping, self.memory_bytes = wrapping, 2 * self.size_bytes + wrapping.work_bytes
+            return
+        self.reply = _empty_reply(self.layer, self.not_modified.headers, self.wrapping.media_type, self.image)
+        if self.reply.status == 404:
+            self.not_modified = self.reply
 
 
 class _NotInMemory(Exception):
@@ -72,9 +81,13 @@ def make_plan(
         if stored is not None:
             size_bytes += stored.size_bytes
             first = first or stored
-    is_drawn = wrapping.draws_sparse and layer.config.empty != "404"
-    if not (is_drawn or any(ranges[: len(wrapping.planes)])):
-        return _empty_reply(layer, opened, request, address, representation)
+    planes, masks = ranges[: len(wrapping.planes)], ranges[len(wrapping.planes) :]
+    form: Wrapping | None = wrapping
+    if wrapping.choose is not None and not any(masks):
+        form = wrapping.choose(Tile(place.col, place.row, ()))
+    is_drawn = any(planes) or (wrapping.draws_sparse and layer.config.empty != "404")
+    if form is None or not is_drawn:
+        return _without_picture(layer, opened, request, address, representation)
     start = 0 if first is None else first.start
     etag = f'"{opened.version_key}-{start:x}-{size_bytes:x}-{representation.suffix}"'
     return TilePlan(
@@ -82,13 +95,12 @@ def make_plan(
         version,
         image,
         place,
-        wrapping,
-        representation.content_type,
+        form,
         ranges,
         size_bytes,
         etag,
         Reply(304, [("ETag", etag), *_policy(layer, address), *wrapping.headers], b""),
-        2 * size_bytes + wrapping.work_bytes,
+        2 * size_bytes + form.work_bytes,
     )
 
 
@@ -140,19 +152,26 @@ def _ranges(
     return [drive(locate(image, number, version.size_bytes), read) for image, number in tiles]
 
 
-def _empty_reply(
+def _without_picture(
     layer: Layer, opened: LayerVersion, request: TileRequest, address: TileAddress, representation: Representation
 ) -> Reply:
-    """The reply for a sparse tile, as the layer's `empty` says: no error, there is just no picture."""
+    """The reply for a tile that is sparse, or hidden by a sparse tile of the mask."""
     etag = f'"{opened.version_key}-empty-{representation.suffix}"'
     headers = [("ETag", etag), *_policy(layer, address)]
-    if layer.config.empty == "404":  # RFC 9110 §13.2.1: conditions count only where the reply would be a success
-        return Reply(404, [*headers, ("Content-Length", "0")], b"")
-    if not none_match(request.if_none_match, etag):
+    reply = _empty_reply(layer, headers, representation.wrapping.media_type, representation.level.image)
+    if reply.status != 404 and not none_match(request.if_none_match, etag):
         return Reply(304, headers, b"")
-    if layer.config.empty == "transparent" and address.format in EMPTY_TILES:
-        image = representation.level.image
-        body = EMPTY_TILES[address.format](image.tile_width, image.tile_height)
-        headers += [representation.content_type, ACCEPT_RANGES, ("Content-Length", str(len(body)))]
-        return Reply(200, headers, b"" if request.is_head else body)
-    return Reply(204, headers, b"")
+    return reply._replace(body=b"") if request.is_head else reply
+
+
+def _empty_reply(layer: Layer, headers: list[tuple[str, str]], media_type: str, image: Image) -> Reply:
+    """The reply without a picture, as the layer's `empty` says: no error, there is just nothing to see.
+
+    A 404 is not conditional: conditions count only where the reply would be a success (RFC 9110 §13.2.1).
+    """
+    if layer.config.empty == "404":
+        return Reply(404, [*headers, ("Content-Length", "0")], b"")
+    if layer.config.empty == "204" or media_type not in EMPTY_TILES:
+        return Reply(204, headers, b"")
+    body = EMPTY_TILES[media_type](image.tile_width, image.tile_height)
+    return Reply(200, [*headers, ("Content-Type", media_type), ACCEPT_RANGES, ("Content-Length", str(len(body)))], body)

@@ -43,6 +43,8 @@ are."""
 _GROUPS: Final = ("layer", "version", "grid", "z", "x", "y", "format")
 
 XYZ: Final = "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}.{format}"
+XYZ_AUTO: Final = "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}"
+"""The lightest picture of each tile."""
 XYZ_MASK: Final = "/layers/{layer}/mask/{grid}/{z}/{x}/{y}.{format}"
 WMTS: Final = f"/wmts/1.0.0/{{layer}}/{STYLE}/{{grid}}/{{z}}/{{y}}/{{x}}.{{format}}"
 """Its grid is the identifier of a tile matrix set: `native.{layer}` for a layer's own."""
@@ -50,7 +52,7 @@ TMS: Final = "/tms/1.0.0/{layer}/{z}/{x}/{y}.{format}"
 """Tiles of `WebMercatorQuad`, y counted from the bottom."""
 OGC: Final = "/collections/{layer}/map/tiles/{grid}/{z}/{y}/{x}"
 """The format is negotiated."""
-TEMPLATES: Final = (XYZ, XYZ_MASK, WMTS, TMS, OGC)
+TEMPLATES: Final = (XYZ, XYZ_AUTO, XYZ_MASK, WMTS, TMS, OGC)
 
 
 _QUERY_CHARACTERS: Final = "%!$&'()*+,;=:@/?-._~"
@@ -61,7 +63,7 @@ class TileAddress(NamedTuple):
     """A tile and its representation, as a request names them. A named tuple, which is made fast."""
 
     template: str
-    """The URL's form: XYZ, XYZ_MASK, WMTS, TMS or OGC."""
+    """The URL's form, one of TEMPLATES."""
     layer: str
     version: str | None
     """The layer version in the URL, whose replies are immutable; None: the current one."""

@@ -1,5 +1,8 @@
 """The reply to a request whose tile has a plan: reads no more than the reply needs, within the memory budget."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from cogread.deadline import Deadline
 from cogread.errors import TileDamaged
 from cogread.sources.gather import gather
@@ -9,6 +12,9 @@ from server.logs.trace import trace
 from server.resilience.inflight import SMALL_BYTES, Limits
 from server.tiles.plan import TilePlan
 from server.tiles.request import TileRequest
+
+Parts = list[bytes | None]
+"""Stored bytes of a plan's ranges."""
 
 
 def respond_from_plan(plan: TilePlan, request: TileRequest) -> Reply | None:
@@ -35,6 +41,8 @@ def respond(plan: TilePlan, request: TileRequest, deadline: Deadline, limits: Li
 
 def _head(plan: TilePlan) -> Reply | None:
     """The headers of the 200; None: the length is unknown until the tile is made."""
+    if plan.reply is not None:
+        return plan.reply._replace(body=b"")
     if plan.ok_headers is not None:
         return Reply(200, plan.ok_headers, b"")
     if plan.wrapping.added_bytes is None:
@@ -44,11 +52,14 @@ def _head(plan: TilePlan) -> Reply | None:
 
 def respond_with_tile(plan: TilePlan, deadline: Deadline, limits: Limits) -> Reply:
     """Make the 200; a tile that needs much memory has a share of the budget until it is sent."""
+    parts = None if plan.wrapping.choose is None else _settle(plan, deadline, limits)
+    if plan.reply is not None:
+        return plan.reply
     if plan.memory_bytes <= SMALL_BYTES:
-        return _whole(plan, deadline, limits)
+        return _whole(plan, parts, deadline, limits)
     share = limits.memory.take(plan.memory_bytes, deadline)
     try:
-        reply = _whole(plan, deadline, limits)
+        reply = _whole(plan, parts, deadline, limits)
     except BaseException:  # its traceback keeps the share alive
         share.close()
         raise
@@ -56,11 +67,25 @@ def respond_with_tile(plan: TilePlan, deadline: Deadline, limits: Limits) -> Rep
     return reply._replace(close=share.close)
 
 
-def _whole(plan: TilePlan, deadline: Deadline, limits: Limits) -> Reply:
-    read_tile, version, wrapping = plan.layer.source.read_tile, plan.version, plan.wrapping
-    if plan.ok_headers is not None and wrapping.wrap_again is not None and plan.ranges[0] is not None:
-        return Reply(200, plan.ok_headers, wrapping.wrap_again(read_tile(plan.ranges[0], version, deadline).data))
-    parts = gather(plan.ranges, lambda wanted: read_tile(wanted, version, deadline).data)
+def _settle(plan: TilePlan, deadline: Deadline, limits: Limits) -> Parts:
+    """Read the tile and choose its form by its mask. The memory of a form is not taken before that is known."""
+    share = limits.memory.take(plan.memory_bytes, deadline) if plan.memory_bytes > SMALL_BYTES else None
+    try:
+        parts = _read(plan, deadline)
+        with _located(plan):
+            plan.settle(plan.wrapping.choose(_tile(plan, parts)) if plan.wrapping.choose else plan.wrapping)
+        return parts
+    finally:
+        if share is not None:
+            share.close()
+
+
+def _whole(plan: TilePlan, parts: Parts | None, deadline: Deadline, limits: Limits) -> Reply:
+    wrapping, first = plan.wrapping, plan.ranges[0]
+    if plan.ok_headers is not None and wrapping.wrap_again is not None and first is not None and len(plan.ranges) == 1:
+        stored = plan.layer.source.read_tile(first, plan.version, deadline).data
+        return Reply(200, plan.ok_headers, wrapping.wrap_again(stored))
+    parts = parts or _read(plan, deadline)
     if wrapping.work_bytes:
         with limits.decoders.entered(deadline):
             body = _wrap(plan, parts)
@@ -69,15 +94,32 @@ def _whole(plan: TilePlan, deadline: Deadline, limits: Limits) -> Reply:
     return Reply(200, _ok_headers(plan, len(body)), body)
 
 
+def _read(plan: TilePlan, deadline: Deadline) -> Parts:
+    read_tile, version = plan.layer.source.read_tile, plan.version
+    return gather(plan.ranges, lambda wanted: read_tile(wanted, version, deadline).data)
+
+
 def _ok_headers(plan: TilePlan, size_bytes: int) -> list[tuple[str, str]]:
-    return [*plan.not_modified.headers, plan.content_type, ACCEPT_RANGES, ("Content-Length", str(size_bytes))]
+    content_type = ("Content-Type", plan.wrapping.media_type)
+    return [*plan.not_modified.headers, content_type, ACCEPT_RANGES, ("Content-Length", str(size_bytes))]
 
 
-def _wrap(plan: TilePlan, parts: list[bytes | None]) -> bytes:
+def _wrap(plan: TilePlan, parts: Parts) -> bytes:
+    with _located(plan):
+        return plan.wrapping.wrap(_tile(plan, parts))
+
+
+def _tile(plan: TilePlan, parts: Parts) -> Tile:
     place, planes = plan.place, len(plan.wrapping.planes)
     mask = parts[planes] if len(parts) > planes else None
+    return Tile(place.col, place.row, tuple(parts[:planes]), mask)
+
+
+@contextmanager
+def _located(plan: TilePlan) -> Iterator[None]:
+    """Add the place of the tile to an error."""
     try:
-        return plan.wrapping.wrap(Tile(place.col, place.row, tuple(parts[:planes]), mask))
+        yield
     except TileDamaged as error:
-        tile = f"{plan.image.directory.where}: tile col {place.col}, row {place.row}"
+        tile = f"{plan.image.directory.where}: tile col {plan.place.col}, row {plan.place.row}"
         raise TileDamaged(f"{tile}: {error.message}", error.evidence) from error

@@ -14,6 +14,7 @@ from server.web import health, layers, ogc_api, ogc_tiles, static, tilejson_and_
 
 TILE_URLS: Final[Mapping[str, type[Tiles | WmtsTiles | TmsTiles]]] = {
     "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}.{format}": Tiles,
+    "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}": Tiles,
     "/layers/{layer}/mask/{grid}/{z}/{x}/{y}.{format}": Tiles,
     "/wmts/1.0.0/{layer}/default/{grid}/{z}/{y}/{x}.{format}": WmtsTiles,
     "/tms/1.0.0/{layer}/{z}/{x}/{y}.{format}": TmsTiles,

@@ -1,7 +1,7 @@
 """Content negotiation: the representation is chosen by `f` in the query, else by Accept (RFC 9110 §12.5.1)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from flask import request
@@ -26,20 +26,20 @@ def asked_format(*allowed: str) -> str | None:
     return value
 
 
-def chosen(offered: Mapping[str, str], asked: str | None) -> str:
+def chosen(offered: Mapping[str, Sequence[str]], asked: str | None) -> str:
     """Return the format that the client prefers.
 
     Args:
-        offered: format -> media type, in the server's order of preference.
+        offered: format -> media types that its replies may have, in the server's order of preference.
         asked: value of `f`, which overrules Accept; None without it.
 
     Raises:
         NotAcceptable: the client accepts none; the message lists the formats.
     """
-    weights = {name: float(name == asked) if asked else weight(media_type) for name, media_type in offered.items()}
+    weights = {name: float(name == asked) if asked else min(map(weight, kinds)) for name, kinds in offered.items()}
     best = max(weights, key=lambda name: weights[name], default=None)
     if best is None or weights[best] <= 0:
-        these = ", ".join(f"{media_type} (f={name})" for name, media_type in offered.items()) or "nothing"
+        these = ", ".join(f"{' or '.join(kinds)} (f={name})" for name, kinds in offered.items()) or "nothing"
         raise NotAcceptable(f"none of the formats is acceptable; offered: {these}")
     return best
 

@@ -26,7 +26,7 @@ def services() -> Response:
 def service() -> Response:
     """All maps."""
     summaries = context().summaries.all()
-    maps = [layer for layer, summary in summaries if isinstance(summary, Summary) and summary.is_web_map]
+    maps = [layer for layer, summary in summaries if isinstance(summary, Summary) and summary.has_tile_map]
     return _listed("tms_service.xml", maps)
 
 

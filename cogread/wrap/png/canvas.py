@@ -18,9 +18,10 @@ from cogread.tiff.tags import Photometric
 from cogread.wrap.channels import Channels
 from cogread.wrap.decode import pixels
 from cogread.wrap.decode.support import BYTE_CODECS, PREDICTOR_HORIZONTAL, is_mask, plane_samples, predictor
+from cogread.wrap.decode.visible import visible_pixels
 from cogread.wrap.png.file import Color, Header, png_file
 from cogread.wrap.png.palette import MAX_COLORS, Palette
-from cogread.wrap.tile import Tile, valid_size
+from cogread.wrap.tile import Tile, is_inside, valid_size
 
 Array = NDArray[Any]
 
@@ -68,7 +69,7 @@ class Canvas:
             (image.compression in BYTE_CODECS and predictor(image) == PREDICTOR_HORIZONTAL)
             and (image.bits == 8 and image.planes == 1 and tile.planes[0] is not None)
             and (self.palette is None and image.photometric in (Photometric.MINISBLACK, Photometric.RGB))
-            and (self.level.mask is None and _is_inside(image, tile))
+            and (self.level.mask is None and is_inside(image, tile))
             and self.channels.bands == tuple(range(image.samples))
         )
 
@@ -98,25 +99,6 @@ class Canvas:
             colors = values[:height, :width, :1]
             np.subtract(2**image.bits - 1, colors, out=colors)
         return values
-
-
-def visible_pixels(level: Level, tile: Tile) -> Array | None:
-    """Make the alpha of a tile, (height, width) of 0 to 255; None: all pixels are visible."""
-    image, mask = level.image, level.mask
-    if is_mask(image) or (mask is None and _is_inside(image, tile)):
-        return None
-    width, height = valid_size(image, tile.col, tile.row)
-    visible = np.zeros((image.tile_height, image.tile_width), np.uint8)
-    if mask is None:
-        visible[:height, :width] = 255
-    elif tile.mask is not None:
-        valid = pixels.samples(mask, tile.mask, height)[:height, :width, 0]
-        visible[:height, :width] = valid * np.uint8(255) if mask.bits == 1 else valid
-    return visible
-
-
-def _is_inside(image: Image, tile: Tile) -> bool:
-    return valid_size(image, tile.col, tile.row) == (image.tile_width, image.tile_height)
 
 
 def _fill(image: Image, nodata: float) -> int:

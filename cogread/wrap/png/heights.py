@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from cogread.image import Level
 from cogread.wrap.decode import pixels
-from cogread.wrap.png.canvas import draw_samples, visible_pixels
+from cogread.wrap.decode.visible import visible_pixels
+from cogread.wrap.png.canvas import draw_samples
 from cogread.wrap.png.terrain import Encoding
 from cogread.wrap.tile import Tile, valid_size
 from cogread.wrap.wrapper import Heights

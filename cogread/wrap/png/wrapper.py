@@ -39,7 +39,12 @@ def refusal(level: Level) -> Refusal | None:
     """See `Wrapper.refusal`; for a mask's own tiles, the mask is the image of the level."""
     if is_mask(level.image):
         return _refusal_of_mask(level.image)
-    return _refusal_of_codec(level) or _refusal_of_image(level) or refusal_of_level_mask(level)
+    return _refusal_of_codec(level) or picture_refusal(level)
+
+
+def picture_refusal(level: Level) -> Refusal | None:
+    """Refuse a level whose tiles cannot be drawn with their mask, whatever their codec."""
+    return _refusal_of_image(level) or refusal_of_level_mask(level)
 
 
 def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:

@@ -7,12 +7,12 @@ from zlib import compress
 import msgspec
 
 from cogread.refusal import Refusal
-from cogread.wrap import FILES, WRAPPERS
 from server.documents import Json
 from server.documents.gdal.vrt import vrt_refusal
 from server.documents.ogc.item import TilesetsItem
 from server.documents.ogc.links import GEODATA, JSON, MAP_TILESETS, TILING_SCHEME, link
 from server.documents.ogc.sets import Tileset, crs_json, tilesets
+from server.documents.pictures import CUT_OUT, MEDIA_TYPES, service_formats
 from server.http.errors import UnknownGrid
 from server.layers.catalog import Layer
 from server.layers.layer_version import IMAGE, LayerVersion
@@ -113,7 +113,7 @@ def tileset(layer: Layer, opened: LayerVersion, grid_name: str, base_url: str) -
     entry = next(each for each in _tilesets(layer, opened) if each.grid is grid)
     url = base_url + collection_path(layer.config)
     crs, config, bounds = entry.set.matrices.crs, layer.config, opened.cog.geo.bounds
-    formats = _formats(opened, entry)
+    formats = service_formats(opened, (matrix.level for matrix in entry.grid.matrices))
     about = _short(layer, entry)
     if config.attribution is not None:
         about["attribution"] = config.attribution.text
@@ -131,7 +131,7 @@ def tileset(layer: Layer, opened: LayerVersion, grid_name: str, base_url: str) -
             link("self", f"{url}/map/tiles/{entry.grid.name}"),
             _scheme(entry, base_url),
             link(GEODATA, url, JSON, config.title),
-            *(link("item", f"{tiles}.{extension}", _media_type(extension)) for extension in formats),
+            *(link("item", f"{tiles}.{CUT_OUT.get(name, name)}", _media_type(name)) for name in formats),
         ],
     }
 
@@ -151,12 +151,6 @@ def _scheme(tileset: Tileset, base_url: str) -> Json:
     return link(TILING_SCHEME, base_url + tileset.set.path, JSON, tileset.set.title)
 
 
-def _formats(opened: LayerVersion, tileset: Tileset) -> list[str]:
-    """Formats of the tiles of every matrix."""
-    offered = [set(opened.offered(IMAGE, matrix.level)) for matrix in tileset.grid.matrices]
-    return [extension for extension in FILES if all(extension in formats for formats in offered)]
-
-
 def _limits(tileset: Tileset) -> list[Json]:
     return [
         {
@@ -172,4 +166,4 @@ def _limits(tileset: Tileset) -> list[Json]:
 
 def _media_type(extension: str) -> str:
     """The media type of tiles in links."""
-    return _GEOTIFF if extension == "tif" else WRAPPERS[extension].media_type
+    return _GEOTIFF if extension == "tif" else MEDIA_TYPES[extension]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from cogread import __version__
-from cogread.wrap import FILES, WRAPPERS
+from cogread.wrap import FILES, PICTURES, WRAPPERS
 from server.documents import Json
 from server.documents.ogc.links import JSON, OPENAPI
 from server.documents.openapi.parts import MASK_FORMATS, PARAMETERS, RESPONSES
@@ -122,6 +122,13 @@ _OPERATIONS: Final[dict[str, dict[str, Get]]] = {
     "Tiles": {
         "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}.{format}": _tile(
             "getTile", "A tile", "grid z x y tileFormat band predictor encoding", WRAPPERS
+        ),
+        "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}": _tile(
+            "getPicture",
+            "The lightest picture of a tile that loses nothing, transparent outside the image and where a mask hides "
+            "pixels; of a tile that is all hidden, the same as of a sparse one",
+            "grid z x y",
+            PICTURES,
         ),
         "/layers/{layer}/mask/{grid}/{z}/{x}/{y}.{format}": _tile(
             "getMask", "The mask of a tile", "grid z x y maskFormat predictor", MASK_FORMATS

@@ -5,6 +5,7 @@ from typing import Any, Final
 from cogread.wrap import FILES, TERRAIN, WRAPPERS
 from server.documents import Json
 from server.documents.openapi.schemas import INTEGER, POSITIVE, STRING, WHOLE, choice, ref
+from server.documents.pictures import MEDIA_TYPES
 from server.layers.grids import NATIVE, WEB_MERCATOR
 from server.settings.load import LAYER_NAME
 from server.tiles.request import NUMBER, STYLE, VERSION
@@ -40,7 +41,7 @@ PARAMETERS: Final[dict[str, Json]] = {
     "wmts-version": _of_tile("version", "the version", choice("1.0.0")),
     "wmts-layer": _of_tile("layer", "name of a layer", _NAME),
     "wmts-style": _of_tile("style", "the style", choice(STYLE)),
-    "wmts-format": _of_tile("format", "media type", choice(*(WRAPPERS[name].media_type for name in FILES))),
+    "wmts-format": _of_tile("format", "media type", choice(*MEDIA_TYPES.values())),
     "wmts-set": _of_tile("tilematrixset", "name of a tile matrix set", _NAME),
     "wmts-matrix": _of_tile("tilematrix", "identifier of a tile matrix", STRING),
     "wmts-row": _of_tile("tilerow", "row, 0 the uppermost", WHOLE),
@@ -61,7 +62,7 @@ PARAMETERS: Final[dict[str, Json]] = {
     "row": _number("row", "Row, 0 the uppermost"),
     "col": _number("col", "Column, 0 the leftmost"),
     "tileFormat": _in_path("format", _LISTED, choice(*WRAPPERS)),
-    "pictureFormat": _in_path("format", _LISTED, choice(*FILES)),
+    "pictureFormat": _in_path("format", _LISTED, choice(*MEDIA_TYPES)),
     "maskFormat": _in_path("format", "Format", choice(*MASK_FORMATS)),
     "tileMatrixSetId": _in_path("tileMatrixSetId", "Name of a tile matrix set", _NAME, WEB_MERCATOR),
     "tileMatrix": _in_path(
@@ -83,7 +84,7 @@ PARAMETERS: Final[dict[str, Json]] = {
     "format": _in_query("format", "Format of tiles", STRING),
     "status": _in_query("status", "`error` or `not opened yet`", STRING),
     "f-page": _in_query("f", _OVER_ACCEPT, choice("json", "html")),
-    "f-tile": _in_query("f", _OVER_ACCEPT, choice(*FILES)),
+    "f-tile": _in_query("f", f"{_OVER_ACCEPT}; `auto`: as the tile's URL without a format", choice("auto", *FILES)),
     "limit": _in_query(
         "limit",
         "Length of the page, in layers that have tilesets; at most 1,000",

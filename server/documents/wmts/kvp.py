@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
+from server.documents.pictures import MEDIA_TYPES
 from server.documents.wmts.exceptions import OperationNotSupported, OwsError, invalid
-from server.documents.wmts.names import EXTENSIONS, MEDIA_TYPES
+from server.documents.wmts.names import EXTENSIONS
 from server.tiles.request import NUMBER, STYLE, WMTS, TileAddress
 
 VERSION: Final = "1.0.0"

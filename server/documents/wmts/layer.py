@@ -8,10 +8,10 @@ from cogread.crs.crs import Crs
 from cogread.crs.georeference import Bounds
 from cogread.crs.lookup import CrsResolver
 from cogread.refusal import Refusal
+from server.documents.pictures import MEDIA_TYPES, service_formats
 from server.documents.templates import rendered
 from server.documents.wmts.names import (
     BASE_URL_PLACEHOLDER,
-    MEDIA_TYPES,
     RESOURCES,
     SHARED_SIDE,
     LayerPart,
@@ -20,7 +20,7 @@ from server.documents.wmts.names import (
 from server.documents.xml_text import xml_text
 from server.layers.catalog import Layer
 from server.layers.grids import HALF_WORLD_M, native_set_name
-from server.layers.layer_version import IMAGE, LayerVersion
+from server.layers.layer_version import LayerVersion
 from server.layers.tile_matrix_sets import Corner, TileMatrixSet, corners, native_set, web_mercator_set
 from server.tiles.request import STYLE
 
@@ -84,12 +84,7 @@ def _tile_matrix_set_part(name: str, described: TileMatrixSet, box: Box | None) 
 
 def _formats(opened: LayerVersion) -> dict[str, str]:
     """Extension -> media type of the formats that all levels have."""
-    offered = [opened.offered(IMAGE, number) for number in range(len(opened.cog.levels))]
-    return {
-        extension: media_type
-        for extension, media_type in MEDIA_TYPES.items()
-        if all(extension in extensions for extensions in offered)
-    }
+    return {extension: MEDIA_TYPES[extension] for extension in service_formats(opened, range(len(opened.cog.levels)))}
 
 
 def _is_in_reach(crs: Crs, bounds: Bounds) -> bool:

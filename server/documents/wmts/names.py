@@ -4,8 +4,8 @@ from typing import Final
 
 import msgspec
 
-from cogread.wrap import FILES, WRAPPERS
 from cogread.wrap.tiff.wrapper import TIFF, WHOLE_TIFF
+from server.documents.pictures import CUT_OUT, MEDIA_TYPES
 from server.http.errors import UnknownGrid
 from server.layers.grids import NATIVE, WEB_MERCATOR, Grids, native_set_name
 
@@ -15,12 +15,11 @@ RESOURCES: Final = "/wmts/1.0.0"
 """Start of the paths of the RESTful binding."""
 CAPABILITIES: Final = f"{RESOURCES}/WMTSCapabilities.xml"
 
-MEDIA_TYPES: Final = {extension: WRAPPERS[extension].media_type for extension in FILES}
-"""Extension -> media type; without blanks, which some clients cannot send."""
 EXTENSIONS: Final = {media_type: extension for extension, media_type in MEDIA_TYPES.items()}
+"""Media type -> extension. Media types have no blanks, which some clients cannot send."""
 
-WHOLE: Final = {TIFF.extension: WHOLE_TIFF.extension}
-"""Format whose tiles end with the image -> its variant with whole tiles, which WMTS wants; extensions."""
+VARIANTS: Final = {TIFF.extension: WHOLE_TIFF.extension, **CUT_OUT}
+"""Format -> its variant for WMTS, whose tiles are whole and without hidden pixels; extensions."""
 
 BASE_URL_PLACEHOLDER: Final = "\x1a"
 """Stands for the base URL, which differs among clients; a character that no XML text can hold."""

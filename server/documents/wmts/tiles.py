@@ -5,9 +5,10 @@ from typing import Final
 
 from cogread.deadline import Deadline
 from cogread.errors import FormatNotOffered, TileOutOfRange
+from server.documents.pictures import MEDIA_TYPES
 from server.documents.wmts.exceptions import OwsError
 from server.documents.wmts.kvp import GET_TILE, operation, pairs_of, tile_address
-from server.documents.wmts.names import MEDIA_TYPES, WHOLE, grid_of, shares_web_mercator, unknown_set
+from server.documents.wmts.names import VARIANTS, grid_of, shares_web_mercator, unknown_set
 from server.http.errors import UnknownGrid, UnknownLayer
 from server.http.reply import Reply
 from server.layers.catalog import Catalog
@@ -36,7 +37,8 @@ class WmtsTiles:
         grid = grid_of(address.layer, address.grid)
         if grid == WEB_MERCATOR:
             self._check_shared(address, request.deadline())
-        return self._tiles.serve(request, address._replace(grid=grid, format=WHOLE.get(address.format, address.format)))
+        variant = VARIANTS.get(address.format, address.format)
+        return self._tiles.serve(request, address._replace(grid=grid, format=variant))
 
     def serve_query(self, request: TileRequest, query: str) -> Reply | None:
         """Reply to a request by key-value pairs; None if it is not GetTile. Its plan is that of the path.

@@ -7,10 +7,10 @@ const PICTURES = ["jpg", "webp", "png"]
 const UNITS = ["m", "ft", "us-ft", "degrees"]
 const PIXELS = [0, 1, 0, 0, 0, -1]
 
-/** The formats of a level that browsers show: with a mask png first, which is transparent, then the lightest. */
+/** The formats of a level that browsers show: with a mask auto first, which is transparent, then the lightest. */
 function picturesOf(level) {
   const formats = PICTURES.filter((format) => level.formats.includes(format))
-  return level.mask ? formats.sort((one, other) => (other === "png") - (one === "png")) : formats
+  return level.mask && level.auto ? ["auto", ...formats] : formats
 }
 
 const isUpright = (transform) =>
@@ -72,10 +72,10 @@ function levelOf(layer, level, isPlaced) {
   }
 }
 
-/** URL templates by format. */
+/** URL templates by format; that of auto has no extension. */
 function templatesOf(layer, rel) {
   const links = layer.links.filter((link) => link.rel === rel && link.templated)
-  return Object.fromEntries(links.map(({ href }) => [href.slice(href.lastIndexOf(".") + 1), href]))
+  return Object.fromEntries(links.map(({ href }) => [/\{y\}\.(\w+)$/.exec(href)?.[1] ?? "auto", href]))
 }
 
 export const urlOf = (template, { z }, col, row) => template.replace("{z}", z).replace("{x}", col).replace("{y}", row)

@@ -197,7 +197,9 @@ function offerLevels({ grid: { levels } }) {
     part("level").add(new Option(`Level ${number}: ${width} × ${height}`, String(number)))
   const formats = [...new Set(levels.flatMap((level) => level.formats))]
   const hasMask = levels.some((level) => level.hasMask)
-  for (const format of formats) part("format").add(new Option(hasMask && format === "png" ? "png with mask" : format, format))
+  const withMask = hasMask ? ["auto", "png"] : []
+  for (const format of formats)
+    part("format").add(new Option(withMask.includes(format) ? `${format} with mask` : format, format))
   part("format").closest("label").hidden = formats.length < 2
 }
 

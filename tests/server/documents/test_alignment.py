@@ -137,7 +137,7 @@ def test_a_layer_that_is_aligned_in_part_tells_its_zooms_and_which_levels_are_of
     assert (about["minzoom"], about["maxzoom"], about["tile_size"]) == (14, 14, 256)
     assert about["off_levels"] == list(range(levels - 1))
     assert about["reason"].startswith("the tiles of levels z 0, 1")
-    assert about["tiles"].endswith("/tiles/WebMercatorQuad/{z}/{x}/{y}.webp")
+    assert about["tiles"].endswith("/tiles/WebMercatorQuad/{z}/{x}/{y}")
     assert about["command"].startswith("gdal_translate -of COG -co TILING_SCHEME=GoogleMapsCompatible ")
 
 

@@ -80,8 +80,8 @@ def test_documents_point_to_versions_unless_configured_otherwise(app: FlaskClien
         links = app.get(f"/layers/{name}").get_json()["links"]
         return str(next(link["href"] for link in links if link["rel"] == "tiles"))
 
-    assert tiles("a") == f"/layers/a@{version_of(app)}/tiles/native/{{z}}/{{x}}/{{y}}.jpg"
-    assert tiles("plain") == "/layers/plain/tiles/native/{z}/{x}/{y}.jpg"
+    assert tiles("a") == f"/layers/a@{version_of(app)}/tiles/native/{{z}}/{{x}}/{{y}}"
+    assert tiles("plain") == "/layers/plain/tiles/native/{z}/{x}/{y}"
 
 
 def numbered(number: int) -> bytes:

@@ -53,6 +53,7 @@ TILES: Final[dict[str, Json]] = {
         "tileCol": 1,
     },
     "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}.{format}": {**_PLANAR, "format": "bin"},
+    "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}": {**_PLANAR, "layer": "jpeg-mask", "x": 0, "y": 1},
     "/layers/{layer}/mask/{grid}/{z}/{x}/{y}.{format}": {
         **_PLANAR,
         "layer": "jpeg-mask",

@@ -35,9 +35,10 @@ def url(name: str, tile: str = "native/1/0/0") -> str:
 @pytest.mark.parametrize(
     ("name", "accept", "media_type"),
     [
-        ("jpeg-mask", None, JPG),
-        ("jpeg-mask", "*/*", JPG),
-        ("jpeg-mask", BROWSER, JPG),
+        ("jpeg-mask", None, WEBP),
+        ("jpeg-mask", "*/*", WEBP),
+        ("jpeg-mask", BROWSER, WEBP),
+        ("jpeg-mask", "image/webp, image/jpeg", JPG),
         ("jpeg-mask", "image/png", PNG),
         ("jpeg-mask", "image/png, image/jpeg", JPG),
         ("jpeg-mask", "image/png, image/jpeg;q=0.9", PNG),
@@ -71,9 +72,9 @@ def test_what_makes_sense_of_a_field_counts(app: FlaskClient) -> None:
         assert app.get(url("jpeg-mask"), headers={"Accept": accept}).content_type == PNG
 
 
-@pytest.mark.parametrize(("f", "media_type"), [("jpg", JPG), ("png", PNG), ("tif", TIF)])
+@pytest.mark.parametrize(("f", "media_type"), [("jpg", JPG), ("png", PNG), ("tif", TIF), ("auto", WEBP)])
 def test_the_query_goes_before_what_the_client_accepts(f: str, media_type: str, app: FlaskClient) -> None:
-    assert app.get(url("jpeg-mask") + f"?f={f}", headers={"Accept": "image/webp"}).content_type == media_type
+    assert app.get(url("jpeg-mask") + f"?f={f}", headers={"Accept": "image/gif"}).content_type == media_type
 
 
 @pytest.mark.parametrize(
@@ -100,14 +101,21 @@ def test_a_format_that_is_none_is_a_400(f: str, app: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "tile", "extension"),
-    [("jpeg-mask", "native/3/2/4", "jpg"), ("deflate", "native/3/4/1", "png"), ("lerc", "native/0/0/0", "tif")],
+    ("name", "tile", "suffix"),
+    [
+        ("jpeg-mask", "native/3/1/4", ""),
+        ("jpeg-mask", "native/3/2/4?f=jpg", ".jpg"),
+        ("deflate", "native/3/4/1", ""),
+        ("deflate", "native/3/4/1?f=png", ".png"),
+        ("lerc", "native/0/0/0", ".tif"),
+    ],
 )
-def test_it_is_the_tile_that_other_urls_give(name: str, tile: str, extension: str, app: FlaskClient) -> None:
+def test_it_is_the_tile_that_other_urls_give(name: str, tile: str, suffix: str, app: FlaskClient) -> None:
     """Here the row comes before the column."""
-    grid, z, x, y = tile.split("/")
-    other = app.get(f"/layers/{name}/tiles/{tile}.{extension}")
-    path = url(name, f"{grid}/{z}/{y}/{x}")
+    place, mark, query = tile.partition("?")
+    grid, z, x, y = place.split("/")
+    other = app.get(f"/layers/{name}/tiles/{place}{suffix}")
+    path = url(name, f"{grid}/{z}/{y}/{x}{mark}{query}")
     for _ in range(2):  # the second is known
         reply = app.get(path)
         assert (reply.status_code, reply.data) == (200, other.data)
@@ -163,8 +171,8 @@ def test_a_tile_that_there_is_not_is_a_404(tile: str, app: FlaskClient) -> None:
 def test_a_replaced_file_is_served_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-grey"))
     app = client(tmp_path, layer("a", "a.tif"))
-    first = app.get(url("a"))
+    first = app.get(url("a", "native/3/0/0"))
     (tmp_path / "a.tif").write_bytes(gdal_tiff("webp-lossy"))
-    second = app.get(url("a"))
+    second = app.get(url("a", "native/3/0/0"))
     assert (first.content_type, second.content_type) == (JPG, WEBP)
     assert first.headers["ETag"] != second.headers["ETag"]

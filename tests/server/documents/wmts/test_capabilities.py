@@ -22,6 +22,7 @@ from tests.support.gunicorn import Gunicorn
 from tests.support.log import written
 from tests.support.ogc import NAMESPACES, Element, texts, valid
 from tests.support.origin import Connection, Origin, Reply, send
+from tests.support.rasters import noise, raster
 from tests.support.tiffs import gdal_tiff
 from tests.support.webmercator import web_mercator_tiff
 from tests.support.wmts import GET_CAPABILITIES, REST, capabilities, kvp
@@ -63,12 +64,15 @@ def test_layers_that_no_tile_matrix_set_describes_are_left_out(
 
 
 def test_formats_are_what_all_levels_have(tmp_path: Path) -> None:
+    """GDAL takes the first, which is transparent where JPEG tiles have pixels that are hidden or beyond the edge."""
     files = {kind: gdal_tiff(kind) for kind in ("jpeg-ycbcr", "jpeg-mask", "webp-lossy", "deflate", "lerc")}
+    files["whole"] = raster(noise(1, "uint8", 64, 96), options={"compress": "JPEG"})
     root = capabilities(served(tmp_path, files))
     tif = "image/tiff;application=geotiff"
     assert {name: texts(root, f"//wmts:Layer[ows:Identifier='{name}']/wmts:Format") for name in files} == {
-        "jpeg-ycbcr": ["image/jpeg", tif],
-        "jpeg-mask": ["image/jpeg", "image/png", tif],
+        "jpeg-ycbcr": ["image/vnd.jpeg-png", "image/jpeg", tif],
+        "jpeg-mask": ["image/vnd.jpeg-png", "image/jpeg", "image/png", tif],
+        "whole": ["image/jpeg", tif],
         "webp-lossy": ["image/webp", tif],
         "deflate": ["image/png", tif],
         "lerc": [tif],

@@ -99,7 +99,7 @@ def test_a_resource_of_a_version_that_is_gone_leads_to_the_current_one(app: Flas
     os.utime(tmp_path / "a.tif", (1, 1))
     reply = app.get(tile.path)
     assert (reply.status_code, reply.headers["Cache-Control"]) == (302, "no-store")
-    assert reply.headers["Location"] == "/wmts/1.0.0/a/default/native.a/0/0/0.jpg"
+    assert reply.headers["Location"] == "/wmts/1.0.0/a/default/native.a/0/0/0.jpegpng"
     assert app.get(reply.headers["Location"]).status_code == 200
 
 

@@ -133,7 +133,7 @@ def test_what_a_mask_hides_is_hidden_unless_told_otherwise(
 ) -> None:
     open_layer(desktop, f"{server.url}/layers/{name}")
     press_button(desktop, "full")
-    assert fact(desktop, "format-text") == "png"
+    assert fact(desktop, "format-text") == "auto"
     assert_is_gdals(desktop, files[name], 0)
 
 

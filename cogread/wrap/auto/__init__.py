@@ -1,0 +1,1 @@
+"""Auto: the lightest picture of each tile that hides what the mask hides."""
