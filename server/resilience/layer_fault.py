@@ -5,11 +5,11 @@ equivalent `except`. An unforeseen exception becomes an error of the layer, and 
 """
 
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from cogread.deadline import Deadline
 from cogread.errors import CogError
 from server.http.errors import LayerFault, ServerError
 
@@ -19,8 +19,8 @@ LOG_AGAIN_S: Final = 60.0
 """Pause before the same error of a layer is logged again: a list that is polled would fill the log."""
 MOST_LOGGED: Final = 1024
 
-_logged: Final[dict[tuple[str, str], float]] = {}
-"""(layer, error) -> instant of `time.monotonic()` at which it was logged."""
+_pauses: Final[dict[tuple[str, str], Deadline]] = {}
+"""(layer, error) -> end of the pause before it is logged again."""
 
 
 @contextmanager
@@ -41,10 +41,11 @@ def one_layer(name: str) -> Iterator[None]:
 
 def layer_fault(name: str, error: Exception) -> LayerFault:
     """The error of a layer for an unforeseen exception, whose traceback is logged."""
-    fault, now_s = LayerFault(f"{type(error).__name__}: {error}"), time.monotonic()
-    if now_s - _logged.get((name, str(fault)), -LOG_AGAIN_S) >= LOG_AGAIN_S:
-        if len(_logged) >= MOST_LOGGED:
-            _logged.clear()
-        _logged[name, str(fault)] = now_s
+    fault = LayerFault(f"{type(error).__name__}: {error}")
+    pause = _pauses.get((name, str(fault)))
+    if pause is None or pause.is_expired:
+        if len(_pauses) >= MOST_LOGGED:
+            _pauses.clear()
+        _pauses[name, str(fault)] = Deadline.after(LOG_AGAIN_S)
         logger.error("layer %r: an error that was not foreseen", name, exc_info=error)
     return fault

@@ -162,7 +162,7 @@ def test_an_error_that_was_not_foreseen_costs_its_layer_alone(
         return original(*args, **options)
 
     monkeypatch.setattr(place, failing)
-    monkeypatch.setattr(layer_fault, "_logged", {})
+    monkeypatch.setattr(layer_fault, "_pauses", {})
     monkeypatch.setattr(logging.getLogger("server"), "propagate", True)
     with caplog.at_level(logging.ERROR, layer_fault.__name__):
         assert of_good(app) == wanted
