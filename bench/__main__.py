@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import cold, concurrency, header, hot_tile, layers, nginx, remote, size, start
+from bench import cold, concurrency, header, hot_tile, layers, nginx, remote, size, start, worker
 from bench.contest import Effort
 from bench.report import Report, machine
 from bench.server import BenchError
@@ -27,6 +27,7 @@ BENCHES: Final[Mapping[str, Callable[[Effort], Report]]] = {
     "layers": layers.run,
     "start": start.run,
     "nginx": nginx.run,
+    "worker": worker.run,
 }
 RESULTS: Final = Path(__file__).parent / "RESULTS.md"
 TOOLS: Final = {"wrk": "wrk", "nginx": "nginx-light"}
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here too")
     parser.add_argument("--results", action="store_true", help=f"write {RESULTS.name} too")
     parser.add_argument("--profile", action="store_true", help="show where the time goes, too (needs to be root)")
+    parser.add_argument("--against", default="", metavar="COMMIT", help="measure `worker` of this commit too")
     options = parser.parse_args()
     unknown = set(options.names) - BENCHES.keys()
     if unknown:
@@ -50,7 +52,7 @@ def main() -> None:
     for command, package in TOOLS.items():
         if shutil.which(command, path=f"{os.environ['PATH']}:/usr/sbin") is None:
             sys.exit(f"bench: {command} is missing: sudo apt-get install {package}")
-    effort = Effort(options.rounds, options.seconds, options.connections, options.profile)
+    effort = Effort(options.rounds, options.seconds, options.connections, options.profile, options.against)
     head = {**machine(), "command": f"python -m bench {shlex.join(sys.argv[1:])}".strip()}
     reports = _run(options.names or list(BENCHES), effort)
     if options.json:

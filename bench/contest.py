@@ -7,6 +7,7 @@ import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +27,8 @@ class Effort:
     """Connections of the load, kept alive."""
     profile: bool = False
     """True: the reports have profiles."""
+    against: str = ""
+    """Commit that `worker` measures too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +58,10 @@ class Turn:
 Pair = tuple[str, str]
 """Contestant and the one that it is compared with."""
 
+_REQUESTS: Final[Callable[[Turn], float]] = attrgetter("requests_a_second")
+
 _FIGURES: Final[Sequence[tuple[str, Callable[[Turn], float]]]] = (
-    ("req/s", lambda turn: turn.requests_a_second),
+    ("req/s", _REQUESTS),
     ("CPU µs", lambda turn: turn.cpu_us),
     ("p50 ms", lambda turn: turn.p50_ms),
     ("p99 ms", lambda turn: turn.p99_ms),
@@ -86,9 +91,9 @@ class Rounds:
         rows = {" / ".join(pair): self._ratio_row(*pair) for pair in pairs}
         return Table(("ratio within a round", "req/s", "min – max", "1 / CPU"), rows)
 
-    def ratio(self, name: str, other: str) -> float:
-        """Median of the ratios of requests a second."""
-        return statistics.median(self._ratios(name, other))
+    def ratio(self, name: str, other: str, figure: Callable[[Turn], float] = _REQUESTS) -> float:
+        """Median of the ratios of a figure."""
+        return statistics.median(self._ratios(name, other, figure))
 
     def median(self, name: str, figure: Callable[[Turn], float]) -> float:
         """Median of a contestant's figure."""
@@ -98,8 +103,8 @@ class Rounds:
         """For programs."""
         return [{name: asdict(turn) for name, turn in turns.items()} for turns in self.turns]
 
-    def _ratios(self, name: str, other: str) -> list[float]:
-        return [turns[name].requests_a_second / turns[other].requests_a_second for turns in self.turns]
+    def _ratios(self, name: str, other: str, figure: Callable[[Turn], float] = _REQUESTS) -> list[float]:
+        return [figure(turns[name]) / figure(turns[other]) for turns in self.turns]
 
     def _ratio_row(self, name: str, other: str) -> Sequence[Cell]:
         ratios = self._ratios(name, other)

@@ -88,6 +88,7 @@ def serving(
     python: Path = PYTHON,
     environment: Mapping[str, str] | None = None,
     command: tuple[str, ...] = GTHREAD,
+    root: Path = ROOT,
 ) -> Iterator[Server]:
     """Run an app until the context ends. Requests may be sent at once: the socket listens already.
 
@@ -97,6 +98,7 @@ def serving(
         python: the interpreter.
         environment: variables in addition to this process's.
         command: the module that serves, and its arguments; `{fd}` stands for the listening socket.
+        root: folder of the code that runs.
     """
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener, log.open("wb") as output:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as gunicorn does, for early clients
@@ -106,7 +108,7 @@ def serving(
             started_at = time.perf_counter()
             process = subprocess.Popen(
                 [str(python), "-m", *words, app],
-                cwd=ROOT,
+                cwd=root,
                 env={**environment_of_users(), **(environment or {})},
                 pass_fds=[fd],
                 stdout=output,
