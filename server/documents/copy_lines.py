@@ -4,10 +4,16 @@ from typing import Final, NamedTuple
 from urllib.parse import urljoin
 
 from cogread.wrap import PICTURES
-from server.documents import Json
+from server.documents import Json, snippets
 from server.layers.grids import native_set_name
 
 _QGIS: Final = "Layer › Add Layer › Add Raster Layer: paste it as the dataset; values and places are the file's own"
+_GDAL: Final = "the file with all its bands, overviews and metadata"
+_WEB_MAPS: Final = {
+    "Leaflet": "load Leaflet's script and style before it",
+    "MapLibre": "load MapLibre's script and style before it",
+    "deck.gl": "a module of the packages @deck.gl/core, @deck.gl/geo-layers and @deck.gl/layers",
+}
 _QGIS_BY_WMTS: Final = (
     "Layer › Add Layer › Add WMS/WMTS Layer › New: paste it as URL, connect, and choose “{name}” under Tilesets"
 )
@@ -22,8 +28,15 @@ class Line(NamedTuple):
     """The place to paste it, and its effect."""
 
 
-def copy_lines(about: Json, base_url: str) -> list[Line]:
-    """The lines for the services that a layer has.
+class Client(NamedTuple):
+    """The lines for a client."""
+
+    name: str
+    lines: list[Line]
+
+
+def copy_lines(about: Json, base_url: str) -> list[Client]:
+    """The lines for the clients and services that a layer has.
 
     Args:
         about: the JSON of the layer.
@@ -32,17 +45,42 @@ def copy_lines(about: Json, base_url: str) -> list[Line]:
     urls: dict[str, str] = {}
     for link in about["links"]:
         urls.setdefault(link["rel"], urljoin(base_url, link["href"]))
-    lines = []
-    if "gdal" in urls:
-        lines.append(Line("QGIS", urls["gdal"], _QGIS))
-        lines.append(Line("GDAL", f"gdalinfo {urls['gdal']}", "the file with all its bands, overviews and metadata"))
-    if "wmts" in urls:
-        lines += _of_wmts(urls["wmts"], about)
-    lines += _of_web_maps(about["web_mercator"], urls.get("tilejson"), base_url)
+    by_wmts = _of_wmts(urls["wmts"], about) if "wmts" in urls else {}
+    clients = {
+        "QGIS": [*_of_gdal(urls, "QGIS", "{}", _QGIS), *by_wmts.get("QGIS", ())],
+        "GDAL": [*_of_gdal(urls, "GDAL", "gdalinfo {}", _GDAL), *by_wmts.get("GDAL", ())],
+        **_code(about, urls, base_url),
+        "URLs": [*by_wmts.get("URLs", ()), *_of_web_maps(about["web_mercator"], urls.get("tilejson"), base_url)],
+    }
     if "tiles" in urls:
-        lines.append(Line("Tiles", urls["tiles"], "z/x/y in the file's own grid, from the upper left"))
-    lines.append(Line("JSON", urls["self"], "the properties of the layer as data"))
-    return [*lines, *_to_align(about)]
+        clients["URLs"].append(Line("Tiles", urls["tiles"], "z/x/y in the file's own grid, from the upper left"))
+    clients["URLs"].append(Line("JSON", urls["self"], "the properties of the layer as data"))
+    clients["URLs"] += _to_align(about)
+    return [Client(name, lines) for name, lines in clients.items() if lines]
+
+
+def _of_gdal(urls: dict[str, str], label: str, text: str, hint: str) -> list[Line]:
+    return [Line(label, text.format(urls["gdal"]), hint)] if "gdal" in urls else []
+
+
+def _code(about: Json, urls: dict[str, str], base_url: str) -> dict[str, list[Line]]:
+    """Client -> code, of libraries that programs are written with."""
+    clients = {}
+    map_code = snippets.openlayers(about, base_url)
+    if map_code is not None:
+        clients["OpenLayers"] = [
+            Line("OpenLayers", map_code, "a module of the package ol, for an element with id “map”")
+        ]
+    facts = about["web_mercator"]
+    if facts["minzoom"] is not None and about["bounds_wgs84"] and "tilejson" in urls:
+        for name, code in snippets.web_maps(about, urljoin(base_url, facts["tiles"]), urls["tilejson"]).items():
+            clients[name] = [Line(name, code, f"for an element with id “map”; {_WEB_MAPS[name]}")]
+    elif facts["minzoom"] is not None and about["bounds_wgs84"] and about["terrain"]["encodings"]:
+        code = snippets.terrain(about, f"{urls['self']}/tilejson.json")
+        clients["MapLibre"] = [Line("MapLibre", code, f"hillshade; {_WEB_MAPS['MapLibre']}")]
+    if "gdal" in urls:
+        clients["Python"] = [Line("Python", snippets.python(urls["gdal"], about), "with the package rasterio")]
+    return clients
 
 
 def _is_picture(about: Json) -> bool:
@@ -50,17 +88,18 @@ def _is_picture(about: Json) -> bool:
     return about["dtype"] == "uint8" and any(extension in about["formats"] for extension in PICTURES)
 
 
-def _of_wmts(url: str, about: Json) -> list[Line]:
+def _of_wmts(url: str, about: Json) -> dict[str, list[Line]]:
     name = about["name"]
-    lines = [Line("WMTS", url, f"the capabilities of all layers, for any WMTS client; the layer is “{name}”")]
+    hint = f"the capabilities of all layers, for any WMTS client; the layer is “{name}”"
+    lines = {"URLs": [Line("WMTS", url, hint)]}
     if not _is_picture(about):
         return lines
     own = f"{url},layer={name},tilematrixset={native_set_name(name)}"
-    return [
-        *lines,
-        Line("QGIS, by WMTS", url, _QGIS_BY_WMTS.format(name=name)),
-        Line("GDAL, by WMTS", f'gdalinfo "WMTS:{own}"', "as a picture: red, green, blue and alpha"),
-    ]
+    return {
+        **lines,
+        "QGIS": [Line("QGIS, by WMTS", url, _QGIS_BY_WMTS.format(name=name))],
+        "GDAL": [Line("GDAL, by WMTS", f'gdalinfo "WMTS:{own}"', "as a picture: red, green, blue and alpha")],
+    }
 
 
 def _of_web_maps(facts: Json, tilejson: str | None, base_url: str) -> list[Line]:

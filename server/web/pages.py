@@ -43,7 +43,7 @@ def layer_page(about: Json, opened: LayerVersion, path: str) -> Response:
         "layer.html",
         ctx.base_url_policy,
         about=about,
-        lines=copy_lines(about, ctx.base_url),
+        clients=copy_lines(about, ctx.base_url),
         is_shown=any(set(level["formats"]) & _SHOWN for level in about["levels"]),
         modules=[name for name in static_files().plain if name.startswith(_MODULES) and name.endswith(".js")],
         geographic=geographic_of(opened),

@@ -26,7 +26,7 @@ const chooseTab = tabsOf(document.querySelector("[data-tabs=panel]"), (name) => 
   openTab = name
   document.dispatchEvent(new Event("tab"))
 })
-for (const list of document.querySelectorAll("[data-tabs=clients]")) tabsOf(list)
+tabsOf(document.querySelector("[data-tabs=clients]"))
 
 start().catch((error) => {
   target.removeAttribute("aria-busy")

@@ -167,12 +167,18 @@ def test_a_button_copies_its_line(chromium: Chromium, server: Gunicorn) -> None:
     page.grant("clipboardReadWrite", "clipboardSanitizedWrite")
     show(page, f"{server.url}/layers/world")
     page.click("#tab-use")
-    lines = page.run("return [...document.querySelectorAll('#panel-use .line code')].map((line) => line.textContent)")
-    for number, line in enumerate(lines, 1):
-        page.click(f"[data-copy=line-{number}]")
-        page.wait(f"document.querySelector('[data-copy=line-{number}]').textContent === 'Copied'")
-        assert page.run("return await navigator.clipboard.readText()") == line
-        assert line.startswith(("http://", "gdalinfo ", "gdal_translate ", "gdalwarp "))
+    clients = page.run("return [...document.querySelectorAll('.clients button')].map((tab) => tab.id)")
+    starts = ("http://", "gdalinfo ", "gdal_translate ", "gdalwarp ", "import ", "const map")
+    for client in clients:
+        page.click(f"#{client}")
+        script = (
+            "return [...document.querySelectorAll('.lines[data-open] code')].map((line) => [line.id, line.textContent])"
+        )
+        for line, text in page.run(script):
+            page.click(f"[data-copy={line}]")
+            page.wait(f"document.querySelector('[data-copy={line}]').textContent === 'Copied'")
+            assert page.run("return await navigator.clipboard.readText()") == text
+            assert text.startswith(starts)
     assert page.run("return document.querySelector('[data-copied]').textContent") == "Copied"
 
 
