@@ -199,7 +199,7 @@ def _grid(about: Json) -> str:
 def _height(level: Json) -> float:
     """Height of a tile in pixels of the map, which are square."""
     across, down = level["pixel_size"]
-    height = level["tile_height"] * down / across
+    height: float = level["tile_height"] * down / across
     return round(height) if abs(height - round(height)) < 1e-6 else height
 
 

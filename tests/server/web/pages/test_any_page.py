@@ -12,6 +12,7 @@ from tests.support.layer_page import DEVICES, MADE, REAL, accessible, open_layer
 from tests.support.wait import wait_until
 
 LAYERS: Final = (*(f"/layers/{name}" for name in (*REAL, *MADE)),)
+TABS: Final = (*(f"/layers/zstd-float#tab={tab}" for tab in ("style", "use", "file", "tiles")),)
 each_device = pytest.mark.parametrize("device", DEVICES)
 DOCUMENTS: Final = (
     *("/collections", "/collections/valley", "/collections/valley/map/tiles/native", "/conformance", "/api"),
@@ -143,9 +144,10 @@ def test_all_that_can_be_used_has_a_name_for_readers(path: str, pages: dict[str,
 
 
 @pytest.mark.parametrize("device", ["phone", "night"])
-@pytest.mark.parametrize("path", ["/", "/?view=rows", "/?q=no+such", *DOCUMENTS, "/layers/gone"])
+@pytest.mark.parametrize("path", ["/", "/?view=rows", "/?q=no+such", *DOCUMENTS, *TABS, "/layers/gone"])
 def test_axe_finds_nothing(path: str, device: str, pages: dict[str, Page], server: Gunicorn) -> None:
     page = pages[device]
+    page.send("Page.navigate", url="about:blank")
     show(page, server.url + path)
     page.run("for (const more of document.querySelectorAll('details')) more.open = true")
     assert axe_findings(page) == []

@@ -54,13 +54,18 @@ KINDS: Final = {
     ),
     "float64-big": Kind("float64", {"compress": "ZSTD", "predictor": "3", "endianness": "BIG"}, unit="m"),
     "int16-nodata": Kind(
-        "int16", {"compress": "ZSTD", "predictor": "2"}, "EPSG:4326", Affine(0.01, 0, 8, 0, -0.01, 47), nodata=-9999
+        "int16", {"compress": "LZW", "predictor": "2"}, "EPSG:4326", Affine(0.01, 0, 8, 0, -0.01, 47), nodata=-9999
     ),
     "uint16-masked": Kind(
         "uint16", {"compress": "DEFLATE", "predictor": "2"}, "EPSG:2056", Affine(2, 0, 26e5, 0, -2, 12e5), has_mask=True
     ),
     "uint16-bands": Kind(
-        "uint16", {"compress": "DEFLATE", "endianness": "BIG"}, bands=6, nodata=0, scale=0.0001, offset=-0.1
+        "uint16",
+        {"compress": "DEFLATE", "predictor": "2", "endianness": "BIG"},
+        bands=6,
+        nodata=0,
+        scale=0.0001,
+        offset=-0.1,
     ),
     "uint16-planar": Kind(
         "uint16", {"compress": "ZSTD", "interleave": "band"}, "EPSG:3857", Affine(30, 0, 1e6, 0, -30, 6e6), bands=4
