@@ -58,7 +58,7 @@ def test_the_banner_holds_a_line_that_fetches_a_tile_and_the_version_that_is_sho
     with Gunicorn() as server:
         assert f"rawcog {version} serves 7 layers on {server.url}\n" in server.log()
         assert get_json(f"{server.url}/api")["info"]["version"] == version
-        assert f"rawcog {version}</p>" in requests.get(f"{server.url}/?f=html", timeout=30).text
+        assert f"rawcog {version}</li>" in requests.get(f"{server.url}/?f=html", timeout=30).text
         line = re.search(r"curl -o tile\.\w+ (http://\S+)", server.log())
         assert line is not None
         assert line[1].startswith(f"{server.url}/layers/")
