@@ -45,6 +45,11 @@ class Preview(NamedTuple):
     height: float
     tiles: tuple[Tile, ...]
 
+    @property
+    def may_be_transparent(self) -> bool:
+        """True unless the pictures are JPEG."""
+        return not any(tile.path.endswith(".jpg") for tile in self.tiles)
+
 
 def is_picture(opened: LayerVersion) -> bool:
     """Tell whether browsers show a layer by its stored pictures; false: by its samples, or not at all."""
