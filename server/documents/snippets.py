@@ -20,6 +20,8 @@ _NUMBERS: Final = {
     "f8": "Float64Array",
 }
 """Type string of samples, without byte order -> JavaScript's array."""
+_AUTO: Final = "auto"
+"""The picture that suits each tile, whose URL has no extension."""
 _UNITS: Final = ("m", "ft", "us-ft", "degrees")
 
 OPENLAYERS_PICTURES: Final = """\
@@ -153,7 +155,8 @@ def openlayers(about: Json, base_url: str) -> str | None:
     resolutions = [level["pixel_size"][0] for level in about["levels"]]
     if any(fine >= coarse for coarse, fine in pairwise(resolutions)):
         return None
-    picture = _common(about, PICTURES)
+    is_auto = all(level["auto"] for level in about["levels"])
+    picture = _AUTO if is_auto else _common(about, PICTURES)
     if picture is not None and about["dtype"] == "uint8":
         url = json.dumps(urljoin(base_url, _template(about, picture)))
         return OPENLAYERS_PICTURES.format(grid=_grid(about), url=url)
@@ -170,15 +173,14 @@ def openlayers(about: Json, base_url: str) -> str | None:
 
 
 def _common(about: Json, formats: Sequence[str]) -> str | None:
-    """A format of all levels; with a mask PNG first, which is transparent."""
-    wanted = ("png", *formats) if any(level["mask"] for level in about["levels"]) and "png" in formats else formats
-    return next((each for each in wanted if all(each in level["formats"] for level in about["levels"])), None)
+    """A format of all levels."""
+    return next((each for each in formats if all(each in level["formats"] for level in about["levels"])), None)
 
 
 def _template(about: Json, extension: str) -> str:
-    """URL of the tiles in the layer's own grid, relative to the server's base URL or absolute."""
-    links = (link["href"] for link in about["links"] if link["rel"] == "tiles")
-    return next(str(href) for href in links if href.endswith(f".{extension}"))
+    """URL of the tiles in the layer's own grid, as the layer's JSON links it."""
+    end = "{y}" if extension == _AUTO else f"{{y}}.{extension}"
+    return next(str(link["href"]) for link in about["links"] if link["rel"] == "tiles" and link["href"].endswith(end))
 
 
 def _grid(about: Json) -> str:

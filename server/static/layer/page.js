@@ -31,6 +31,9 @@ tabsOf(document.querySelector("[data-tabs=clients]"))
 start().catch((error) => {
   target.removeAttribute("aria-busy")
   tell(`The map cannot be shown: ${error.message}`)
+  for (const name of ["style", "tiles"]) document.getElementById(`tab-${name}`).hidden = true
+  part("retry").hidden = true
+  chooseTab("use")
 })
 
 async function start() {
@@ -39,7 +42,7 @@ async function start() {
   if (!reply.ok) throw new Error(layer.detail)
   const grid = gridOf(layer)
   const modes = modesOf(layer, grid).filter((mode) => mode === "picture" || hasWebGl())
-  if (modes.length === 0) throw new Error("this browser has no WebGL, which draws values; the tab Use has programs that show them")
+  if (modes.length === 0) throw new Error("this browser has no WebGL, which draws values. The programs under Use show them.")
   await hasSize(target)
   show(layer, grid, modes)
 }
