@@ -1,4 +1,7 @@
-"""A web site of an origin of its own that shows a map, as users of rawcog have. Its map libraries are in tests/data."""
+"""A web site of an origin of its own that shows a map, as users of rawcog have.
+
+Leaflet and MapLibre are in tests/data, OpenLayers is the bundle of the pages.
+"""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -7,6 +10,7 @@ from types import TracebackType
 from typing import Final, Self
 
 _LIBRARIES: Final = Path(__file__).parents[1] / "data/maps"
+_OPENLAYERS: Final = Path(__file__).parents[2] / "server/static/openlayers/ol.js"
 _TYPES: Final = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css"}
 
 _PAGE: Final = b"""<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>a map</title>
@@ -45,6 +49,8 @@ class _Handler(BaseHTTPRequestHandler):
         file = _LIBRARIES / f"{name.name}.gz"
         if name.suffix in _TYPES and file.is_file():
             self._send(200, file.read_bytes(), _TYPES[name.suffix], gzip=True)
+        elif self.path == "/ol.js":
+            self._send(200, _OPENLAYERS.read_bytes(), _TYPES[".js"])
         elif self.path == "/":
             self._send(200, _PAGE, "text/html")
         else:

@@ -28,12 +28,17 @@ def faults(client: Client, spot: Spot, extension: str, datasets: Datasets) -> It
     reply = client.get(spot, extension, *((query, CODINGS) if extension == "bin" else ()))
     found = [*reply.faults]
     if reply.status == 204:
-        found += ["204, but it is stored"] if spot.stored else []
+        found += ["204, but it is stored"] if spot.stored and (extension or is_visible(spot, datasets)) else []
     elif reply.status != 200:
         found += [f"{reply.status}: {reply.body[:200]!r}"]
     else:
         found += CHECKS[extension](Case(client, spot, datasets), reply)
     yield from (f"{where}, {extension}: {fault}" for fault in found)
+
+
+def is_visible(spot: Spot, datasets: Datasets) -> bool:
+    """Tell whether GDAL takes any pixel of a tile for valid."""
+    return bool(datasets.level(spot).dataset_mask(window=Window(*spot.window)).any())
 
 
 class Case(NamedTuple):
@@ -198,7 +203,24 @@ def picture_faults(case: Case, reply: Reply) -> Iterator[str]:
         yield "other pixels"
 
 
+STORED: Final = {"JPEG": "jpg", "YCbCr JPEG": "jpg", "WEBP": "webp"}
+"""GDAL's name of a codec -> format of its stored pictures."""
+
+
+def auto_faults(case: Case, reply: Reply) -> Iterator[str]:
+    """As stored where all pixels are visible, else as a PNG of the same has to be."""
+    height, width = case.level.block_shapes[0]
+    is_whole = case.spot.window[2:] == (width, height) and case.level.dataset_mask(window=case.window).min() == 255
+    stored = STORED.get(case.level.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION", ""))
+    if is_whole and stored in case.client.formats(case.spot):
+        if reply.body != case.client.get(case.spot, stored).body:
+            yield "not the stored picture"
+    else:
+        yield from png_faults(case, reply)
+
+
 CHECKS: Final[dict[str, Callable[[Case, Reply], Iterator[str]]]] = {
+    "": auto_faults,
     "jpg": picture_faults,
     "webp": picture_faults,
     "png": png_faults,

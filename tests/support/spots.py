@@ -101,9 +101,10 @@ class Client:
         return self._layers[name]
 
     def formats(self, spot: Spot) -> list[str]:
-        """The formats that are offered at a spot."""
-        found: list[str] = self._level(spot)["formats" if spot.kind == IMAGE else "mask_formats"]
-        return found
+        """The formats that are offered at a spot; empty for auto."""
+        if spot.kind == MASK:
+            return list(self._level(spot)["mask_formats"])
+        return [*([""] if self._level(spot)["auto"] else []), *self._level(spot)["formats"]]
 
     def samples(self, spot: Spot) -> Any:
         """The description of a spot's samples."""
@@ -113,9 +114,10 @@ class Client:
         return next(level for level in self.layer(spot.layer)["levels"] if level["level"] == spot.level)
 
     def get(self, spot: Spot, extension: str, query: str = "", accept_encoding: str = "identity") -> Reply:
-        """A tile, and of the first one of its kind the HEAD too."""
+        """A tile, and of the first one of its kind the HEAD too; without an extension auto."""
         z = len(self.layer(spot.layer)["levels"]) - 1 - spot.level
-        url = f"/layers/{spot.layer}/{spot.kind}/native/{z}/{spot.col}/{spot.row}.{extension}{query}"
+        suffix = f".{extension}{query}" if extension else query
+        url = f"/layers/{spot.layer}/{spot.kind}/native/{z}/{spot.col}/{spot.row}{suffix}"
         full = self.ask("GET", url, accept_encoding)
         headers = {
             name.lower(): value for name, value in full.headers.items() if name.lower() not in ("date", "server")

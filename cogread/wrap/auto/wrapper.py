@@ -27,7 +27,7 @@ _MOST_PIXELS: Final = 1 << 22
 """Bound of tiles that are compressed as WebP, for the memory and the time that it takes."""
 _MOST_SIDE: Final = 16383
 """Bound of the sides of a WebP of VP8 (RFC 6386 §9.1)."""
-_WORK_BYTES: Final = 48
+_WORK_BYTES: Final = 40
 """Peak memory of decoding and compressing a pixel; measured."""
 _LOOK_BYTES: Final = 4
 """The same of a pixel of a mask."""

@@ -1,4 +1,4 @@
-"""Leaflet and MapLibre show a layer that lies on the grid of web maps, each pixel where GDAL has it."""
+"""Leaflet, MapLibre and OpenLayers show a layer that lies on the grid of web maps, each pixel where GDAL has it."""
 
 from collections.abc import Iterator
 from math import atan, degrees, pi, sinh
@@ -15,7 +15,7 @@ from rasterio.warp import transform
 from rasterio.windows import from_bounds
 
 from server.layers.grids import Matrix, grids_of
-from tests.support.app import layer
+from tests.support.app import ROOT, layer
 from tests.support.chromium import Chromium, Page
 from tests.support.cogs import cog_of
 from tests.support.gunicorn import Gunicorn
@@ -54,6 +54,21 @@ const map = new Map({
 await new Promise((done, fail) => { map.on("idle", done); map.on("error", (event) => fail(event.error)) })
 """
 
+OPENLAYERS: Final = """
+const { ImageTile, Map, Projection, TileGrid, TileLayer, View } = await import("/ol.js")
+const half = Math.PI * 6378137
+const extent = [-half, -half, half, half]
+const projection = new Projection({ code: "EPSG:3857", units: "m", extent })
+const resolutions = Array.from({ length: 31 }, (_, z) => (2 * half) / side / 2 ** z)
+const tileGrid = new TileGrid({ extent: bounds, origin: [-half, half], resolutions, tileSize: side })
+const source = new ImageTile({ url, projection, tileGrid, transition: 0, interpolate: false })
+const z = zoom - (side === 512 ? 1 : 0)
+const center = [(longitude / 180) * half, (Math.log(Math.tan((90 + latitude) * Math.PI / 360)) / Math.PI) * half]
+const view = new View({ projection, center, resolution: resolutions[z], constrainResolution: false })
+const map = new Map({ target: "map", controls: [], layers: [new TileLayer({ source })], view })
+await new Promise((done) => map.on("rendercomplete", done))
+"""
+
 TERRAIN: Final = """
 const { Map } = await import("/maplibre-gl.mjs")
 const map = new Map({
@@ -74,8 +89,13 @@ return places.map((place) => map.queryTerrainElevation(place))
 ON_WHITE: Final = {
     "leaflet": f'document.getElementById("map").style.background = "#fff"{LEAFLET}',
     "maplibre": MAPLIBRE.replace("#000", "#fff"),
+    "openlayers": f'document.getElementById("map").style.background = "#fff"{OPENLAYERS}',
 }
 """The same on a white map."""
+
+VALLEY: Final = ROOT / "data/valley.tif"
+EDGE: Final = (14321853.12 + 256 * 1.19432807, 4533021.525 - 512 * 1.19432807)
+"""Corner of tiles at the level of 512 × 384 pixels of that file, below its lower edge."""
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +118,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     Path(folder, "masked.tif").write_bytes(masked())
     config = "".join(layer(f"w{side}", folder / f"{side}.tif") for side in SIDES)
     Path(folder, "dem.tif").write_bytes(web_mercator_dem())
-    config += layer("masked", folder / "masked.tif") + layer("dem", folder / "dem.tif")
+    config += layer("masked", folder / "masked.tif") + layer("dem", folder / "dem.tif") + layer("valley", VALLEY)
     with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as running:
         yield running
 
@@ -120,14 +140,14 @@ def corner(side: int, matrix: Matrix, place: tuple[float, float]) -> tuple[int, 
 
 
 def shown(
-    page: Page, script: str, side: int, matrix: Matrix, url: str, place: tuple[float, float] = MIDDLE
+    page: Page, script: str, side: int, matrix: Matrix, url: str, place: tuple[float, float] = MIDDLE, **more: Any
 ) -> NDArray[np.uint8]:
     """The map with the corner of four tiles in its middle."""
     x, y = corner(side, matrix, place)
     world = side * 2**matrix.z
     latitude = degrees(atan(sinh(pi * (1 - 2 * y / world))))
     zoom = matrix.z + (1 if side == 512 else 0)
-    page.run(script, url=url, side=side, latitude=latitude, longitude=x / world * 360 - 180, zoom=zoom)
+    page.run(script, url=url, side=side, latitude=latitude, longitude=x / world * 360 - 180, zoom=zoom, **more)
     return page.screenshot()
 
 
@@ -206,18 +226,20 @@ def test_maplibre_has_the_heights_that_gdal_reads(
 
 
 @pytest.mark.parametrize("library", ON_WHITE)
-def test_what_a_mask_hides_lets_what_is_below_through(
-    library: str, chromium: Chromium, site: MapSite, server: Gunicorn
+@pytest.mark.parametrize("name", ["masked", "valley"])
+def test_what_is_hidden_or_outside_the_image_lets_what_is_below_through(
+    name: str, library: str, chromium: Chromium, site: MapSite, server: Gunicorn
 ) -> None:
-    """JPEG is black there. Its colours are smoothed as each library likes."""
-    matrix = matrix_of(256, -1, masked())
-    about = requests.get(f"{server.url}/layers/masked", timeout=10).json()
+    """By the URLs that the layer states: in stored pictures it is black. Lossy colours are smoothed by libraries."""
+    data, at, place = (masked(), -1, UPPER_LEFT) if name == "masked" else (VALLEY.read_bytes(), 1, EDGE)
+    matrix = matrix_of(256, at, data)
+    about = requests.get(f"{server.url}/layers/{name}", timeout=10).json()
     links = {link["rel"]: link["href"] for link in about["links"]}
-    url = about["web_mercator"]["tiles"] if library == "leaflet" else links["tilejson"]
+    url = links["tilejson"] if library == "maplibre" else about["web_mercator"]["tiles"]
     page = chromium.page(WIDTH, HEIGHT)
     page.open(site.url)
-    seen = shown(page, ON_WHITE[library], 256, matrix, server.url + url, UPPER_LEFT)
-    colours, mask = read(masked(), 256, matrix, UPPER_LEFT)
+    seen = shown(page, ON_WHITE[library], 256, matrix, server.url + url, place, bounds=about["bounds"])
+    colours, mask = read(data, 256, matrix, place)
     assert 0 < np.count_nonzero(mask) < mask.size
     assert (seen[:, mask == 0] == 255).all()
     assert np.abs(seen[:, mask > 0].astype(int) - colours[:, mask > 0]).mean() < 4

@@ -140,12 +140,42 @@ def masked(origin: Origin, tmp_path: Path) -> FlaskClient:
     return app
 
 
-@pytest.mark.parametrize("extension", ["tif", "png"])
-def test_a_tile_and_its_mask_are_one_read(extension: str, masked: FlaskClient, origin: Origin) -> None:
+@pytest.mark.parametrize("suffix", [".tif", ".png", ""])
+def test_a_tile_and_its_mask_are_one_read(suffix: str, masked: FlaskClient, origin: Origin) -> None:
     so_far = len(origin.ranges("/mask.tif"))
     for number, place in enumerate(["2/1/1", "2/1/2", "1/0/0"], start=1):
-        assert masked.get(f"/layers/mask/tiles/native/{place}.{extension}").status_code == 200
+        assert masked.get(f"/layers/mask/tiles/native/{place}{suffix}").status_code in (200, 204)
         assert len(origin.ranges("/mask.tif")) - so_far == number
+
+
+@pytest.mark.parametrize("place", ["3/1/1", "3/0/0", "3/2/4"])
+def test_the_form_of_a_tile_is_chosen_once(place: str, masked: FlaskClient, origin: Origin, tmp_path: Path) -> None:
+    """Tiles that are whole, hidden in part and hidden as a whole."""
+    path = f"/layers/mask/tiles/native/{place}"
+    so_far = len(origin.ranges("/mask.tif"))
+    first = masked.get(path)
+    assert len(origin.ranges("/mask.tif")) - so_far == 1
+    for method in ("GET", "HEAD", "GET"):
+        again = masked.open(path, method=method)
+        assert (again.status_code, again.headers["ETag"]) == (first.status_code, first.headers["ETag"])
+        assert again.content_type == first.content_type
+    known = masked.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (known.status_code, len(origin.ranges("/mask.tif")) - so_far) == (304, 1)
+
+
+@pytest.mark.parametrize("place", ["3/1/1", "3/0/0", "3/2/4"])
+def test_a_tile_that_the_client_has_is_not_read_to_choose_its_form(
+    place: str, masked: FlaskClient, origin: Origin, tmp_path: Path
+) -> None:
+    """By a worker that has the header and no tile."""
+    path = f"/layers/mask/tiles/native/{place}"
+    etag = masked.get(path).headers["ETag"]
+    other = client(tmp_path, layer("mask", f"{origin.url}/mask.tif"))
+    assert other.get("/layers/mask").status_code == 200
+    so_far = len(origin.ranges("/mask.tif"))
+    for _ in range(2):
+        assert other.get(path, headers={"If-None-Match": etag}).status_code == 304
+    assert len(origin.ranges("/mask.tif")) == so_far
 
 
 def test_a_picture_without_its_mask_reads_the_tile_alone(masked: FlaskClient, origin: Origin) -> None:

@@ -68,11 +68,11 @@ def test_a_file_that_is_gone_is_gone(tmp_path: Path) -> None:
     assert app.get(TILE).status_code == 404
 
 
-@pytest.mark.parametrize("extension", ["jpg", "png", "tif"])
-def test_all_replies_are_alike(extension: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ""])
+def test_all_replies_are_alike(suffix: str, tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-mask"))
     app = client(tmp_path, layer("a", "a.tif"))
-    path = f"/layers/a/tiles/native/0/0/0.{extension}"
+    path = f"/layers/a/tiles/native/0/0/0{suffix}"
 
     def seen(reply: TestResponse) -> tuple[int, dict[str, str], bytes]:
         return reply.status_code, dict(reply.headers), reply.data

@@ -188,6 +188,21 @@ def test_pictures_have_the_colours_that_gdal_reads(kind: str, browser: Browser, 
         assert difference.max() <= (2 if (expected[3] % 255 == 0).all() else 4)
 
 
+@pytest.mark.parametrize("kind", ["webp-lossy", "webp-lossless", "jpeg-rgb", "jpeg-ycbcr", "jpeg-grey"])
+def test_a_tile_at_the_edge_has_the_colours_of_the_stored_one(kind: str, browser: Browser, server: Gunicorn) -> None:
+    """To the bit, and what is outside the image is transparent: WebP with an alpha chunk, and lossless WebP."""
+    about = browser.run("return await (await fetch(url)).json()", url=f"{server.url}/layers/{kind}")
+    col, row = about["width"] // TILE, about["height"] // TILE
+    url = f"{server.url}/layers/{kind}/tiles/native/{about['maxzoom']}/{col}/{row}"
+    auto, stored_one = drawn(browser, url), drawn(browser, f"{url}.{about['formats'][0]}")
+    width, height = about["width"] - col * TILE, about["height"] - row * TILE
+    difference = np.abs(auto[:3, :height, :width].astype(int) - stored_one[:3, :height, :width])
+    assert difference.mean() < 4 if kind == "jpeg-ycbcr" else not difference.any()
+    alpha = np.zeros((TILE, TILE), np.uint8)
+    alpha[:height, :width] = 255
+    np.testing.assert_array_equal(auto[3], alpha)
+
+
 @pytest.mark.parametrize(("name", "extension"), [("sparse", "png"), ("sparse-webp", "webp")])
 def test_tiles_that_are_not_stored_show_nothing(name: str, extension: str, browser: Browser, server: Gunicorn) -> None:
     assert drawn(browser, f"{server.url}/layers/{name}/tiles/native/0/0/0.{extension}")[3].any()

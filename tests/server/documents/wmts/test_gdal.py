@@ -15,6 +15,7 @@ from rasterio.windows import Window
 from tests.support.app import layer
 from tests.support.gunicorn import Gunicorn, wait_for
 from tests.support.placed import Placed, placed_tiff
+from tests.support.rasters import noise, raster
 from tests.support.system_gdal import decode, gdal_program
 from tests.support.tiffs import levels_of, open_level
 from tests.support.webmercator import web_mercator_tiff
@@ -43,6 +44,13 @@ FILES: Final = {
     "mollweide": Placed("ESRI:54009", (1000000.5, 3000000.25, 1000), UP, 128, "deflate"),
     "laea": Placed(LAEA, (-20000.5, 30000.25, 12.5), SMALL, 128, "webp"),
 }
+DISC: Final = np.where(np.hypot(*np.mgrid[-150:150, -200:200]) < 180, 255, 0).astype(np.uint8)
+MASKED: Final = {
+    "masked-jpeg": {"compress": "JPEG", "photometric": "YCBCR"},
+    "masked-webp": {"compress": "WEBP", "webp_level": "70"},
+    "masked-deflate": {"compress": "DEFLATE"},
+}
+"""Layers with masks -> GDAL's creation options."""
 ALIGNED: Final = "aligned"
 NAMES: Final = [*FILES, ALIGNED]
 PLACED: Final = [name for name in NAMES if name != "feet"]
@@ -58,12 +66,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("layers")
     for name in NAMES:
         (folder / f"{name}.tif").write_bytes(data_of(name))
+    for name, options in MASKED.items():
+        pixels = noise(3, "uint8", *DISC.shape)
+        data = raster(pixels, mask=DISC, factors=(2,), tile=(128, 128), options=options)
+        (folder / f"{name}.tif").write_bytes(data)
     return folder
 
 
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Gunicorn]:
-    config = "".join(layer(name, folder / f"{name}.tif") for name in NAMES)
+    config = "".join(layer(name, folder / f"{name}.tif") for name in (*NAMES, *MASKED))
     with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as running:
         yield running
 
@@ -146,6 +158,26 @@ def test_any_format_has_the_same_pixels(extension: str, server: Gunicorn, tmp_pa
         assert_same_pixels(found, wanted, is_in_feet=False)
     last = f"layer=degrees@[0-9a-f]+ wmts=default/native.degrees/2/5/8.{extension} status=200"
     wait_for(lambda: re.search(last, server.log()), "the last tile in the log")
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_alpha_is_the_mask_by_default(name: str, server: Gunicorn, folder: Path, tmp_path: Path) -> None:
+    """In the format that GDAL takes by itself, the first; the distribution's release too."""
+    source, target = wmts(server, name, own(name)), tmp_path / "translated.tif"
+    for overview in ("NONE", "0"):
+        options = {} if overview == "NONE" else {"OVERVIEW_LEVEL": overview}
+        run("gdal_translate", "-ovr", overview, source, str(target), folder=tmp_path)
+        with (
+            rasterio.open(folder / f"{name}.tif", **options) as wanted,
+            rasterio.open(source, **options) as found,
+            rasterio.open(target) as translated,
+        ):
+            window, mask = ((0, wanted.height), (0, wanted.width)), wanted.dataset_mask()
+            for each in (found, translated):
+                np.testing.assert_array_equal(each.read(4, window=window), mask)
+                colors = each.read((1, 2, 3), window=window)[:, mask > 0].astype(int)
+                difference = np.abs(colors - wanted.read()[:, mask > 0])
+                assert difference.mean() < 4 if "jpeg" in name else not difference.any()
 
 
 def test_every_layer_is_listed(server: Gunicorn) -> None:

@@ -13,7 +13,7 @@ from tests.support.app import layer
 from tests.support.decode import block, decoded
 from tests.support.gunicorn import Gunicorn
 from tests.support.placed import Placed, placed_tiff
-from tests.support.tiffs import levels_of
+from tests.support.tiffs import gdal_tiff, levels_of
 from tests.support.webmercator import web_mercator_tiff
 
 PLACED = Placed("EPSG:2193", (1576000.5, 5429000.25, 2.5), ((300, 500), (150, 250)))
@@ -29,7 +29,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     (folder / "placed.tif").write_bytes(placed_tiff(PLACED))
     (folder / "aligned.tif").write_bytes(aligned_tiff())
     config = layer("placed", folder / "placed.tif", "title = 'A < B & C'\nattribution = 'Somebody'")
-    with Gunicorn({"WEB_CONCURRENCY": "1"}, config + layer("aligned", folder / "aligned.tif")) as running:
+    (folder / "masked.tif").write_bytes(gdal_tiff("jpeg-mask"))
+    config += layer("aligned", folder / "aligned.tif") + layer("masked", folder / "masked.tif")
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as running:
         yield running
 
 
@@ -39,12 +41,12 @@ def service(request: pytest.FixtureRequest, server: Gunicorn) -> WebMapTileServi
 
 
 def test_it_lists_layers_and_tile_matrix_sets(service: WebMapTileService) -> None:
-    assert list(service.contents) == ["placed", "aligned"]
+    assert list(service.contents) == ["placed", "aligned", "masked"]
     placed = service.contents["placed"]
     assert (placed.title, placed.abstract) == ("A < B & C", "Somebody")
     assert placed.formats == ["image/png", "image/tiff;application=geotiff"]
     assert list(placed.styles) == ["default"]
-    assert set(service.tilematrixsets) == {"native.placed", "native.aligned", "WebMercatorQuad"}
+    assert set(service.tilematrixsets) == {"native.placed", "native.aligned", "native.masked", "WebMercatorQuad"}
     described = service.tilematrixsets["native.placed"]
     assert described.crs == "urn:ogc:def:crs:EPSG::2193"
     first, last = described.tilematrix["0"], described.tilematrix["1"]
@@ -83,6 +85,14 @@ def test_it_fetches_tiles_of_each_level(service: WebMapTileService) -> None:
                 wanted = block(dataset, 0, 1)
                 found = decoded(reply.read())[:3, : wanted.shape[1], : wanted.shape[2]]
                 np.testing.assert_array_equal(found, wanted)
+
+
+def test_it_fetches_tiles_of_the_format_that_is_first_for_masked_jpeg(service: WebMapTileService) -> None:
+    first, *_ = service.contents["masked"].formats
+    assert first == "image/vnd.jpeg-png"
+    of_set = {"layer": "masked", "tilematrixset": "native.masked", "tilematrix": "3", "format": first}
+    kinds = [service.gettile(**of_set, row=row, column=row).info()["Content-Type"] for row in (0, 1)]
+    assert kinds == ["image/png", "image/jpeg"]
 
 
 def test_it_fetches_a_tile_by_its_resource(server: Gunicorn) -> None:
