@@ -7,6 +7,7 @@ from typing import Final
 from cogread.byterange import Version
 from cogread.crs.georeference import Georeference
 from cogread.jpeg_stream import Head
+from cogread.jxl_stream import Header
 from cogread.tiff.directory import Directory, Entry
 from cogread.tiff.gdal_metadata import Item
 from cogread.tiff.tags import Compression, Photometric, Planar, SampleFormat
@@ -44,6 +45,8 @@ class Image:
     """Horizontal, vertical; None: the tags do not say."""
     first_tile: Head | None = None
     """Head of the first tile of a JPEG image; None: not read, or sparse; see `first_tiles`."""
+    first_jxl: Header | None = None
+    """The same of a JPEG XL image."""
 
     @cached_property
     def tiles_across(self) -> int:

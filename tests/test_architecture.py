@@ -22,7 +22,7 @@ LAYERS = {
         header metadata tile_index
         image conversion
         crs
-        tiff sources jpeg_stream
+        tiff sources jpeg_stream jxl_stream
         byterange deadline detached errors refusal cogread
     """,
     "server": """
@@ -51,6 +51,7 @@ TABLES = {
     "server.cache",
     "cogread.wrap.auto.wrapper",
     "cogread.wrap.bin.wrapper",
+    "cogread.wrap.jxl.wrapper",
     "cogread.wrap.png.terrain",
     "cogread.wrap.png.wrapper",
 }

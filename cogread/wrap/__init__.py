@@ -1,6 +1,6 @@
 """Formats of tiles by file extension."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -9,19 +9,21 @@ from cogread.refusal import Refusal
 from cogread.wrap.auto.wrapper import CUT_PNG, CUT_WEBP, auto_wrapper, hides
 from cogread.wrap.bin.wrapper import CODINGS, SAMPLES
 from cogread.wrap.jpeg import JPEG
+from cogread.wrap.jxl.wrapper import JXL, JXL_WITH_REPACKED
 from cogread.wrap.png.terrain import TERRAIN
 from cogread.wrap.png.wrapper import PNG
 from cogread.wrap.tiff.wrapper import BARE_TIFF, TIFF, WHOLE_TIFF
 from cogread.wrap.webp import WEBP
 from cogread.wrap.wrapper import USUAL, Heights, Kind, Options, Wrapper, Wrapping
 
-WRAPPERS: dict[str, Wrapper] = {wrapper.extension: wrapper for wrapper in (JPEG, WEBP, PNG, TIFF, SAMPLES)}
-"""Extension -> format, by rank: first pictures sent as they are stored, then those that are encoded anew, then files
-that few clients show."""
+WRAPPERS: dict[str, Wrapper] = {wrapper.extension: wrapper for wrapper in (JPEG, WEBP, PNG, JXL, TIFF, SAMPLES)}
+"""Extension -> format, by rank: first pictures that all clients show, as they are stored or encoded anew, then those
+that new browsers show, then files that few clients show."""
 
-_PICTURES: Final = tuple(wrapper for wrapper in WRAPPERS.values() if wrapper.kind is Kind.PICTURE)
+WITH_REPACKED: dict[str, Wrapper] = WRAPPERS | {JXL.extension: JXL_WITH_REPACKED}
+"""The same where JPEG tiles are repacked as JPEG XL."""
 
-AUTO: Final = auto_wrapper("", "image/*", _PICTURES, (CUT_WEBP, CUT_PNG))
+AUTO: Final = auto_wrapper("", "image/*", (JPEG, WEBP, JXL, PNG), (CUT_WEBP, CUT_PNG))
 """The lightest picture of each tile that shows no hidden pixel, at the URL without an extension."""
 
 JPEG_PNG: Final = auto_wrapper("jpegpng", "image/vnd.jpeg-png", (JPEG,), (CUT_PNG,))
@@ -53,16 +55,16 @@ EMPTY_TILES: dict[str, Callable[[int, int], bytes]] = {
 """Media type -> maker of a transparent picture of (width, height) pixels, where the format has transparency."""
 
 
-def wrappers_of(level: Level) -> list[Wrapper]:
+def wrappers_of(level: Level, wrappers: Mapping[str, Wrapper] = WRAPPERS) -> list[Wrapper]:
     """List the formats in which the tiles of a level are offered."""
-    return [wrapper for wrapper in WRAPPERS.values() if wrapper.refusal(level) is None]
+    return [wrapper for wrapper in wrappers.values() if wrapper.refusal(level) is None]
 
 
-def refusals(levels: Sequence[Level]) -> dict[str, Refusal | None]:
+def refusals(levels: Sequence[Level], wrappers: Mapping[str, Wrapper] = WRAPPERS) -> dict[str, Refusal | None]:
     """Map each extension to None where some level offers it, else to the refusal of the first level."""
     return {
         extension: None if any(wrapper.refusal(level) is None for level in levels) else wrapper.refusal(levels[0])
-        for extension, wrapper in WRAPPERS.items()
+        for extension, wrapper in wrappers.items()
     }
 
 
@@ -78,6 +80,7 @@ __all__ = [
     "TERRAIN",
     "USUAL",
     "WITH_OPTIONS",
+    "WITH_REPACKED",
     "WRAPPERS",
     "Heights",
     "Kind",

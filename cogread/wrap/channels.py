@@ -55,7 +55,7 @@ def channels_of(level: Level) -> Channels | Refusal:
 
 def misnamed_bands(level: Level) -> Refusal | None:
     """Refuse stored pictures that show a band as another colour than GDAL names it."""
-    shown = (*RGB, ALPHA) if len(level.colors) > 1 else (GRAY,)
+    shown = (GRAY, ALPHA) if len(level.colors) < len(RGB) else (*RGB, ALPHA)
     for name, channel in zip(level.colors, shown, strict=False):
         is_either = ALPHA in (name, channel) or (name in RGB and channel in RGB)
         if name != channel and is_either:

@@ -10,26 +10,13 @@ refused: web clients would show other colours than GDAL reads, or GDAL would not
 
 from typing import Final
 
-from cogread.errors import FormatError, TileDamaged
+from cogread.errors import TileDamaged
 from cogread.image import Image
-from cogread.jpeg_stream import (
-    COLOR_MARKERS,
-    DRI,
-    EOI,
-    FRAMES,
-    MARK_EOI,
-    MARK_SOS,
-    PROGRESSIVE,
-    SOF0,
-    SOI,
-    SOS,
-    Head,
-    head,
-    segments,
-)
+from cogread.jpeg_stream import EOI, PROGRESSIVE, SOF0, SOI, SOS, Head, head
 from cogread.refusal import Refusal
 from cogread.tiff.tags import Compression, Photometric, Planar
 from cogread.wrap.jpeg_rgb import ADOBE_RGB, as_rgb
+from cogread.wrap.jpeg_tables import Prefix, tables_of
 from cogread.wrap.wrapper import StreamWrapping, Wrapper, stream_wrapper
 
 MAX_SCANS: Final = 99
@@ -38,8 +25,6 @@ MAX_SCANS: Final = 99
 _WEB_FRAMES: Final = frozenset({SOF0, SOF0 + 1, PROGRESSIVE})
 """Baseline, extended sequential and progressive, with Huffman codes: what browsers decode."""
 _LOSSLESS: Final = SOF0 + 3
-_FORGOTTEN: Final = COLOR_MARKERS | {DRI}
-"""Segments of JPEGTables without effect: libjpeg forgets them at the tile's SOI (jdmarker.c, `get_soi`)."""
 
 
 def refusal(image: Image) -> Refusal | None:
@@ -68,7 +53,7 @@ def prepare(image: Image) -> StreamWrapping:
         FormatError: JPEGTables is no JPEG stream.
     """
     is_rgb = image.photometric == Photometric.RGB
-    prefix = SOI + (ADOBE_RGB if is_rgb else b"") + _tables(image)
+    prefix = Prefix.make(SOI + (ADOBE_RGB if is_rgb else b""), image)
     shape = (image.tile_height, image.tile_width, image.samples)
 
     def wrap(stored: bytes) -> bytes:
@@ -86,9 +71,9 @@ def prepare(image: Image) -> StreamWrapping:
     def wrap_again(stored: bytes) -> bytes:
         if is_rgb:
             stored = as_rgb(stored)
-        return prefix + memoryview(stored)[2:]  # a slice of the bytes would copy them once more
+        return prefix.before(stored) + memoryview(stored)[2:]  # a slice of the bytes would copy them once more
 
-    return StreamWrapping(wrap, len(prefix) - 2, wrap_again)
+    return StreamWrapping(wrap, len(prefix.whole) - 2, wrap_again)
 
 
 def merge_tables(image: Image, stored: bytes) -> bytes:
@@ -99,7 +84,7 @@ def merge_tables(image: Image, stored: bytes) -> bytes:
         FormatError: JPEGTables is no JPEG stream.
     """
     _check_ends(stored)
-    return SOI + _tables(image) + stored[2:]
+    return SOI + b"".join(tables_of(image)) + stored[2:]
 
 
 def decodable(image: Image, stored: bytes) -> bytes:
@@ -172,24 +157,4 @@ def _check_ends(stored: bytes) -> None:
         raise TileDamaged("JPEG tile: wanted ffd8 at its start and ffd9 at its end", stored[:2] + stored[-2:])
 
 
-def _tables(image: Image) -> bytes:
-    """Extract the segments of JPEGTables that have an effect on tiles.
-
-    Raises:
-        FormatError: JPEGTables has no end, or holds more than tables ("tables-only" streams, ITU-T T.81 §B.5).
-    """
-    if not image.jpeg_tables:
-        return b""
-    where = f"{image.directory.where}: JPEGTables"
-    tables: list[bytes] = []
-    for marker, start, stop in segments(image.jpeg_tables, where, FormatError):
-        if marker == MARK_EOI:
-            return b"".join(tables)
-        if marker == MARK_SOS or marker in FRAMES:
-            raise FormatError(f"{where} holds the marker {marker:04x} of an image, wanted tables alone")
-        if marker not in _FORGOTTEN:
-            tables.append(image.jpeg_tables[start:stop])
-    raise FormatError(f"{where} has no end, wanted ffd9")
-
-
-JPEG: Final[Wrapper] = stream_wrapper("jpg", "image/jpeg", revision=3, refusal=refusal, prepare=prepare)
+JPEG: Final[Wrapper] = stream_wrapper("jpg", "image/jpeg", revision=4, refusal=refusal, prepare=prepare)

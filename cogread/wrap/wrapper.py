@@ -75,6 +75,8 @@ class Wrapping:
     """Part of ETags that distinguishes the results of different `Options`."""
     wrap_again: Callable[[bytes], bytes] | None = None
     """Makes the file of one stream without mask that `wrap` accepted before, skipping its checks; None: use `wrap`."""
+    is_kept: bool = False
+    """The tiers keep the file, since making it costs more than reading it there; it is made of one stream."""
     draws_sparse: bool = False
     """`wrap` draws tiles of which nothing is stored."""
     media_type: str = ""

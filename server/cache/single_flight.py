@@ -106,6 +106,23 @@ class SingleFlight:
                     values[key] = value
         return values
 
+    def get(self, key: str, ttl_s: float) -> bytes | None:
+        """The value of a key in one of the tiers; None: no tier has it.
+
+        Args:
+            key: of the value.
+            ttl_s: lifetime in worker memory of a value of the shared tier.
+        """
+        value = self.local.lookup(key)
+        if value is not None:
+            trace.reach("memory")
+        elif self._shared is not None:
+            value = self._shared.get([key])[0]
+            if value is not None:
+                trace.reach("redis")
+                self.local.put({key: value}, ttl_s)
+        return value
+
     def put(self, items: Mapping[str, bytes], ttl_s: float) -> None:
         """Put values that came along with others into both tiers."""
         self.local.put(items, ttl_s)

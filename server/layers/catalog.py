@@ -9,6 +9,7 @@ from cogread.crs.lookup import CrsResolver
 from cogread.deadline import Deadline
 from cogread.errors import CogError, OutOfTime
 from cogread.reader import read_cog
+from cogread.wrap import WITH_REPACKED, WRAPPERS
 from server.cache.lru import ByteLru
 from server.http.errors import UnknownLayer
 from server.http.reply import EVERY_REPLY, IMMUTABLE, cache_control
@@ -105,7 +106,8 @@ class Layer:
             if last is not None and last.cog.version == version:
                 return last
             with one_layer(self.config.name):
-                opened = LayerVersion(read_cog(self.source, version, deadline), self._resolver)
+                wrappers = WITH_REPACKED if self.config.jxl else WRAPPERS
+                opened = LayerVersion(read_cog(self.source, version, deadline), self._resolver, wrappers)
         except CogError as error:
             self._failures.remember([self.config.name], error)
             raise

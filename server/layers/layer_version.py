@@ -1,6 +1,6 @@
 """A version of a layer's file: its header, and the representations of its tiles."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -41,8 +41,15 @@ MOST_REPRESENTATIONS: Final = 1024
 class LayerVersion:
     """A version of a layer's file. Thread-safe."""
 
-    def __init__(self, cog: Cog, resolver: CrsResolver) -> None:
-        self.cog, self.resolver = cog, resolver
+    def __init__(self, cog: Cog, resolver: CrsResolver, wrappers: Mapping[str, Wrapper] = WRAPPERS) -> None:
+        """Make a version.
+
+        Args:
+            cog: the header.
+            resolver: resolves its CRS.
+            wrappers: the formats of the layer; WRAPPERS or WITH_REPACKED.
+        """
+        self.cog, self.resolver, self._wrappers = cog, resolver, wrappers
         self.cost_bytes: Final = _cost(cog)
         """Estimate of its memory in the worker."""
         self.version_key = cog.version.key
@@ -56,7 +63,7 @@ class LayerVersion:
         level = self._levels[kind][number]
         if level is None:
             return []
-        return [wrapper.extension for wrapper in wrappers_of(level)]
+        return [wrapper.extension for wrapper in wrappers_of(level, self._wrappers)]
 
     def refusal(self, number: int, wrapper: Wrapper) -> Refusal | None:
         """The reason why a level's tiles are not offered in a format; None where they are."""
@@ -67,7 +74,7 @@ class LayerVersion:
         levels = [level for level in self._levels[kind] if level is not None]
         if not levels:
             return dict.fromkeys(WRAPPERS, Refusal("the layer has no mask"))
-        return refusals(levels)
+        return refusals(levels, self._wrappers)
 
     @cached_property
     def terrain_refusal(self) -> Refusal | None:
@@ -112,7 +119,7 @@ class LayerVersion:
         return representation
 
     def _choose(self, kind: str, number: int, extension: str) -> tuple[Level, Wrapper]:
-        level, wrapper = self._levels[kind][number], BY_NAME.get(extension)
+        level, wrapper = self._levels[kind][number], self._wrappers.get(extension) or BY_NAME.get(extension)
         if level is None:
             raise FormatNotOffered("this level has no mask")
         reason = wrapper.refusal(level) if wrapper is not None else "no such format"

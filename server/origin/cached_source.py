@@ -165,6 +165,31 @@ class CachedSource:
             trace.tier = "memory"
         return SourceBytes(tile, version)
 
+    def read_made(
+        self, name: str, wanted: ByteRange, expect: Version, make: Callable[[bytes], bytes], deadline: Deadline
+    ) -> bytes:
+        """Read a file that is made of a tile, through the cache tiers: the fleet makes it once.
+
+        Args:
+            name: of what is made, among all that are made of the tile.
+            wanted: the tile.
+            expect: the version.
+            make: makes the file of the stored bytes.
+            deadline: see `Source.read`.
+
+        Raises:
+            Exception: as `read_tile` and `make`.
+        """
+        key = f"{self._keys_of(expect).tile}{wanted.start}-{wanted.stop}:{name}"
+        file = self._flight.get(key, TILE_TTL_S)
+        if file is None:  # the tile is read before the claim on the file: a claim never waits for a claim
+            stored = self.read_tile(wanted, expect, deadline).data
+            is_shared = len(stored) <= LARGEST_SHARED_TILE_BYTES
+            file = self._flight.fetch([key], lambda _: {key: make(stored)}, TILE_TTL_S, deadline, is_shared=is_shared)[
+                key
+            ]
+        return file
+
     def may_keep_tiles(self, version: Version) -> bool:
         """Tell whether whole replies may be cached: for a local file unless it was modified just now, when its
         version may be newer than its bytes; for other sources if the tiers cache tiles."""

@@ -50,6 +50,8 @@ class Defaults(Struct, frozen=True):
     max_age_s: Age = 3600
     empty: Empty = "204"
     cache_tiles: bool | None = None
+    jxl: bool = False
+    """Offer JPEG tiles as JPEG XL too, repacked without loss."""
     terrain_nodata: Height = 0.0
     """Height of pixels without one in tiles of terrain, in metres."""
     versioned_urls: bool = True

@@ -56,6 +56,8 @@ class LayerConfig:
     """True: worker memory and Redis keep stored tiles."""
     cache_replies: bool
     """True: worker memory keeps whole replies, of local files too as long as they do not change."""
+    jxl: bool
+    """True: JPEG tiles are offered as JPEG XL too."""
     terrain_nodata: float
     """Height of pixels without one in tiles of terrain, in metres."""
     versioned_urls: bool
@@ -186,6 +188,7 @@ def _layer(
         empty=fields.empty,
         cache_tiles=uri.scheme != "file" if fields.cache_tiles is None else fields.cache_tiles,
         cache_replies=fields.cache_tiles is not False,
+        jxl=fields.jxl,
         terrain_nodata=fields.terrain_nodata,
         versioned_urls=fields.versioned_urls,
     )

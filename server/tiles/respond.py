@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cogread.byterange import ByteRange
 from cogread.deadline import Deadline
 from cogread.errors import TileDamaged
 from cogread.sources.gather import gather
@@ -85,6 +86,9 @@ def _whole(plan: TilePlan, parts: Parts | None, deadline: Deadline, limits: Limi
     if plan.ok_headers is not None and wrapping.wrap_again is not None and first is not None and len(plan.ranges) == 1:
         stored = plan.layer.source.read_tile(first, plan.version, deadline).data
         return Reply(200, plan.ok_headers, wrapping.wrap_again(stored))
+    if wrapping.is_kept and first is not None:
+        body = _tiered(plan, first, deadline, limits)
+        return Reply(200, _ok_headers(plan, len(body)), body)
     parts = parts or _read(plan, deadline)
     if wrapping.work_bytes:
         with limits.decoders.entered(deadline):
@@ -97,6 +101,19 @@ def _whole(plan: TilePlan, parts: Parts | None, deadline: Deadline, limits: Limi
 def _read(plan: TilePlan, deadline: Deadline) -> Parts:
     read_tile, version = plan.layer.source.read_tile, plan.version
     return gather(plan.ranges, lambda wanted: read_tile(wanted, version, deadline).data)
+
+
+def _tiered(plan: TilePlan, stored: ByteRange, deadline: Deadline, limits: Limits) -> bytes:
+    """Make a file that the tiers keep, or get it from them."""
+    source, version = plan.layer.source, plan.version
+
+    def make(data: bytes) -> bytes:
+        with limits.decoders.entered(deadline):
+            return _wrap(plan, [data])
+
+    if plan.layer.config.cache_replies and source.may_keep_tiles(version):
+        return source.read_made(plan.name, stored, version, make, deadline)
+    return make(source.read_tile(stored, version, deadline).data)
 
 
 def _ok_headers(plan: TilePlan, size_bytes: int) -> list[tuple[str, str]]:

@@ -104,7 +104,7 @@ class Tiles:
     def _read(self, plan: TilePlan, request: TileRequest) -> Reply:
         """Reply by a cached plan with the tile's bytes; the first reply proves them sound, the second is cached."""
         deadline, source = request.deadline(), plan.layer.source
-        if request.is_head or not source.checks_each_tile:
+        if request.is_head or plan.wrapping.is_kept or not source.checks_each_tile:
             _check(plan, source.version(deadline))
         reply = respond(plan, request, deadline, self._limits)
         if reply.body and plan.ok_headers is None:

@@ -35,6 +35,7 @@ ARGUMENTS: Final = (
     "--disable-background-networking",
     "--disable-component-update",
     "--force-color-profile=srgb",
+    "--enable-features=JXLImageFormat",  # newer releases show it by themselves
 )
 
 _PAGE: Final = b"""<!DOCTYPE html><meta charset="utf-8"><title>tests</title><script type="module">

@@ -19,7 +19,7 @@ from cogread.tiff.colors import PALETTE
 from cogread.tiff.parse import Steps
 from cogread.tiff.tags import SampleFormat
 from cogread.wrap.channels import is_palette
-from cogread.wrap.decode.support import is_mask, undecodable, work_bytes
+from cogread.wrap.decode.support import is_mask, undecodable
 from cogread.wrap.png.wrapper import refusal_of_level_mask
 from cogread.wrap.tile import Tile
 from cogread.wrap.wrapper import Kind, Options, Wrapper, Wrapping
@@ -28,8 +28,12 @@ _HEIGHTS: Final = "cogread.wrap.png.heights"
 
 _TYPES: Final = {SampleFormat.INT: (8, 16, 32, 64), SampleFormat.FLOAT: (16, 32, 64), SampleFormat.VOID: range(1, 33)}
 """Format of samples -> their bits, where not all are read; complex numbers are no heights."""
-_COLORS_BYTES: Final = 3 * 3
-"""Bytes of a pixel while it is drawn: its colours, those behind the filter, and compressed."""
+MOST_PIXELS: Final = 4096 * 4096
+"""Bound of a tile's pixels: colours take more memory than samples of few bits."""
+_DECODING_COPIES: Final = 3
+"""Peak number of copies of the samples while they are decoded; measured."""
+_DRAWING_BYTES: Final = 10
+"""Peak memory of drawing beside one copy of the samples, for each pixel; measured."""
 
 
 class Encoding(NamedTuple):
@@ -62,6 +66,9 @@ def refusal(level: Level) -> Refusal | None:
         return Refusal(f"the samples are {image.dtype}, and heights are no complex numbers")
     if image.bits not in _TYPES.get(kind, range(1, 65)):
         return Refusal(f"samples of {image.dtype} are not decoded")
+    pixels = image.tile_width * image.tile_height
+    if pixels > MOST_PIXELS:
+        return Refusal(f"tiles of {pixels} pixels, wanted at most {MOST_PIXELS}")
     return undecodable(image) or refusal_of_level_mask(level)
 
 
@@ -78,7 +85,8 @@ def _prepare(encoding: Encoding) -> Callable[[Cog, Level, Options], Steps[Wrappi
             data: bytes = canvas.draw(tile)
             return data
 
-        work = work_bytes(image, 1) + _COLORS_BYTES * image.tile_width * image.tile_height
+        sample_bytes, pixels = -(-image.bits // 8), image.tile_width * image.tile_height
+        work = pixels * max(_DECODING_COPIES * sample_bytes, sample_bytes + _DRAWING_BYTES)
         return Wrapping(
             draw,
             None,

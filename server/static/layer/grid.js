@@ -3,7 +3,8 @@
 // The grid is that of the file, in the coordinates of its CRS. If these cannot be the axes of a map (no geotransform, a
 // rotated or a south-up one), one pixel of the full resolution is one unit, x to the right and y up from the upper left.
 
-const PICTURES = ["jpg", "webp", "png"]
+import { PICTURES } from "./pictures.js"
+
 const UNITS = ["m", "ft", "us-ft", "degrees"]
 const PIXELS = [0, 1, 0, 0, 0, -1]
 

@@ -110,6 +110,33 @@ def test_tables_stand_before_the_tile_and_its_own_win() -> None:
     assert wrapped(whole, own) == own
 
 
+def quantization(stream: bytes) -> list[bytes]:
+    """The segments of quantization tables before the frame."""
+    parts = stream[: stream.index(b"\xff\xc0")].split(b"\xff\xdb")[1:]
+    return [part[:67] for part in parts]
+
+
+def test_quantization_tables_that_the_tile_replaces_are_disarmed() -> None:
+    """Decoders take the last ones, but JPEG XL repacks no file with four. The length of all files stays the same."""
+    image, tile = first_tile("jpeg-ycbcr")
+    tables = image.jpeg_tables
+    assert tables is not None
+    luminance, chrominance = tables[2:71], tables[71:-2]
+    coarser = luminance[:5] + bytes(min(255, 2 * value) for value in luminance[5:])
+    for own, numbers in (
+        (luminance + chrominance, [0, 1]),
+        (coarser + chrominance, [0, 1]),
+        (COMMENT + chrominance + coarser, [1, 0]),
+        (coarser, [0, 1, 0]),
+        (b"", [0, 1]),
+    ):
+        with_own = tile[:2] + own + tile[2:]
+        jpeg = wrapped(image, with_own)
+        assert [table[2] for table in quantization(jpeg)] == numbers
+        assert len(jpeg) == len(with_own) + prepare(image).added_bytes
+        assert np.array_equal(decoded(jpeg), decoded(tile[:2] + tables[2:-2] + own + tile[2:]))
+
+
 def test_tables_of_another_directory_are_not_taken() -> None:
     data = gdal_tiff("jpeg-ycbcr")
     levels = cog_of(data).levels

@@ -225,7 +225,7 @@ def test_a_list_does_not_wait_for_a_slow_origin_nor_take_it_for_a_dead_one(
 def test_each_format_is_offered_or_the_reason_is_told(kind: str, formats: list[str], tmp_path: Path) -> None:
     about = described(gdal_tiff(kind), tmp_path)
     assert about["formats"] == formats
-    assert about["formats_not_offered"].keys() == {"jpg", "webp", "png", "tif", "bin"} - set(formats)
+    assert about["formats_not_offered"].keys() == {"jpg", "webp", "png", "jxl", "tif", "bin"} - set(formats)
     assert all(about["formats_not_offered"].values())
     links = [link["href"].rpartition("{y}")[2] for link in about["links"] if link["rel"] == "tiles"]
     is_picture = formats[0] in ("jpg", "webp", "png")

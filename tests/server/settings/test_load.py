@@ -208,6 +208,7 @@ MISTAKES = {
     "[defaults]\nempty = 204": "defaults.empty: found 204, wanted '204' or '404' or 'transparent'",
     "[defaults]\nempty = 'none'": "defaults.empty: found 'none', wanted '204' or '404' or 'transparent'",
     "[defaults]\ncache_tiles = 1": "defaults.cache_tiles: found 1, wanted true or false",
+    "[defaults]\njxl = 1": "defaults.jxl: found 1, wanted true or false",
     "[defaults]\nterrain_nodata = nan": "defaults.terrain_nodata: found nan, wanted a number >= -32768.0",
     "[layers.a]\nuri = 'x'\nterrain_nodata = -40000": (
         "layers.a.terrain_nodata: found -40000, wanted a number >= -32768.0"

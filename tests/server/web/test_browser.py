@@ -15,6 +15,8 @@ from rasterio.windows import Window
 from tests.support.app import ROOT, layer
 from tests.support.browser import Browser
 from tests.support.gunicorn import Gunicorn
+from tests.support.jxl import TILE as SIDE
+from tests.support.jxl import jxl_tiff, pixels
 from tests.support.rasters import noise, raster
 from tests.support.tiffs import gdal_tiff, levels_of, open_level
 from tests.test_docs import blocks
@@ -33,6 +35,11 @@ BANDS: Final = {
 PICTURES: Final = ("jpeg-rgb", "jpeg-ycbcr", "jpeg-grey", "webp-lossy", "webp-lossless", "webp-rgba", "deflate-mask")
 IDS: Final = {"rgb-012": b"\x00\x01\x02", "rgb-123": b"\x01\x02\x03", "rgb-letters": b"RGB"}
 """Names of the components of an RGB JPEG; as 1, 2, 3 they look like YCbCr."""
+JXLS: Final = {
+    **{f"jxl-{bands}": (bands, "uint8") for bands in (1, 2, 3, 4)},
+    **{f"jxl-{bands}-16-bit": (bands, "uint16") for bands in (1, 3, 4)},
+}
+"""Layer -> bands and type of its lossless JPEG XL."""
 
 
 def files() -> dict[str, bytes]:
@@ -41,7 +48,7 @@ def files() -> dict[str, bytes]:
     made |= {codec: band_file(codec) for codec in BANDS}
     made |= {kind: gdal_tiff(kind) for kind in (*PICTURES, "sparse")}
     made |= {name: renamed(gdal_tiff("jpeg-rgb"), ids) for name, ids in IDS.items()}
-    return made | {"sparse-webp": sparse_webp()}
+    return made | {"sparse-webp": sparse_webp()} | {name: jxl_tiff(*kind) for name, kind in JXLS.items()}
 
 
 def band_file(compress: str) -> bytes:
@@ -80,7 +87,7 @@ def sparse_webp() -> bytes:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     folder = tmp_path_factory.mktemp("layers")
-    config = "[defaults]\nempty = 'transparent'\n"
+    config = "[defaults]\nempty = 'transparent'\njxl = true\n"
     for name, data in files().items():
         (folder / name).write_bytes(data)
         config += layer(name, folder / name)
@@ -201,6 +208,26 @@ def test_a_tile_at_the_edge_has_the_colours_of_the_stored_one(kind: str, browser
     alpha = np.zeros((TILE, TILE), np.uint8)
     alpha[:height, :width] = 255
     np.testing.assert_array_equal(auto[3], alpha)
+
+
+@pytest.mark.parametrize("name", JXLS)
+def test_stored_jpeg_xl_has_the_colours_that_were_written(name: str, browser: Browser, server: Gunicorn) -> None:
+    """Needs JPEG XL in the browser: by default since Chrome 155, by the feature JXLImageFormat since 145."""
+    bands, dtype = JXLS[name]
+    wanted = np.moveaxis(pixels(bands, dtype)[:SIDE, SIDE : 2 * SIDE], -1, 0) / (257 if dtype == "uint16" else 1)
+    alpha = wanted[-1] if bands in (2, 4) else np.full((SIDE, SIDE), 255)
+    found = drawn(browser, f"{server.url}/layers/{name}/tiles/native/0/1/0.jxl")
+    np.testing.assert_array_equal(found[3], alpha)
+    colours = wanted[:3] if bands > 2 else wanted[[0, 0, 0]]
+    assert np.abs(found[:3] - colours)[:, alpha > 0].max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["jpeg-rgb", "jpeg-ycbcr", "jpeg-grey"])
+def test_a_repacked_jpeg_is_shown_as_the_jpeg(kind: str, browser: Browser, server: Gunicorn) -> None:
+    url = f"{server.url}/layers/{kind}/tiles/native/1/1/0."
+    difference = np.abs(drawn(browser, f"{url}jxl").astype(int) - drawn(browser, f"{url}jpg"))
+    assert difference.mean() < 0.6, "decoders round as they like"
+    assert difference.max() <= 8
 
 
 @pytest.mark.parametrize(("name", "extension"), [("sparse", "png"), ("sparse-webp", "webp")])

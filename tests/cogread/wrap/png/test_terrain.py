@@ -199,11 +199,18 @@ def test_other_files_are_refused_with_a_reason(name: str) -> None:
         assert refusal.reason == REFUSED[name]
 
 
-def test_floats_of_24_bits_are_refused() -> None:
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"bits": 24}, "samples of float24 are not decoded"),
+        ({"tile_width": 8192, "tile_height": 4096}, "tiles of 33554432 pixels, wanted at most 16777216"),
+    ],
+)
+def test_rare_types_and_huge_tiles_are_refused(change: dict[str, Any], reason: str) -> None:
     level = cog_of(gdal_tiff("zstd-float")).levels[0]
-    refusal = TERRAIN["mapbox"].refusal(replace(level, image=replace(level.image, bits=24)))
+    refusal = TERRAIN["mapbox"].refusal(replace(level, image=replace(level.image, **change)))
     assert refusal is not None
-    assert refusal.reason == "samples of float24 are not decoded"
+    assert refusal.reason == reason
 
 
 def test_a_damaged_tile_is_an_error() -> None:

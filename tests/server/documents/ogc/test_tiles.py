@@ -97,7 +97,7 @@ def test_what_cannot_be_had_is_a_406_that_lists_what_can(name: str, query: str, 
 
 @pytest.mark.parametrize("f", ["", "jpeg", "image/png", "bin", "JPG", "x" * 300])
 def test_a_format_that_is_none_is_a_400(f: str, app: FlaskClient) -> None:
-    assert "jpg, webp, png, tif" in problem(app.get(url("jpeg-mask") + f"?f={f}"), 400)
+    assert "jpg, webp, png, jxl, tif" in problem(app.get(url("jpeg-mask") + f"?f={f}"), 400)
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_a_sparse_tile_is_what_the_config_says(name: str, status: int, app: Flas
 def test_what_is_wrong_with_a_path_is_said(app: FlaskClient) -> None:
     assert "native.a, or WebMercatorQuad" in problem(app.get("/wmts/1.0.0/a/default/native.b/0/0/0.jpg"), 404)
     assert "/{layer}/default/{grid}/" in problem(app.get("/wmts/1.0.0/a/other/native.a/0/0/0.jpg"), 404)
-    assert "jpg, webp, png, tif" in problem(app.get("/wmts/1.0.0/a/default/native.a/0/0/0.bin"), 404)
+    assert "jpg, webp, png, jxl, tif" in problem(app.get("/wmts/1.0.0/a/default/native.a/0/0/0.bin"), 404)
     assert "wanted /wmts/1.0.0/{layer}/default/" in problem(app.get("/wmts/1.0.0/a/default"), 404)
 
 

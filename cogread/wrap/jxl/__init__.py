@@ -1,0 +1,1 @@
+"""JPEG XL: stored tiles, and JPEG tiles that are repacked."""
