@@ -1,5 +1,6 @@
 """The list of all layers: search, filters with counts, and order, from the config and the summaries alone."""
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -14,6 +15,8 @@ UNOPENED: Final = "not opened yet"
 BROKEN: Final = "error"
 _ORDER: Final = (OK, UNOPENED, BROKEN)
 NO_CRS: Final = "no CRS"
+_ACCENTS: Final = re.compile("[\u0300-\u036f]+")
+"""Combining diacritical marks, as NFKD splits them from their letters."""
 
 
 class Entry(NamedTuple):
@@ -106,5 +109,4 @@ def plain(text: str) -> str:
     """The text without accents and case, as the search compares it."""
     if text.isascii():
         return text.lower()
-    letters = unicodedata.normalize("NFKD", text)
-    return "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
+    return _ACCENTS.sub("", unicodedata.normalize("NFKD", text)).casefold()
