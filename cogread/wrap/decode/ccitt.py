@@ -45,21 +45,21 @@ def decode(image: Image, stored: bytes) -> NDArray[Any]:
         raise TileDamaged(f"{name} tile of {len(stored)} bytes takes too long to decode")
     black = _WHITE_0 + _BLACK_2560 * -(-image.tile_width // _LONGEST_RUN) + _BLACK_0
     rows = np.zeros((image.tile_height + 1, image.tile_width), np.uint8)
-    bits = f"{int.from_bytes(stored, 'big'):0{8 * len(stored)}b}"
-    if not _DECODERS[image.compression](image, bits, black, rows):
+    if not _DECODERS[image.compression](image, stored, black, rows):
         raise TileDamaged(f"{name} tile of {len(stored)} bytes: wanted {image.tile_height} whole rows")
     return rows[:-1]
 
 
-def _rle(image: Image, bits: str, black: str, rows: _Rows) -> bool:
-    imagecodecs.ccittrle_decode(_bytes(bits + black), out=rows)
+def _rle(image: Image, stored: bytes, black: str, rows: _Rows) -> bool:
+    """Decode rows that begin at whole bytes."""
+    imagecodecs.ccittrle_decode(stored + _bytes(black), out=rows)
     return bool(rows[-1].all())
 
 
-def _fax3(image: Image, bits: str, black: str, rows: _Rows) -> bool:
+def _fax3(image: Image, stored: bytes, black: str, rows: _Rows) -> bool:
     """Decode; the last row is followed by less than a byte of zeros, and may end with some of its own."""
     options = image.directory.integer(Tag.T4_OPTIONS, 0)
-    lines = _END_OF_LINE + bits.replace(_END_OF_LINE, "")
+    lines = _END_OF_LINE + _bits(stored).replace(_END_OF_LINE, "")
     black = (_ONE_DIMENSIONAL if options else "") + black
     for padding in range(8):
         if lines.endswith("0" * padding):
@@ -69,10 +69,16 @@ def _fax3(image: Image, bits: str, black: str, rows: _Rows) -> bool:
     return False
 
 
-def _fax4(image: Image, bits: str, black: str, rows: _Rows) -> bool:
-    lines, end = bits.rstrip("0"), _END_OF_LINE * 2
-    imagecodecs.ccittfax4_decode(_bytes(lines.removesuffix(end) + _HORIZONTAL + black), out=rows)
-    return lines.endswith(end) and bool(rows[-1].all())
+def _fax4(image: Image, stored: bytes, black: str, rows: _Rows) -> bool:
+    """Decode a block that ends with two ends of lines and less than a byte of zeros."""
+    stored, end = stored.rstrip(b"\0"), _END_OF_LINE * 2
+    last = _bits(stored[-4:]).rstrip("0")
+    imagecodecs.ccittfax4_decode(stored[:-4] + _bytes(last.removesuffix(end) + _HORIZONTAL + black), out=rows)
+    return last.endswith(end) and bool(rows[-1].all())
+
+
+def _bits(data: bytes) -> str:
+    return f"{int.from_bytes(data, 'big'):0{8 * len(data)}b}"
 
 
 def _bytes(bits: str) -> bytes:
@@ -81,7 +87,7 @@ def _bytes(bits: str) -> bytes:
     return int(bits.ljust(8 * size, "0"), 2).to_bytes(size, "big")
 
 
-_DECODERS: Final[dict[int, Callable[[Image, str, str, _Rows], bool]]] = {
+_DECODERS: Final[dict[int, Callable[[Image, bytes, str, _Rows], bool]]] = {
     Compression.CCITTRLE: _rle,
     Compression.CCITTFAX3: _fax3,
     Compression.CCITTFAX4: _fax4,

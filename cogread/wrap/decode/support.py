@@ -34,6 +34,8 @@ _COPIES: Final = 4
 """Peak number of copies of a tile's samples from decompression to the PNG, for codecs of bytes; measured."""
 _PICTURE_COPIES: Final = 5
 """The same for the other codecs, whose decoders have buffers of their own."""
+_FAX3_COPIES: Final = 24
+"""The same for CCITTFAX3, whose stored bits take a byte each; at worst some five are stored for a pixel."""
 
 _LSB_FIRST: Final = 2
 """Value of FillOrder (TIFF 6.0 §8)."""
@@ -88,6 +90,8 @@ def work_bytes(image: Image, samples: int) -> int:
         samples: samples of a pixel in the output.
     """
     copies = _COPIES if image.compression in BYTE_CODECS else _PICTURE_COPIES
+    if image.compression == Compression.CCITTFAX3:
+        copies = _FAX3_COPIES
     return copies * image.tile_width * image.tile_height * samples * -(-image.bits // 8)
 
 

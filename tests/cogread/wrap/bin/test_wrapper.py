@@ -2,11 +2,14 @@ import itertools
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 import imagecodecs
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from cogread.errors import FormatNotOffered, TileDamaged
@@ -24,6 +27,7 @@ from tests.support.tiles import Place, places, run, tile_at
 
 FILL_ORDER: Final = 266
 PREDICTOR: Final = 317
+T4_OPTIONS: Final = 292
 
 ACCEPTED: Final = ((), ("deflate",), ("zstd",), ("zstd", "deflate"), ("identity", "deflate"))
 """Content codings that clients take, by preference."""
@@ -211,6 +215,42 @@ def test_ccitt_has_the_bits_that_gdal_reads(compress: str, photometric: str) -> 
     assert list(faults(data)) == []
 
 
+def fax(codes: str, compression: int, width: int = 32, options: int = 0) -> bytes:
+    """A file of one tile of 16 rows of these bits."""
+    size = -(-len(codes) // 8)
+    fields: dict[int, hm.Field] = {
+        hm.BITS: (hm.SHORT, [1]),
+        hm.COMPRESSION: (hm.SHORT, [compression]),
+        T4_OPTIONS: (hm.LONG, [options]),
+    }
+    tile = int(codes.ljust(8 * size, "0"), 2).to_bytes(size, "big")
+    return hm.tiff(hm.image(width, 16, (width, 16), tiles=[tile]).having(fields))
+
+
+def test_rows_of_group_3_that_refer_to_the_row_above() -> None:
+    """Four stripes: their first row in runs of eight (T.4 §4.1), the others with its changes (§4.2)."""
+    end_of_line, runs, above = "000000000001", ("10011" + "000101") * 2, "1111"
+    codes = f"{end_of_line}1{runs}" + f"{end_of_line}0{above}" * 15
+    assert list(faults(fax(codes, 3, options=1))) == []
+    incomplete = fax(codes.replace(f"0{above}", f"0{above[1:]}", 1), 3, options=1)
+    with pytest.raises(TileDamaged):
+        list(faults(incomplete))
+
+
+def test_ccitt_that_takes_long_is_refused() -> None:
+    """Runs of no pixels, each of which makes the decoder look through the row above."""
+    data = fax("001" + "00110101" + "0000110111" * 160_000, 4, width=8192)
+    cog = cog_of(data)
+    wrapping = run(data, prepare(cog, cog.levels[0], USUAL))
+    with pytest.raises(TileDamaged):
+        wrapping.wrap(tile_at(data, cog.levels[0], 0, 0))
+    data = fax("1" * 8 * 600_000, 4, width=8192)
+    with pytest.raises(TileDamaged, match="too long"):
+        run(data, prepare(cog_of(data), cog_of(data).levels[0], USUAL)).wrap(
+            tile_at(data, cog_of(data).levels[0], 0, 0)
+        )
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
 @pytest.mark.parametrize("compress", ["LERC", "LERC_DEFLATE", "LERC_ZSTD"])
 def test_pixels_that_lerc_hides_are_those_that_gdal_reads(compress: str, dtype: str) -> None:
@@ -303,15 +343,44 @@ def test_what_is_no_tile_is_damage(compression: int, options: Options) -> None:
             run(data, prepare(cog, cog.levels[0], options)).wrap(tile_at(data, cog.levels[0], 0, 0))
 
 
-def test_tiles_that_are_cut_off_or_too_long_are_damage() -> None:
+UNDONE: Final = ("LZW", "PACKBITS", "LZMA", "LERC", "LERC_DEFLATE", "LERC_ZSTD", "CCITTRLE", "CCITTFAX3", "CCITTFAX4")
+"""Codecs that the server undoes."""
+
+
+@lru_cache
+def one_tile(compress: str, coding: str) -> tuple[Wrapping, bytes]:
+    """A file of a tile of 16 x 32, prepared; and its stored bytes."""
     pixels = (noise(1, "uint8", 16, 32) > 140).astype(np.uint8)
-    codecs = ["LZW", "PACKBITS", "LZMA", "LERC", "LERC_DEFLATE", "LERC_ZSTD", "CCITTRLE", "CCITTFAX3", "CCITTFAX4"]
-    for compress in codecs:
-        own = {"compress": compress} | ({"nbits": "1"} if compress.startswith("CCITT") else {})
-        data = raster(pixels, tile=(16, 32), options=own)
-        cog = cog_of(data)
-        wrapping = run(data, prepare(cog, cog.levels[0], Options(codings=("zstd",))))
-        whole = stored(data, cog.full, 0) or b""
+    own = {"compress": compress} | ({"nbits": "1"} if compress.startswith("CCITT") else {})
+    data = raster(pixels, tile=(16, 32), options=own)
+    cog = cog_of(data)
+    return run(data, prepare(cog, cog.levels[0], Options(codings=(coding,)))), stored(data, cog.full, 0) or b""
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.sampled_from(UNDONE),
+    st.sampled_from(["identity", "deflate", "zstd"]),
+    st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=4)), min_size=1, max_size=4),
+)
+def test_whatever_is_stored_the_samples_are_whole_or_an_error(
+    compress: str, coding: str, edits: list[tuple[float, bytes]]
+) -> None:
+    wrapping, whole = one_tile(compress, coding)
+    tile = bytearray(whole)
+    for place, edit in edits:
+        at = int(place * len(tile))
+        tile[at : at + len(edit)] = edit
+    try:
+        body = wrapping.wrap(Tile(0, 0, (bytes(tile),)))
+    except TileDamaged:
+        return
+    assert numbers(body, dict(wrapping.headers)).shape == (16, 32, 1)
+
+
+def test_tiles_that_are_cut_off_or_too_long_are_damage() -> None:
+    for compress in UNDONE:
+        wrapping, whole = one_tile(compress, "zstd")
         wrapping.wrap(Tile(0, 0, (whole,)))
         for size in range(0, len(whole) - 1, 5):
             with pytest.raises(TileDamaged):
