@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import cold, concurrency, header, hot_tile, layers, nginx, remote, size, start, worker
+from bench import cold, concurrency, header, hot_tile, layers, nginx, remote, samples, size, start, worker
 from bench.contest import Effort
 from bench.report import Report, machine
 from bench.server import BenchError
@@ -25,6 +25,7 @@ BENCHES: Final[Mapping[str, Callable[[Effort], Report]]] = {
     "concurrency": concurrency.run,
     "size": size.run,
     "layers": layers.run,
+    "samples": samples.run,
     "start": start.run,
     "nginx": nginx.run,
     "worker": worker.run,

@@ -73,7 +73,7 @@ PARAMETERS: Final[dict[str, Json]] = {
     ),
     "tileRow": _number("tileRow", "Row index of the tile on the selected TileMatrix"),
     "tileCol": _number("tileCol", "Column index of the tile on the selected TileMatrix"),
-    "band": _in_query("band", "Band of a `bin` tile, if the file stores its bands separately", POSITIVE),
+    "band": _in_query("band", "The only band of a `bin` tile; by default all that a stored tile has", POSITIVE),
     "predictor": _in_query("predictor", "`none`: undo the predictor of a `bin` tile", choice("none")),
     "encoding": _in_query(
         "encoding", "Terrain: the colours of `png` tiles are heights of the only band", choice(*TERRAIN)

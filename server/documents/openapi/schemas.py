@@ -58,6 +58,16 @@ _VALUE: Final[Json] = {"anyOf": [nullable(NUMBER), choice("nan", "inf", "-inf")]
 MOST_BANDS: Final = 4096
 """Bands that the JSON of a layer describes; more are only counted."""
 
+_SAMPLES: Final = record(
+    _each("dtype typestr byte_order interleave", STRING)
+    | {"shape": array(POSITIVE, minItems=3), "predictor": POSITIVE, "coding": nullable(STRING)}
+)
+"""The layout of `bin` tiles."""
+_LEVEL: Final = record(
+    _each("z level", WHOLE) | _each("width height tile_width tile_height tiles_across tiles_down", POSITIVE),
+    {"formats": array(STRING), "mask_formats": array(STRING), **_each("samples mask_samples", nullable(_SAMPLES))},
+)
+
 SCHEMAS: Final[Json] = {
     "Problem": record(_each("type title", STRING) | {"status": INTEGER, "detail": STRING}),
     "Link": record(_each("rel href", STRING), _each("type title", STRING) | {"templated": {"type": "boolean"}}),
@@ -133,7 +143,7 @@ SCHEMAS: Final[Json] = {
             **_each("name title version", STRING),
             **_each("width height bands", INTEGER),
             "dtype": STRING,
-            "levels": array(OBJECT, minItems=1),
+            "levels": array(_LEVEL, minItems=1),
             "formats": array(STRING),
             "formats_not_offered": _REASONS,
             "services": array(STRING),
