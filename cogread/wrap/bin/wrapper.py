@@ -36,14 +36,18 @@ CODINGS: Final = ("zstd", "deflate")
 IDENTITY: Final = "identity"
 
 _BODY: Final = "cogread.wrap.bin.body"
-_LOSSY: Final = {Compression.OLD_JPEG, Compression.JPEG, Compression.WEBP, Compression.JPEG2000, *JXLS}
+_LOSSY: Final = {Compression.OLD_JPEG, Compression.JPEG}
+_UNCERTAIN: Final = {Compression.WEBP, Compression.JPEG2000, *JXLS}
+"""Codecs with and without loss."""
 
 
 def refusal(level: Level) -> Refusal | None:
     """See `Wrapper.refusal`; for a mask's own tiles, the mask is the image of the level."""
     image = level.image
     if image.compression in _LOSSY:
-        return Refusal(f"{image.compression_name} does not keep samples, or the file does not say that it does")
+        return Refusal(f"{image.compression_name} does not keep samples")
+    if image.compression in _UNCERTAIN:
+        return Refusal(f"the file does not say whether {image.compression_name} keeps its samples")
     kind = sample_type(image)
     return kind if isinstance(kind, Refusal) else undecodable(image)
 

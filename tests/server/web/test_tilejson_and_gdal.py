@@ -1,5 +1,6 @@
 """Tiles as programs of others read them: GDAL from a URL, requests, and whoever says what it accepts."""
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -197,8 +198,8 @@ def test_samples_that_no_client_gets_otherwise_do_not_vary(app: FlaskClient) -> 
 
 def test_one_band_of_tiles_that_have_all(app: FlaskClient) -> None:
     pixels, etags = gdals("odd-factors", 1, 1), set()
-    for band in (3, 1, 2) * 3:
-        reply = app.get(f"/layers/odd-factors/tiles/native/3/1/1.bin?band={band}")
+    for band, more in itertools.product((3, 1, 2), ("", "&" + "x" * 80) * 3):
+        reply = app.get(f"/layers/odd-factors/tiles/native/3/1/1.bin?band={band}{more}")
         assert reply.headers["Rawcog-Shape"] == "128,128,1"
         np.testing.assert_array_equal(samples(reply.data, reply.headers)[0], pixels[band - 1])
         etags.add(reply.headers["ETag"])
