@@ -44,6 +44,8 @@ class Preview(NamedTuple):
     width: float
     height: float
     tiles: tuple[Tile, ...]
+    is_whole: bool
+    """False: it is a tile in the middle of the image."""
 
     @property
     def may_be_transparent(self) -> bool:
@@ -101,7 +103,7 @@ def _of_level(opened: LayerVersion, number: int, suffix: str) -> Preview:
         for row in rows
         for col in cols
     )
-    return Preview(right - left, (bottom - top) * down, tiles)
+    return Preview(right - left, (bottom - top) * down, tiles, len(tiles) == image.tiles_across * image.tiles_down)
 
 
 def _stretch(opened: LayerVersion) -> float:

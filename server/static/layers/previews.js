@@ -3,6 +3,7 @@
 
 const MARGIN = "300px"
 const MOST_PIXELS = 256 // of the longer side of the copy that tells where a picture is transparent
+const LEAST_SIDE = 160 // pixels of the longer side of a cut picture; with less it comes from a finer level
 const LEAST_CUT = 0.06 // part of a side; less is not worth a cut
 
 const observer = new IntersectionObserver(
@@ -59,11 +60,21 @@ async function cropPicture(box) {
     context.drawImage(image, ...["x", "y", "width", "height"].map((name) => place[name].baseVal.value * scale))
   }
   try {
-    const part = opaquePart(context.getImageData(0, 0, canvas.width, canvas.height))
-    if (part) svg.setAttribute("viewBox", part.map((value) => value / scale).join(" "))
+    const part = opaquePart(context.getImageData(0, 0, canvas.width, canvas.height))?.map((value) => value / scale)
+    if (!part) return
+    svg.setAttribute("viewBox", part.join(" "))
+    if (Math.max(part[2], part[3]) < LEAST_SIDE && box.dataset.crop) await sharpen(box, part, [width, height])
   } catch {
-    // pictures of another origin cannot be read
+    // pictures of another origin cannot be read, and what is coarse stays
   }
+}
+
+async function sharpen(box, part, size) {
+  const { partOf } = await import("./part.js")
+  const picture = await partOf(box.dataset.crop, part.map((value, at) => value / size[at % 2]))
+  if (!picture) return
+  picture.setAttribute("aria-hidden", "true")
+  box.replaceChildren(picture)
 }
 
 const loaded = (image) =>
