@@ -8,6 +8,7 @@ from typing import Any, Final
 import imagecodecs
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -132,8 +133,10 @@ def test_every_type_codec_predictor_interleaving_and_byte_order(compress: str, p
             assert list(faults(data)) == [], (dtype, interleave, endianness)
 
 
-MORE_FORMATS: Final = ((3, 24), (4, 8), (4, 16), (4, 32), (5, 32), (5, 64), (6, 32))
+MORE_FORMATS: Final = [(3, 24), (4, 8), (4, 16), (4, 32), (5, 32), (5, 64), (6, 32)]
 """SampleFormat and bits: floats of 24 bits, untyped samples, and complex numbers of types that numpy lacks."""
+if rasterio.__gdal_version__.startswith("3.10."):
+    MORE_FORMATS.remove((6, 32))  # GDAL has half floats since 3.11, and took two of them for an integer before
 
 
 CODECS: Final[dict[int, Callable[[bytes], bytes]]] = {
