@@ -44,10 +44,6 @@ class Entry(NamedTuple):
         return plain(" ".join(texts))
 
 
-def _problem(entry: Entry) -> tuple[str, ...]:
-    return () if entry.status == OK else (entry.status,)
-
-
 def _of_summary(values: Callable[[Summary], tuple[str, ...]]) -> Callable[[Entry], tuple[str, ...]]:
     return lambda entry: values(entry.summary) if isinstance(entry.summary, Summary) else ()
 
@@ -56,7 +52,7 @@ FILTERS: Final[Mapping[str, Callable[[Entry], tuple[str, ...]]]] = {
     "type": _of_summary(lambda summary: (summary.dtype,)),
     "crs": _of_summary(lambda summary: (summary.crs or NO_CRS,)),
     "format": _of_summary(lambda summary: summary.formats),
-    "status": _problem,
+    "status": lambda entry: (entry.status,),
 }
 """Key in the query -> values of a layer, of which it has one, several or none."""
 

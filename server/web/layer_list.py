@@ -133,7 +133,7 @@ def _chips(key: str, query: Query, selected: Selection, url: ListUrl) -> Chips |
     counts = selected.counts[key]
     matches = sum(entry.status == OK for entry in selected.entries)
     active = query.filters.get(key)
-    told = {value for value, count in counts.items() if count < matches or active is not None or key == "status"}
+    told = {value for value, count in counts.items() if count < matches or active is not None or key == "status"} - {OK}
     values = sorted(told | ({active} if active else set()), key=lambda value: (value != active, -counts[value], value))
     if not values:
         return None

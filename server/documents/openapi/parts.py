@@ -82,7 +82,7 @@ PARAMETERS: Final[dict[str, Json]] = {
     "type": _in_query("type", "Type of the samples, such as `uint16`", STRING),
     "crs": _in_query("crs", "CRS as in the list, such as `EPSG:2056`", STRING),
     "format": _in_query("format", "Format of tiles", STRING),
-    "status": _in_query("status", "`error` or `not opened yet`", STRING),
+    "status": _in_query("status", "`ok`, `error` or `not opened yet`", STRING),
     "f-page": _in_query("f", _OVER_ACCEPT, choice("json", "html")),
     "f-tile": _in_query("f", f"{_OVER_ACCEPT}; `auto`: as the tile's URL without a format", choice("auto", *FILES)),
     "limit": _in_query(

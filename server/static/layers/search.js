@@ -29,7 +29,7 @@ async function search() {
     const reply = await fetch(url, { headers: { Accept: "text/html" }, signal: request.signal })
     if (!reply.ok) throw new Error(reply.statusText)
     show(new DOMParser().parseFromString(await reply.text(), "text/html"))
-    history.replaceState(null, "", url)
+    if (new URL(url).origin === location.origin) history.replaceState(null, "", url)
   } catch (error) {
     if (error.name !== "AbortError") location.assign(url) // the browser shows what is wrong
   }

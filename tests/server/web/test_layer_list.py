@@ -139,6 +139,7 @@ def test_broken_layers_come_last_with_their_reason(view: str, app: FlaskClient) 
     page = text_of(app, f"/?view={view}")
     assert titles(page) == [*(f"Título of {kind}" for kind in SOME), "Lost", "text"]
     assert titles(text_of(app, "/?status=error")) == ["Lost", "text"]
+    assert titles(text_of(app, "/?status=ok")) == [f"Título of {kind}" for kind in SOME]
     assert "Cannot be opened: the layer&#39;s file is not there" in page
     assert "Cannot be opened: not a TIFF" in page
     assert not re.findall(r'href="/layers/(?:gone|text)"', page)
