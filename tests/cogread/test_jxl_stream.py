@@ -8,7 +8,7 @@ import pytest
 
 from cogread.errors import TileDamaged
 from cogread.jxl_stream import CONTAINER, read_header
-from tests.support.jxl import SRGB
+from tests.support.jxl import LINEAR, PQ, SRGB, with_transfer
 
 SIZES: Final = ((128, 128), (64, 96), (37, 53), (8, 16), (256, 512), (1000, 3))
 WAYS: Final[tuple[dict[str, Any], ...]] = (
@@ -41,9 +41,9 @@ def test_headers_tell_size_channels_and_bits(bands: int, dtype: str, way: dict[s
 @pytest.mark.parametrize("way", WAYS[:2], ids=["lossless", "lossy"])
 def test_headers_tell_srgb_from_other_colours(bands: int, way: dict[str, Any]) -> None:
     assert read_header(encoded(bands, "uint8", **way)).is_srgb
-    for primaries, transfer in (("srgb", "srgb"), ("srgb", "linear"), ("srgb", "pq"), ("p3", "srgb")):
-        header = read_header(encoded(bands, "uint16", primaries=primaries, transfer=transfer, **way))
-        assert header.is_srgb == (transfer == "srgb" and (primaries == "srgb" or bands == 1))
+    for transfer in (LINEAR, SRGB, PQ):
+        stream = with_transfer(encoded(bands, "uint16", **way), transfer)
+        assert read_header(stream).is_srgb == (transfer == SRGB)
 
 
 def test_repacked_jpegs_are_read_like_others() -> None:
@@ -52,7 +52,7 @@ def test_repacked_jpegs_are_read_like_others() -> None:
 
 
 def test_a_codestream_in_parts_behind_other_boxes_is_found() -> None:
-    stream = encoded(3, "uint16", lossless=True, **SRGB)
+    stream = encoded(3, "uint16", lossless=True)
     if stream.startswith(CONTAINER):
         stream = stream[stream.index(b"\xff\x0a") :]
     boxes = CONTAINER + b"\0\0\0\x0cjunk\1\2\3\4" + b"\0\0\0\1jxlp" + (20 + len(stream)).to_bytes(8, "big")
@@ -79,7 +79,7 @@ def test_other_bytes_are_damage(stored: bytes) -> None:
 
 
 def test_cut_headers_are_damage() -> None:
-    stream = encoded(4, "uint16", lossless=True, **SRGB)
+    stream = encoded(4, "uint16", lossless=True)
     start = stream.index(b"\xff\x0a")
     for size in range(2, 7):
         with pytest.raises(TileDamaged, match="cut off"):

@@ -37,8 +37,7 @@ _SAMPLINGS: Final = frozenset({0x11, 0x12, 0x21, 0x22})
 def refusal(image: Image) -> Refusal | None:
     """See `stream_wrapper`."""
     if image.compression not in JXLS:
-        advice = "; `jxl = true` repacks them" if image.compression == Compression.JPEG else ""
-        return Refusal(f"the tiles are {image.compression_name}, not JPEG XL{advice}")
+        return Refusal(f"the tiles are {image.compression_name}, not JPEG XL")
     if is_lsb_first(image):
         return Refusal("the bits of each byte are in reverse order")
     if image.bits not in (8, 16) or image.sample_format not in (SampleFormat.UINT, SampleFormat.VOID):

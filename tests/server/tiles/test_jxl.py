@@ -85,7 +85,7 @@ def test_a_jpeg_layer_with_the_switch_is_offered_as_jxl_everywhere(tmp_path: Pat
 
 def test_without_the_switch_it_is_not(tmp_path: Path) -> None:
     app = local(tmp_path, gdal_tiff("jpeg-ycbcr"), "")
-    assert "`jxl = true` repacks them" in problem(app.get(TILE), 404)
+    assert "the tiles are JPEG, not JPEG XL" in problem(app.get(TILE), 404)
     assert "jxl" not in app.get("/layers/a").get_json()["formats"]
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))

@@ -31,7 +31,7 @@ with_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not 
 CODEC_FORMATS: Final = {
     "JPEG": {"jpg"},
     "WEBP": {"webp"},
-    "JXL": set(),
+    "JXL": {"jxl"},
     "JPEG2000": set(),
 }
 """Codec -> formats of its tiles beside `tif`, and beside `png`, which depends on more; others have `bin`."""

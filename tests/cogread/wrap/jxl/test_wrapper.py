@@ -14,7 +14,7 @@ from cogread.wrap import WRAPPERS
 from cogread.wrap.jxl.wrapper import prepare
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of, stored
-from tests.support.jxl import SRGB, TILE, jxl_tiff, pixels
+from tests.support.jxl import LINEAR, PQ, SRGB, TILE, jxl_tiff, pixels, with_transfer
 from tests.support.memory_source import MemorySource
 from tests.support.tiffs import gdal_tiff
 
@@ -80,16 +80,16 @@ def test_what_browsers_would_show_otherwise_than_gdal_is_refused(reason: str) ->
     assert reason in refusal.reason
 
 
-def test_jpeg_layers_are_told_of_the_switch() -> None:
+def test_other_codecs_are_refused() -> None:
     refusal = JXL.refusal(cog_of(gdal_tiff("jpeg-rgb")).levels[0])
     assert refusal is not None
-    assert refusal.reason == "the tiles are JPEG, not JPEG XL; `jxl = true` repacks them"
+    assert refusal.reason == "the tiles are JPEG, not JPEG XL"
 
 
 def test_16_bits_in_linear_colours_are_refused_when_the_file_is_opened() -> None:
     """Browsers convert them to sRGB; GDAL and the PNG have the numbers."""
-    for transfer, is_offered in (("srgb", True), ("linear", False)):
-        with CogReader(MemorySource(jxl_tiff(3, "uint16", **{**SRGB, "transfer": transfer}))) as reader:
+    for transfer, is_offered in ((SRGB, True), (LINEAR, False)):
+        with CogReader(MemorySource(jxl_tiff(3, "uint16", transfer=transfer))) as reader:
             refusal = JXL.refusal(reader.cog.levels[0])
             assert (refusal is None) == is_offered
             assert WRAPPERS["png"].refusal(reader.cog.levels[0]) is None
@@ -105,10 +105,9 @@ def encoded(bands: int, dtype: str = "uint8", *, side: int = 64, **options: Any)
 
 OTHERS: Final = {
     "of another size": encoded(3, side=128),
-    "of another depth": encoded(3, "uint16", transfer="srgb", primaries="srgb"),
+    "of another depth": with_transfer(encoded(3, "uint16"), SRGB),
     "grey": encoded(1),
     "with alpha": encoded(4),
-    "of other colours": encoded(3, primaries="p3"),
     "JPEG": bytes(imagecodecs.jpeg8_encode(pixels(3, "uint8", 64, 64))),
 }
 
@@ -119,6 +118,15 @@ def test_a_tile_that_contradicts_the_tags_is_damaged(kind: str) -> None:
     assert prepare(image).wrap(encoded(3))
     with pytest.raises(TileDamaged, match="JPEG XL tile"):
         prepare(image).wrap(OTHERS[kind])
+
+
+def test_a_tile_in_other_colours_than_the_first_one_is_damaged() -> None:
+    image = cog_of(header(BITS=[16, 16, 16])).full
+    linear = encoded(3, "uint16")
+    assert prepare(image).wrap(with_transfer(linear, SRGB))
+    for stream in (linear, with_transfer(linear, PQ)):
+        with pytest.raises(TileDamaged, match="another space than sRGB"):
+            prepare(image).wrap(stream)
 
 
 def test_an_opaque_tile_of_an_image_with_alpha_may_lack_it() -> None:
