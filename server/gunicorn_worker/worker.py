@@ -41,6 +41,12 @@ WARN_EVERY_S: Final = 60.0
 DRAIN_S: Final = 2.0
 """Time that a client has to close a connection that has ended."""
 
+BURST_S: Final = 0.001
+"""Time after a connection was accepted in which the next one belongs to the same burst."""
+
+TURN_S: Final = 0.0001
+"""Time that the other workers have to accept the next connection of a burst, which one worker would take alone."""
+
 _CANDIDATES: Final = 64
 """Connections that are searched for one without unread input, when one has to be closed."""
 
@@ -52,7 +58,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(*arguments)
         self._draining: OrderedDict[Connection, Deadline] = OrderedDict()
         """Ended connections with the ends of their waits, oldest first; they count as connections until closed."""
-        self._accept_pause = self._warning_pause = Deadline.after(0)
+        self._accept_pause = self._warning_pause = self._burst = Deadline.after(0)
 
     def get_thread_pool(self) -> WaitingConnections:
         """Return the connections that the threads serve: gunicorn does no more with its pool than to end it."""
@@ -90,7 +96,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._waiting.cap(STOP_KEEPALIVE_LINGER)
 
     def accept(self, listener: Any) -> None:
-        """Accept a waiting connection, if any; see `ThreadWorker`."""
+        """Accept a waiting connection, if any; see `ThreadWorker`. The workers share bursts of connections."""
+        if not self._burst.is_expired and self.alive and self.cfg.workers > 1:
+            time.sleep(TURN_S)
+        self._burst = Deadline.after(BURST_S)
         try:
             sock, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):

@@ -18,6 +18,7 @@ from gunicorn.config import Config
 from gunicorn.workers.gthread import ThreadWorker
 
 from server.gunicorn_worker import client_socket
+from server.gunicorn_worker import worker as worker_module
 from server.gunicorn_worker.connection import Connection
 from server.gunicorn_worker.log import Logger
 from server.gunicorn_worker.worker import Worker
@@ -256,6 +257,30 @@ def test_a_worker_that_may_not_start_all_threads_serves_with_fewer(monkeypatch: 
     worker.run()
     worker.tmp.close()
     assert started == ["request", "request", "request", "event loop"]
+
+
+@pytest.mark.parametrize(("workers", "taken"), [(2, 1), (1, 2)])
+def test_a_worker_leaves_the_next_connection_of_a_burst_to_the_others(
+    workers: int, taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other worker accepts it in the pause."""
+    config = Config()
+    config.set("workers", workers)
+    worker = Worker(0, 0, [], None, 30, config, Logger(config))
+    waiting = worker.get_thread_pool()
+    with ExitStack() as stack:
+        stack.callback(worker.tmp.close)
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        listener.setblocking(False)
+        monkeypatch.setattr("time.sleep", lambda _: stack.enter_context(listener.accept()[0]))
+        monkeypatch.setattr(worker_module, "BURST_S", 20.0)
+        for _ in range(2):
+            stack.enter_context(socket.create_connection(listener.getsockname()))
+        for _ in range(2):
+            worker.accept(listener)
+        assert worker.nr_conns == taken
+        for conn in waiting.first(taken):
+            conn.close()
 
 
 def test_the_limit_of_descriptors_is_raised() -> None:
