@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import cold, concurrency, header, hot_tile, layers, nginx, remote, samples, size, start, worker
+from bench import cold, concurrency, header, hot_tile, layers, masked_view, nginx, remote, samples, size, start, worker
 from bench.contest import Effort
 from bench.report import Report, machine
 from bench.server import BenchError
@@ -21,6 +21,7 @@ BENCHES: Final[Mapping[str, Callable[[Effort], Report]]] = {
     "hot": hot_tile.run,
     "remote": remote.run,
     "cold": cold.run,
+    "masked": masked_view.run,
     "header": header.run,
     "concurrency": concurrency.run,
     "size": size.run,

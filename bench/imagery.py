@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ import numpy as np
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
+from rasterio.shutil import copy
 from rasterio.transform import from_origin
 
 from tests.support import handmade as hm
@@ -26,6 +28,11 @@ QUALITY: Final = 80
 """JPEG quality for tiles of about 44 kB, or 13 kB for 256 pixels."""
 
 GRID_TILE_PIXELS: Final = 256
+SHEET_TILES: Final = 32
+"""Tiles across and down of a masked sheet."""
+_TURN: Final = math.radians(7)
+_SHEET_SHARE: Final = 0.88
+"""Side of the sheet over that of the file."""
 _HALF_WORLD_M: Final = math.pi * 6378137
 
 
@@ -51,6 +58,32 @@ def _cog(tile_pixels: int) -> bytes:
         with memory.open(driver="COG", **profile, **codec) as dataset:
             dataset.write(np.tile(picture, (1, *repeats))[:, :side, :side])
         return bytes(memory.read())
+
+
+def make_sheet(path: Path, codec: Mapping[str, str]) -> None:
+    """Write a TIFF of one level with a map sheet of the same picture, turned by a few degrees; a mask hides the rest.
+
+    Args:
+        path: of the file.
+        codec: GDAL's creation options.
+    """
+    side = SHEET_TILES * GRID_TILE_PIXELS
+    with rasterio.open(PICTURE) as dataset:
+        picture = dataset.read()[:, :701, :997]
+    repeats = [-(-side // length) for length in picture.shape[1:]]
+    pixels = np.tile(picture, (1, *repeats))[:, :side, :side]
+    x = np.arange(side, dtype=np.float32) - side / 2
+    y, half = x[:, np.newaxis], _SHEET_SHARE * side / 2
+    is_inside = np.abs(x * math.cos(_TURN) + y * math.sin(_TURN)) < half
+    is_inside &= np.abs(y * math.cos(_TURN) - x * math.sin(_TURN)) < half
+    profile = {"width": side, "height": side, "count": 3, "dtype": "uint8", "crs": "EPSG:3857"}
+    blocks = {"tiled": True, "blockxsize": GRID_TILE_PIXELS, "blockysize": GRID_TILE_PIXELS}
+    transform = from_origin(0, 0, 2, 2)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), MemoryFile() as memory:
+        with memory.open(driver="GTiff", transform=transform, **profile, **blocks) as dataset:
+            dataset.write(pixels * is_inside)
+            dataset.write_mask(is_inside)
+        copy(memory.name, path, driver="COG", blocksize=GRID_TILE_PIXELS, overviews="NONE", **codec)
 
 
 def grid_z(side: int) -> int:

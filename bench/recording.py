@@ -28,13 +28,13 @@ Recording = Mapping[str, Recorded]
 """Path -> reply."""
 
 
-def record(server: Server, etags: Mapping[str, str], status: int) -> Recording:
+def record(server: Server, etags: Mapping[str, str], *statuses: int) -> Recording:
     """Ask for each path once.
 
     Args:
         server: the server.
         etags: path -> value of If-None-Match, "" for none.
-        status: status of all replies.
+        statuses: those that replies may have.
 
     Raises:
         BenchError: a reply has another status.
@@ -46,8 +46,8 @@ def record(server: Server, etags: Mapping[str, str], status: int) -> Recording:
         reply = connection.getresponse()
         headers = [header for header in reply.getheaders() if header[0] not in ("Server", "Date", "Connection")]
         recording[path] = Recorded(f"{reply.status} {reply.reason}", headers, reply.read())
-        if reply.status != status:
-            raise BenchError(f"{path}: status {reply.status}, wanted {status}")
+        if reply.status not in statuses:
+            raise BenchError(f"{path}: status {reply.status}, wanted {' or '.join(map(str, statuses))}")
     connection.close()
     return recording
 

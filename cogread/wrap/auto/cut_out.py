@@ -36,9 +36,10 @@ def cut_out(level: Level, tile: Tile) -> bytes:
     height, width, bands = values.shape
     opacity = values[:, :, -1] if bands in (2, 4) else np.full((height, width), 255, np.uint8)
     alpha = opacity if visible is None else np.minimum(opacity, visible)
-    if np.array_equal(alpha, opacity):
+    is_webp = image.compression == Compression.WEBP
+    if is_webp and np.array_equal(alpha, opacity):
         return stored
-    parts = chunks(stored) if image.compression == Compression.WEBP else {}
+    parts = chunks(stored) if is_webp else {}
     if b"VP8 " in parts:
         return with_alpha(parts, width, height, _lossless(np.repeat(alpha[:, :, np.newaxis], 3, axis=2)))
     rgba = np.empty((height, width, 4), np.uint8)

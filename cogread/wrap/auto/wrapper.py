@@ -87,10 +87,8 @@ def _choice(level: Level, whole: Wrapping, part: Wrapping, media_type: str) -> W
     def choose(tile: Tile) -> Wrapping | None:
         if level.mask is None:
             return whole if is_inside(level.image, tile) else part
-        visible = import_module(_VISIBLE).visible_pixels(level, tile)
-        if not visible.any():
-            return None
-        return whole if visible.min() == 255 else part
+        form: Wrapping | None = import_module(_VISIBLE).by_visibility(level, tile, whole, part)
+        return form
 
     def wrap(tile: Tile) -> bytes:
         return (choose(tile) or part).wrap(tile)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
+from rasterio.io import MemoryFile
 
 from cogread.errors import TileDamaged
 from cogread.image import Level
@@ -83,6 +84,7 @@ def check(data: bytes, wrapper: Wrapper = AUTO, *, is_close: bool = False) -> Co
         kinds[("whole " if (alpha == 255).all() else "part ") + form.media_type.removeprefix("image/")] += 1
         if is_stored and (alpha == 255).all():
             assert body == stored_picture(data, place)
+            assert form.work_bytes == 0, "nothing is decoded"
         else:
             check_pixels(body, place, alpha, is_close=is_close)
     return kinds
@@ -174,6 +176,34 @@ def test_a_mask_of_bytes_hides_in_part() -> None:
         hm.image(96, 64, (48, 32), subfile=hm.MASK, tiles=tiles),
     )
     assert check(data) == {"part webp": 2, "none": 1, "whole webp": 1}
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize("bits", [1, 8])
+def test_rows_of_a_mask_that_end_within_a_byte(bits: int) -> None:
+    """Tiles of 20 pixels; the file format wants multiples of 16, and GDAL reads others."""
+    pixels, mask = noise(3, "uint8", 16, 60), np.full((16, 60), 255, np.uint8)
+    mask[3:5, 25:30], mask[:, 40:] = 0, 0
+    columns = [slice(left, left + 20) for left in (0, 20, 40)]
+    stored = [encoded(pixels[:, :, part]) for part in columns]
+    rows = [np.packbits(mask[:, part] // 255, axis=1) if bits == 1 else mask[:, part] for part in columns]
+    webp: dict[int, hm.Field] = {hm.COMPRESSION: (hm.SHORT, [50001]), hm.PHOTOMETRIC: (hm.SHORT, [2])}
+    data = hm.tiff(
+        hm.image(60, 16, (20, 16), samples=3, tiles=stored).having(webp),
+        hm.image(60, 16, (20, 16), subfile=hm.MASK, tiles=[row.tobytes() for row in rows]).having(
+            {hm.BITS: (hm.SHORT, [bits])}
+        ),
+    )
+    assert check(data) == {"whole webp": 1, "part webp": 1, "none": 1}
+
+
+def encoded(pixels: NDArray[np.uint8]) -> bytes:
+    """A lossless WebP file of (bands, height, width), by GDAL."""
+    with MemoryFile() as memory:
+        profile = {"count": len(pixels), "height": pixels.shape[1], "width": pixels.shape[2], "dtype": "uint8"}
+        with memory.open(driver="WEBP", LOSSLESS="YES", **profile) as dataset:
+            dataset.write(pixels)
+        return bytes(memory.read())
 
 
 def chunks(file: bytes) -> list[tuple[bytes, bytes]]:
