@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import imagecodecs
 import pytest
 from flask.testing import FlaskClient
+from redis import Redis
 
 from cogread.wrap.jxl import repack
 from tests.support.app import ROOT, client, layer, problem
@@ -114,6 +115,10 @@ def test_the_fleet_repacks_a_tile_once(tmp_path: Path, origin: Origin, repacks: 
         bodies = {first.get(TILE).data for _ in range(3)}
         requests = len(origin.requests)
         assert second.get("/layers/a").status_code == 200
+        with Redis.from_url(redis.url) as shared:
+            tiles = list(shared.scan_iter("rawcog:*:tile:*"))
+            assert len(tiles) == 2
+            shared.delete(*(key for key in tiles if b"jxl" not in key.rpartition(b":")[2]))
         bodies |= {second.get(TILE).data for _ in range(3)}
         etag = second.get(TILE).headers["ETag"]
         assert second.get(TILE, headers={"If-None-Match": etag}).status_code == 304

@@ -2,13 +2,15 @@
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pytest
+import rasterio
 from flask.testing import FlaskClient
 from numpy.typing import NDArray
 from rasterio.io import MemoryFile
+from rasterio.transform import Affine
 from rasterio.windows import Window
 
 from tests.support.app import client, layer, problem
@@ -23,6 +25,10 @@ from tests.support.tiles import tile_at
 TILE: Final = "/layers/dem/tiles/native/0/0/0.png"
 SPARSE: Final = "/layers/dem/tiles/native/0/2/2.png"
 """A tile at the lower right corner, of which 14 by 6 pixels lie within the image."""
+PROFILE: Final[dict[str, Any]] = {
+    "driver": "GTiff", "count": 1, "height": 70, "width": 110, "dtype": "float32",
+    "transform": Affine(9, 0, 4, 0, -9, 5), "tiled": "YES", "blockxsize": 48, "blockysize": 32,
+}  # fmt: skip
 DEFLATE: Final = {"compress": "DEFLATE", "predictor": "2"}
 
 
@@ -116,6 +122,22 @@ def test_a_tile_that_is_not_stored_is_whole_with_the_numbers_of_gdal(
     app = app_of(tmp_path, data, "empty = '404'")
     assert app.get(f"{SPARSE}?encoding=terrarium").status_code == 404
     assert app.get(f"{TILE}?encoding=terrarium").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("crs", "unit", "metres"), [("EPSG:26915+6360", "", 1200 / 3937), ("EPSG:32630", "ft", 0.3048)]
+)
+def test_heights_in_feet_are_in_metres(crs: str, unit: str, metres: float, tmp_path: Path) -> None:
+    """Feet of the CRS of heights, or of the band."""
+    feet = noise(1, "float32") * 31
+    with rasterio.open(tmp_path / "dem.tif", "w", **PROFILE, crs=crs, **DEFLATE) as target:
+        target.write(feet)
+        target.units = (unit,)
+    with rasterio.open(tmp_path / "dem.tif") as dataset:
+        assert dataset.units[0] == (unit or "US survey foot")
+    app = client(tmp_path, layer("dem", "dem.tif"))
+    found = heights(app, TILE, "terrarium")
+    np.testing.assert_allclose(found, feet[0, :32, :48].astype("f8") * metres, rtol=0, atol=1 / 512 + 1e-9)
 
 
 def test_other_encodings_and_layers_are_told_what_there_is(tmp_path: Path) -> None:
