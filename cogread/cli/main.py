@@ -134,13 +134,7 @@ def tile(
 
 
 def _dump(
-    uri: str,
-    place: tuple[int, int, int],
-    name: str,
-    output: str | None,
-    band: int,
-    with_mask: bool,
-    verbose: bool,
+    uri: str, place: tuple[int, int, int], name: str, output: str | None, band: int, with_mask: bool, verbose: bool
 ) -> str:
     """Write the tile at (level, col, row); `name` is the default one, without its extension.
 

@@ -73,12 +73,7 @@ GEOCENTRIC: Final = 3
 USER_DEFINED: Final = 32767
 
 _KEYS: Final = frozenset(GeoKey)
-_CITATIONS: Final = (
-    GeoKey.CITATION,
-    GeoKey.GEODETIC_CITATION,
-    GeoKey.PROJECTED_CITATION,
-    GeoKey.VERTICAL_CITATION,
-)
+_CITATIONS: Final = (GeoKey.CITATION, GeoKey.GEODETIC_CITATION, GeoKey.PROJECTED_CITATION, GeoKey.VERTICAL_CITATION)
 _MAX_SHIFTS: Final = 7
 _EPSG: Final = range(1024, USER_DEFINED)
 """GeoTIFF 1.1 §7.3: codes outside are private, reserved or user-defined."""

@@ -41,13 +41,7 @@ _ERROR_BYTES = 4096
 _CREDENTIAL_CODES = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "AuthorizationHeaderMalformed"})
 """Codes of status 400 that concern credentials (the others have status 403)."""
 
-_CREDENTIAL_ERRORS = (
-    CredentialRetrievalError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSOError,
-    TokenRetrievalError,
-)
+_CREDENTIAL_ERRORS = (CredentialRetrievalError, PartialCredentialsError, ProfileNotFound, SSOError, TokenRetrievalError)
 
 
 class _WrongRegion(SourceProtocolError):

@@ -32,16 +32,10 @@ _COREL_ALPHA: Final = 999
 """Values of ExtraSamples; libtiff corrects the last."""
 
 _COLOR_CHANNELS: Final[dict[int, int]] = {
-    Photometric.MINISWHITE: 1,
-    Photometric.MINISBLACK: 1,
-    Photometric.PALETTE: 1,
-    Photometric.RGB: 3,
-    Photometric.YCBCR: 3,
-    Photometric.CIELAB: 3,
-    Photometric.ICCLAB: 3,
-    Photometric.ITULAB: 3,
-    Photometric.CMYK: 4,
-    Photometric.MASK: 4,
+    **dict.fromkeys((Photometric.MINISWHITE, Photometric.MINISBLACK, Photometric.PALETTE), 1),
+    **dict.fromkeys((Photometric.RGB, Photometric.YCBCR), 3),
+    **dict.fromkeys((Photometric.CIELAB, Photometric.ICCLAB, Photometric.ITULAB), 3),
+    **dict.fromkeys((Photometric.CMYK, Photometric.MASK), 4),
 }
 """Most samples that are colours (tif_dir.c, `_TIFFGetMaxColorChannels`)."""
 _FIRST: Final[dict[int, tuple[str, ...]]] = {

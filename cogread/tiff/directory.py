@@ -6,16 +6,7 @@ from dataclasses import dataclass
 
 from cogread.byterange import ByteRange
 from cogread.errors import FormatError
-from cogread.tiff.fields import (
-    BYTES,
-    FLOATING,
-    INTEGERS,
-    STRUCTURAL,
-    UNSIGNED,
-    ByteOrder,
-    FieldType,
-    Layout,
-)
+from cogread.tiff.fields import BYTES, FLOATING, INTEGERS, STRUCTURAL, UNSIGNED, ByteOrder, FieldType, Layout
 from cogread.tiff.tags import Tag
 
 

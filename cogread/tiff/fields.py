@@ -72,27 +72,16 @@ class Values(IntEnum):
     """A stream of bytes."""
 
 
+_ONE = (
+    Tag.NEW_SUBFILE_TYPE, Tag.IMAGE_WIDTH, Tag.IMAGE_LENGTH, Tag.IMAGE_DEPTH, Tag.TILE_WIDTH, Tag.TILE_LENGTH,
+    Tag.TILE_DEPTH, Tag.SAMPLES_PER_PIXEL, Tag.PLANAR_CONFIGURATION, Tag.PHOTOMETRIC, Tag.FILL_ORDER, Tag.PREDICTOR,
+    Tag.T4_OPTIONS, Tag.T6_OPTIONS,
+)  # fmt: skip
 STRUCTURAL: Final[Mapping[int, Values]] = {
-    Tag.NEW_SUBFILE_TYPE: Values.ONE,
-    Tag.IMAGE_WIDTH: Values.ONE,
-    Tag.IMAGE_LENGTH: Values.ONE,
-    Tag.IMAGE_DEPTH: Values.ONE,
-    Tag.TILE_WIDTH: Values.ONE,
-    Tag.TILE_LENGTH: Values.ONE,
-    Tag.TILE_DEPTH: Values.ONE,
-    Tag.SAMPLES_PER_PIXEL: Values.ONE,
-    Tag.PLANAR_CONFIGURATION: Values.ONE,
-    Tag.BITS_PER_SAMPLE: Values.PER_SAMPLE,
-    Tag.SAMPLE_FORMAT: Values.PER_SAMPLE,
-    Tag.COMPRESSION: Values.PER_SAMPLE,
-    Tag.PHOTOMETRIC: Values.ONE,
-    Tag.FILL_ORDER: Values.ONE,
-    Tag.EXTRA_SAMPLES: Values.ANY,
-    Tag.PREDICTOR: Values.ONE,
-    Tag.T4_OPTIONS: Values.ONE,
-    Tag.T6_OPTIONS: Values.ONE,
+    **dict.fromkeys(_ONE, Values.ONE),
+    **dict.fromkeys((Tag.BITS_PER_SAMPLE, Tag.SAMPLE_FORMAT, Tag.COMPRESSION), Values.PER_SAMPLE),
+    **dict.fromkeys((Tag.EXTRA_SAMPLES, Tag.LERC_PARAMETERS), Values.ANY),
     Tag.YCBCR_SUBSAMPLING: Values.TWO,
-    Tag.LERC_PARAMETERS: Values.ANY,
     Tag.JPEG_TABLES: Values.OCTETS,
 }
 """Fields that place and describe samples. A default in place of a damaged one would give wrong pixels."""

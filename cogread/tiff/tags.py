@@ -61,21 +61,11 @@ class Tag(IntEnum):
 
 
 DESCRIPTIVE_TEXTS: Final = (
-    Tag.DOCUMENT_NAME,
-    Tag.IMAGE_DESCRIPTION,
-    Tag.SOFTWARE,
-    Tag.DATE_TIME,
-    Tag.ARTIST,
-    Tag.HOST_COMPUTER,
-    Tag.COPYRIGHT,
-)
+    Tag.DOCUMENT_NAME, Tag.IMAGE_DESCRIPTION, Tag.SOFTWARE, Tag.DATE_TIME, Tag.ARTIST, Tag.HOST_COMPUTER, Tag.COPYRIGHT,
+)  # fmt: skip
 DESCRIPTIVE_NUMBERS: Final = (
-    Tag.X_RESOLUTION,
-    Tag.Y_RESOLUTION,
-    Tag.MIN_SAMPLE_VALUE,
-    Tag.MAX_SAMPLE_VALUE,
-    Tag.RESOLUTION_UNIT,
-)
+    Tag.X_RESOLUTION, Tag.Y_RESOLUTION, Tag.MIN_SAMPLE_VALUE, Tag.MAX_SAMPLE_VALUE, Tag.RESOLUTION_UNIT,
+)  # fmt: skip
 """Tags without influence on tiles."""
 
 

@@ -6,19 +6,7 @@ from typing import Final
 
 from server.cli.inspection import Report
 
-_HEAD: Final = (
-    "layer",
-    "size",
-    "CRS",
-    "type",
-    "codec",
-    "formats",
-    "masks",
-    "web maps",
-    "reads",
-    "KiB",
-    "problems",
-)
+_HEAD: Final = ("layer", "size", "CRS", "type", "codec", "formats", "masks", "web maps", "reads", "KiB", "problems")
 _LONGEST: Final = 40
 """Characters of a column."""
 

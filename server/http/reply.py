@@ -11,10 +11,7 @@ PREFLIGHT: Final = [
     ("Access-Control-Allow-Headers", "If-None-Match, If-Range, Range"),
     ("Access-Control-Max-Age", "86400"),
 ]
-EXPOSED: Final = (
-    "Access-Control-Expose-Headers",
-    "ETag, Content-Length, Content-Range, Accept-Ranges, Retry-After",
-)
+EXPOSED: Final = ("Access-Control-Expose-Headers", "ETag, Content-Length, Content-Range, Accept-Ranges, Retry-After")
 ACCEPT_RANGES: Final = ("Accept-Ranges", "bytes")
 """Header of every tile; see `server.http.ranges`."""
 NOSNIFF: Final = ("X-Content-Type-Options", "nosniff")

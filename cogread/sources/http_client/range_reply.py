@@ -7,14 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from cogread.byterange import ByteRange, Version
-from cogread.errors import (
-    SourceBusy,
-    SourceChanged,
-    SourceError,
-    SourceForbidden,
-    SourceNotFound,
-    SourceProtocolError,
-)
+from cogread.errors import SourceBusy, SourceChanged, SourceError, SourceForbidden, SourceNotFound, SourceProtocolError
 from cogread.sources.protocol import Validators
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})", re.IGNORECASE)

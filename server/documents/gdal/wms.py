@@ -19,12 +19,7 @@ from server.http.errors import UnknownUrl
 from server.layers.catalog import Layer
 from server.layers.layer_version import IMAGE, LayerVersion
 
-_COLORS: Final = {
-    1: ("gray",),
-    2: ("gray", "alpha"),
-    3: ("red", "green", "blue"),
-    4: ("red", "green", "blue", "alpha"),
-}
+_COLORS: Final = {1: ("gray",), 2: ("gray", "alpha"), 3: ("red", "green", "blue"), 4: ("red", "green", "blue", "alpha")}
 """Number of bands -> colours that the driver takes them for; others are undefined."""
 EXACT: Final = 2**53
 """Bound of the integers that a double holds exactly: the driver keeps nodata as a double."""
