@@ -1,7 +1,7 @@
 """The description of a COG as text for a terminal of 80 columns."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -95,6 +95,11 @@ def _levels(description: Description) -> Iterator[str]:
                 f"{level.factor:.4g}",
             )
         )
+    return columns(rows)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Align the cells of rows in columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from cogread.cli.table import columns
 from server.cli.inspection import Report
 
 _HEAD: Final = ("layer", "size", "CRS", "type", "codec", "formats", "masks", "web maps", "reads", "KiB", "problems")
@@ -49,8 +50,7 @@ def _row(report: Report) -> tuple[str, ...]:
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     cut = [tuple(cell if len(cell) <= _LONGEST else f"{cell[: _LONGEST - 1]}…" for cell in row) for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cut, strict=True)]
-    return ("  ".join(map(str.ljust, row, widths)).rstrip() for row in cut)
+    return columns(cut)
 
 
 def _total(reports: Sequence[Report]) -> str:

@@ -66,17 +66,9 @@ def native_set(cog: Cog, grids: Grids, resolver: CrsResolver = PROJ) -> TileMatr
     if crs is None:
         return Refusal(why_no_crs(cog.geo, resolver) or "it has no CRS")
     matrices = tuple(
-        TileMatrix(
-            matrix.z,
-            matrix.cell_size,
-            _scale(crs, matrix.cell_size),
-            matrix.tile_width,
-            matrix.tile_height,
-            matrix.width,
-            matrix.height,
-        )
-        for matrix in grid.matrices
-        if matrix.cell_size is not None
+        TileMatrix(m.z, m.cell_size, _scale(crs, m.cell_size), m.tile_width, m.tile_height, m.width, m.height)
+        for m in grid.matrices
+        if m.cell_size is not None
     )
     return TileMatrixSet(crs, _ordered(crs, *grid.origin), matrices)
 

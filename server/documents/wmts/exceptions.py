@@ -1,9 +1,9 @@
 """Exception reports of WMTS: errors of requests by key-value pairs, in XML (OGC 06-121r3 §8)."""
 
 from typing import Final
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import escape
 
-from server.documents.xml_text import xml_text
+from server.documents.xml_text import element, xml_text
 from server.http.errors import BadRequest, NotSupported, public_reason, reply_to
 from server.http.reply import Reply
 
@@ -56,12 +56,9 @@ def report(error: BaseException) -> Reply:
     code, locator = "NoApplicableCode", None
     if isinstance(error, OwsError | OperationNotSupported):
         code, locator = error.code, error.locator
-    where = "" if locator is None else f" locator={quoteattr(xml_text(locator))}"
-    text = escape(xml_text(public_reason(error)))
-    body = (
-        f'{_HEAD}<ows:Exception exceptionCode="{code}"{where}><ows:ExceptionText>{text}</ows:ExceptionText>'
-        "</ows:Exception>\n</ows:ExceptionReport>\n"
-    ).encode()
+    text = element("ows:ExceptionText", escape(xml_text(public_reason(error))))
+    where = {} if locator is None else {"locator": locator}
+    body = f"{_HEAD}{element('ows:Exception', text, exceptionCode=code, **where)}\n</ows:ExceptionReport>\n".encode()
     content = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(body)))]
     others = [field for field in as_problem.headers if field[0] not in ("Content-Type", "Content-Length")]
     return Reply(as_problem.status, content + others, body)

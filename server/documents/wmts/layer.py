@@ -33,19 +33,19 @@ Box = tuple[Corner, Corner]
 
 def layer_part(layer: Layer, opened: LayerVersion) -> LayerPart | Refusal:
     """Write a layer's part, if WMTS can describe it."""
-    cog, grids = opened.cog, opened.grids
-    native, refusal, formats = native_set(cog, grids, opened.resolver), wmts_refusal(opened), _formats(opened)
-    if isinstance(native, Refusal) or cog.geo.bounds is None or refusal is not None:
-        return refusal or Refusal("it has no bounds")
-    shared = grids.web_mercator if shares_web_mercator(grids) else None
+    about = _about(opened)
+    if isinstance(about, Refusal):
+        return about
+    native, bounds, formats = about
+    shared = opened.grids.web_mercator if shares_web_mercator(opened.grids) else None
     config = layer.config
-    box = corners(native.crs, cog.geo.bounds) if _is_in_reach(native.crs, cog.geo.bounds) else None
+    box = corners(native.crs, bounds) if _is_in_reach(native.crs, bounds) else None
     element = rendered(
         "wmts_layer.xml",
         name=config.name,
         title=xml_text(config.title),
         abstract=xml_text(config.attribution.text if config.attribution else ""),
-        wgs84=_wgs84(native, opened.resolver, cog.geo.bounds, is_alone=box is None),
+        wgs84=_wgs84(native, opened.resolver, bounds, is_alone=box is None),
         crs=native.crs.supported_crs,
         corners=box,
         style=STYLE,
@@ -62,12 +62,8 @@ def layer_part(layer: Layer, opened: LayerVersion) -> LayerPart | Refusal:
 
 def wmts_refusal(opened: LayerVersion) -> Refusal | None:
     """Refuse a layer that WMTS cannot describe."""
-    native = native_set(opened.cog, opened.grids, opened.resolver)
-    if isinstance(native, Refusal):
-        return native
-    if opened.cog.geo.bounds is None:
-        return Refusal("it has no bounds")
-    return None if _formats(opened) else Refusal("there is no format that all its levels have")
+    about = _about(opened)
+    return about if isinstance(about, Refusal) else None
 
 
 def shared_set_part(name: str, max_z: int) -> str:
@@ -82,9 +78,16 @@ def _tile_matrix_set_part(name: str, described: TileMatrixSet, box: Box | None) 
     return rendered("wmts_tile_matrix_set.xml", name=name, set=described, box=box)
 
 
-def _formats(opened: LayerVersion) -> dict[str, str]:
-    """Extension -> media type of the formats that all levels have."""
-    return {extension: MEDIA_TYPES[extension] for extension in service_formats(opened, range(len(opened.cog.levels)))}
+def _about(opened: LayerVersion) -> tuple[TileMatrixSet, Bounds, dict[str, str]] | Refusal:
+    """The set of a layer's own grid, its bounds, and extension -> media type of the formats that all levels have."""
+    native, bounds = native_set(opened.cog, opened.grids, opened.resolver), opened.cog.geo.bounds
+    if isinstance(native, Refusal):
+        return native
+    if bounds is None:
+        return Refusal("it has no bounds")
+    extensions = service_formats(opened, range(len(opened.cog.levels)))
+    formats = {extension: MEDIA_TYPES[extension] for extension in extensions}
+    return (native, bounds, formats) if formats else Refusal("there is no format that all its levels have")
 
 
 def _is_in_reach(crs: Crs, bounds: Bounds) -> bool:
