@@ -37,7 +37,7 @@ _MAX_DIGITS: Final = 20
 """Digits of 2**64."""
 _EXACT: Final = 2**53
 """Below it a double represents every integer."""
-_MAX_FLOAT32: Final = (2 - 2.0**-23) * 2.0**127
+MAX_FLOAT32: Final = (2 - 2.0**-23) * 2.0**127
 
 
 def nodata_of(cog: Cog) -> int | float | None:
@@ -102,8 +102,8 @@ def _integer(text: str, *, is_signed: bool) -> int:
 def _float32(value: float) -> float:
     if not isfinite(value):
         return value
-    if abs(abs(value) - _MAX_FLOAT32) < 1e-10 * _MAX_FLOAT32:
-        return copysign(_MAX_FLOAT32, value)
+    if abs(abs(value) - MAX_FLOAT32) < 1e-10 * MAX_FLOAT32:
+        return copysign(MAX_FLOAT32, value)
     try:
         rounded: float = struct.unpack("<f", struct.pack("<f", value))[0]
     except OverflowError:

@@ -5,8 +5,10 @@ Values are read on demand. A field of another type, or beyond the end of the fil
 
 import struct
 from collections.abc import Mapping
+from math import isnan
 from typing import Final
 
+from cogread.metadata.nodata import MAX_FLOAT32
 from cogread.tiff.directory import Directory, Entry
 from cogread.tiff.fields import FLOATING, FieldType
 from cogread.tiff.parse import Steps
@@ -45,7 +47,7 @@ def _text(entry: Entry, data: bytes) -> str | None:
 
 
 def _number(directory: Directory, entry: Entry, data: bytes) -> str | None:
-    """Format the first value as GDAL prints it: resolutions are float32 in libtiff."""
+    """Format the first value as GDAL prints it: resolutions are float32 in libtiff, which refuses some values."""
     if entry.count == 0:
         return None
     if entry.type == FieldType.SHORT:
@@ -57,4 +59,6 @@ def _number(directory: Directory, entry: Entry, data: bytes) -> str | None:
         value = struct.unpack_from(directory.order + FieldType(entry.type).code, data)[0]
     else:
         return None
-    return f"{struct.unpack('<f', struct.pack('<f', value))[0]:.8g}"
+    if isnan(value) or value < 0 or (entry.type == FieldType.DOUBLE and value > MAX_FLOAT32):
+        return None
+    return f"{struct.unpack('<f', struct.pack('<f', min(value, MAX_FLOAT32)))[0]:.8g}"
