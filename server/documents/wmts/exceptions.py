@@ -31,18 +31,8 @@ class OwsError(BadRequest):
         self.code, self.locator = code, locator
 
 
-class OperationNotSupported(NotSupported):
-    """A request for an operation that the server does not have.
-
-    Attributes:
-        locator: the operation.
-    """
-
-    code: Final = "OperationNotSupported"
-
-    def __init__(self, message: str, locator: str) -> None:
-        super().__init__(message)
-        self.locator = locator
+class OperationNotSupported(NotSupported, OwsError):
+    """A request for an operation that the standard has and the server has not; the locator names it."""
 
 
 def invalid(locator: str, value: str, wanted: str) -> OwsError:
@@ -54,7 +44,7 @@ def report(error: BaseException) -> Reply:
     """The reply to a failed request by key-value pairs."""
     as_problem = reply_to(error)
     code, locator = "NoApplicableCode", None
-    if isinstance(error, OwsError | OperationNotSupported):
+    if isinstance(error, OwsError):
         code, locator = error.code, error.locator
     text = element("ows:ExceptionText", escape(xml_text(public_reason(error))))
     where = {} if locator is None else {"locator": locator}

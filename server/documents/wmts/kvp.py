@@ -69,7 +69,7 @@ def operation(pairs: Pairs) -> str:
     request = _required(pairs, "request")
     name = _OPERATIONS.get(request.lower())
     if name == GET_FEATURE_INFO:
-        raise OperationNotSupported("no layer has feature info", GET_FEATURE_INFO)
+        raise OperationNotSupported("OperationNotSupported", "no layer has feature info", GET_FEATURE_INFO)
     if name is None:
         raise invalid("request", request, f"{GET_CAPABILITIES} or {GET_TILE}")
     return name
