@@ -151,6 +151,6 @@ def _check_tier(name: str, contestant: Contestant, log_bytes: int) -> None:
     with contestant.server.log.open("rb") as log:
         log.seek(log_bytes)
         lines = [line for line in log.read().splitlines() if b" tier=" in line]
-    found = sum(line.partition(b" tier=")[2].split()[0].decode() == contestant.tier for line in lines)
-    if found < 0.98 * len(lines) or not lines:
-        raise BenchError(f"{name}: {found} of {len(lines)} tiles from {contestant.tier}; the last: {lines[-1:]}")
+    hits = sum(line.partition(b" tier=")[2].split()[0].decode() == contestant.tier for line in lines)
+    if hits < 0.98 * len(lines) or not lines:
+        raise BenchError(f"{name}: {hits} of {len(lines)} tiles from {contestant.tier}; the last: {lines[-1:]}")

@@ -83,7 +83,7 @@ def run(effort: Effort) -> Report:
         own = stack.enter_context(rawcog("rawcog", "".join(layers), folder))
         titiler = stack.enter_context(peers.titiler(folder))
         servers: dict[str, Ask] = {"rawcog": partial(_by_rawcog, own), "TiTiler": partial(_by_titiler, titiler, origin)}
-        found = {file.name: _measure(file, aliases, servers, origin) for file in FILES}
+        runs = {file.name: _measure(file, aliases, servers, origin) for file in FILES}
     notes = {
         "files": f"a COG of {TILES_A_SIDE**2} tiles with four overviews, and TIFFs of one level with indexes of 80 kB "
         "and 8 MB; the tile in the middle of the full resolution",
@@ -95,13 +95,13 @@ def run(effort: Effort) -> Report:
     targets = [
         at_most(f"reads for the first tile, {file.name}", reads, file.most_reads, file.bound_by)
         for file in FILES
-        for reads, _ in [_medians(found[file.name]["rawcog"])]
+        for reads, _ in [_medians(runs[file.name]["rawcog"])]
     ]
     _, three_reads, most_reads = FILES
-    ratio = _ms_of(found, most_reads) / _ms_of(found, three_reads)
-    what = f"time to the first tile, {most_reads.name} / {three_reads.name}"
-    targets.append(at_most(what, ratio, MOST_OF_THREE_ROUND_TRIPS))
-    return Report("Cold header", notes, [_table(found)], targets, raw=found)
+    ratio = _ms_of(runs, most_reads) / _ms_of(runs, three_reads)
+    label = f"time to the first tile, {most_reads.name} / {three_reads.name}"
+    targets.append(at_most(label, ratio, MOST_OF_THREE_ROUND_TRIPS))
+    return Report("Cold header", notes, [_table(runs)], targets, raw=runs)
 
 
 def _measure(file: File, aliases: Sequence[str], servers: Mapping[str, Ask], origin: Origin) -> Runs:
@@ -145,13 +145,13 @@ def _medians(runs: Sequence[tuple[int, float]]) -> tuple[float, float]:
     return statistics.median(reads for reads, _ in runs), statistics.median(ms for _, ms in runs)
 
 
-def _ms_of(found: Mapping[str, Runs], file: File) -> float:
+def _ms_of(runs: Mapping[str, Runs], file: File) -> float:
     """Median ms of rawcog."""
-    return _medians(found[file.name]["rawcog"])[1]
+    return _medians(runs[file.name]["rawcog"])[1]
 
 
-def _table(found: Mapping[str, Runs]) -> Table:
+def _table(runs: Mapping[str, Runs]) -> Table:
     columns = [f"{file.name}, {unit}" for file in FILES for unit in ("reads", "ms")]
-    readers = found[FILES[0].name]
-    rows = {name: [figure for file in FILES for figure in _medians(found[file.name][name])] for name in readers}
+    readers = runs[FILES[0].name]
+    rows = {name: [figure for file in FILES for figure in _medians(runs[file.name][name])] for name in readers}
     return Table(("first tile", *columns), rows)

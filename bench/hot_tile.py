@@ -123,11 +123,11 @@ def _contestants(scratch: Path) -> Iterator[dict[str, Contestant]]:
 
 def _titiler(server: Server, cog: Path, tiles: Recording, scratch: Path) -> Contestant:
     paths = {peers.titiler_path(cog, Z, x, y, TILE_PIXELS): "" for x, y in PLACES}
-    found = record(server, paths, HTTPStatus.OK)
-    for (path, reply), own in zip(found.items(), tiles.values(), strict=True):
+    recording = record(server, paths, HTTPStatus.OK)
+    for (path, reply), own in zip(recording.items(), tiles.values(), strict=True):
         if np.abs(_pixels(reply.body) - _pixels(own.body)).mean() > _MOST_DIFFERENCE:
             raise BenchError(f"TiTiler: {path}: another picture than rawcog's")
-    return Contestant(server, write_requests(paths, scratch / "titiler"), mean_body_bytes(found))
+    return Contestant(server, write_requests(paths, scratch / "titiler"), mean_body_bytes(recording))
 
 
 def _pixels(body: bytes) -> NDArray[np.int16]:

@@ -45,7 +45,7 @@ def in_pairs(
 
 def table(by_delay: Mapping[int, Latencies]) -> Table:
     """A row for each delay of the origin, in ms."""
-    rows = {f"origin of {delay_ms} ms": _medians(found) for delay_ms, found in by_delay.items()}
+    rows = {f"origin of {delay_ms} ms": _medians(latencies) for delay_ms, latencies in by_delay.items()}
     titles = ("rawcog", "http.client", "rawcog without gunicorn", "median of differences")
     return Table(("one client, median ms", *titles), rows)
 
@@ -53,33 +53,33 @@ def table(by_delay: Mapping[int, Latencies]) -> Table:
 def targets(by_delay: Mapping[int, Latencies]) -> list[Target]:
     """Targets: at most 1 ms beyond."""
     return [
-        at_most(f"ms beyond a plain read, origin of {delay_ms} ms", _medians(found)[-1], 1, _bound_by(found))
-        for delay_ms, found in by_delay.items()
+        at_most(f"ms beyond a plain read, origin of {delay_ms} ms", _medians(latencies)[-1], 1, _bound_by(latencies))
+        for delay_ms, latencies in by_delay.items()
     ]
 
 
-def _bound_by(found: Latencies) -> str:
-    ours, plain, inside, _ = _medians(found)
+def _bound_by(latencies: Latencies) -> str:
+    ours, plain, inside, _ = _medians(latencies)
     return (
         f"rawcog itself takes {inside - plain:.2f} ms of them by its log. The other {ours - inside:.2f} ms are the "
         "event loop and the thread that gunicorn wakes, its parsing and sending, on CPUs that have gone to sleep."
     )
 
 
-def _medians(found: Latencies) -> tuple[float, float, float, float]:
-    ours, plain, inside = zip(*found, strict=True)
-    beyond = statistics.median(mine - other for mine, other, _ in found)
+def _medians(latencies: Latencies) -> tuple[float, float, float, float]:
+    ours, plain, inside = zip(*latencies, strict=True)
+    beyond = statistics.median(mine - other for mine, other, _ in latencies)
     return statistics.median(ours), statistics.median(plain), statistics.median(inside), beyond
 
 
 def _logged_ms(server: Server, begin: int, count: int) -> list[float]:
     """Read from the log the ms of so many tiles of the origin, from an offset on; the log is written a moment later."""
     until_s = time.monotonic() + _PATIENCE_S
-    while len(found := _LOGGED_MS.findall(server.log.read_bytes()[begin:].decode())) < count:
+    while len(logged_ms := _LOGGED_MS.findall(server.log.read_bytes()[begin:].decode())) < count:
         if time.monotonic() > until_s:
-            raise BenchError(f"the log tells of {len(found)} tiles, wanted {count}")
+            raise BenchError(f"the log tells of {len(logged_ms)} tiles, wanted {count}")
         time.sleep(0.01)
-    return [float(ms) for ms in found]
+    return [float(ms) for ms in logged_ms]
 
 
 def _ms(connection: HTTPConnection, path: str, headers: dict[str, str], status: int) -> float:

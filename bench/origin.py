@@ -109,13 +109,13 @@ class _Connection(asyncio.Protocol):
 
 
 def _reply(head: bytes, data: bytes, is_head: bool) -> bytes:
-    found = _RANGE.search(head)
-    start, stop = (int(found[1]), min(int(found[2]) + 1, len(data))) if found else (0, len(data))
+    match = _RANGE.search(head)
+    start, stop = (int(match[1]), min(int(match[2]) + 1, len(data))) if match else (0, len(data))
     if start >= stop:
         return b"HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */%d\r\nContent-Length: 0\r\n\r\n" % len(
             data
         )
-    status = b"206 Partial Content" if found else b"200 OK"
+    status = b"206 Partial Content" if match else b"200 OK"
     lines = [
         b"HTTP/1.1 " + status,
         b'ETag: "1"',
@@ -124,7 +124,7 @@ def _reply(head: bytes, data: bytes, is_head: bool) -> bytes:
         b"Content-Type: image/tiff",
         b"Content-Length: %d" % (stop - start),
     ]
-    if found:
+    if match:
         lines.append(b"Content-Range: bytes %d-%d/%d" % (start, stop - 1, len(data)))
     return b"\r\n".join([*lines, b"", b"" if is_head else data[start:stop]])
 

@@ -42,21 +42,21 @@ GDAL_ENVIRONMENT: Final = {
 def set_up() -> None:
     """Make the environment, unless it is there."""
     wanted = [*_WANTED, *(f"{name}=={version(name)}" for name in ("flask", "gunicorn"))]
-    made = PEERS / "made"
-    if made.exists() and made.read_text() == "\n".join([*wanted, COG_TILES]):
+    folder = PEERS / "made"
+    if folder.exists() and folder.read_text() == "\n".join([*wanted, COG_TILES]):
         return
     print(f"setting up {PEERS}, once", file=sys.stderr)
     subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", str(PEERS)], check=True)
     pip = [sys.executable, "-m", "pip", "--python", str(PYTHON), "install", "-qq", "--no-input"]
     subprocess.run([*pip, "--disable-pip-version-check", *wanted], check=True)
     subprocess.run([*pip, "--disable-pip-version-check", "--only-binary", ":all:", COG_TILES], check=False)
-    made.write_text("\n".join([*wanted, COG_TILES]))
+    folder.write_text("\n".join([*wanted, COG_TILES]))
 
 
 def has_cog_tiles() -> bool:
     """Tell if a wheel of cog-tiles could be installed."""
-    found = subprocess.run([str(PYTHON), "-c", "import cog_tiles"], capture_output=True, check=False)
-    return found.returncode == 0
+    done = subprocess.run([str(PYTHON), "-c", "import cog_tiles"], capture_output=True, check=False)
+    return done.returncode == 0
 
 
 @contextmanager

@@ -52,14 +52,14 @@ def record(server: Server, etags: Mapping[str, str], *statuses: int) -> Recordin
     return recording
 
 
-def check_same(name: str, found: Recording, wanted: Recording) -> None:
+def check_same(name: str, recording: Recording, wanted: Recording) -> None:
     """Check that a contestant serves the same bytes.
 
     Raises:
         BenchError: a body differs.
     """
     for path, reply in wanted.items():
-        if found[path].body != reply.body:
+        if recording[path].body != reply.body:
             raise BenchError(f"{name}: {path}: other bytes than rawcog's")
 
 

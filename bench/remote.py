@@ -60,12 +60,12 @@ def _contestants(scratch: Path) -> Iterator[tuple[dict[str, Contestant], Callabl
             redis = stack.enter_context(RedisServer())
         layer = f'[layers.bench]\nuri = "{origin.url("tiles.tif")}"\n'
         memory = stack.enter_context(rawcog("memory", layer, scratch))
-        far = stack.enter_context(rawcog("redis", LEAST_MEMORY + layer, scratch, {"REDIS_URL": redis.url}))
+        over_redis = stack.enter_context(rawcog("redis", LEAST_MEMORY + layer, scratch, {"REDIS_URL": redis.url}))
         wanted = dict.fromkeys(PATHS, "")
         tiles = record(memory, wanted, HTTPStatus.OK)
         replies, requests = save(tiles, scratch / "tiles"), write_requests(wanted, scratch / "requests")
         bare = stack.enter_context(serving(f"bench.apps.bare:create('{replies}')", scratch / "bare.log"))
-        for name, server in (("bare WSGI", bare), ("rawcog, Redis", far)):
+        for name, server in (("bare WSGI", bare), ("rawcog, Redis", over_redis)):
             check_same(name, record(server, wanted, HTTPStatus.OK), tiles)
         size = mean_body_bytes(tiles)
 
@@ -76,7 +76,7 @@ def _contestants(scratch: Path) -> Iterator[tuple[dict[str, Contestant], Callabl
             {
                 "bare WSGI": Contestant(bare, requests, size),
                 "rawcog, memory": Contestant(memory, requests, size, tier="memory"),
-                "rawcog, Redis": Contestant(far, requests, size, tier="redis"),
+                "rawcog, Redis": Contestant(over_redis, requests, size, tier="redis"),
             },
             asked,
         )

@@ -35,8 +35,8 @@ class Table:
 class Target:
     """A figure with its limit."""
 
-    what: str
-    found: float
+    subject: str
+    figure: float
     limit: float
     is_least: bool
     """True: the limit is a minimum; False: a maximum."""
@@ -46,22 +46,22 @@ class Target:
     @property
     def is_met(self) -> bool:
         """Compares the unrounded figure."""
-        return self.found >= self.limit if self.is_least else self.found <= self.limit
+        return self.figure >= self.limit if self.is_least else self.figure <= self.limit
 
     @property
     def row(self) -> Sequence[Cell]:
         """Row of the table of targets."""
-        return self.found, ("≥ " if self.is_least else "≤ ") + _spelled(self.limit), "yes" if self.is_met else "no"
+        return self.figure, ("≥ " if self.is_least else "≤ ") + _spelled(self.limit), "yes" if self.is_met else "no"
 
 
-def at_least(what: str, found: float, limit: float, bound_by: str = "") -> Target:
+def at_least(subject: str, figure: float, limit: float, bound_by: str = "") -> Target:
     """A target where more is better."""
-    return Target(what, found, limit, True, bound_by)
+    return Target(subject, figure, limit, True, bound_by)
 
 
-def at_most(what: str, found: float, limit: float, bound_by: str = "") -> Target:
+def at_most(subject: str, figure: float, limit: float, bound_by: str = "") -> Target:
     """A target where less is better."""
-    return Target(what, found, limit, False, bound_by)
+    return Target(subject, figure, limit, False, bound_by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ class Report:
         parts = [f"## {self.title}", "\n".join(f"- {name}: {note}" for name, note in self.notes.items())]
         parts += [table.text() for table in self.tables]
         if self.targets:
-            rows = {target.what: target.row for target in self.targets}
+            rows = {target.subject: target.row for target in self.targets}
             parts.append(Table(("target", "reached", "wanted", "met"), rows).text())
-        parts += [f"{one.what}: {one.bound_by}" for one in self.targets if one.bound_by and not one.is_met]
+        parts += [f"{one.subject}: {one.bound_by}" for one in self.targets if one.bound_by and not one.is_met]
         parts += [f"![{self.title}]({self.picture})"] if self.picture else []
         return "\n\n".join(parts)
 
@@ -99,7 +99,7 @@ class Report:
                 for table in self.tables
             ],
             "targets": [
-                {"what": one.what, "found": one.found, "wanted": one.row[1], "is_met": one.is_met}
+                {"subject": one.subject, "figure": one.figure, "wanted": one.row[1], "is_met": one.is_met}
                 for one in self.targets
             ],
             "raw": self.raw,

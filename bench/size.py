@@ -20,7 +20,7 @@ PICTURE: Final = "plots/size.png"
 READERS: Final = {"rawcog": ("cogread", PYTHON), "COGDumper": ("cogdumper", peers.PYTHON), "GDAL": ("gdal", PYTHON)}
 ROUNDS: Final = 3
 
-_Found = Mapping[str, Mapping[int, tuple[float, float]]]
+_Figures = Mapping[str, Mapping[int, tuple[float, float]]]
 """Reader -> number of tiles -> ms, MB."""
 
 
@@ -33,19 +33,19 @@ def run(effort: Effort) -> Report:
             make_grid(folder / f"{side}.tif", side)
         with pinned(SERVER_CPU):
             runs = [_measure(folder) for _ in range(min(effort.rounds, ROUNDS))]
-    found = {
+    figures = {
         reader: {side * side: _median([run[reader][side] for run in runs]) for side in SIDES} for reader in READERS
     }
     picture = Path(__file__).parent / PICTURE
     picture.parent.mkdir(exist_ok=True)
-    peers.run("plot", str(picture), text=json.dumps(found))
+    peers.run("plot", str(picture), text=json.dumps(figures))
     notes = {
         "files": "local TIFFs of one level, each with its whole index; the tile in the middle",
         "processes": f"a fresh one for each file and reader, {len(runs)} times, after the first tile of a file of 100 "
         "tiles, which is not counted; memory is the growth at its height",
         "GDAL": "decodes the tile too",
     }
-    return Report("Size of the file", notes, [_table(found)], _targets(found), PICTURE, runs)
+    return Report("Size of the file", notes, [_table(figures)], _targets(figures), PICTURE, runs)
 
 
 def _measure(folder: Path) -> dict[str, dict[int, dict[str, Any]]]:
@@ -64,18 +64,18 @@ def _median(figures: list[dict[str, Any]]) -> tuple[float, float]:
     return statistics.median(one["ms"] for one in figures), statistics.median(one["peak_mb"] for one in figures)
 
 
-def _table(found: _Found) -> Table:
+def _table(figures: _Figures) -> Table:
     counts = [side * side for side in SIDES]
     rows = {
-        f"{reader}, {unit}": [found[reader][count][at] for count in counts]
-        for reader in found
+        f"{reader}, {unit}": [figures[reader][count][at] for count in counts]
+        for reader in figures
         for at, unit in enumerate(("ms", "MB"))
     }
     return Table(("tiles in the file", *(f"{count:,}" for count in counts)), rows)
 
 
-def _targets(found: _Found) -> list[Target]:
-    own = found["rawcog"]
+def _targets(figures: _Figures) -> list[Target]:
+    own = figures["rawcog"]
     least, most = own[SIDES[0] ** 2], own[SIDES[-1] ** 2]
     return [
         at_most("ms more for 4,000,000 tiles than for 100", most[0] - least[0], 1),

@@ -55,15 +55,15 @@ def run(effort: Effort) -> Report:
                 {name: _start(command, path, environment) for name, (command, path) in starts.items()}
                 for _ in range(effort.rounds + 1)
             ][1:]
-    found = {name: [run[name] for run in runs] for name in starts}
+    figures = {name: [run[name] for run in runs] for name in starts}
     notes = {
         "server": "two workers, as the Procfile starts it; TiTiler one, by uvicorn, as its README says",
         "bare WSGI": "the same gunicorn.conf.py, which reads rawcog's settings, with a callable that does nothing",
         "rounds": f"{effort.rounds}, after one that warms the disk's cache",
     }
-    rows = {name: [statistics.median(taken), min(taken), max(taken)] for name, taken in found.items()}
-    targets = [at_most("s to the first tile of a local file", statistics.median(found["rawcog, file"]), 1)]
-    return Report("Start", notes, [Table(("s to the first tile", "median", "min", "max"), rows)], targets, raw=found)
+    rows = {name: [statistics.median(taken), min(taken), max(taken)] for name, taken in figures.items()}
+    targets = [at_most("s to the first tile of a local file", statistics.median(figures["rawcog, file"]), 1)]
+    return Report("Start", notes, [Table(("s to the first tile", "median", "min", "max"), rows)], targets, raw=figures)
 
 
 def _start(command: list[str], path: str, environment: Mapping[str, str]) -> float:

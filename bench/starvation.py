@@ -65,15 +65,15 @@ def _run(clients: int, pause_ms: int) -> dict[str, Any]:
                 return {name: _result(process) for name, process in running.items()}
 
             probe(3)
-            found = {PHASES[0]: probe()}
-            crowd = _wrk(server, paths["crowded"], clients, 3 * SECONDS + 4, pause_ms)
+            figures = {PHASES[0]: probe()}
+            clients_of_crowded = _wrk(server, paths["crowded"], clients, 3 * SECONDS + 4, pause_ms)
             time.sleep(2)
-            found[PHASES[1]] = probe()
+            figures[PHASES[1]] = probe()
             origin.fail("/crowded.tif", faults.hang, times=10**6)
-            found[PHASES[2]] = probe()
+            figures[PHASES[2]] = probe()
             time.sleep(1)
-            found[PHASES[3]] = probe()
-            return {**found, "crowd": _result(crowd)}
+            figures[PHASES[3]] = probe()
+            return {**figures, "crowd": _result(clients_of_crowded)}
 
 
 def _paths(folder: Path, layer: str) -> Path:

@@ -121,9 +121,9 @@ def imports(module: Module) -> set[str]:
 
 def height(package: str, unit: str) -> int:
     lines = [line.split() for line in LAYERS[package].strip().splitlines()]
-    found = [number for number, line in enumerate(reversed(lines)) if unit in line]
-    assert len(found) == 1, f"{package}: {unit!r} stands {len(found)} times in LAYERS, wanted once"
-    return found[0]
+    heights = [number for number, line in enumerate(reversed(lines)) if unit in line]
+    assert len(heights) == 1, f"{package}: {unit!r} stands {len(heights)} times in LAYERS, wanted once"
+    return heights[0]
 
 
 each_module = pytest.mark.parametrize("module", MODULES.values(), ids=MODULES.keys())
@@ -142,11 +142,11 @@ def test_a_module_imports_only_what_is_below_it(module: Module) -> None:
 
 @each_module
 def test_cogread_knows_nothing_of_the_server_nor_the_server_of_command_lines(module: Module) -> None:
-    found = imports(module)
+    names = imports(module)
     if module.package == "cogread":
-        assert not {name.partition(".")[0] for name in found} & FOREIGN_TO_COGREAD
+        assert not {name.partition(".")[0] for name in names} & FOREIGN_TO_COGREAD
     elif module.unit != "cli":
-        assert not {name for name in found if name.startswith("cogread.") and unit_of(name) in COMMAND_LINES}
+        assert not {name for name in names if name.startswith("cogread.") and unit_of(name) in COMMAND_LINES}
 
 
 def test_imports_have_no_cycle() -> None:
@@ -169,7 +169,7 @@ def test_only_the_settings_and_the_command_line_read_the_environment(module: Mod
 
 
 def test_imports_stand_at_the_top_but_for_those_named_here() -> None:
-    late = {
+    inner_imports = {
         (module.name, name)
         for module in MODULES.values()
         for function in ast.walk(module.tree)
@@ -177,7 +177,7 @@ def test_imports_stand_at_the_top_but_for_those_named_here() -> None:
         for node in ast.walk(function)
         for name in imported(node)
     }
-    assert late == LATE_IMPORTS
+    assert inner_imports == LATE_IMPORTS
 
 
 def test_modules_are_imported_by_name_only_behind_tables() -> None:

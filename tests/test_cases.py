@@ -57,8 +57,8 @@ class Served:
     def about(self) -> Json:
         reply = requests.get(self.root, headers={"Accept": "application/json"}, timeout=30)
         assert reply.status_code == 200, reply.text
-        found: Json = reply.json()
-        return found
+        body: Json = reply.json()
+        return body
 
     def file(self) -> DatasetReader:
         return rasterio.open(self.path)
@@ -112,10 +112,10 @@ def nodata_said(served: Served) -> None:
     reads_alike(served)
     with served.file() as file:
         wanted = file.nodata
-    found = served.about["nodata"]
-    if wanted is None or isinstance(found, int):  # GDAL states limits of 64 bits as doubles
+    nodata = served.about["nodata"]
+    if wanted is None or isinstance(nodata, int):  # GDAL states limits of 64 bits as doubles
         return
-    assert np.array_equal(float(found), wanted, equal_nan=True)
+    assert np.array_equal(float(nodata), wanted, equal_nan=True)
 
 
 def scale_said(served: Served) -> None:

@@ -82,9 +82,9 @@ def test_a_part_of_a_tile_is_cut_from_the_one_that_is_kept(nginx: Nginx, server:
 def test_urls_that_name_a_version_are_kept_and_redirections_are_not(nginx: Nginx) -> None:
     version = requests.get(f"{nginx.url}/layers/a", timeout=30).json()["version"]
     url = nginx.url + TILE.replace("/a/", f"/a@{version}/")
-    kept = [requests.get(url, timeout=30) for _ in range(2)]
-    assert [reply.headers["X-Cache"] for reply in kept] == ["MISS", "HIT"]
-    assert "immutable" in kept[1].headers["Cache-Control"]
+    replies = [requests.get(url, timeout=30) for _ in range(2)]
+    assert [reply.headers["X-Cache"] for reply in replies] == ["MISS", "HIT"]
+    assert "immutable" in replies[1].headers["Cache-Control"]
     old = nginx.url + TILE.replace("/a/", "/a@0/")
     led = [requests.get(old, timeout=30, allow_redirects=False) for _ in range(2)]
     assert [(reply.status_code, reply.headers["X-Cache"]) for reply in led] == [(302, "MISS")] * 2

@@ -25,7 +25,7 @@ def main(path: str) -> None:
         axis.set_title(title, loc="left", fontsize=12)
         for reader, by_count in figures.items():
             counts = [int(count) for count in by_count]
-            values = [max(found[number], LEAST) for found in by_count.values()]
+            values = [max(times[number], LEAST) for times in by_count.values()]
             axis.plot(counts, values, "o-", color=COLOURS.get(reader), linewidth=2, markersize=5, label=reader)
         axis.set_xticks(counts, [_short(count) for count in counts])
         axis.minorticks_off()

@@ -15,7 +15,7 @@ from cogread.reader import CogReader, open_cog
 from cogread.tiff.parse import drive
 from cogread.tile_index import locate
 from cogread.wrap import Wrapper, wrappers_of
-from tests.support.corpus import CORPUS, ERROR, Answers, Record, made, manifest, unexpected
+from tests.support.corpus import CORPUS, ERROR, Answers, Record, corpus_folder, manifest, unexpected
 
 REAL = CORPUS / "real"
 REAL_MANIFEST = manifest(REAL)
@@ -35,12 +35,12 @@ def corpus_cache(pytestconfig: pytest.Config) -> Path:
 
 @pytest.fixture(scope="session")
 def data(corpus_cache: Path) -> Path:
-    return made("data", corpus_cache)
+    return corpus_folder("data", corpus_cache)
 
 
 @pytest.fixture(scope="session")
 def hostile(corpus_cache: Path) -> Path:
-    return made("hostile", corpus_cache)
+    return corpus_folder("hostile", corpus_cache)
 
 
 def sha(stored: bytes) -> str:

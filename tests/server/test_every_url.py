@@ -47,12 +47,12 @@ TILES: Final = {
 """At least one URL of each family, and of each way to know the length of a tile."""
 
 LEFT_OUT: Final = {
-    f"{name}-{how}": f"/{path}"
-    for how in ("204", "404", "transparent")
+    f"{name}-{empty}": f"/{path}"
+    for empty in ("204", "404", "transparent")
     for name, path in {
-        "sparse": f"layers/sparse-{how}/tiles/native/0/4/2.png",
-        "wmts-sparse": f"wmts/1.0.0/sparse-{how}/default/native.sparse-{how}/0/2/4.png",
-        "ogc-sparse": f"collections/sparse-{how}/map/tiles/native/0/2/4?f=png",
+        "sparse": f"layers/sparse-{empty}/tiles/native/0/4/2.png",
+        "wmts-sparse": f"wmts/1.0.0/sparse-{empty}/default/native.sparse-{empty}/0/2/4.png",
+        "ogc-sparse": f"collections/sparse-{empty}/map/tiles/native/0/2/4?f=png",
     }.items()
 }
 
@@ -98,7 +98,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     (folder / "broken.tif").write_bytes(b"II*\0 no TIFF")
     config = "".join(layer(name, folder / f"{name}.tif") for name in ("photo", "web", "large", "gone", "broken"))
     config += "".join(
-        layer(f"sparse-{how}", folder / "sparse.tif", f"empty = '{how}'") for how in ("204", "404", "transparent")
+        layer(f"sparse-{empty}", folder / "sparse.tif", f"empty = '{empty}'") for empty in ("204", "404", "transparent")
     )
     with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as running:
         yield running

@@ -41,9 +41,9 @@ def problem(reply: TestResponse, status: int) -> str:
     assert reply.content_length == len(reply.data)
     assert reply.text.endswith("}\n")
     assert reply.text.count("\n") == 1
-    found: dict[str, Any] = reply.get_json(force=True)
-    assert found["status"] == status
-    assert {"type", "title", "detail"} <= found.keys()
+    body: dict[str, Any] = reply.get_json(force=True)
+    assert body["status"] == status
+    assert {"type", "title", "detail"} <= body.keys()
     assert "Traceback" not in reply.text
-    detail: str = found["detail"]
+    detail: str = body["detail"]
     return detail

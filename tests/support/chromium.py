@@ -171,16 +171,16 @@ class Page:
         """Go to a URL and wait until the page is loaded; what was noted of the page before is forgotten."""
         self.complaints.clear()
         self.urls.clear()
-        found = self.send("Page.navigate", url=url)
-        assert "errorText" not in found, found
+        reply = self.send("Page.navigate", url=url)
+        assert "errorText" not in reply, reply
         self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")
 
     def run(self, script: str, **values: Any) -> Any:
         """Return the result of the body of an asynchronous JavaScript function, whose parameters have these values."""
         call = f"(async ({', '.join(values)}) => {{{script}}})({', '.join(map(json.dumps, values.values()))})"
-        found = self.send("Runtime.evaluate", expression=call, awaitPromise=True, returnByValue=True, userGesture=True)
-        assert "exceptionDetails" not in found, found["exceptionDetails"]
-        return found["result"].get("value")
+        reply = self.send("Runtime.evaluate", expression=call, awaitPromise=True, returnByValue=True, userGesture=True)
+        assert "exceptionDetails" not in reply, reply["exceptionDetails"]
+        return reply["result"].get("value")
 
     def wait(self, condition: str) -> None:
         """Ask until a JavaScript expression is true."""

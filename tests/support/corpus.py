@@ -27,11 +27,11 @@ _LIBRARIES: Final = ("rasterio", "numpy", "tifffile", "imagecodecs")
 def manifest(folder: Path) -> Record:
     """The manifest of `real/` or `data/`, or the list of hostile cases."""
     path = next(path for path in (folder / "manifest.json", folder / "hostile.json") if path.exists())
-    found: Record = json.loads(path.read_text())
-    return found
+    record: Record = json.loads(path.read_text())
+    return record
 
 
-def made(name: str, cache: Path) -> Path:
+def corpus_folder(name: str, cache: Path) -> Path:
     """The folder `data` or `hostile`, made at the first call; other processes wait for it."""
     folder = cache / f"{name}-{_fingerprint()}"
     with (cache / f"{name}.lock").open("w") as lock:
@@ -59,25 +59,25 @@ def unexpected(case: Record, answers: list[Answers]) -> list[str]:
     if "reject-at-open" in case["accept"] and set(answers) == {ERROR}:
         return []
     return [
-        f"{case['name']}: tile {probe['x']}/{probe['y']} is {sorted(found)}, wanted {probe['expect']}"
-        for probe, found in zip(case["probe"], answers, strict=True)
-        if not _is_as_expected(probe, found)
+        f"{case['name']}: tile {probe['x']}/{probe['y']} is {sorted(outcome)}, wanted {probe['expect']}"
+        for probe, outcome in zip(case["probe"], answers, strict=True)
+        if not _is_as_expected(probe, outcome)
     ]
 
 
-def _is_as_expected(probe: Record, found: Answers) -> bool:
+def _is_as_expected(probe: Record, outcome: Answers) -> bool:
     tile = probe.get("tile", {}).get("sha256")
     match probe["expect"]:
         case "tile":
-            return found == {tile}
+            return outcome == {tile}
         case "bytes":  # a bomb: to be had as it is stored, but not decoded
-            return tile in found and found <= {tile, "error"}
+            return tile in outcome and outcome <= {tile, "error"}
         case "tile?":
-            return found <= {tile, "error"}
+            return outcome <= {tile, "error"}
         case "error":
-            return found == ERROR
+            return outcome == ERROR
         case "empty":
-            return found <= {"error", "empty"}
+            return outcome <= {"error", "empty"}
         case expected:
             return bool(expected == "any")
 

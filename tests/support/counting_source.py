@@ -35,10 +35,10 @@ class CountingSource(MemorySource):
 def run_threads(count: int, work: Callable[[int], None]) -> None:
     """Run `work(0..count-1)` at the same time; raises the first error of a thread."""
     errors: list[BaseException] = []
-    gate = threading.Barrier(count)
+    barrier = threading.Barrier(count)
 
     def run(number: int) -> None:
-        gate.wait()
+        barrier.wait()
         try:
             work(number)
         except BaseException as error:

@@ -40,11 +40,11 @@ class StartError(Exception):
         self.log = log
 
 
-def wait_for(condition: Callable[[], object], what: str) -> None:
+def wait_for(condition: Callable[[], object], subject: str) -> None:
     """Ask until it is so."""
     limit_s = time.monotonic() + PATIENCE_S
     while not condition():
-        assert time.monotonic() < limit_s, f"waited in vain for {what}"
+        assert time.monotonic() < limit_s, f"waited in vain for {subject}"
         time.sleep(0.02)
 
 

@@ -126,27 +126,27 @@ def tiff(*ifds: Ifd, order: str = "<", big: bool = False, first: int | None = No
 
 
 class _Writer:
-    def __init__(self, order: str, big: bool, known: _Places) -> None:
-        self.order, self.big, self.known = order, big, known
+    def __init__(self, order: str, big: bool, places: _Places) -> None:
+        self.order, self.big, self.assumed = order, big, places
         self.offset, self.width = ("Q", 8) if big else ("I", 4)
         self.out = bytearray()
-        self.found = _Places()
+        self.actual = _Places()
 
     def write(self, ifds: Sequence[Ifd], first: int | None) -> tuple[bytes, _Places]:
         subs = [sub for ifd in ifds for sub in ifd.sub_ifds]
-        start = self.known.ifds.get(0, 0) if first is None else first
+        start = self.assumed.ifds.get(0, 0) if first is None else first
         self.out += b"II" if self.order == "<" else b"MM"
         self.out += self.pack("HHHQ", 43, 8, 0, start) if self.big else self.pack("HI", 42, start)
         for number, ifd in enumerate([*ifds, *subs]):
-            self.found.ifds[number] = len(self.out)
+            self.actual.ifds[number] = len(self.out)
             children = range(len(ifds), len(ifds) + len(subs)) if ifd.sub_ifds else range(0)
             following = number + 1 if number + 1 < len(ifds) else -1
-            self.directory(ifd, number, children, self.known.ifds.get(following, 0))
+            self.directory(ifd, number, children, self.assumed.ifds.get(following, 0))
         for number, ifd in enumerate([*ifds, *subs]):
             for n, stored in enumerate(ifd.tiles):
-                self.found.tiles[number, n] = len(self.out) if stored is not None else 0
+                self.actual.tiles[number, n] = len(self.out) if stored is not None else 0
                 self.out += stored or b""
-        return bytes(self.out), self.found
+        return bytes(self.out), self.actual
 
     def directory(self, ifd: Ifd, number: int, children: range, following: int) -> None:
         entries = [*self.fields(ifd, number, children), *ifd.repeated]
@@ -159,14 +159,14 @@ class _Writer:
         self.out += behind
 
     def fields(self, ifd: Ifd, number: int, children: range) -> Iterator[tuple[int, Field]]:
-        made: dict[int, Field] = {}
+        fields: dict[int, Field] = {}
         if ifd.tiles:
-            places = [self.known.tiles.get((number, n), 0) for n in range(len(ifd.tiles))]
-            made[OFFSETS] = (ifd.index_types[0], places)
-            made[COUNTS] = (ifd.index_types[1], [len(stored or b"") for stored in ifd.tiles])
+            places = [self.assumed.tiles.get((number, n), 0) for n in range(len(ifd.tiles))]
+            fields[OFFSETS] = (ifd.index_types[0], places)
+            fields[COUNTS] = (ifd.index_types[1], [len(stored or b"") for stored in ifd.tiles])
         if children:
-            made[SUB_IFDS] = (IFD8 if self.big else IFD, [self.known.ifds.get(child, 0) for child in children])
-        yield from sorted({**made, **ifd.fields}.items())
+            fields[SUB_IFDS] = (IFD8 if self.big else IFD, [self.assumed.ifds.get(child, 0) for child in children])
+        yield from sorted({**fields, **ifd.fields}.items())
 
     def entry(self, tag: int, value: Field, at: int, behind: bytearray) -> bytes:
         if isinstance(value, Claim):

@@ -12,7 +12,7 @@ from tests.support.pictures import open_quietly, stored_tiles
 Picture = NDArray[np.float64]
 
 REAL: Final = ("world", "netherlands", "valley")
-MADE: Final = ("jpeg-ycbcr", "zstd-float")
+SYNTHETIC: Final = ("jpeg-ycbcr", "zstd-float")
 """The layers of the tests' server: the demo's, and kinds of `tiffs`."""
 DEVICES: Final = {
     "desk": {},
@@ -116,10 +116,10 @@ def gdals(path: Path, level: int, like: Picture, zoom: float, background: NDArra
 
 def _stored(path: Path, level: int, height: int, width: int, tile_height: int, tile_width: int) -> NDArray[np.bool_]:
     """The places with tiles."""
-    found = np.zeros((height, width), bool)
+    changed = np.zeros((height, width), bool)
     for col, row in stored_tiles(path, level):
-        found[row * tile_height : (row + 1) * tile_height, col * tile_width : (col + 1) * tile_width] = True
-    return found
+        changed[row * tile_height : (row + 1) * tile_height, col * tile_width : (col + 1) * tile_width] = True
+    return changed
 
 
 def _stretch(transform: tuple[float, ...]) -> float:
@@ -131,25 +131,25 @@ def _stretch(transform: tuple[float, ...]) -> float:
 def _indices(size: int, zoom: float, extent: float, count: int) -> NDArray[np.intp]:
     """Indices of the level's pixels under each pixel of the screen."""
     places = (np.arange(size) + 0.5 - size / 2) / zoom + extent / 2
-    found: NDArray[np.intp] = np.floor(places / extent * count).astype(np.intp)
-    return found
+    cells: NDArray[np.intp] = np.floor(places / extent * count).astype(np.intp)
+    return cells
 
 
-def best_shift(found: Picture, wanted: Picture, most: int = 2) -> tuple[tuple[int, int], float, float]:
+def best_shift(actual: Picture, wanted: Picture, most: int = 2) -> tuple[tuple[int, int], float, float]:
     """Measure the shift between two pictures.
 
     Returns:
         (x, y) in pixels, the mean absolute difference there, and the least of those at shifts two or more pixels away.
     """
     shifts = [(x, y) for x in range(-most, most + 1) for y in range(-most, most + 1)]
-    here, there = found.astype(np.float32), wanted.astype(np.float32)
-    means = {shift: _difference(here, there, *shift, most) for shift in shifts}
+    shown, there = actual.astype(np.float32), wanted.astype(np.float32)
+    means = {shift: _difference(shown, there, *shift, most) for shift in shifts}
     best = min(shifts, key=lambda shift: means[shift])
     others = [means[shift] for shift in shifts if max(abs(shift[0] - best[0]), abs(shift[1] - best[1])) > 1]
     return best, means[best], min(others)
 
 
-def _difference(found: NDArray[np.float32], wanted: NDArray[np.float32], x: int, y: int, most: int) -> float:
-    height, width = found.shape[1:]
+def _difference(actual: NDArray[np.float32], wanted: NDArray[np.float32], x: int, y: int, most: int) -> float:
+    height, width = actual.shape[1:]
     inner = wanted[:, most : height - most, most : width - most]
-    return float(np.abs(found[:, most + y : height - most + y, most + x : width - most + x] - inner).mean())
+    return float(np.abs(actual[:, most + y : height - most + y, most + x : width - most + x] - inner).mean())

@@ -64,8 +64,8 @@ class Nginx:
             (r"127\.0\.0\.1:8000", f"127.0.0.1:{upstream_port}"),
             (r"listen 8080", f"listen 127.0.0.1:{self.port}"),
         ):
-            text, found = re.subn(pattern, value, text)
-            assert found == 1, pattern
+            text, count = re.subn(pattern, value, text)
+            assert count == 1, pattern
         text = text.replace("location / {", f"{self._locations}\nlocation / {{", 1)
         own = [f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
         text = text.replace("http {", "http {\n" + "\n".join(own), 1)

@@ -52,5 +52,5 @@ def valid(document: bytes, schema: str = CAPABILITIES) -> Element:
 
 def texts(root: Element, path: str) -> list[str]:
     """The texts of elements, or the values of attributes."""
-    found = root.xpath(path, namespaces=NAMESPACES)
-    return [str(item) if isinstance(item, str) else item.text or "" for item in found]
+    nodes = root.xpath(path, namespaces=NAMESPACES)
+    return [str(item) if isinstance(item, str) else item.text or "" for item in nodes]

@@ -32,8 +32,8 @@ def registered_web_mercator() -> Json:
 
 
 def _check(validator: Validator, document: Json) -> None:
-    found = [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(document)]
-    assert not found, "\n".join(found)
+    errors = [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(document)]
+    assert not errors, "\n".join(errors)
 
 
 @cache
@@ -57,5 +57,5 @@ def _api(response: str) -> Validator:
 
 
 def _read(name: str) -> Json:
-    found: Json = json.loads((FOLDER / name).read_text())
-    return found
+    document: Json = json.loads((FOLDER / name).read_text())
+    return document

@@ -39,8 +39,8 @@ class Resource:
     modified: str | None
 
     def headers(self) -> dict[str, str]:
-        found = {"ETag": self.etag, "Last-Modified": self.modified}
-        return {"Accept-Ranges": "bytes"} | {name: value for name, value in found.items() if value}
+        validators = {"ETag": self.etag, "Last-Modified": self.modified}
+        return {"Accept-Ranges": "bytes"} | {name: value for name, value in validators.items() if value}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,14 +26,14 @@ def faults(client: Client, spot: Spot, extension: str, datasets: Datasets) -> It
     where = f"{spot.layer} {spot.kind} {spot.level}/{spot.col}/{spot.row}, plane {spot.plane}"
     query = f"?band={spot.plane + 1}" if spot.plane else ""
     reply = client.get(spot, extension, *((query, CODINGS) if extension == "bin" else ()))
-    found = [*reply.faults]
+    faults = [*reply.faults]
     if reply.status == 204:
-        found += ["204, but it is stored"] if spot.stored and (extension or is_visible(spot, datasets)) else []
+        faults += ["204, but it is stored"] if spot.stored and (extension or is_visible(spot, datasets)) else []
     elif reply.status != 200:
-        found += [f"{reply.status}: {reply.body[:200]!r}"]
+        faults += [f"{reply.status}: {reply.body[:200]!r}"]
     else:
-        found += CHECKS[extension](Case(client, spot, datasets), reply)
-    yield from (f"{where}, {extension}: {fault}" for fault in found)
+        faults += CHECKS[extension](Case(client, spot, datasets), reply)
+    yield from (f"{where}, {extension}: {fault}" for fault in faults)
 
 
 def is_visible(spot: Spot, datasets: Datasets) -> bool:
@@ -58,49 +58,49 @@ class Case(NamedTuple):
 
     def visible(self) -> Pixels:
         """(height, width): whether GDAL takes a pixel for valid."""
-        found: Pixels = self.level.dataset_mask(window=self.window) != 0
-        return found
+        mask: Pixels = self.level.dataset_mask(window=self.window) != 0
+        return mask
 
 
 def tif_faults(case: Case, reply: Reply) -> Iterator[str]:
     """As GDAL opens the file: the pixels, and all that says what and where they are."""
     level, full, window = case.level, case.datasets.full(case.spot), case.window
-    with MemoryFile(reply.body) as memory, memory.open() as found:
+    with MemoryFile(reply.body) as memory, memory.open() as actual:
         if case.spot.kind == MASK:
-            if not np.array_equal(found.read(1) != 0, case.visible()):
+            if not np.array_equal(actual.read(1) != 0, case.visible()):
                 yield "other pixels"
             return
-        if found.dtypes != level.dtypes or not _is_same(found.read(), level.read(window=window)):
+        if actual.dtypes != level.dtypes or not _is_same(actual.read(), level.read(window=window)):
             yield "other pixels"
-        if not np.array_equal(found.dataset_mask() != 0, case.visible()):
+        if not np.array_equal(actual.dataset_mask() != 0, case.visible()):
             yield "another mask"
         transform = full.transform if full.transform.is_identity else level.window_transform(window)
-        if not found.transform.almost_equals(transform, precision=1e-9 * max(map(abs, transform))):
-            yield f"transform {found.transform}, wanted {transform}"
+        if not actual.transform.almost_equals(transform, precision=1e-9 * max(map(abs, transform))):
+            yield f"transform {actual.transform}, wanted {transform}"
         wanted = {fact: getattr(full, fact) for fact in ("nodata", "scales", "offsets", "units", "colorinterp")}
         wanted |= {"crs": full.crs, "mask_flag_enums": level.mask_flag_enums}
-        if not _is_at(found, level, window):
+        if not _is_at(actual, level, window):
             yield "other ground control points"
         for fact, value in wanted.items():
-            told = getattr(found, fact)
+            told = getattr(actual, fact)
             if told != value and str(told) != str(value):  # NaN is no other than itself
                 yield f"{fact} {told}, wanted {value}"
-        if ColorInterp.palette in full.colorinterp and found.colormap(1) != full.colormap(1):
+        if ColorInterp.palette in full.colorinterp and actual.colormap(1) != full.colormap(1):
             yield "another palette"
-        if found.tags().get("AREA_OR_POINT") != full.tags().get("AREA_OR_POINT"):
+        if actual.tags().get("AREA_OR_POINT") != full.tags().get("AREA_OR_POINT"):
             yield "AREA_OR_POINT"
 
 
 def _is_at(tile: DatasetReader, level: DatasetReader, window: Window) -> bool:
     """Check that the ground control points of a level are the same in its tile."""
-    (found, crs), (wanted, level_crs) = tile.gcps, level.gcps
+    (actual, crs), (wanted, level_crs) = tile.gcps, level.gcps
     moved = [(p.col - window.col_off, p.row - window.row_off, p.x, p.y, p.z) for p in wanted]
-    told = [(p.col, p.row, p.x, p.y, p.z) for p in found]
+    told = [(p.col, p.row, p.x, p.y, p.z) for p in actual]
     return crs == level_crs and len(told) == len(moved) and np.allclose(told, moved, rtol=1e-12, atol=1e-9)
 
 
-def _is_same(found: Pixels, wanted: Pixels) -> bool:
-    return np.array_equal(found, wanted, equal_nan=wanted.dtype.kind in "fc")
+def _is_same(actual: Pixels, wanted: Pixels) -> bool:
+    return np.array_equal(actual, wanted, equal_nan=wanted.dtype.kind in "fc")
 
 
 def bin_faults(case: Case, reply: Reply) -> Iterator[str]:
@@ -142,8 +142,8 @@ def _raw(case: Case) -> Pixels:
 
 def png_faults(case: Case, reply: Reply) -> Iterator[str]:
     """Check the picture, transparency included, within the image and beyond its edge."""
-    with MemoryFile(reply.body) as memory, memory.open() as found:
-        seen = look(found, None)
+    with MemoryFile(reply.body) as memory, memory.open() as actual:
+        seen = look(actual, None)
     _, _, width, height = case.spot.window
     if case.spot.kind == MASK:
         if not np.array_equal(seen[0, :height, :width] == 255, case.visible()):
@@ -159,10 +159,10 @@ def png_faults(case: Case, reply: Reply) -> Iterator[str]:
         yield "not transparent beyond the edge of the image"
 
 
-def _is_close(found: Pixels, expected: Pixels, dataset: DatasetReader) -> bool:
+def _is_close(actual: Pixels, expected: Pixels, dataset: DatasetReader) -> bool:
     """Compare the colours of visible pixels; libraries smooth those of JPEG as they like."""
     is_visible = expected[3] > 0
-    shown, wanted = found[:3, is_visible], expected[:3, is_visible]
+    shown, wanted = actual[:3, is_visible], expected[:3, is_visible]
     if "JPEG" not in dataset.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION", "") or shown.size == 0:
         return np.array_equal(shown, wanted)
     return bool(np.abs(shown.astype(int) - wanted).mean() < 4)
@@ -195,11 +195,11 @@ def look(dataset: DatasetReader, window: Window | None) -> Pixels:
 def picture_faults(case: Case, reply: Reply) -> Iterator[str]:
     """As GDAL's JPEG or WebP driver decodes it."""
     with MemoryFile(reply.body) as memory, memory.open() as picture:
-        found = picture.read()
+        actual = picture.read()
     expected = case.level.read(window=case.window)
-    if len(found) == 3 and len(expected) == 4 and (expected[3] == 255).all():
+    if len(actual) == 3 and len(expected) == 4 and (expected[3] == 255).all():
         expected = expected[:3]  # WebP has no alpha where all is opaque
-    if not np.array_equal(found[:, : expected.shape[1], : expected.shape[2]], expected):
+    if not np.array_equal(actual[:, : expected.shape[1], : expected.shape[2]], expected):
         yield "other pixels"
 
 

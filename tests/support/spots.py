@@ -123,16 +123,16 @@ class Client:
             name.lower(): value for name, value in full.headers.items() if name.lower() not in ("date", "server")
         }
         kind = (spot.layer, spot.kind, spot.level, spot.stored is None, extension, query, accept_encoding)
-        found = [] if kind in self._heads else self._head_faults(url, accept_encoding, full.status, headers)
+        faults = [] if kind in self._heads else self._head_faults(url, accept_encoding, full.status, headers)
         self._heads.add(kind)
-        return Reply(full.status, headers, full.data, tuple(found))
+        return Reply(full.status, headers, full.data, tuple(faults))
 
     def _head_faults(self, url: str, accept_encoding: str, status: int, headers: dict[str, str]) -> list[str]:
         head = self.ask("HEAD", url, accept_encoding)
         told = {name.lower(): value for name, value in head.headers.items() if name.lower() in headers}
-        found = [f"HEAD says {name}: {told[name]}" for name in told if told[name] != headers[name]]
-        found += [f"HEAD lacks {name}" for name in headers.keys() - told.keys() - {"content-length"}]
-        return found + ([f"HEAD has status {head.status}"] if head.status != status else [])
+        faults = [f"HEAD says {name}: {told[name]}" for name in told if told[name] != headers[name]]
+        faults += [f"HEAD lacks {name}" for name in headers.keys() - told.keys() - {"content-length"}]
+        return faults + ([f"HEAD has status {head.status}"] if head.status != status else [])
 
     def ask(self, method: str, url: str, accept_encoding: str = "identity") -> BaseHTTPResponse:
         headers = {"Accept-Encoding": accept_encoding}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 def gdal_program(name: str) -> str:
     """The path of one of the commands."""
-    found = shutil.which(name, path=f"/usr/bin:{os.environ['PATH']}")
-    assert found, f"no {name} found: sudo apt-get install gdal-bin"
-    return found
+    path = shutil.which(name, path=f"/usr/bin:{os.environ['PATH']}")
+    assert path, f"no {name} found: sudo apt-get install gdal-bin"
+    return path
 
 
 def decode(source: Path, target: Path, level: int = 0) -> Path:

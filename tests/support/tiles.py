@@ -53,8 +53,8 @@ def tile_at(data: bytes, level: Level, col: int, row: int) -> Tile:
     mask = None
     if level.mask is not None:
         mask = stored(data, level.mask, tile_number(level.mask, col, row))
-    found = tuple(stored(data, level.image, tile_number(level.image, col, row, plane)) for plane in planes)
-    return Tile(col, row, found, mask)
+    parts = tuple(stored(data, level.image, tile_number(level.image, col, row, plane)) for plane in planes)
+    return Tile(col, row, parts, mask)
 
 
 def places(data: bytes) -> Iterator[Place]:
@@ -85,5 +85,5 @@ def _mask_of(dataset: DatasetReader, level: Level, tile: Tile) -> NDArray[np.uin
     image = level.image
     width, height = valid_size(image, tile.col, tile.row)
     window = Window(tile.col * image.tile_width, tile.row * image.tile_height, width, height)
-    found: NDArray[np.uint8] = dataset.dataset_mask(window=window)
-    return found
+    mask: NDArray[np.uint8] = dataset.dataset_mask(window=window)
+    return mask

@@ -35,8 +35,8 @@ def assert_exception(reply: TestResponse, code: str, locator: str | None, status
     assert root.get("version") == "1.1.0"
     (exception,) = root
     assert exception.get("exceptionCode") == code
-    found = exception.get("locator")
-    assert (found and found.lower()) == (locator and locator.lower())
+    stated = exception.get("locator")
+    assert (stated and stated.lower()) == (locator and locator.lower())
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +136,11 @@ def tiles(root: Element, *, all_of_them: bool = False) -> Iterator[Tile]:
         for resource in layer.findall("wmts:ResourceURL", NAMESPACES):
             for style in texts(layer, "wmts:Style/ows:Identifier"):
                 for matrix in matrices(root, layer):
-                    how = (matrix.layer, style, resource.get("format"), resource.get("template"))
+                    names = (matrix.layer, style, resource.get("format"), resource.get("template"))
                     for row in _some(matrix.rows, all_of_them):
                         for col in _some(matrix.cols, all_of_them):
                             place = (matrix.tile_matrix_set, matrix.tile_matrix, row, col)
-                            yield Tile(*how, *place, *matrix.size)
+                            yield Tile(*names, *place, *matrix.size)
 
 
 def _some(limits: tuple[int, int], all_of_them: bool) -> list[int]:

@@ -119,16 +119,16 @@ def origin() -> Iterator[Origin]:
         yield running
 
 
-CONNECTIONS = pytest.mark.parametrize("kept", [False, True], ids=["new", "kept"])
+CONNECTIONS = pytest.mark.parametrize("is_reused", [False, True], ids=["new", "is_reused"])
 """True: the connection was used before, which takes another path through the code."""
 
 
 def read(
-    origin: Origin, expect: Version | None = None, path: str = "/a.tif", *, kept: bool = False, **options: Any
+    origin: Origin, expect: Version | None = None, path: str = "/a.tif", *, is_reused: bool = False, **options: Any
 ) -> SourceBytes:
     source = open_source(f"{origin.url}{path}", SourceOptions(**options))
     try:
-        if kept:
+        if is_reused:
             origin.put("/other.tif", DATA)
             open_source(f"{origin.url}/other.tif", SourceOptions(**options)).version()
         return source.read(WANTED, expect)
@@ -220,15 +220,15 @@ class TestRequest:
         "coding", ["", "Identity", "aws-chunked", "UTF-8", "binary", "aws-chunked,utf-8", "binary , ,identity"]
     )
     @CONNECTIONS
-    def test_a_content_encoding_that_codes_nothing_is_taken(self, origin: Origin, coding: str, kept: bool) -> None:
+    def test_a_content_encoding_that_codes_nothing_is_taken(self, origin: Origin, coding: str, is_reused: bool) -> None:
         origin.fail("/a.tif", WithHeaders({"Content-Encoding": coding}))
-        assert read(origin, kept=kept).data == DATA[100:20_000]
+        assert read(origin, is_reused=is_reused).data == DATA[100:20_000]
         assert len(origin.ranges("/a.tif")) == 1
 
     @CONNECTIONS
-    def test_interim_replies_are_passed_over(self, origin: Origin, kept: bool) -> None:
+    def test_interim_replies_are_passed_over(self, origin: Origin, is_reused: bool) -> None:
         origin.fail("/a.tif", faults.announced)
-        assert read(origin, kept=kept).data == DATA[100:20_000]
+        assert read(origin, is_reused=is_reused).data == DATA[100:20_000]
         assert len(origin.ranges("/a.tif")) == 1
 
     @pytest.mark.parametrize("body", [b"", b"<html>elsewhere"])
@@ -277,13 +277,13 @@ class TestBadReplies:
         ids=_label,
     )
     @CONNECTIONS
-    def test_are_tried_once_more(self, origin: Origin, fault: Fault, kept: bool) -> None:
+    def test_are_tried_once_more(self, origin: Origin, fault: Fault, is_reused: bool) -> None:
         origin.fail("/a.tif", fault)
-        assert read(origin, kept=kept).data == DATA[100:20_000]
+        assert read(origin, is_reused=is_reused).data == DATA[100:20_000]
         assert len(origin.ranges("/a.tif")) == 2
         origin.fail("/a.tif", fault, times=2)
         with pytest.raises(SourceProtocolError, match=r"/a\.tif: "):
-            read(origin, kept=kept)
+            read(origin, is_reused=is_reused)
         assert len(origin.ranges("/a.tif")) == 4
 
     @pytest.mark.parametrize(
@@ -306,18 +306,18 @@ class TestBadReplies:
         ids=_label,
     )
     @CONNECTIONS
-    def test_are_final(self, origin: Origin, fault: Fault, kind: type[SourceError], kept: bool) -> None:
+    def test_are_final(self, origin: Origin, fault: Fault, kind: type[SourceError], is_reused: bool) -> None:
         origin.fail("/a.tif", fault)
         with pytest.raises(kind, match=r"/a\.tif: "):
-            read(origin, kept=kept)
+            read(origin, is_reused=is_reused)
         assert len(origin.ranges("/a.tif")) == 1
 
     @CONNECTIONS
-    def test_of_a_200_nothing_is_read(self, origin: Origin, kept: bool) -> None:
+    def test_of_a_200_nothing_is_read(self, origin: Origin, is_reused: bool) -> None:
         origin.put("/a.tif", bytes(30_000_000))
         origin.fail("/a.tif", faults.ignore_range)
         with pytest.raises(SourceProtocolError, match="ignores ranges"):
-            read(origin, kept=kept)
+            read(origin, is_reused=is_reused)
         assert origin.sent_bytes < 30_000_000
 
     @pytest.mark.parametrize("status", [429, 503])
@@ -455,10 +455,10 @@ class TestTls:
 class TestSlowness:
     @pytest.mark.parametrize("fault", [Drip(), Drip(with_header=True), faults.hang], ids=_label)
     @CONNECTIONS
-    def test_ends_at_the_budget(self, origin: Origin, fault: Fault, kept: bool) -> None:
+    def test_ends_at_the_budget(self, origin: Origin, fault: Fault, is_reused: bool) -> None:
         origin.fail("/a.tif", fault)
         with pytest.raises(SourceTimeout, match="in time"):
-            read(origin, kept=kept, total_timeout_s=0.3)
+            read(origin, is_reused=is_reused, total_timeout_s=0.3)
         assert len(origin.ranges("/a.tif")) == 1
 
     def test_ends_at_the_callers_deadline(self, origin: Origin) -> None:

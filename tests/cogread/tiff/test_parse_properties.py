@@ -88,8 +88,8 @@ def use(data: bytes) -> bool:
 
 def take(cog: Cog, level: Level, asked: Asked) -> None:
     image = level.image
-    far = (image.tiles_across - 1, image.tiles_down - 1)
-    for col, row in {(0, 0), far, (far[0], 0), (far[0] // 2, far[1] // 2)}:
+    last = (image.tiles_across - 1, image.tiles_down - 1)
+    for col, row in {(0, 0), last, (last[0], 0), (last[0] // 2, last[1] // 2)}:
         try:
             number = tile_number(image, col, row)
             index = {place: asked.read(place) for place in index_places(image, number, len(asked.data))}

@@ -68,9 +68,9 @@ class CacheConformance:
         assert set(cache.acquire(["a", "b"], LONG_S)) == {"a", "b"}
 
     def test_a_lock_expires_and_its_late_holder_does_not_free_the_next_ones(self, cache: Cache) -> None:
-        late = cache.acquire(["a"], 0.01)
+        expired = cache.acquire(["a"], 0.01)
         wait_until(lambda: bool(cache.acquire(["a"], LONG_S)))
-        cache.release(late)
+        cache.release(expired)
         assert cache.acquire(["a"], LONG_S) == {}
 
     def test_of_many_threads_one_has_the_lock(self, cache: Cache) -> None:

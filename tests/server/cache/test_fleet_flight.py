@@ -51,8 +51,8 @@ def test_when_the_holder_of_a_lock_is_killed_another_process_takes_over(redis_se
     with _worker("hang", redis_server.url, "0.3") as holder:
         assert _line(holder) == "loading"
         holder.kill()
-    far = RedisCache(redis_server.url, timeout_s=10)
-    assert SingleFlight(MemoryCache(1000), far, lock_ttl_s=30).fetch(["key"], load, 100) == {"key": b"value"}
+    shared = RedisCache(redis_server.url, timeout_s=10)
+    assert SingleFlight(MemoryCache(1000), shared, lock_ttl_s=30).fetch(["key"], load, 100) == {"key": b"value"}
     assert loads == [["key"]]
     assert redis_server.command("EXISTS", "{key}:lock") == b":0\r\n"
-    far.close()
+    shared.close()

@@ -34,12 +34,12 @@ def test_the_bound_holds_and_no_value_is_wrong(bound: int, steps: list[tuple[str
         assert sum(_cost(key, value) for key, value in _content(cache, last).items()) <= bound
 
 
-@pytest.mark.parametrize(("spare_bytes", "kept"), [(0, 8), (-1, 7)])
-def test_the_bound_is_exact(spare_bytes: int, kept: int) -> None:
+@pytest.mark.parametrize(("spare_bytes", "count"), [(0, 8), (-1, 7)])
+def test_the_bound_is_exact(spare_bytes: int, count: int) -> None:
     items = {f"k{number:02}": bytes(10) for number in range(8)}
     cache = MemoryCache(sum(_cost(*item) for item in items.items()) + spare_bytes)
     cache.put(items, 100)
-    assert len(_content(cache, items)) == kept
+    assert len(_content(cache, items)) == count
 
 
 def test_what_was_used_last_stays() -> None:

@@ -78,7 +78,7 @@ def rush(server: Gunicorn, tiles: Tiles) -> None:
 
 def header_blocks(origin: Origin) -> Counter[int]:
     """Count the reads of each block of the header that begin with it."""
-    ranges = [found for found in origin.ranges("/a.tif") if found is not None]
+    ranges = [span for span in origin.ranges("/a.tif") if span is not None]
     blocks = [(start // BLOCK_BYTES, start % BLOCK_BYTES, stop - start) for start, stop in ranges]
     return Counter(number for number, rest, size in blocks if rest == 0 and size % BLOCK_BYTES == 0)
 
@@ -133,9 +133,9 @@ def test_without_redis_each_worker_reads_the_header_once(tiles: Tiles, origin: O
         assert told(server, "") == Counter()
 
 
-def told(server: Gunicorn, what: str) -> Counter[str]:
+def told(server: Gunicorn, field: str) -> Counter[str]:
     """Count the lines of each worker in the log."""
-    return Counter(re.findall(rf"(\d+) server\.cache\.redis: redis is {what}", server.log()))
+    return Counter(re.findall(rf"(\d+) server\.cache\.redis: redis is {field}", server.log()))
 
 
 def under_load(server: Gunicorn, tiles: Tiles) -> Load:
@@ -208,8 +208,8 @@ def test_files_origins_and_stores_give_the_same_tiles(tiles: Tiles, origin: Orig
                     url = f"{server.url}{path.replace('/a/', f'/{name}/')}"
                     reply = session.get(url, timeout=30)
                     assert (reply.status_code, reply.content) == (200, body), f"{name}: {reply.text[:200]}"
-                    known = session.get(url, headers={"If-None-Match": reply.headers["ETag"]}, timeout=30)
+                    revalidated = session.get(url, headers={"If-None-Match": reply.headers["ETag"]}, timeout=30)
                     head = session.head(url, timeout=30)
-                    assert (known.status_code, known.headers["ETag"]) == (304, reply.headers["ETag"])
+                    assert (revalidated.status_code, revalidated.headers["ETag"]) == (304, reply.headers["ETag"])
                     assert (head.status_code, head.headers["ETag"]) == (200, reply.headers["ETag"])
                     assert int(head.headers["Content-Length"]) == len(body)

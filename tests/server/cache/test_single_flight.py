@@ -59,7 +59,7 @@ def load() -> Loader:
 
 
 @pytest.fixture(params=["alone", "redis"])
-def far(request: pytest.FixtureRequest) -> Iterator[Cache | None]:
+def shared(request: pytest.FixtureRequest) -> Iterator[Cache | None]:
     if request.param == "alone":
         yield None
         return
@@ -69,16 +69,16 @@ def far(request: pytest.FixtureRequest) -> Iterator[Cache | None]:
     cache.close()
 
 
-def test_64_threads_load_once(far: Cache | None, load: Loader) -> None:
-    near = MeetingCache(64)
-    flight = SingleFlight(near, far)
-    load.before = lambda keys: _must_come(near.all_looked)
+def test_64_threads_load_once(shared: Cache | None, load: Loader) -> None:
+    local = MeetingCache(64)
+    flight = SingleFlight(local, shared)
+    load.before = lambda keys: _must_come(local.all_looked)
     run_threads(64, lambda number: _equal(flight.fetch(["a"], load, 100), {"a": b"a"}))
     assert load.calls == [["a"]]
 
 
-def test_overlapping_wishes_are_shared_out(far: Cache | None, load: Loader) -> None:
-    flight = SingleFlight(MemoryCache(1_000_000), far)
+def test_overlapping_wishes_are_shared_out(shared: Cache | None, load: Loader) -> None:
+    flight = SingleFlight(MemoryCache(1_000_000), shared)
     keys = [str(number) for number in range(40)]
 
     def work(number: int) -> None:
@@ -90,8 +90,8 @@ def test_overlapping_wishes_are_shared_out(far: Cache | None, load: Loader) -> N
     assert sorted(load.keys) == sorted(keys[:40])
 
 
-def test_what_is_missing_is_loaded_at_once_in_its_order(far: Cache | None, load: Loader) -> None:
-    flight = SingleFlight(MemoryCache(1_000_000), far)
+def test_what_is_missing_is_loaded_at_once_in_its_order(shared: Cache | None, load: Loader) -> None:
+    flight = SingleFlight(MemoryCache(1_000_000), shared)
     flight.fetch(["c"], load, 100)
     flight.fetch(["a", "b", "c", "d", "a"], load, 100)
     assert load.calls == [["c"], ["a", "b", "d"]]
@@ -102,13 +102,13 @@ def test_values_too_large_to_be_kept_still_reach_all(load: Loader) -> None:
     run_threads(16, lambda number: _equal(flight.fetch(["a", "b"], load, 100), {"a": b"a", "b": b"b"}))
 
 
-def test_a_waiting_thread_gets_what_a_failing_load_brought(far: Cache | None, load: Loader) -> None:
-    near, begun = MeetingCache(3), threading.Event()
-    flight = SingleFlight(near, far)
+def test_a_waiting_thread_gets_what_a_failing_load_brought(shared: Cache | None, load: Loader) -> None:
+    local, begun = MeetingCache(3), threading.Event()
+    flight = SingleFlight(local, shared)
 
     def fail(keys: Sequence[str]) -> Mapping[str, bytes]:
         begun.set()
-        _must_come(near.all_looked)
+        _must_come(local.all_looked)
         flight.put({"a": b"a"}, 100)
         raise SourceNotFound("b")
 
@@ -124,14 +124,14 @@ def test_a_waiting_thread_gets_what_a_failing_load_brought(far: Cache | None, lo
     assert load.calls == []
 
 
-def test_a_value_that_will_not_do_is_loaded_anew(far: Cache | None, load: Loader) -> None:
-    flight = SingleFlight(MemoryCache(1_000_000), far)
+def test_a_value_that_will_not_do_is_loaded_anew(shared: Cache | None, load: Loader) -> None:
+    flight = SingleFlight(MemoryCache(1_000_000), shared)
     flight.put({"a": b"old"}, 100)
     assert flight.fetch(["a"], load, 100, usable=lambda value: value != b"old") == {"a": b"a"}
 
 
-def test_only_what_meets_the_condition_is_forgotten(far: Cache | None, load: Loader) -> None:
-    flight = SingleFlight(MemoryCache(1_000_000), far)
+def test_only_what_meets_the_condition_is_forgotten(shared: Cache | None, load: Loader) -> None:
+    flight = SingleFlight(MemoryCache(1_000_000), shared)
     flight.put({"a": b"old"}, 100)
     flight.drop("a", lambda value: value == b"other")
     assert flight.fetch(["a"], load, 100) == {"a": b"old"}
@@ -140,25 +140,25 @@ def test_only_what_meets_the_condition_is_forgotten(far: Cache | None, load: Loa
 
 
 def test_another_process_finds_what_was_loaded(redis_server: RedisServer, load: Loader) -> None:
-    far = RedisCache(redis_server.url, timeout_s=10)
+    shared = RedisCache(redis_server.url, timeout_s=10)
     for _ in range(2):
-        SingleFlight(MemoryCache(1_000_000), far).fetch(["a", "b"], load, 100)
+        SingleFlight(MemoryCache(1_000_000), shared).fetch(["a", "b"], load, 100)
     assert load.calls == [["a", "b"]]
-    SingleFlight(MemoryCache(1_000_000), far).fetch(["a", "c"], load, 100, is_shared=False)
+    SingleFlight(MemoryCache(1_000_000), shared).fetch(["a", "c"], load, 100, is_shared=False)
     assert load.calls[1:] == [["a", "c"]]
     assert redis_server.command("EXISTS", "c") == b":0\r\n"
     assert redis_server.command("EXISTS", "{a}:lock", "{b}:lock") == b":0\r\n"
-    far.close()
+    shared.close()
 
 
 @pytest.mark.parametrize("error", [SourceUnreachable("no route"), SourceBusy("patience", 7.0), SourceChanged("new")])
-def test_a_failure_reaches_all_waiting_threads(error: SourceError, far: Cache | None, load: Loader) -> None:
-    near = MeetingCache(16)
-    flight = SingleFlight(near, far, failures=Failures({}))
+def test_a_failure_reaches_all_waiting_threads(error: SourceError, shared: Cache | None, load: Loader) -> None:
+    local = MeetingCache(16)
+    flight = SingleFlight(local, shared, failures=Failures({}))
     caught: list[SourceError] = []
 
     def fail(keys: Sequence[str]) -> None:
-        _must_come(near.all_looked)
+        _must_come(local.all_looked)
         raise error
 
     load.before = fail
@@ -174,9 +174,9 @@ def test_a_failure_reaches_all_waiting_threads(error: SourceError, far: Cache | 
     assert {getattr(one, "retry_after_s", None) for one in caught} == {getattr(error, "retry_after_s", None)}
 
 
-def test_a_failure_is_remembered_for_a_while(far: Cache | None, load: Loader) -> None:
+def test_a_failure_is_remembered_for_a_while(shared: Cache | None, load: Loader) -> None:
     now = [0.0]
-    flight = SingleFlight(MemoryCache(1_000_000), far, failures=Failures(clock=lambda: now[0]))
+    flight = SingleFlight(MemoryCache(1_000_000), shared, failures=Failures(clock=lambda: now[0]))
     load.before = _raising(SourceUnreachable("no route"))
     for now[0] in (0.0, 1.0, 1.9):
         with pytest.raises(SourceUnreachable, match="no route"):
@@ -219,13 +219,13 @@ def test_no_more_failures_are_remembered_than_allowed() -> None:
             failures.check(str(number))
 
 
-def test_when_the_loading_thread_is_ended_another_takes_over(far: Cache | None, load: Loader) -> None:
-    near = MeetingCache(8)
-    flight = SingleFlight(near, far)
+def test_when_the_loading_thread_is_ended_another_takes_over(shared: Cache | None, load: Loader) -> None:
+    local = MeetingCache(8)
+    flight = SingleFlight(local, shared)
     ended: list[int] = []
 
     def end_the_first(keys: Sequence[str]) -> None:
-        _must_come(near.all_looked)
+        _must_come(local.all_looked)
         if len(load.calls) == 1:
             raise SystemExit
 
@@ -241,8 +241,8 @@ def test_when_the_loading_thread_is_ended_another_takes_over(far: Cache | None, 
     assert (len(ended), len(load.calls)) == (1, 2)
 
 
-def test_a_waiting_thread_gives_up_at_its_deadline_and_the_others_do_not(far: Cache | None, load: Loader) -> None:
-    flight = SingleFlight(MemoryCache(1_000_000), far)
+def test_a_waiting_thread_gives_up_at_its_deadline_and_the_others_do_not(shared: Cache | None, load: Loader) -> None:
+    flight = SingleFlight(MemoryCache(1_000_000), shared)
     is_loading, may_end = threading.Event(), threading.Event()
 
     def wait(keys: Sequence[str]) -> None:
@@ -263,22 +263,22 @@ def test_a_waiting_thread_gives_up_at_its_deadline_and_the_others_do_not(far: Ca
 def test_a_lock_that_is_never_freed_is_not_waited_for_beyond_the_deadline(
     redis_server: RedisServer, load: Loader
 ) -> None:
-    far = RedisCache(redis_server.url, timeout_s=10)
-    far.acquire(["a"], 1000)
-    flight = SingleFlight(MemoryCache(1_000_000), far, lock_ttl_s=1000)
+    shared = RedisCache(redis_server.url, timeout_s=10)
+    shared.acquire(["a"], 1000)
+    flight = SingleFlight(MemoryCache(1_000_000), shared, lock_ttl_s=1000)
     for _ in range(2):  # which is not remembered as a failure of the source
         with pytest.raises(SourceTimeout):
             flight.fetch(["a"], load, 100, Deadline.after(0.02))
     assert not load.calls
-    assert SingleFlight(MemoryCache(1_000_000), far, lock_ttl_s=0.01).fetch(["a"], load, 100) == {"a": b"a"}
-    far.close()
+    assert SingleFlight(MemoryCache(1_000_000), shared, lock_ttl_s=0.01).fetch(["a"], load, 100) == {"a": b"a"}
+    shared.close()
 
 
 def test_the_deadline_of_a_thread_that_waits_for_the_fleet_is_its_own(redis_server: RedisServer, load: Loader) -> None:
-    far = RedisCache(redis_server.url, timeout_s=10)
-    locks = far.acquire(["a"], 1000)
-    near = MeetingCache(1)
-    flight = SingleFlight(near, far, lock_ttl_s=1000)
+    shared = RedisCache(redis_server.url, timeout_s=10)
+    locks = shared.acquire(["a"], 1000)
+    local = MeetingCache(1)
+    flight = SingleFlight(local, shared, lock_ttl_s=1000)
     errors: list[SourceError] = []
 
     def hurry() -> None:
@@ -287,15 +287,15 @@ def test_the_deadline_of_a_thread_that_waits_for_the_fleet_is_its_own(redis_serv
         except SourceTimeout as error:
             errors.append(error)
         finally:
-            far.release(locks)
+            shared.release(locks)
 
     hurried = threading.Thread(target=hurry)
     hurried.start()
-    _must_come(near.all_looked)
+    _must_come(local.all_looked)
     assert flight.fetch(["a"], load, 100) == {"a": b"a"}
     hurried.join()
     assert len(errors) == 1
-    far.close()
+    shared.close()
 
 
 def _raising(error: Exception) -> Callable[[Sequence[str]], None]:
@@ -309,5 +309,5 @@ def _must_come(event: threading.Event) -> None:
     assert event.wait(30)
 
 
-def _equal(found: dict[str, bytes], expected: dict[str, bytes]) -> None:
-    assert found == expected
+def _equal(actual: dict[str, bytes], expected: dict[str, bytes]) -> None:
+    assert actual == expected

@@ -122,7 +122,7 @@ def mask_of_one_level(path: Path) -> None:
         target.write_mask(mask)
 
 
-def made(name: str) -> Callable[[Path], None]:
+def maker(name: str) -> Callable[[Path], None]:
     return lambda path: (path.write_bytes(gdal_tiff(name)), None)[1]
 
 
@@ -137,7 +137,7 @@ def rgb_jpeg(path: Path) -> None:
 class Case(NamedTuple):
     code: str
     write: Callable[[Path], None]
-    kept: str
+    options: str
     """Options that the line has."""
     is_exact: bool = True
     """The pixels are the same; else the codec loses some."""
@@ -169,7 +169,7 @@ CASES: Final = {
     "huge": Case(
         "huge-tiles", by(COMPRESS="LZW", TILED="YES", BLOCKXSIZE="2048", BLOCKYSIZE="2048"), "COMPRESS=LZW in.tif"
     ),
-    "odd": Case("odd-tiles", made("oblong-tiles"), "COMPRESS=DEFLATE in.tif"),
+    "odd": Case("odd-tiles", maker("oblong-tiles"), "COMPRESS=DEFLATE in.tif"),
     "unequal": Case(
         "unequal-tiles",
         by(width=600, factors=(2,), env={"GDAL_TIFF_OVR_BLOCKSIZE": "128"}, COMPRESS="DEFLATE", **TILED),
@@ -196,7 +196,7 @@ CASES: Final = {
         "COMPRESS=WEBP -co QUALITY=100 -co BLOCKSIZE=256",
     ),
     "mask": Case("mask-missing", mask_of_one_level, "COMPRESS=DEFLATE"),
-    "bigtiff": Case("bigtiff", made("bigtiff"), "BIGTIFF=NO"),
+    "bigtiff": Case("bigtiff", maker("bigtiff"), "BIGTIFF=NO"),
     "no crs": Case("no-crs", by(place={"transform": UTM["transform"]}, COMPRESS="LZW", **TILED), "EPSG:32630"),
     "no code": Case("crs-without-code", by(place={**UTM, "crs": LAMBERT}, COMPRESS="LZMA", **TILED), "COMPRESS=LZMA"),
     "alignment": Case("alignment", by(place=MERCATOR, COMPRESS="LZW", **TILED), "TILING_SCHEME=GoogleMapsCompatible"),
@@ -215,7 +215,7 @@ def test_the_line_of_a_problem_mends_it(name: str, check: Check, tmp_path: Path)
     case, source, target = CASES[name], tmp_path / "in.tif", tmp_path / "out.tif"
     case.write(source)
     line = check.problems(source)[case.code]["command"].replace("EPSG:CODE", "EPSG:32630")
-    assert case.kept in line
+    assert case.options in line
     path = {"PATH": str(Path(gdal_program("gdal_translate")).parent)}
     subprocess.run(line, check=True, shell=True, cwd=tmp_path, env=path, timeout=60, capture_output=True)
     assert case.code not in check.problems(target)
@@ -307,9 +307,12 @@ def test_the_layers_of_a_config_are_checked_with_their_sources(
         )
         done = check.run(config, "--json")
         assert {request.headers["authorization"] for request in origin.requests} == {"Bearer s3cret"}
-    near, far = json.loads(done.out)
-    assert (near["layer"], near["problems"], far["layer"], far["problems"]) == ("near", [], "far", [])
-    assert (near["facts"]["reads"], near["facts"]["read_bytes"]) == (far["facts"]["reads"], far["facts"]["read_bytes"])
+    local, remote = json.loads(done.out)
+    assert (local["layer"], local["problems"], remote["layer"], remote["problems"]) == ("near", [], "far", [])
+    assert (local["facts"]["reads"], local["facts"]["read_bytes"]) == (
+        remote["facts"]["reads"],
+        remote["facts"]["read_bytes"],
+    )
 
 
 @pytest.mark.parametrize(

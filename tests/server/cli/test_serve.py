@@ -34,8 +34,8 @@ def serving(log: Path, *arguments: str) -> Iterator[str]:
 
 
 def layers(url: str) -> dict[str, str]:
-    found = requests.get(f"{url}/layers", timeout=30).json()["layers"]
-    return {layer["name"]: layer["status"] for layer in found}
+    layers = requests.get(f"{url}/layers", timeout=30).json()["layers"]
+    return {layer["name"]: layer["status"] for layer in layers}
 
 
 def test_a_folder_becomes_layers_of_all_tiled_files_in_it(tmp_path: Path) -> None:

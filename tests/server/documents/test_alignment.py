@@ -60,10 +60,10 @@ def told(data: bytes, folder: Path) -> dict[str, Any]:
 
 
 def line_of(data: bytes) -> str:
-    found = misfit_of(data)
-    assert found is not None
-    assert found.command is not None
-    return found.command
+    obstacle = misfit_of(data)
+    assert obstacle is not None
+    assert obstacle.command is not None
+    return obstacle.command
 
 
 def assert_is_aligned(data: bytes) -> None:
@@ -93,12 +93,12 @@ def test_the_line_can_be_pasted_into_a_shell(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("codec", "kept"),
+    ("codec", "option"),
     [("mercator", "DEFLATE"), ("jpeg", "JPEG"), ("utm", "WEBP"), ("dem", "LERC"), ("packbits", "DEFLATE")],
 )
-def test_the_codec_is_kept_where_gdals_cog_driver_has_it(codec: str, kept: str) -> None:
+def test_the_codec_is_kept_where_gdals_cog_driver_has_it(codec: str, option: str) -> None:
     data = gdal_tiff("deflate") if codec == "mercator" else unaligned(codec)
-    assert f"-co COMPRESS={kept} " in line_of(data)
+    assert f"-co COMPRESS={option} " in line_of(data)
 
 
 def test_the_predictor_is_kept() -> None:

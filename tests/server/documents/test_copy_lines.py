@@ -40,16 +40,16 @@ def lines(server: Gunicorn, name: str) -> dict[str, str]:
 
 
 def json(url: str) -> dict[str, Any]:
-    found: dict[str, Any] = requests.get(url, timeout=30).json()
-    return found
+    about: dict[str, Any] = requests.get(url, timeout=30).json()
+    return about
 
 
 @pytest.mark.parametrize("name", ["jpeg-rgb", "webp-lossy"])
 def test_gdal_opens_what_its_lines_name(name: str, server: Gunicorn) -> None:
-    found = lines(server, name)
+    by_label = lines(server, name)
     opened = 0
     for label in ("GDAL", "GDAL, by WMTS"):
-        command, *arguments = shlex.split(found[label])
+        command, *arguments = shlex.split(by_label[label])
         assert (command, len(arguments)) == ("gdalinfo", 1)
         with rasterio.open(arguments[0]) as dataset:
             assert (dataset.width, dataset.height) == (KINDS[name].width, KINDS[name].height)
@@ -59,9 +59,9 @@ def test_gdal_opens_what_its_lines_name(name: str, server: Gunicorn) -> None:
 
 
 def test_values_that_are_no_picture_are_opened_as_values(server: Gunicorn) -> None:
-    found = lines(server, "zstd-float")
-    assert "GDAL, by WMTS" not in found  # which makes bytes of them
-    for name in (found["QGIS"], f"/vsicurl/{found['QGIS']}"):  # pasted as a file's name, or as a URL
+    by_label = lines(server, "zstd-float")
+    assert "GDAL, by WMTS" not in by_label  # which makes bytes of them
+    for name in (by_label["QGIS"], f"/vsicurl/{by_label['QGIS']}"):  # pasted as a file's name, or as a URL
         with rasterio.open(name) as dataset:
             assert dataset.dtypes[0] == KINDS["zstd-float"].dtype
             assert dataset.shape == (KINDS["zstd-float"].height, KINDS["zstd-float"].width)
@@ -69,30 +69,30 @@ def test_values_that_are_no_picture_are_opened_as_values(server: Gunicorn) -> No
 
 @pytest.mark.parametrize("name", ["jpeg-rgb", "aligned"])
 def test_the_urls_are_there(name: str, server: Gunicorn) -> None:
-    found = lines(server, name)
-    assert f"<ows:Identifier>{name}</ows:Identifier>" in requests.get(found["WMTS"], timeout=30).text
-    assert found["QGIS, by WMTS"] == found["WMTS"]
-    assert found["GDAL"] == f"gdalinfo {found['QGIS']}"
-    assert next(iter(found)) == "QGIS"
-    assert json(found["JSON"])["name"] == name
-    tile = found["Tiles"].format(z=0, x=0, y=0)
+    by_label = lines(server, name)
+    assert f"<ows:Identifier>{name}</ows:Identifier>" in requests.get(by_label["WMTS"], timeout=30).text
+    assert by_label["QGIS, by WMTS"] == by_label["WMTS"]
+    assert by_label["GDAL"] == f"gdalinfo {by_label['QGIS']}"
+    assert next(iter(by_label)) == "QGIS"
+    assert json(by_label["JSON"])["name"] == name
+    tile = by_label["Tiles"].format(z=0, x=0, y=0)
     assert requests.get(tile, timeout=30).headers["Content-Type"].startswith("image/")
 
 
 def test_a_web_map_has_its_own_lines(server: Gunicorn) -> None:
-    found = lines(server, "aligned")
-    document = json(found["TileJSON"])
-    assert document["tiles"] == [found["XYZ"]]
-    assert "Align it to web maps" not in found or "gdal_translate" in found["Align it to web maps"]
+    by_label = lines(server, "aligned")
+    document = json(by_label["TileJSON"])
+    assert document["tiles"] == [by_label["XYZ"]]
+    assert "Align it to web maps" not in by_label or "gdal_translate" in by_label["Align it to web maps"]
 
 
 def test_what_is_no_web_map_says_how_it_becomes_one(server: Gunicorn) -> None:
-    found = lines(server, "jpeg-rgb")
-    assert not {"TileJSON", "XYZ"} & found.keys()
-    assert found["Align it to web maps"].startswith("gdal_translate ")
+    by_label = lines(server, "jpeg-rgb")
+    assert not {"TileJSON", "XYZ"} & by_label.keys()
+    assert by_label["Align it to web maps"].startswith("gdal_translate ")
 
 
 def test_a_rotated_image_has_no_line_that_cannot_work(server: Gunicorn) -> None:
-    found = lines(server, "odd-factors")
-    assert not {"WMTS", "QGIS, by WMTS", "GDAL, by WMTS", "TileJSON"} & found.keys()
-    assert {"GDAL", "QGIS", "Tiles", "JSON"} <= found.keys()
+    by_label = lines(server, "odd-factors")
+    assert not {"WMTS", "QGIS, by WMTS", "GDAL, by WMTS", "TileJSON"} & by_label.keys()
+    assert {"GDAL", "QGIS", "Tiles", "JSON"} <= by_label.keys()

@@ -242,9 +242,9 @@ def test_documents_are_revalidated(path: str, accept: str, tmp_path: Path) -> No
     assert (full.status_code, full.headers["Cache-Control"]) == (200, "no-cache")
     assert etag.startswith('"')
     for method in ("GET", "HEAD"):
-        known = app.open(path, method=method, headers={"Accept": accept, "If-None-Match": f'"x", W/{etag}'})
-        assert (known.status_code, known.data, known.headers["ETag"]) == (304, b"", etag)
-        assert "Content-Type" not in known.headers
+        not_modified = app.open(path, method=method, headers={"Accept": accept, "If-None-Match": f'"x", W/{etag}'})
+        assert (not_modified.status_code, not_modified.data, not_modified.headers["ETag"]) == (304, b"", etag)
+        assert "Content-Type" not in not_modified.headers
     head = app.head(path, headers={"Accept": accept})
     assert (head.status_code, head.data, head.content_length) == (200, b"", len(full.data))
     (tmp_path / "a.tif").write_bytes(gdal_tiff("webp-lossy"))

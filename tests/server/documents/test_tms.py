@@ -45,35 +45,35 @@ def server(folder: Path) -> Iterator[Gunicorn]:
 
 @pytest.mark.parametrize("name", ["aligned", "jpeg", "large"])
 def test_gdal_finds_the_pixels_of_the_file_in_the_map(name: str, server: Gunicorn, folder: Path) -> None:
-    with rasterio.open(f"{server.url}/tms/1.0.0/{name}") as found, rasterio.open(folder / f"{name}.tif") as wanted:
-        assert found.crs == wanted.crs
-        assert found.bounds == pytest.approx((-WORLD_M / 2, -WORLD_M / 2, WORLD_M / 2, WORLD_M / 2))
-        assert found.transform.a == pytest.approx(wanted.transform.a, rel=1e-12)
-        window = from_bounds(*wanted.bounds, found.transform).round_offsets().round_lengths()
+    with rasterio.open(f"{server.url}/tms/1.0.0/{name}") as actual, rasterio.open(folder / f"{name}.tif") as wanted:
+        assert actual.crs == wanted.crs
+        assert actual.bounds == pytest.approx((-WORLD_M / 2, -WORLD_M / 2, WORLD_M / 2, WORLD_M / 2))
+        assert actual.transform.a == pytest.approx(wanted.transform.a, rel=1e-12)
+        window = from_bounds(*wanted.bounds, actual.transform).round_offsets().round_lengths()
         assert (window.width, window.height) == (wanted.width, wanted.height)
-        np.testing.assert_array_equal(found.read((1, 2, 3), window=window), wanted.read())
+        np.testing.assert_array_equal(actual.read((1, 2, 3), window=window), wanted.read())
 
 
 def test_gdal_finds_what_a_mask_leaves_in_the_map(server: Gunicorn, folder: Path) -> None:
     """It takes all maps for three bands; colours of JPEG are smoothed as each library likes."""
-    with rasterio.open(f"{server.url}/tms/1.0.0/masked") as found, rasterio.open(folder / "masked.tif") as wanted:
-        window = from_bounds(*wanted.bounds, found.transform).round_offsets().round_lengths()
+    with rasterio.open(f"{server.url}/tms/1.0.0/masked") as actual, rasterio.open(folder / "masked.tif") as wanted:
+        window = from_bounds(*wanted.bounds, actual.transform).round_offsets().round_lengths()
         visible = wanted.dataset_mask() > 0
-        colours = found.read((1, 2, 3), window=window)[:, visible].astype(int)
+        colours = actual.read((1, 2, 3), window=window)[:, visible].astype(int)
         assert np.abs(colours - wanted.read()[:, visible]).mean() < 4
 
 
 def test_gdal_sees_nothing_beside_the_layer_and_at_coarser_zooms(server: Gunicorn) -> None:
-    with rasterio.open(f"{server.url}/tms/1.0.0/aligned") as found:
-        assert not found.read(1, window=((0, 10), (0, 10))).any()
-        assert not found.read(1, out_shape=(64, 64)).any()
+    with rasterio.open(f"{server.url}/tms/1.0.0/aligned") as actual:
+        assert not actual.read(1, window=((0, 10), (0, 10))).any()
+        assert not actual.read(1, out_shape=(64, 64)).any()
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_gdal_lists_the_maps(server: Gunicorn) -> None:
     for path in ("/tms", "/tms/1.0.0"):
-        with rasterio.open(f"{server.url}{path}") as found:
-            assert sorted(found.subdatasets) == sorted(f"{server.url}/tms/1.0.0/{name}" for name in MAPS)
+        with rasterio.open(f"{server.url}{path}") as actual:
+            assert sorted(actual.subdatasets) == sorted(f"{server.url}/tms/1.0.0/{name}" for name in MAPS)
 
 
 @pytest.mark.parametrize("path", ["/tms", "/tms/1.0.0", "/tms/1.0.0/aligned"])
@@ -103,15 +103,15 @@ def test_tile_sets_have_the_tiles_of_the_other_urls_upside_down(name: str, serve
         size = float(sets[z]["units-per-pixel"]) * tilejson["tileSize"]
         assert size * 2**z == pytest.approx(WORLD_M, rel=1e-15)
         x, y = int((601234.5 + 5000 + WORLD_M / 2) / size), int((5432109.8 - 5000 + WORLD_M / 2) / size)
-        found = session.get(f"{sets[z]['href']}/{x}/{y}.{extension}")
+        reply = session.get(f"{sets[z]['href']}/{x}/{y}.{extension}")
         other = f"{tilejson['tiles'][0]}.{'cutwebp' if extension == 'webp' else extension}"
         wanted = session.get(other.format(z=z, x=x, y=2**z - 1 - y))
-        assert found.status_code == 200
-        assert found.content == wanted.content
-        assert {key: found.headers[key] for key in ("Content-Type", "Cache-Control", "ETag")} == {
+        assert reply.status_code == 200
+        assert reply.content == wanted.content
+        assert {key: reply.headers[key] for key in ("Content-Type", "Cache-Control", "ETag")} == {
             key: wanted.headers[key] for key in ("Content-Type", "Cache-Control", "ETag")
         }
-        again = session.get(found.url, headers={"If-None-Match": found.headers["ETag"]})
+        again = session.get(reply.url, headers={"If-None-Match": reply.headers["ETag"]})
         assert again.status_code == 304
 
 

@@ -219,8 +219,8 @@ def test_maplibre_has_the_heights_that_gdal_reads(
     page = chromium.page(WIDTH, HEIGHT)
     page.open(site.url)
     url = f"{server.url}/layers/dem/tilejson.json?encoding={encoding}"
-    found = page.run(TERRAIN, url=url, center=middle, zoom=12, places=places)
-    np.testing.assert_allclose(found, heights, rtol=0, atol=FORMULAS[encoding][1] / 2 + 1e-4)
+    shown = page.run(TERRAIN, url=url, center=middle, zoom=12, places=places)
+    np.testing.assert_allclose(shown, heights, rtol=0, atol=FORMULAS[encoding][1] / 2 + 1e-4)
     assert page.screenshot().std() > 5, "slopes have shades"
     assert complaints(page) == []
 

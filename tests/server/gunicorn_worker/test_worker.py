@@ -35,7 +35,7 @@ GET = f"GET {TILE} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
 LIMIT = 256
 """File descriptors of a worker: they leave two connections for each of its 32 threads."""
 CONNECTIONS = 64
-CROWD = 200
+CLIENTS = 200
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def server() -> Iterator[Gunicorn]:
 
 
 @contextmanager
-def crowd(server: Gunicorn, count: int, sent: bytes = b"") -> Iterator[list[socket.socket]]:
+def open_sockets(server: Gunicorn, count: int, sent: bytes = b"") -> Iterator[list[socket.socket]]:
     """Clients that have connected, one after the other, and sent this."""
     with ExitStack() as stack:
         clients = []
@@ -92,7 +92,7 @@ def is_closed(client: socket.socket) -> bool:
 
 @pytest.mark.parametrize("sent", [b"", GET[:-1], GET + GET[:20]], ids=["nothing", "a part", "a request and a part"])
 def test_clients_that_do_not_finish_their_request_hold_no_thread(sent: bytes, server: Gunicorn) -> None:
-    with crowd(server, CROWD, sent) as clients:
+    with open_sockets(server, CLIENTS, sent) as clients:
         for client in clients:
             if sent.startswith(GET):
                 assert reply(client) == b"HTTP/1.1 200 OK"
@@ -103,7 +103,7 @@ def test_clients_that_do_not_finish_their_request_hold_no_thread(sent: bytes, se
 
 
 def test_a_head_may_come_byte_by_byte(server: Gunicorn) -> None:
-    with crowd(server, 1) as (client,):
+    with open_sockets(server, 1) as (client,):
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for at in range(len(GET)):
             client.sendall(GET[at : at + 1])
@@ -112,13 +112,13 @@ def test_a_head_may_come_byte_by_byte(server: Gunicorn) -> None:
 
 def test_a_head_without_end_is_refused(server: Gunicorn) -> None:
     endless = GET[:-2] + b"".join(b"X-%d: %s\r\n" % (number, b"x" * 1000) for number in range(40))
-    with crowd(server, 1, endless) as (client,):
+    with open_sockets(server, 1, endless) as (client,):
         assert received(client).startswith(b"HTTP/1.1 431 ")
 
 
 def test_clients_that_leave_their_ended_connection_open_hold_up_nobody(server: Gunicorn) -> None:
     """Gunicorn's own event loop waits two seconds for each."""
-    with crowd(server, 20, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")) as clients:
+    with open_sockets(server, 20, GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")) as clients:
         for client in clients:
             assert received(client).startswith(b"HTTP/1.1 200 ")
         assert status(server) == 200
@@ -130,7 +130,7 @@ def test_a_client_that_sends_on_and_on_is_cut_off(server: Gunicorn) -> None:
             client.sendall(bytes(1 << 20))
 
     upload = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n"
-    with crowd(server, 1, upload) as (client,), pytest.raises(ConnectionError):
+    with open_sockets(server, 1, upload) as (client,), pytest.raises(ConnectionError):
         send_on(client)
     assert status(server) == 200
 
@@ -140,7 +140,7 @@ def test_requests_that_are_sent_together_are_answered_in_their_order(server: Gun
     targets = [f"GET {TILE}", "GET /layers/nothing", f"HEAD {TILE}", "GET /nothing", "GET /layers"]
     heads = [f"{target} HTTP/1.1\r\nHost: a\r\n\r\n" for target in targets]
     heads[-1] = heads[-1].replace("Host", "Connection: close\r\nHost")
-    with crowd(server, 1, "".join(heads).encode()) as (client,):
+    with open_sockets(server, 1, "".join(heads).encode()) as (client,):
         replies = b"".join(iter(partial(client.recv, 65536), b""))
     assert re.findall(rb"HTTP/1\.1 ([0-9]+) ", replies) == [b"200", b"404", b"200", b"404", b"200"]
 
@@ -181,12 +181,12 @@ def test_the_idlest_connections_make_room_for_newcomers() -> None:
         config += layer("b", f"{origin.url}/b.tif", "source = 'patient'")
         server = stack.enter_context(Gunicorn({"WEB_CONCURRENCY": "1"}, config, f"ulimit -n {LIMIT}"))
         workers = server.pids()
-        (waiting,) = stack.enter_context(crowd(server, 1, GET.replace(b"/a/", b"/b/")))
+        (waiting,) = stack.enter_context(open_sockets(server, 1, GET.replace(b"/a/", b"/b/")))
         wait_until(lambda: bool(origin.requests))
-        silent = stack.enter_context(crowd(server, 10))
+        silent = stack.enter_context(open_sockets(server, 10))
         clients = []
-        for _ in range(CROWD):
-            clients += stack.enter_context(crowd(server, 1, GET))
+        for _ in range(CLIENTS):
+            clients += stack.enter_context(open_sockets(server, 1, GET))
             assert reply(clients[-1]) == b"HTTP/1.1 200 OK"
         assert all(is_closed(client) for client in (*silent, *clients[:-CONNECTIONS]))
         assert not any(is_closed(client) for client in clients[4 - CONNECTIONS :])
@@ -202,8 +202,8 @@ def test_idle_connections_make_room_where_descriptors_run_out() -> None:
     with Gunicorn(more, CONFIG, "ulimit -n 100") as server, ExitStack() as stack:
         workers = server.pids()
         clients = []
-        for _ in range(CROWD):
-            clients += stack.enter_context(crowd(server, 1, b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"))
+        for _ in range(CLIENTS):
+            clients += stack.enter_context(open_sockets(server, 1, b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"))
             assert reply(clients[-1]) == b"HTTP/1.1 200 OK"
         assert server.pids() == workers
         assert server.log().count("cannot accept connections: Too many open files") == 1
@@ -215,7 +215,7 @@ def test_a_worker_that_has_no_descriptor_left_pauses_until_there_is_one() -> Non
         limits = resource.prlimit(worker, resource.RLIMIT_NOFILE)
         most_open = max(int(entry.name) for entry in Path(f"/proc/{worker}/fd").iterdir())
         resource.prlimit(worker, resource.RLIMIT_NOFILE, (most_open + 1, limits[1]))
-        with crowd(server, CROWD, GET) as clients:
+        with open_sockets(server, CLIENTS, GET) as clients:
             wait_until(lambda: "cannot accept connections: Too many open files" in server.log())
             resource.prlimit(worker, resource.RLIMIT_NOFILE, limits)
             for client in clients:
@@ -228,8 +228,8 @@ def test_idle_connections_are_closed_after_the_keepalive_time_and_busy_ones_are_
     environment = {"WEB_CONCURRENCY": "1", "GUNICORN_CMD_ARGS": "--threads=1 --keep-alive=2"}
     with (
         Gunicorn(environment, CONFIG) as server,
-        crowd(server, 2, GET) as (busy, idle),
-        crowd(server, 1) as (silent,),
+        open_sockets(server, 2, GET) as (busy, idle),
+        open_sockets(server, 1) as (silent,),
     ):
         assert reply(idle) == b"HTTP/1.1 200 OK"
 

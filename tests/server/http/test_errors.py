@@ -131,11 +131,11 @@ def test_a_slash_too_many_leads_nowhere(app: FlaskClient, path: str) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    path=st.text(max_size=40), known=st.sampled_from(["/", "/layers/", "/layers/a/tiles/", f"{TILE}/", f"{TILE}/0/0/"])
+    path=st.text(max_size=40), prefix=st.sampled_from(["/", "/layers/", "/layers/a/tiles/", f"{TILE}/", f"{TILE}/0/0/"])
 )
-def test_no_path_is_an_error_of_ours(app: FlaskClient, path: str, known: str) -> None:
+def test_no_path_is_an_error_of_ours(app: FlaskClient, path: str, prefix: str) -> None:
     # as a server hands it on: the client of the tests would take the beginning of some for a host
-    reply = app.get(environ_overrides={"PATH_INFO": (known + path).encode(errors="replace").decode("latin-1")})
+    reply = app.get(environ_overrides={"PATH_INFO": (prefix + path).encode(errors="replace").decode("latin-1")})
     if reply.status_code != 200:
         problem(reply, 404)
 

@@ -33,16 +33,16 @@ def test_without_a_proxy_it_is_what_the_client_asked() -> None:
 
 @pytest.mark.parametrize("trusted", ["1", "['10.0.0.0/8', '::1']"])
 def test_a_trusted_proxy_is_believed(trusted: str, tmp_path: Path) -> None:
-    found = public_urls(tmp_path, f"trusted_proxies = {trusted}")
-    assert found.base_url(environ(**FORWARDED)) == "https://tiles.example.com/maps"
-    assert found.link_prefix(environ(**FORWARDED)) == "/maps"
-    assert found.base_url(environ()) == "http://10.1.2.3:8000"
+    urls = public_urls(tmp_path, f"trusted_proxies = {trusted}")
+    assert urls.base_url(environ(**FORWARDED)) == "https://tiles.example.com/maps"
+    assert urls.link_prefix(environ(**FORWARDED)) == "/maps"
+    assert urls.base_url(environ()) == "http://10.1.2.3:8000"
 
 
 @pytest.mark.parametrize("address", ["192.168.0.1", "::1", "", "unix:"])
 def test_one_elsewhere_is_not(address: str, tmp_path: Path) -> None:
-    found = public_urls(tmp_path, "trusted_proxies = ['10.0.0.0/8']")
-    assert found.base_url(environ(**FORWARDED, REMOTE_ADDR=address)) == "http://10.1.2.3:8000"
+    urls = public_urls(tmp_path, "trusted_proxies = ['10.0.0.0/8']")
+    assert urls.base_url(environ(**FORWARDED, REMOTE_ADDR=address)) == "http://10.1.2.3:8000"
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_what_a_client_wrote_before_the_proxies_did_is_passed_over(proxies: int,
 
 
 def test_the_public_url_wins(tmp_path: Path) -> None:
-    found = public_urls(tmp_path, "public_url = 'https://a.example/b/'\ntrusted_proxies = 1")
-    assert found.base_url(environ(**FORWARDED)) == found.link_prefix(environ(**FORWARDED)) == "https://a.example/b"
+    urls = public_urls(tmp_path, "public_url = 'https://a.example/b/'\ntrusted_proxies = 1")
+    assert urls.base_url(environ(**FORWARDED)) == urls.link_prefix(environ(**FORWARDED)) == "https://a.example/b"
 
 
 @pytest.mark.parametrize(

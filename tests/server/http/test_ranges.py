@@ -118,12 +118,12 @@ def test_head_knows_no_ranges(url: str, app: FlaskClient) -> None:
         assert (head.status_code, head.data, dict(head.headers)) == (200, b"", dict(whole.headers))
 
 
-@pytest.mark.parametrize("how", ["204", "404", "transparent"])
-def test_ranges_of_a_tile_that_is_left_out(how: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("empty", ["204", "404", "transparent"])
+def test_ranges_of_a_tile_that_is_left_out(empty: str, tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(gdal_tiff("sparse"))
-    app = client(tmp_path, layer("a", "a.tif", f"empty = '{how}'"))
+    app = client(tmp_path, layer("a", "a.tif", f"empty = '{empty}'"))
     reply = app.get("/layers/a/tiles/native/0/4/2.png", headers={"Range": "bytes=1-3"})
-    assert (reply.status_code, reply.data) == {"204": (204, b""), "404": (404, b"")}.get(how, (206, b"PNG"))
+    assert (reply.status_code, reply.data) == {"204": (204, b""), "404": (404, b"")}.get(empty, (206, b"PNG"))
 
 
 def test_a_part_of_a_coded_tile_is_of_the_coded_bytes(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ CELL = WORLD_M / 256 / 2**15
 
 
 @pytest.mark.parametrize(
-    ("what", "transform"),
+    ("case", "transform"),
     {
         "half a pixel to the right": Affine(CELL, 0, CELL * (256 * 9 + 0.5), 0, -CELL, 0),
         "a pixel up": Affine(CELL, 0, 0, 0, -CELL, CELL),
@@ -117,8 +117,8 @@ CELL = WORLD_M / 256 / 2**15
         "above the world": Affine(CELL, 0, 0, 0, -CELL, WORLD_M / 2 + CELL * 256),
     }.items(),
 )
-def test_what_is_off_the_grid_is_not_on_it(what: str, transform: Affine) -> None:
-    assert placed(transform).web_mercator is None, what
+def test_what_is_off_the_grid_is_not_on_it(case: str, transform: Affine) -> None:
+    assert placed(transform).web_mercator is None, case
 
 
 def test_alignment_wants_the_crs_and_the_tiles_of_web_maps() -> None:
@@ -144,10 +144,10 @@ def test_an_unaligned_layer_has_no_such_grid(tmp_path: Path) -> None:
     ],
 )
 def test_pixels_that_one_number_cannot_tell_the_size_of_have_none(transform: Affine, reason: str) -> None:
-    found = placed(transform)
-    assert found.why_not_square is not None
-    assert reason in found.why_not_square
-    assert [matrix.cell_size for matrix in found.native.matrices] == [None]
+    grid = placed(transform)
+    assert grid.why_not_square is not None
+    assert reason in grid.why_not_square
+    assert [matrix.cell_size for matrix in grid.native.matrices] == [None]
 
 
 SIZES = {

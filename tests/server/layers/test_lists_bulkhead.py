@@ -138,7 +138,7 @@ def test_a_list_waits_for_no_place_for_a_layer_that_the_last_one_waited_for_in_v
                 taken.enter_context(asking.application.extensions["rawcog"].summaries.bulkhead.entered(NEVER))
             for path, accept, _ in LISTS.values():
                 assert asking.get(path, headers={"Accept": accept}).status_code == 200
-            told = {found["name"]: found["status"] for found in asking.get("/layers").get_json()["layers"]}
+            told = {row["name"]: row["status"] for row in asking.get("/layers").get_json()["layers"]}
     assert told.pop("hanging") in ("not opened yet", "error")  # once it has timed out
     assert told == {"local": "ok", "gone": "error"}
 

@@ -94,8 +94,8 @@ def test_a_layer_is_summarized_once_for_lists_at_the_same_moment(
     calls: Counter[str] = Counter()
     listed = of_app(app, calls, Barrier(2))
     with ThreadPoolExecutor(8) as pool:
-        for found in pool.map(lambda _: list(listed.all()), range(8)):
-            assert len(found) == COUNT
+        for listing in pool.map(lambda _: list(listed.all()), range(8)):
+            assert len(listing) == COUNT
     assert calls == {f"l{number}": 1 for number in range(COUNT)}
 
 
@@ -106,8 +106,8 @@ def test_summaries_keep_within_their_bound(app: FlaskClient, monkeypatch: pytest
     calls: Counter[str] = Counter()
     listed = of_app(app, calls)
     for _ in range(2):
-        found = [summary.name for _, summary in listed.all() if isinstance(summary, Facts)]
-        assert found == [f"l{number}" for number in range(COUNT)]
+        names = [summary.name for _, summary in listed.all() if isinstance(summary, Facts)]
+        assert names == [f"l{number}" for number in range(COUNT)]
     assert COUNT < calls.total() <= 2 * COUNT
 
 
@@ -173,5 +173,5 @@ def test_lists_wait_once_for_an_origin_that_hangs(
     monkeypatch.setattr(summaries, "PATIENCE_S", 60)
     assert states(listed) == [None]
     released.set()
-    while (found := states(listed)) != [Facts("l0")]:
-        assert found == [None]
+    while (current := states(listed)) != [Facts("l0")]:
+        assert current == [None]

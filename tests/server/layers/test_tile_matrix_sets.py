@@ -25,9 +25,9 @@ def described(crs: str | None, transform: Affine = TRANSFORM) -> TileMatrixSet |
 
 
 def set_of(crs: str, transform: Affine = TRANSFORM) -> TileMatrixSet:
-    found = described(crs, transform)
-    assert isinstance(found, TileMatrixSet), found
-    return found
+    tile_matrix_set = described(crs, transform)
+    assert isinstance(tile_matrix_set, TileMatrixSet), tile_matrix_set
+    return tile_matrix_set
 
 
 def test_a_matrix_is_the_grid_of_the_levels_own_tiles() -> None:
@@ -54,16 +54,16 @@ def test_scales_count_in_metres(crs: str, metres: float) -> None:
 
 @pytest.mark.parametrize("crs", ["EPSG:2193", "EPSG:3035", "EPSG:31467", "EPSG:32661"])
 def test_corners_follow_a_crs_that_puts_northing_first(crs: str) -> None:
-    found = set_of(crs)
-    assert found.top_left == (4480000, 430000)
-    assert corners(found.crs, (1, 2, 3, 4)) == ((2, 1), (4, 3))
+    tile_matrix_set = set_of(crs)
+    assert tile_matrix_set.top_left == (4480000, 430000)
+    assert corners(tile_matrix_set.crs, (1, 2, 3, 4)) == ((2, 1), (4, 3))
 
 
 @pytest.mark.parametrize("crs", ["EPSG:3857", "EPSG:3031", "EPSG:3413", "EPSG:2056", "EPSG:5514", "ESRI:102003"])
 def test_corners_follow_a_crs_that_puts_easting_first(crs: str) -> None:
-    found = set_of(crs)
-    assert found.top_left == (430000, 4480000)
-    assert corners(found.crs, (1, 2, 3, 4)) == ((1, 2), (3, 4))
+    tile_matrix_set = set_of(crs)
+    assert tile_matrix_set.top_left == (430000, 4480000)
+    assert corners(tile_matrix_set.crs, (1, 2, 3, 4)) == ((1, 2), (3, 4))
 
 
 def test_a_layer_that_no_standard_describes_says_why() -> None:
@@ -73,12 +73,12 @@ def test_a_layer_that_no_standard_describes_says_why() -> None:
 
 def test_the_grid_of_web_maps_is_the_registered_one() -> None:
     """OGC 17-083r4, annex D.1: the scale denominators of WebMercatorQuad."""
-    found = web_mercator_set(24)
-    assert found.crs.supported_crs == "urn:ogc:def:crs:EPSG::3857"
-    assert found.top_left == pytest.approx((-20037508.3427892, 20037508.3427892), rel=1e-14)
+    tile_matrix_set = web_mercator_set(24)
+    assert tile_matrix_set.crs.supported_crs == "urn:ogc:def:crs:EPSG::3857"
+    assert tile_matrix_set.top_left == pytest.approx((-20037508.3427892, 20037508.3427892), rel=1e-14)
     registered = {0: 559082264.028717, 1: 279541132.014358, 18: 2132.72958384978, 24: 33.3238997476529}
     for z, scale in registered.items():
-        matrix = found.matrices[z]
+        matrix = tile_matrix_set.matrices[z]
         assert matrix.scale_denominator == pytest.approx(scale, rel=1e-12)
         assert (matrix.z, matrix.width, matrix.height, matrix.tile_width) == (z, 2**z, 2**z, 256)
 

@@ -44,9 +44,9 @@ def test_lines_of_each_thread_are_in_order_and_none_is_lost(tmp_path: Path) -> N
 
         run_threads(4, log_lines)
         wait_for_writers()
-    found = re.findall(r"^\((\d), (\d+)\)$", path.read_text(), re.MULTILINE)
+    matches = re.findall(r"^\((\d), (\d+)\)$", path.read_text(), re.MULTILINE)
     for number in range(4):
-        assert [int(line) for thread, line in found if int(thread) == number] == list(range(LINES))
+        assert [int(line) for thread, line in matches if int(thread) == number] == list(range(LINES))
 
 
 def test_a_line_comes_without_another_that_pushes_it(pipe: tuple[int, int]) -> None:

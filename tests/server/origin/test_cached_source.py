@@ -40,7 +40,7 @@ def redis_server(running_redis: RedisServer) -> RedisServer:
 
 
 @pytest.fixture
-def far(redis_server: RedisServer) -> Iterator[Cache]:
+def shared(redis_server: RedisServer) -> Iterator[Cache]:
     cache = RedisCache(redis_server.url, timeout_s=10)
     yield cache
     cache.close()
@@ -55,7 +55,7 @@ class Clock:
 
 def cached(
     source: Source,
-    far: Cache | None = None,
+    shared: Cache | None = None,
     *,
     clock: Clock | None = None,
     cache_tiles: bool = True,
@@ -66,7 +66,7 @@ def cached(
     """A source as a process of its own has it."""
     return CachedSource(
         source,
-        SingleFlight(MemoryCache(near_bytes), far),
+        SingleFlight(MemoryCache(near_bytes), shared),
         key="layer",
         revalidate_s=60,
         cache_tiles=cache_tiles,
@@ -156,19 +156,19 @@ def test_ranges_that_are_read_together_and_touch_come_in_one_read_and_the_others
 
 
 def test_another_process_gets_ranges_that_are_read_together_from_the_far_tier_at_once() -> None:
-    class Far(MemoryCache):
+    class Shared(MemoryCache):
         gets = 0
 
         def get(self, keys: Sequence[str]) -> list[bytes | None]:
             self.gets += 1
             return super().get(keys)
 
-    far, version = Far(1_000_000), MemorySource(DATA).version()
+    shared, version = Shared(1_000_000), MemorySource(DATA).version()
     wanted = [ByteRange(4, 8), ByteRange(504, 508)]
-    cached(CountingSource(DATA), far).read_many(wanted, version)
-    far.gets, source = 0, CountingSource(DATA)
-    assert cached(source, far).read_many(wanted, version) == [DATA[4:8], DATA[504:508]]
-    assert (source.reads, far.gets) == ([], 1)
+    cached(CountingSource(DATA), shared).read_many(wanted, version)
+    shared.gets, source = 0, CountingSource(DATA)
+    assert cached(source, shared).read_many(wanted, version) == [DATA[4:8], DATA[504:508]]
+    assert (source.reads, shared.gets) == ([], 1)
 
 
 def test_what_came_before_a_read_failed_is_kept_and_what_failed_is_an_error() -> None:
@@ -182,12 +182,12 @@ def test_what_came_before_a_read_failed_is_kept_and_what_failed_is_an_error() ->
 
     source.on_read = fail_far
     tier, version = cached(source, helpers=Helpers(1, "helper")), source.version()
-    near, far = ByteRange(4, 8), ByteRange(504, 508)
+    first, last = ByteRange(4, 8), ByteRange(504, 508)
     with pytest.raises(SourceNotFound):
-        tier.read_many([near, far], version)
-    assert tier.read_many([near], version) == [DATA[4:8]]
+        tier.read_many([first, last], version)
+    assert tier.read_many([first], version) == [DATA[4:8]]
     with pytest.raises(SourceNotFound):
-        tier.read_many([near, far], version)
+        tier.read_many([first, last], version)
     assert len(source.reads) == 2, "the failure is remembered"
 
 
@@ -219,18 +219,18 @@ def test_missing_blocks_that_touch_come_in_one_read() -> None:
     assert source.reads == [ByteRange(100, 400), ByteRange(500, 1100)]
 
 
-def test_another_process_finds_all_in_redis(far: Cache) -> None:
+def test_another_process_finds_all_in_redis(shared: Cache) -> None:
     source = CountingSource(DATA)
     for _ in range(2):
-        tier = cached(source, far)
+        tier = cached(source, shared)
         assert tier.read(ByteRange(50, 1024)).data == DATA[50:]
         assert tier.read_tile(ByteRange(50, 1000)).data == DATA[50:1000]
     assert source.reads == [ByteRange(0, 100), ByteRange(100, 1100), ByteRange(50, 1000)]
 
 
-def test_a_block_size_does_not_read_the_blocks_of_another(far: Cache) -> None:
+def test_a_block_size_does_not_read_the_blocks_of_another(shared: Cache) -> None:
     for block_bytes in (64, 100):
-        flight = SingleFlight(MemoryCache(1_000_000), far)
+        flight = SingleFlight(MemoryCache(1_000_000), shared)
         tier = CachedSource(
             CountingSource(DATA),
             flight,
@@ -243,13 +243,13 @@ def test_a_block_size_does_not_read_the_blocks_of_another(far: Cache) -> None:
         assert tier.read(ByteRange(130, 1024)).data == DATA[130:]
 
 
-def test_a_damaged_block_in_redis_is_read_again(far: Cache, redis_server: RedisServer) -> None:
-    cached(CountingSource(DATA), far).read(ByteRange(0, 1024))
+def test_a_damaged_block_in_redis_is_read_again(shared: Cache, redis_server: RedisServer) -> None:
+    cached(CountingSource(DATA), shared).read(ByteRange(0, 1024))
     keys = redis_server.command("KEYS", "*").split(b"\r\n")[2::2]
     assert all(key.startswith(PREFIX.encode()) for key in keys)
     for key in keys:
         redis_server.command("SETRANGE", key, 20, b"damage")
-    assert cached(CountingSource(DATA), far).read(ByteRange(0, 1024)).data == DATA
+    assert cached(CountingSource(DATA), shared).read(ByteRange(0, 1024)).data == DATA
 
 
 def test_tiles_are_cached_only_where_wanted() -> None:
@@ -263,9 +263,9 @@ def test_tiles_are_cached_only_where_wanted() -> None:
         assert source.reads == [ByteRange(10, 20)] * reads
 
 
-def test_a_large_tile_is_kept_from_redis(far: Cache, redis_server: RedisServer) -> None:
+def test_a_large_tile_is_kept_from_redis(shared: Cache, redis_server: RedisServer) -> None:
     data = bytes(3_000_000)
-    tier = cached(CountingSource(data), far, near_bytes=100_000_000)
+    tier = cached(CountingSource(data), shared, near_bytes=100_000_000)
     tier.read_tile(ByteRange(0, 2_000_000))
     assert b":tile:" not in redis_server.command("KEYS", "*")
     tier.read_tile(ByteRange(0, 1_000_000))
@@ -289,9 +289,9 @@ def test_a_short_read_is_an_error_and_is_not_cached() -> None:
 
 @pytest.mark.parametrize("with_redis", [False, True])
 def test_a_replaced_source_is_noticed_and_never_mixed(with_redis: bool, redis_server: RedisServer) -> None:
-    far = RedisCache(redis_server.url, timeout_s=10) if with_redis else None
+    shared = RedisCache(redis_server.url, timeout_s=10) if with_redis else None
     source = CountingSource(DATA)
-    tier = cached(source, far)
+    tier = cached(source, shared)
     old = tier.version()
     tier.read(ByteRange(0, 200), old)
     tier.read_tile(ByteRange(0, 200), old)
@@ -303,9 +303,9 @@ def test_a_replaced_source_is_noticed_and_never_mixed(with_redis: bool, redis_se
     assert tier.version() == source.version() != old
     assert tier.read(ByteRange(0, 1030)).data == new_data
     assert tier.read_tile(ByteRange(0, 200)).data == new_data[:200]
-    assert cached(source, far).version() == source.version()
-    if far:
-        far.close()
+    assert cached(source, shared).version() == source.version()
+    if shared:
+        shared.close()
 
 
 def test_a_read_of_any_version_follows_a_replaced_source() -> None:
@@ -348,9 +348,9 @@ def test_a_local_source_is_asked_for_its_version_every_time() -> None:
     assert tier.read(ByteRange(0, 10)).data == DATA[::-1][:10]
 
 
-def test_the_trace_tells_how_far_a_request_had_to_go(far: Cache) -> None:
+def test_the_trace_tells_how_far_a_request_had_to_go(shared: Cache) -> None:
     source = CountingSource(DATA)
-    first, second = cached(source, far), cached(source, far)
+    first, second = cached(source, shared), cached(source, shared)
     seen = []
     for tier in (first, first, second, second):
         trace.reset()

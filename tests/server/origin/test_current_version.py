@@ -45,7 +45,7 @@ def server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture
-def far(server: RedisServer) -> Iterator[Cache]:
+def shared(server: RedisServer) -> Iterator[Cache]:
     server.flushall()
     cache = RedisCache(server.url, timeout_s=10)
     yield cache
@@ -53,8 +53,8 @@ def far(server: RedisServer) -> Iterator[Cache]:
 
 
 @pytest.fixture
-def process(far: Cache, source: CountingSource, clock: Clock) -> Process:
-    return lambda: _cached(source, SingleFlight(MemoryCache(1_000_000), far), clock)
+def process(shared: Cache, source: CountingSource, clock: Clock) -> Process:
+    return lambda: _cached(source, SingleFlight(MemoryCache(1_000_000), shared), clock)
 
 
 def _cached(source: CountingSource, flight: SingleFlight, clock: Clock, revalidate_s: float = 60) -> CachedSource:
@@ -93,10 +93,10 @@ def test_a_known_source_is_asked_for_one_byte(process: Process, source: Counting
 
 
 def test_without_its_first_block_a_known_source_is_asked_for_that(source: CountingSource, clock: Clock) -> None:
-    near = MemoryCache(1_000_000)
-    tier = _cached(source, SingleFlight(near), clock)
+    local = MemoryCache(1_000_000)
+    tier = _cached(source, SingleFlight(local), clock)
     tier.version()
-    near.drop(list(near._values._entries))
+    local.drop(list(local._values._entries))
     clock.now += 61
     tier.read(ByteRange(0, 10))
     assert (source.reads, source.probes) == ([ByteRange(0, BLOCK)] * 2, 0)
@@ -124,11 +124,11 @@ def test_a_record_from_the_future_is_not_trusted(process: Process, source: Count
     _is(process(), NEW)
 
 
-def test_a_record_of_another_release_is_not_read(process: Process, far: Cache, source: CountingSource) -> None:
+def test_a_record_of_another_release_is_not_read(process: Process, shared: Cache, source: CountingSource) -> None:
     for record in (b"", b"not JSON", b'{"when": 1}', b'{"asked_at": 1000000.0, "version": {"etag": 7}}'):
-        far.put({f"{PREFIX}version:layer": record}, 100)
+        shared.put({f"{PREFIX}version:layer": record}, 100)
         _is(process(), OLD)
-        far.put({f"{PREFIX}version:layer": record}, 100)
+        shared.put({f"{PREFIX}version:layer": record}, 100)
         process().forget(source.version())
 
 
@@ -163,7 +163,7 @@ def test_a_newer_record_outlives_the_forgetting_of_an_older_version(
 def test_an_answer_from_before_the_change_is_void(clock: Clock) -> None:
     """A thread asks, the source is replaced, another thread notices; the first one's answer comes last."""
 
-    class Late(CountingSource):
+    class Delayed(CountingSource):
         def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
             got = super().read(wanted, expect, deadline)
             if self.data == OLD:
@@ -172,7 +172,7 @@ def test_an_answer_from_before_the_change_is_void(clock: Clock) -> None:
                 tier.forget(got.version)
             return got
 
-    tier = _cached(Late(OLD), SingleFlight(MemoryCache(1_000_000)), clock)
+    tier = _cached(Delayed(OLD), SingleFlight(MemoryCache(1_000_000)), clock)
     _is(tier, NEW)
 
 

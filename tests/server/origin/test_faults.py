@@ -40,7 +40,7 @@ secret_access_key_env = "STORE_SECRET"
 """
 
 
-KEPT = 3
+CONNECTIONS = 3
 """Kept connections that may be closed by the origin before one is made anew."""
 
 
@@ -71,7 +71,7 @@ BROKEN = partial(Row, status=502, cause="SourceUnreachable", asked=2)
 FORBIDDEN = partial(Row, status=502, cause="SourceForbidden")
 BUSY = partial(Row, status=503, cause="SourceBusy", asked=2)
 GONE = partial(Row, status=404, cause="SourceNotFound", retry_after=None)
-LATE = partial(Row, status=504, cause="SourceTimeout")
+TIMEOUT = partial(Row, status=504, cause="SourceTimeout")
 
 ROWS: dict[str, Row] = {
     "short": NO_BYTES(Cut(10), asked=2),
@@ -103,8 +103,8 @@ ROWS: dict[str, Row] = {
     "busy": BUSY(Status(503, {"Retry-After": "soon"}), retry_after="1"),
     "404": GONE(Status(404)),
     "410": GONE(Status(410)),
-    "hang": LATE(faults.hang),
-    "drip": LATE(Drip()),
+    "hang": TIMEOUT(faults.hang),
+    "drip": TIMEOUT(Drip()),
     "s3-key": FORBIDDEN(refused(403, "InvalidAccessKeyId")),
     "s3-secret": FORBIDDEN(refused(403, "SignatureDoesNotMatch")),
     "s3-expired": FORBIDDEN(refused(400, "ExpiredToken")),
@@ -217,7 +217,7 @@ def test_a_fault_is_told_without_a_place_and_logged_with_its_cause(name: str, st
     assert len(outcome.lines) == 1
     assert f"status={row.status} " in outcome.lines[0]
     assert f'cause="{row.cause}: ' in outcome.lines[0]
-    assert row.asked <= outcome.asked <= row.asked + (KEPT if isinstance(row.fault, HangUp) else 0)
+    assert row.asked <= outcome.asked <= row.asked + (CONNECTIONS if isinstance(row.fault, HangUp) else 0)
 
 
 def test_a_list_names_the_same_cause_as_the_layer_itself(story: Story) -> None:

@@ -69,9 +69,9 @@ def test_a_stuck_source_leaves_threads_to_others_and_all_of_them_leave_some(cloc
     with other.waiting(NEVER):
         pass
     clock.now += LONGEST_WINDOW_S
-    with pytest.raises(SourceBusy) as found, stuck.waiting(NEVER):
+    with pytest.raises(SourceBusy) as error, stuck.waiting(NEVER):
         pass
-    assert found.value.retry_after_s == 1
+    assert error.value.retry_after_s == 1
     wait_for(fill(other, may_end), origins.permits - stuck.bulkhead.permits)
     clock.now += LONGEST_WINDOW_S
     with pytest.raises(SourceBusy), OriginGuard("c", THREADS, origins, clock).waiting(NEVER):
@@ -157,9 +157,9 @@ class DeadSource(CountingSource):
         return got
 
 
-def cached(source: CountingSource, far: MemoryCache, clock: Clock, guard: OriginGuard | None = None) -> CachedSource:
+def cached(source: CountingSource, shared: MemoryCache, clock: Clock, guard: OriginGuard | None = None) -> CachedSource:
     """As a process of its own has it, of those that share `far`."""
-    flight = SingleFlight(MemoryCache(1_000_000), far)
+    flight = SingleFlight(MemoryCache(1_000_000), shared)
     guard = guard or OriginGuard("layer 'a'", THREADS, origins_bulkhead(THREADS, clock), clock)
     return CachedSource(source, flight, key="a", revalidate_s=3600, cache_tiles=True, guard=guard, block_bytes=100)
 
@@ -190,18 +190,18 @@ def test_no_thread_is_turned_away_while_the_first_reads_block_after_block_of_a_s
 
 
 def test_in_an_outage_the_tiers_are_served_and_the_origin_is_left_alone(clock: Clock) -> None:
-    source, far = DeadSource(clock), MemoryCache(1_000_000)
+    source, shared = DeadSource(clock), MemoryCache(1_000_000)
     version = source.version()
-    cached(source, far, clock).read_tile(ByteRange(10, 20), version)
-    tier = cached(source, far, clock)
+    cached(source, shared, clock).read_tile(ByteRange(10, 20), version)
+    tier = cached(source, shared, clock)
     source.seconds = 5.0
     with pytest.raises(SourceTimeout):
         tier.read_tile(ByteRange(20, 30), version)
     before = len(source.reads)
     for start in range(30, 200, 10):
-        with pytest.raises(SourceTimeout, match="origin: no answer in time") as found:
+        with pytest.raises(SourceTimeout, match="origin: no answer in time") as error:
             tier.read_tile(ByteRange(start, start + 10), version)
-        assert not isinstance(found.value, OutOfTime), "which would say that this request was late"
+        assert not isinstance(error.value, OutOfTime), "which would say that this request was late"
     assert tier.read_tile(ByteRange(10, 20), version).data == DATA[10:20]
     assert len(source.reads) == before
     clock.now += PAUSE_S

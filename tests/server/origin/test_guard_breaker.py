@@ -33,7 +33,7 @@ class Watched:
             if error is not None:
                 raise error
 
-    def found(self) -> Exception | None:
+    def current_error(self) -> Exception | None:
         with self.attempt() as error:
             return error
 
@@ -46,8 +46,8 @@ def outage(caplog: pytest.LogCaptureFixture) -> Watched:
 
 def test_an_origin_without_an_answer_for_long_is_dead_at_once(outage: Watched) -> None:
     outage.read(TIMEOUT, STUCK_S)
-    found = outage.found()
-    assert (type(found), str(found)) == (SourceTimeout, "no answer in time")
+    error = outage.current_error()
+    assert (type(error), str(error)) == (SourceTimeout, "no answer in time")
 
 
 @pytest.mark.parametrize("error", [TIMEOUT, REFUSED])
@@ -56,34 +56,34 @@ def test_short_failures_are_an_outage_after_a_few_in_a_row(error: SourceError, o
         outage.read(error)
     outage.read(None)
     for _ in range(FAILURES):
-        assert outage.found() is None
+        assert outage.current_error() is None
         outage.read(error, STUCK_S / 4)
-    assert type(outage.found()) is type(error)
+    assert type(outage.current_error()) is type(error)
 
 
 def test_a_timeout_says_nothing_while_others_are_answered(outage: Watched) -> None:
     began_at = outage.time.now
     outage.read(None, STUCK_S)
     outage.guard.breaker.failed(TIMEOUT, began_at)
-    assert outage.found() is None
+    assert outage.current_error() is None
 
 
 @pytest.mark.parametrize("error", [SourceNotFound(""), SourceForbidden(""), SourceBusy("")])
 def test_an_origin_that_refuses_is_not_dead(error: SourceError, outage: Watched) -> None:
     for _ in range(2 * FAILURES):
         outage.read(error, 2 * STUCK_S)
-    assert outage.found() is None
+    assert outage.current_error() is None
 
 
 def test_one_thread_tries_after_each_pause(outage: Watched) -> None:
     outage.read(TIMEOUT, STUCK_S)
     for _ in range(3):
-        assert outage.found() is not None
+        assert outage.current_error() is not None
         outage.time.now += PAUSE_S
         with outage.attempt() as error:
             assert error is None
             outage.time.now += 2 * PAUSE_S
-            assert outage.found() is not None, "two tries at the same time"
+            assert outage.current_error() is not None, "two tries at the same time"
 
 
 @pytest.mark.parametrize("answer", [None, SourceNotFound("")])
@@ -94,7 +94,7 @@ def test_any_answer_ends_an_outage_and_each_end_is_a_line(
         outage.read(TIMEOUT, STUCK_S)
     outage.read(answer)
     outage.read(answer)
-    assert outage.found() is None
+    assert outage.current_error() is None
     assert caplog.messages == [
         "layer 'a': the origin does not answer (no answer in time): failing at once",
         "layer 'a': the origin answers again",

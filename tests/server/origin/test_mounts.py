@@ -24,7 +24,7 @@ from tests.support.wait import wait_until
 
 FILE: Final = gdal_tiff("jpeg-ycbcr")
 TILE: Final = "tiles/native/0/0/0.jpg"
-CROWD: Final = 40
+CLIENTS: Final = 40
 PATIENCE_S: Final = 30
 
 
@@ -141,21 +141,21 @@ def test_other_layers_are_served_while_a_mount_hangs(tmp_path: Path) -> None:
         right = requests.get(hanging, timeout=PATIENCE_S)
         assert right.status_code == 200
         folder.hang()
-        with ThreadPoolExecutor(CROWD) as clients:
-            crowd = [clients.submit(requests.get, hanging, timeout=2 * PATIENCE_S) for _ in range(CROWD)]
-            wait_until(lambda: sum(asked.done() for asked in crowd) >= CROWD - THREADS // 2)
-            early = [asked.result() for asked in crowd if asked.done()]
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            futures = [clients.submit(requests.get, hanging, timeout=2 * PATIENCE_S) for _ in range(CLIENTS)]
+            wait_until(lambda: sum(asked.done() for asked in futures) >= CLIENTS - THREADS // 2)
+            early = [asked.result() for asked in futures if asked.done()]
             for _ in range(10):
                 assert requests.get(world, timeout=PATIENCE_S).status_code == 200
                 assert requests.get(f"{server.url}/health/ready", timeout=PATIENCE_S).status_code == 200
                 early.append(requests.get(hanging, timeout=PATIENCE_S))
             assert requests.get(f"{server.url}/layers", timeout=PATIENCE_S).status_code == 200
             folder.answer()
-            late = [asked.result() for asked in crowd if asked.result() not in early]
+            rest = [asked.result() for asked in futures if asked.result() not in early]
         wait_until(lambda: requests.get(hanging, timeout=PATIENCE_S).content == right.content)
     assert {reply.status_code for reply in early} == {504}
     assert {reply.headers["Content-Type"] for reply in early} == {"application/problem+json"}
-    assert {reply.content for reply in late if reply.status_code == 200} <= {right.content}
+    assert {reply.content for reply in rest if reply.status_code == 200} <= {right.content}
 
 
 def test_a_server_starts_while_a_mount_hangs(tmp_path: Path) -> None:

@@ -159,8 +159,8 @@ def test_the_form_of_a_tile_is_chosen_once(place: str, masked: FlaskClient, orig
         again = masked.open(path, method=method)
         assert (again.status_code, again.headers["ETag"]) == (first.status_code, first.headers["ETag"])
         assert again.content_type == first.content_type
-    known = masked.get(path, headers={"If-None-Match": first.headers["ETag"]})
-    assert (known.status_code, len(origin.ranges("/mask.tif")) - so_far) == (304, 1)
+    not_modified = masked.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (not_modified.status_code, len(origin.ranges("/mask.tif")) - so_far) == (304, 1)
 
 
 @pytest.mark.parametrize("place", ["3/1/1", "3/0/0", "3/2/4"])

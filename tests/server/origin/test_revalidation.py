@@ -74,8 +74,8 @@ def test_a_replaced_source_is_seen_by_every_worker_within_the_interval(servers: 
     old, new = load.answers[0], load.answers[-1]
     assert content(old) != content(new)
     assert {content(answer) for answer in load.answers} == {content(old), content(new)}
-    late = {content(answer) for answer in load.answers if answer.sent_at > replaced_at + INTERVAL_S}
-    assert late == {content(new)}
+    contents = {content(answer) for answer in load.answers if answer.sent_at > replaced_at + INTERVAL_S}
+    assert contents == {content(new)}
 
 
 def content(answer: Answer) -> tuple[int, str | None, bytes]:

@@ -82,8 +82,8 @@ def of_good(app: FlaskClient) -> dict[str, Any]:
         "sets": replies["/tileMatrixSets?limit=1000"].get_json()["tileMatrixSets"],
     }
     said: dict[str, Any] = {
-        name: [row for row in found if row.get("name", row.get("id")) in (GOOD, f"native.{GOOD}")]
-        for name, found in rows.items()
+        name: [row for row in entries if row.get("name", row.get("id")) in (GOOD, f"native.{GOOD}")]
+        for name, entries in rows.items()
     }
     for url in ("/wmts/1.0.0/WMTSCapabilities.xml", "/wmts?service=WMTS&request=GetCapabilities"):
         [said[url]] = [part for part in replies[url].text.split("<Layer>") if f"<ows:Identifier>{GOOD}<" in part]

@@ -21,7 +21,7 @@ FILE = gdal_tiff("jpeg-ycbcr")
 TILE = "tiles/native/0/0/0.jpg"
 
 
-class Crowd:
+class Clients:
     """Clients that all want the same tile, and come back when they are told to, or when the origin is well."""
 
     def __init__(self, url: str, is_well: threading.Event) -> None:
@@ -61,22 +61,22 @@ def test_local_and_cached_layers_are_served_while_another_layers_origin_hangs(tm
         config += layer("hanging", f"{origin.url}/hanging.tif", "source = 'patient'")
         with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as server:
             right = requests.get(f"{server.url}/layers/cached/{TILE}", timeout=25).content
-            crowd = Crowd(f"{server.url}/layers/hanging/{TILE}", hold.is_over)
-            wait_until(lambda: crowd.statuses() == {503})
+            clients = Clients(f"{server.url}/layers/hanging/{TILE}", hold.is_over)
+            wait_until(lambda: clients.statuses() == {503})
             with requests.Session() as session:
                 for number in range(ASKED):
                     name = ("local", "cached")[number % 2]
                     reply = session.get(f"{server.url}/layers/{name}/{TILE}", timeout=25)
                     assert (reply.status_code, reply.content) == (200, right)
-            assert crowd.statuses() == {503}, "the others have waited until the origin answered, or was given up"
+            assert clients.statuses() == {503}, "the others have waited until the origin answered, or was given up"
             hold.is_over.set()
-            crowd.wait()
+            clients.wait()
             log = server.log()
-        assert crowd.statuses() == {200, 503}
-        served = [reply.content for reply in crowd.replies if reply.status_code == 200]
+        assert clients.statuses() == {200, 503}
+        served = [reply.content for reply in clients.replies if reply.status_code == 200]
         assert set(served) == {right}
         assert len(served) >= OriginGuard("a", THREADS, origins_bulkhead(THREADS)).bulkhead.permits
-        turned_away = [reply for reply in crowd.replies if reply.status_code == 503]
+        turned_away = [reply for reply in clients.replies if reply.status_code == 503]
         assert {reply.headers["Retry-After"] for reply in turned_away} == {"1"}
         assert log.count("too many requests wait for the origin already") == len(turned_away)
         assert len(origin.ranges("/hanging.tif")) == 2, "the header and the tile"

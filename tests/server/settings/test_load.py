@@ -284,9 +284,9 @@ MISTAKES = {
 
 @pytest.mark.parametrize("content", MISTAKES)
 def test_a_mistake_in_the_file_is_one_line_with_file_key_found_and_wanted(content: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as found:
+    with pytest.raises(ConfigError) as error:
         settings(tmp_path, content)
-    assert str(found.value) == f"config file {tmp_path}/layers.toml: {MISTAKES[content]}"
+    assert str(error.value) == f"config file {tmp_path}/layers.toml: {MISTAKES[content]}"
 
 
 @pytest.mark.parametrize(
@@ -300,9 +300,9 @@ def test_a_mistake_in_the_file_is_one_line_with_file_key_found_and_wanted(conten
 def test_a_file_that_cannot_be_read_is_named(make: object, reason: str, tmp_path: Path) -> None:
     assert callable(make)
     make(tmp_path / "a.toml")
-    with pytest.raises(ConfigError) as found:
+    with pytest.raises(ConfigError) as error:
         load({"RAWCOG_CONFIG": str(tmp_path / "a.toml")})
-    assert str(found.value) == f"config file {tmp_path}/a.toml: {reason}"
+    assert str(error.value) == f"config file {tmp_path}/a.toml: {reason}"
 
 
 SCHEME = "REDIS_URL: wanted a URL that begins with one of redis://, rediss://, unix://, " + (
@@ -335,9 +335,9 @@ NO_SENTINELS = UNREADABLE.replace("redis://", "redis+sentinel://").replace(
     ],
 )
 def test_a_mistake_in_the_environment_is_named(environment: Mapping[str, str], message: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as found:
+    with pytest.raises(ConfigError) as error:
         settings(tmp_path, "[layers.a]\nuri = 's3://b/k'", environment)
-    assert str(found.value) == message
+    assert str(error.value) == message
 
 
 @pytest.mark.parametrize(
@@ -409,9 +409,9 @@ def test_secrets_in_a_uri_are_in_no_repr(uri: str, tmp_path: Path) -> None:
     ["https://me:hunter2@/", "https://me:hunter2/3@host/a.tif", "https://me:hunter2@[host/", "ftp://me:hunter2@h/"],
 )
 def test_secrets_in_a_uri_that_is_refused_are_not_shown(uri: str, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as found:
+    with pytest.raises(ConfigError) as error:
         settings(tmp_path, f"[layers.a]\nuri = '{uri}'")
-    assert "hunter2" not in str(found.value).replace(str(tmp_path), "")
+    assert "hunter2" not in str(error.value).replace(str(tmp_path), "")
 
 
 @pytest.mark.parametrize(
@@ -441,6 +441,6 @@ def test_deployment(environment: Mapping[str, str], expected: Deployment) -> Non
     ],
 )
 def test_deployment_with_mistakes(environment: Mapping[str, str], message: str) -> None:
-    with pytest.raises(ConfigError) as found:
+    with pytest.raises(ConfigError) as error:
         deployment(environment)
-    assert str(found.value) == message
+    assert str(error.value) == message

@@ -76,25 +76,25 @@ def identities(home: Path, kind: str, uri: str, source: str, environment: dict[s
     paths = {name: str(home / value) for name, value in {**files, **environment}.items() if value in FILES}
     tables = f"[sources.a]\ntype = '{kind}'\n{source}"
     tables += layer("one", uri, "source = 'a'") + layer("two", uri, "source = 'a'")
-    made = settings(home, tables, {"HOME": str(home), **SECRETS, **environment, **paths})
-    return {one.identity for one in made.layers.values()}
+    current = settings(home, tables, {"HOME": str(home), **SECRETS, **environment, **paths})
+    return {one.identity for one in current.layers.values()}
 
 
 @pytest.mark.parametrize(("kind", "uri", "cases"), [("s3", "s3://b/k", S3), ("http", "http://a.example/k", HTTP)])
 def test_who_asks_another_place_or_as_another_shares_nothing_that_is_cached(
     kind: str, uri: str, cases: dict[str, tuple[str, dict[str, str]]], home: Path
 ) -> None:
-    found = {name: identities(home, kind, uri, *case) for name, case in cases.items()}
-    assert {name: len(pair) for name, pair in found.items()} == dict.fromkeys(cases, 1), "layers of one source share"
-    for name, one in found.items():
-        assert [other for other in found if found[other] == one] == [name]
+    actual = {name: identities(home, kind, uri, *case) for name, case in cases.items()}
+    assert {name: len(pair) for name, pair in actual.items()} == dict.fromkeys(cases, 1), "layers of one source share"
+    for name, one in actual.items():
+        assert [other for other in actual if actual[other] == one] == [name]
 
 
 def test_users_of_the_url_are_told_apart_and_the_spelling_of_the_host_is_not(home: Path) -> None:
     uris = ("http://a.example/k", "http://me:right@a.example/k", "http://me:wrong@a.example/k", "http://a.example/k?x")
-    found = [identities(home, "http", uri, "", {}) for uri in uris]
-    assert len(set[str]().union(*found)) == len(uris)
-    assert identities(home, "http", "HTTP://A.example:80/k", "", {}) == found[0]
+    actual = [identities(home, "http", uri, "", {}) for uri in uris]
+    assert len(set[str]().union(*actual)) == len(uris)
+    assert identities(home, "http", "HTTP://A.example:80/k", "", {}) == actual[0]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def app(tmp_path: Path) -> FlaskClient:
     (tmp_path / "cmyk.tif").write_bytes(cmyk)
     names = ("jpeg-mask", "webp-lossy", "deflate-mask", "lerc", "cmyk")
     config = "".join(layer(name, f"{name}.tif") for name in names)
-    return client(tmp_path, config + "".join(layer(how, "jpeg-mask.tif", f"empty = '{how}'") for how in EMPTY))
+    return client(tmp_path, config + "".join(layer(empty, "jpeg-mask.tif", f"empty = '{empty}'") for empty in EMPTY))
 
 
 def url(name: str, place: str) -> str:
@@ -69,16 +69,16 @@ def test_a_whole_tile_is_the_stored_one_under_an_etag_of_its_own(app: FlaskClien
     assert app.get(url("jpeg-mask", WHOLE), headers={"If-None-Match": stored.headers["ETag"]}).status_code == 200
 
 
-@pytest.mark.parametrize("how", EMPTY)
-def test_a_tile_that_is_hidden_as_a_whole_is_what_the_config_says(how: str, app: FlaskClient) -> None:
+@pytest.mark.parametrize("empty", EMPTY)
+def test_a_tile_that_is_hidden_as_a_whole_is_what_the_config_says(empty: str, app: FlaskClient) -> None:
     for method in ("GET", "HEAD", "GET", "HEAD", "GET"):
-        reply = app.open(url(how, HIDDEN), method=method)
-        assert (reply.status_code, reply.content_type) == EMPTY[how]
-    assert app.get(url(how, f"{HIDDEN}.jpg")).status_code == 200, "which does not look at the mask"
-    if how == "transparent":
+        reply = app.open(url(empty, HIDDEN), method=method)
+        assert (reply.status_code, reply.content_type) == EMPTY[empty]
+    assert app.get(url(empty, f"{HIDDEN}.jpg")).status_code == 200, "which does not look at the mask"
+    if empty == "transparent":
         assert not decoded(reply.data).any()
-    known = app.get(url(how, HIDDEN), headers={"If-None-Match": reply.headers["ETag"]})
-    assert known.status_code == (404 if how == "404" else 304)
+    not_modified = app.get(url(empty, HIDDEN), headers={"If-None-Match": reply.headers["ETag"]})
+    assert not_modified.status_code == (404 if empty == "404" else 304)
 
 
 @pytest.mark.parametrize("name", ["webp-lossy", "jpeg-mask", "deflate-mask", "jpeg-whole"])

@@ -14,7 +14,7 @@ from urllib3 import HTTPConnectionPool
 from urllib3.response import BaseHTTPResponse
 
 from tests.support import handmade as hm
-from tests.support.corpus import CORPUS, Answers, Record, made, manifest, unexpected
+from tests.support.corpus import CORPUS, Answers, Record, corpus_folder, manifest, unexpected
 from tests.support.gunicorn import Gunicorn
 from tests.support.memory import peak_bytes
 from tests.support.samples import numbers
@@ -94,8 +94,8 @@ def check(folder: Path, cases: list[Record]) -> None:
     with Gunicorn({"WEB_CONCURRENCY": "1", "LOG_LEVEL": "warning"}, config) as server:
         visitor = Visitor(server)
         workers = server.pids()
-        found = [fault for case in cases for fault in unexpected(case, visitor.answers(case))]
-        assert found + visitor.faults == []
+        faults = [fault for case in cases for fault in unexpected(case, visitor.answers(case))]
+        assert faults + visitor.faults == []
         assert server.pids() == workers, "none died"
         assert peak_bytes(*workers) < MOST_BYTES
         assert visitor.refused > 0
@@ -157,7 +157,7 @@ def test_files_that_lie_cost_an_error_and_no_memory(tmp_path: Path) -> None:
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus is not beside this checkout")
 def test_hostile_files_of_the_corpus_end_as_they_may(pytestconfig: pytest.Config) -> None:
     assert pytestconfig.cache is not None
-    folder = made("hostile", pytestconfig.cache.mkdir("corpus"))
+    folder = corpus_folder("hostile", pytestconfig.cache.mkdir("corpus"))
     cases = manifest(folder)["cases"]
     assert len(cases) > 300
     check(folder, cases)

@@ -14,7 +14,7 @@ import tifffile
 from rasterio.enums import ColorInterp
 
 from tests.support.app import layer
-from tests.support.corpus import CORPUS, Record, made, manifest
+from tests.support.corpus import CORPUS, Record, corpus_folder, manifest
 from tests.support.gunicorn import Gunicorn
 from tests.support.rasters import noise, raster
 from tests.support.representations import faults
@@ -154,9 +154,9 @@ def offer_faults(about: Any) -> Iterator[str]:
     """In what a layer's levels are not offered as their codec has it."""
     for level in about["levels"]:
         wanted = {"tif"} | (set() if about["name"] in NO_PICTURE else CODEC_FORMATS.get(level["compression"], {"bin"}))
-        found = set(level["formats"])
-        if found - {"png"} != wanted:
-            yield f"{about['name']}, level {level['level']} of {level['compression']}: {found}, wanted {wanted}"
+        formats = set(level["formats"])
+        if formats - {"png"} != wanted:
+            yield f"{about['name']}, level {level['level']} of {level['compression']}: {formats}, wanted {wanted}"
         if level["mask"] and not {"png", "tif", "bin"} <= set(level["mask_formats"]):
             yield f"{about['name']}, level {level['level']}: its mask is offered as {level['mask_formats']}"
 
@@ -188,29 +188,29 @@ def test_tiles_of_what_gdal_writes_are_gdals_in_every_representation(tmp_path: P
 def folder(request: pytest.FixtureRequest, pytestconfig: pytest.Config) -> Path:
     """The corpus's real files, or those that it makes."""
     assert pytestconfig.cache is not None
-    return CORPUS / "real" if request.param == "real" else made("data", pytestconfig.cache.mkdir("corpus"))
+    return CORPUS / "real" if request.param == "real" else corpus_folder("data", pytestconfig.cache.mkdir("corpus"))
 
 
 @with_corpus
-@pytest.mark.parametrize("folder", ["real", "made"], indirect=True)
+@pytest.mark.parametrize("folder", ["real", "corpus_folder"], indirect=True)
 def test_tiles_of_the_corpus_are_gdals_in_every_representation(folder: Path) -> None:
     records = {
         expect: [record for record in manifest(folder)["files"] if record["expect"] == expect]
         for expect in ("serve", "reject")
     }
-    known = [record for record in records["serve"] if "error" not in record["gdal"]]
-    assert len(known) > 40
+    readable = [record for record in records["serve"] if "error" not in record["gdal"]]
+    assert len(readable) > 40
     assert records["reject"]
     layers = {name_of(record): folder / record["path"] for some in records.values() for record in some}
     with serving(layers) as server:
         client = Client(server.port)
-        found = list(all_faults(client, [spot for record in known for spot in spots_of_record(folder, record)]))
+        faults = list(all_faults(client, [spot for record in readable for spot in spots_of_record(folder, record)]))
         for record in records["serve"]:
-            if record not in known:
-                found += tifffile_faults(client, list(spots_of_record(folder, record)), record)
+            if record not in readable:
+                faults += tifffile_faults(client, list(spots_of_record(folder, record)), record)
         for record in records["reject"]:
-            found += strip_faults(client, name_of(record))
-        assert found == []
+            faults += strip_faults(client, name_of(record))
+        assert faults == []
 
 
 def tifffile_faults(client: Client, spots: Sequence[Spot], record: Record) -> Iterator[str]:

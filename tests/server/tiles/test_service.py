@@ -57,11 +57,11 @@ def test_each_layer_has_a_cache_control_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("field", ["{etag}", "W/{etag}", '"x", {etag}', "*", '  "a,b" ,W/{etag},'])
 def test_a_known_tile_is_not_sent_again(app: FlaskClient, method: str, field: str) -> None:
     etag = app.get(URL).headers["ETag"]
-    known = app.open(URL, method=method, headers={"If-None-Match": field.format(etag=etag)})
-    assert (known.status_code, known.data, known.headers["ETag"]) == (304, b"", etag)
-    assert known.headers["Cache-Control"] == "public, max-age=77"
-    assert known.headers["Access-Control-Allow-Origin"] == "*"
-    assert not {"Content-Type", "Content-Length"} & set(known.headers.keys())
+    not_modified = app.open(URL, method=method, headers={"If-None-Match": field.format(etag=etag)})
+    assert (not_modified.status_code, not_modified.data, not_modified.headers["ETag"]) == (304, b"", etag)
+    assert not_modified.headers["Cache-Control"] == "public, max-age=77"
+    assert not_modified.headers["Access-Control-Allow-Origin"] == "*"
+    assert not {"Content-Type", "Content-Length"} & set(not_modified.headers.keys())
 
 
 @pytest.mark.parametrize("field", ['"x"', "nonsense", "", '"', "W/", '"\xff"'])

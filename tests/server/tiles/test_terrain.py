@@ -57,8 +57,8 @@ def test_terrain_and_grey_of_one_path_are_kept_apart_in_all_caches(encoding: str
     for _ in range(4):
         grey = app.get(TILE)
         np.testing.assert_array_equal(decoded(grey.data)[0], noise(1, "uint16")[0, :32, :48])
-        found = heights(app, TILE, encoding)
-        np.testing.assert_allclose(found, noise(1, "uint16")[0, :32, :48], rtol=0, atol=1e-6)
+        actual = heights(app, TILE, encoding)
+        np.testing.assert_allclose(actual, noise(1, "uint16")[0, :32, :48], rtol=0, atol=1e-6)
         apart = {app.get(f"{TILE}{query}").headers["ETag"] for query in ("", f"?encoding={encoding}")}
         apart.add(app.get(f"{TILE}?x=1&encoding={other}").headers["ETag"])
         assert len(apart) == 3
@@ -112,11 +112,11 @@ def test_a_tile_that_is_not_stored_is_whole_with_the_numbers_of_gdal(
     for empty in ("204", "transparent"):
         app = app_of(tmp_path, data, f"empty = '{empty}'\nterrain_nodata = -2")
         for _ in range(3):
-            found = heights(app, SPARSE, "terrarium")
-            assert found.shape == (32, 48)
-            assert (found[:6, :14] == wanted).all()
-            assert (found[6:] == -2).all()
-            assert (found[:, 14:] == -2).all()
+            actual = heights(app, SPARSE, "terrarium")
+            assert actual.shape == (32, 48)
+            assert (actual[:6, :14] == wanted).all()
+            assert (actual[6:] == -2).all()
+            assert (actual[:, 14:] == -2).all()
         etag = app.get(f"{SPARSE}?encoding=terrarium").headers["ETag"]
         assert app.get(f"{SPARSE}?encoding=terrarium", headers={"If-None-Match": etag}).status_code == 304
     app = app_of(tmp_path, data, "empty = '404'")

@@ -37,8 +37,8 @@ def test_a_url_with_the_current_version_is_immutable(app: FlaskClient) -> None:
     assert (versioned.status_code, versioned.data) == (200, plain.data)
     assert versioned.headers["Cache-Control"] == IMMUTABLE
     assert plain.headers["Cache-Control"] == "public, max-age=3600"
-    known = app.get(root + REST, headers={"If-None-Match": versioned.headers["ETag"]})
-    assert (known.status_code, known.headers["Cache-Control"]) == (304, IMMUTABLE)
+    not_modified = app.get(root + REST, headers={"If-None-Match": versioned.headers["ETag"]})
+    assert (not_modified.status_code, not_modified.headers["Cache-Control"]) == (304, IMMUTABLE)
     described = app.get(root)
     assert described.get_json() == app.get("/layers/a").get_json()
     assert described.headers["Cache-Control"] == IMMUTABLE

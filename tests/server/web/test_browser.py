@@ -44,11 +44,11 @@ JXLS: Final = {
 
 def files() -> dict[str, bytes]:
     """By the name of the layer."""
-    made = {codec: raster(HEIGHTS, tile=(TILE, TILE), options={"compress": codec}) for codec in CODECS}
-    made |= {codec: band_file(codec) for codec in BANDS}
-    made |= {kind: gdal_tiff(kind) for kind in (*PICTURES, "sparse")}
-    made |= {name: renamed(gdal_tiff("jpeg-rgb"), ids) for name, ids in IDS.items()}
-    return made | {"sparse-webp": sparse_webp()} | {name: jxl_tiff(*kind) for name, kind in JXLS.items()}
+    files = {codec: raster(HEIGHTS, tile=(TILE, TILE), options={"compress": codec}) for codec in CODECS}
+    files |= {codec: band_file(codec) for codec in BANDS}
+    files |= {kind: gdal_tiff(kind) for kind in (*PICTURES, "sparse")}
+    files |= {name: renamed(gdal_tiff("jpeg-rgb"), ids) for name, ids in IDS.items()}
+    return files | {"sparse-webp": sparse_webp()} | {name: jxl_tiff(*kind) for name, kind in JXLS.items()}
 
 
 def band_file(compress: str) -> bytes:
@@ -65,13 +65,13 @@ def renamed(data: bytes, ids: bytes) -> bytes:
     """A TIFF of JPEG tiles whose three components have other numbers (JPEG B.2.2, B.2.3)."""
     for marker, fields in ((rb"\xff\xc0\x00\x11\x08.{4}", b".."), (rb"\xff\xda\x00\x0c", b".")):
         pattern = rb"(" + marker + rb"\x03)." + 2 * (rb"(" + fields + rb").")
-        data, found = re.subn(pattern, lambda match: _joined(match.groups(), ids), data, flags=re.DOTALL)
-        assert found > 10
+        data, count = re.subn(pattern, lambda match: _joined(match.groups(), ids), data, flags=re.DOTALL)
+        assert count > 10
     return data
 
 
-def _joined(kept: tuple[bytes, ...], ids: bytes) -> bytes:
-    return b"".join(part + ids[at : at + 1] for at, part in enumerate(kept))
+def _joined(parts: tuple[bytes, ...], ids: bytes) -> bytes:
+    return b"".join(part + ids[at : at + 1] for at, part in enumerate(parts))
 
 
 def sparse_webp() -> bytes:
@@ -136,14 +136,14 @@ SAMPLES: Final = """
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_page_reads_heights_with_fetch_alone(codec: str, browser: Browser, server: Gunicorn) -> None:
-    found = browser.run(SAMPLES, url=f"{server.url}/layers/{codec}/tiles/native/0/0/1.bin")
-    headers = found["headers"]
+    actual = browser.run(SAMPLES, url=f"{server.url}/layers/{codec}/tiles/native/0/0/1.bin")
+    headers = actual["headers"]
     assert headers["rawcog-typestr"] == "<f4"
     assert headers["rawcog-shape"] == f"{TILE},{TILE},1"
     assert headers["rawcog-predictor"] == "1"
     assert {"etag", "rawcog-dtype", "rawcog-byte-order"} <= headers.keys()
     assert int(headers["content-length"]) < 4 * TILE * TILE, "it came compressed"
-    heights = np.array(found["samples"], np.float32).reshape(TILE, TILE)
+    heights = np.array(actual["samples"], np.float32).reshape(TILE, TILE)
     np.testing.assert_array_equal(heights, HEIGHTS[0, TILE : 2 * TILE, :TILE])
 
 
@@ -166,9 +166,9 @@ DRAWN: Final = """
 
 def drawn(browser: Browser, url: str) -> Pixels:
     """The pixels of a canvas after a picture was drawn on it: (red green blue alpha, height, width)."""
-    found = browser.run(DRAWN, url=url)
-    pixels = np.frombuffer(base64.b64decode(found["pixels"]), np.uint8)
-    return np.moveaxis(pixels.reshape(found["height"], found["width"], 4), -1, 0)
+    actual = browser.run(DRAWN, url=url)
+    pixels = np.frombuffer(base64.b64decode(actual["pixels"]), np.uint8)
+    return np.moveaxis(pixels.reshape(actual["height"], actual["width"], 4), -1, 0)
 
 
 def stored(kind: str, col: int, row: int) -> Pixels:
@@ -185,10 +185,10 @@ def test_pictures_have_the_colours_that_gdal_reads(kind: str, browser: Browser, 
     """But for rounding, above all where a canvas multiplies colours with alpha; RGB taken for YCbCr is far off."""
     about = browser.run("return await (await fetch(url)).json()", url=f"{server.url}/layers/{kind}")
     extension = about["formats"][0]
-    found = drawn(browser, f"{server.url}/layers/{kind}/tiles/native/{about['maxzoom']}/1/0.{extension}")
+    actual = drawn(browser, f"{server.url}/layers/{kind}/tiles/native/{about['maxzoom']}/1/0.{extension}")
     expected = stored(kind, 1, 0)
-    np.testing.assert_array_equal(found[3], expected[3])
-    difference = np.abs(found.astype(int) - expected)[:, expected[3] > 0]
+    np.testing.assert_array_equal(actual[3], expected[3])
+    difference = np.abs(actual.astype(int) - expected)[:, expected[3] > 0]
     if kind == "jpeg-ycbcr":  # libraries smooth its halved colours as they like
         assert difference.mean() < 4
     else:
@@ -216,10 +216,10 @@ def test_stored_jpeg_xl_has_the_colours_that_were_written(name: str, browser: Br
     bands, dtype = JXLS[name]
     wanted = np.moveaxis(pixels(bands, dtype)[:SIDE, SIDE : 2 * SIDE], -1, 0) / (257 if dtype == "uint16" else 1)
     alpha = wanted[-1] if bands in (2, 4) else np.full((SIDE, SIDE), 255)
-    found = drawn(browser, f"{server.url}/layers/{name}/tiles/native/0/1/0.jxl")
-    np.testing.assert_array_equal(found[3], alpha)
+    actual = drawn(browser, f"{server.url}/layers/{name}/tiles/native/0/1/0.jxl")
+    np.testing.assert_array_equal(actual[3], alpha)
     colours = wanted[:3] if bands > 2 else wanted[[0, 0, 0]]
-    assert np.abs(found[:3] - colours)[:, alpha > 0].max() <= 1
+    assert np.abs(actual[:3] - colours)[:, alpha > 0].max() <= 1
 
 
 @pytest.mark.parametrize("kind", ["jpeg-rgb", "jpeg-ycbcr", "jpeg-grey"])

@@ -70,7 +70,9 @@ def test_a_document_is_packed_for_who_takes_gzip(path: str, app: FlaskClient) ->
 
 @pytest.mark.parametrize("path", LARGE)
 def test_each_form_is_revalidated_as_what_it_is(path: str, app: FlaskClient) -> None:
-    plain, packed = ({"If-None-Match": app.get(path, headers=how).headers["ETag"]} for how in ({}, TAKES_GZIP))
+    plain, packed = (
+        {"If-None-Match": app.get(path, headers=accepted).headers["ETag"]} for accepted in ({}, TAKES_GZIP)
+    )
     assert app.get(path, headers=plain).status_code == 304
     assert app.get(path, headers={**packed, **TAKES_GZIP}).status_code == 304
     assert app.get(path, headers=packed).status_code == 200

@@ -60,8 +60,8 @@ def titles(page: str) -> list[str]:
 
 def chips(page: str) -> dict[str, tuple[str, int]]:
     """Label of each chip that is not active -> its URL and its number."""
-    found = re.findall(r'<a class="pill" href="([^"]*)">(.*?) <span class="count">([\d,]+)</span>', page)
-    return {label: (unescape(url), int(count.replace(",", ""))) for url, label, count in found}
+    pills = re.findall(r'<a class="pill" href="([^"]*)">(.*?) <span class="count">([\d,]+)</span>', page)
+    return {label: (unescape(url), int(count.replace(",", ""))) for url, label, count in pills}
 
 
 def hits(page: str) -> str:
@@ -114,9 +114,9 @@ def test_the_chips_count_what_gdal_says_of_the_files(app: FlaskClient) -> None:
 @pytest.mark.parametrize("start", ["/", "/?q=survey", "/?type=uint8", "/?crs=EPSG%3A2193&q=of", "/?status=error"])
 def test_a_chip_leads_to_as_many_layers_as_it_says_and_back(start: str, app: FlaskClient) -> None:
     page = text_of(app, start)
-    found = chips(page)
-    assert found or start == "/?status=error"
-    for label, (url, count) in found.items():
+    labels = chips(page)
+    assert labels or start == "/?status=error"
+    for label, (url, count) in labels.items():
         filtered = text_of(app, url)
         assert len(titles(filtered)) == count, label
         if start not in ("/", "/?q=survey"):

@@ -87,8 +87,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
 def described(app: Flask) -> Json:
     reply = app.test_client().get("/api")
     assert reply.content_type == "application/vnd.oai.openapi+json;version=3.0"
-    found: Json = reply.get_json(force=True)
-    return found
+    body: Json = reply.get_json(force=True)
+    return body
 
 
 def test_the_description_is_valid(described: Json) -> None:
@@ -104,10 +104,10 @@ def test_every_endpoint_is_described(app: Flask, described: Json) -> None:
 
 def test_what_the_tile_operations_are_called(described: Json) -> None:
     """OGC 20-057, /req/oas30/operation-id: clients find them by the ends of their names."""
-    found = [path["get"]["operationId"] for path in described["paths"].values()]
-    assert len(set(found)) == len(found)
+    identifiers = [path["get"]["operationId"] for path in described["paths"].values()]
+    assert len(set(identifiers)) == len(identifiers)
     for suffix in ("getTileSetsList", "getTileSet", "getTile"):
-        assert [name for name in found if name.endswith(f".collection.map.{suffix}")]
+        assert [name for name in identifiers if name.endswith(f".collection.map.{suffix}")]
 
 
 def operation(app: Flask, described: Json, path: str) -> Operation:
@@ -128,12 +128,12 @@ def operation(app: Flask, described: Json, path: str) -> Operation:
 @pytest.mark.parametrize("path", PATHS)
 def test_replies_are_as_described(path: str, app: Flask, described: Json) -> None:
     tried = operation(app, described, path)
-    found = statuses(tried, GenerationMode.POSITIVE)
+    codes = statuses(tried, GenerationMode.POSITIVE)
     if path in TILES:
         case = tried.Case(path_parameters=TILES[path])
         assert case.call_and_validate(headers=UNPACKED, checks=CHECKS).status_code == 200
     else:
-        assert 200 in found
+        assert 200 in codes
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_replies_to_what_is_not_asked_as_described_are_too(path: str, app: Flask
 
 def statuses(tried: Operation, mode: GenerationMode) -> Counter[int]:
     """Check replies to generated requests; how many there were of each status."""
-    found: Counter[int] = Counter()
+    counts: Counter[int] = Counter()
 
     @settings(
         max_examples=EXAMPLES,
@@ -159,8 +159,8 @@ def statuses(tried: Operation, mode: GenerationMode) -> Counter[int]:
     @given(case=tried.as_strategy(generation_mode=mode))
     def run(case: Any) -> None:
         reply = case.call(headers=UNPACKED)
-        found[reply.status_code] += 1
+        counts[reply.status_code] += 1
         case.validate_response(reply, checks=CHECKS)
 
     run()
-    return found
+    return counts

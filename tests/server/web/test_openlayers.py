@@ -15,10 +15,10 @@ BANNER, _, CODE = (BUILT / "ol.js").read_text(encoding="utf-8").partition("\n")
 LOCK: Final = json.loads((SOURCES / "package-lock.json").read_text(encoding="utf-8"))["packages"]
 
 
-def said(what: str) -> str:
-    found = re.search(rf"; {what} ([0-9a-f]{{64}})", BANNER)
-    assert found, BANNER
-    return found[1]
+def said(label: str) -> str:
+    match = re.search(rf"; {label} ([0-9a-f]{{64}})", BANNER)
+    assert match, BANNER
+    return match[1]
 
 
 def test_what_is_served_was_made_of_the_sources_beside_it() -> None:

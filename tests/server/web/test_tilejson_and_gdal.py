@@ -51,13 +51,13 @@ def window_of(dataset: DatasetReader, col: int, row: int) -> Window:
     return Window(col * width, row * height, width, height).intersection(inside)
 
 
-def assert_is_tile(found: DatasetReader, dataset: DatasetReader, window: Window) -> None:
+def assert_is_tile(actual: DatasetReader, dataset: DatasetReader, window: Window) -> None:
     """Compare all that GDAL says of a tile with what it says of its place in the file."""
-    np.testing.assert_array_equal(found.read(), dataset.read(window=window))
-    np.testing.assert_array_equal(found.dataset_mask(), dataset.dataset_mask(window=window))
-    assert found.crs == dataset.crs
-    assert found.transform.almost_equals(dataset.window_transform(window), precision=1e-6)
-    assert found.dtypes == dataset.dtypes
+    np.testing.assert_array_equal(actual.read(), dataset.read(window=window))
+    np.testing.assert_array_equal(actual.dataset_mask(), dataset.dataset_mask(window=window))
+    assert actual.crs == dataset.crs
+    assert actual.transform.almost_equals(dataset.window_transform(window), precision=1e-6)
+    assert actual.dtypes == dataset.dtypes
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "oblong-tiles"])
@@ -69,8 +69,8 @@ def test_gdal_opens_and_copies_tiles_from_their_urls(kind: str, server: Gunicorn
         for col, row in ((1, 0), (dataset.width // width, dataset.height // height)):
             url = f"/vsicurl/{server.url}/layers/{kind}/tiles/native/{z}/{col}/{row}.tif"
             window = window_of(dataset, col, row)
-            with rasterio.open(url) as found:
-                assert_is_tile(found, dataset, window)
+            with rasterio.open(url) as actual:
+                assert_is_tile(actual, dataset, window)
             if not kind.startswith("jpeg"):  # the copy would be packed again, with loss
                 copy(url, tmp_path / "copy.tif", driver="COG")
                 with rasterio.open(tmp_path / "copy.tif") as copied:
@@ -156,9 +156,9 @@ def test_samples_are_coded_for_those_who_accept_it(
     plain = app.get(url)
     assert CODINGS[reply.headers.get("Content-Encoding")](reply.data) == plain.data
     assert (reply.headers["ETag"] == plain.headers["ETag"]) is not is_accepted
-    known = {"If-None-Match": reply.headers["ETag"]}
-    assert app.get(url, headers=headers | known).status_code == 304
-    assert app.get(url, headers=known).status_code == (200 if is_accepted else 304)
+    conditions = {"If-None-Match": reply.headers["ETag"]}
+    assert app.get(url, headers=headers | conditions).status_code == 304
+    assert app.get(url, headers=conditions).status_code == (200 if is_accepted else 304)
 
 
 PREFERRED: Final = {

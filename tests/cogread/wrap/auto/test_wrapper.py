@@ -20,7 +20,7 @@ from cogread.wrap import AUTO, CUT_OUT_WEBP, JPEG_PNG, USUAL, Wrapper, Wrapping,
 from cogread.wrap.tile import Tile
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of
-from tests.support.corpus import CORPUS, Record, made, manifest
+from tests.support.corpus import CORPUS, Record, corpus_folder, manifest
 from tests.support.decode import decoded
 from tests.support.rasters import noise, raster
 from tests.support.tiffs import gdal_tiff
@@ -250,9 +250,9 @@ def test_a_profile_stays_and_metadata_goes() -> None:
     extended = b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
     form = form_of(data, place)
     assert form is not None
-    made = chunks(form.wrap(place.tile._replace(planes=(extended,))))
-    assert [name for name, _ in made] == [b"VP8X", b"ICCP", b"ALPH", b"VP8 "]
-    assert dict(made)[b"VP8X"][0] == 0x30
+    own_chunks = chunks(form.wrap(place.tile._replace(planes=(extended,))))
+    assert [name for name, _ in own_chunks] == [b"VP8X", b"ICCP", b"ALPH", b"VP8 "]
+    assert dict(own_chunks)[b"VP8X"][0] == 0x30
 
 
 def test_alpha_that_is_stored_already_is_sent_as_stored() -> None:
@@ -384,5 +384,5 @@ def served(folder: Path) -> list[Path]:
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="there is no corpus beside this checkout")
 def test_stored_pictures_of_the_corpus_hide_what_gdal_hides(pytestconfig: pytest.Config) -> None:
     assert pytestconfig.cache is not None
-    folders = (made("data", pytestconfig.cache.mkdir("corpus")), CORPUS / "real")
+    folders = (corpus_folder("data", pytestconfig.cache.mkdir("corpus")), CORPUS / "real")
     assert [fault for folder in folders for path in served(folder) for fault in corpus_faults(path)] == []

@@ -24,7 +24,7 @@ from cogread.wrap.decode.support import undecodable
 from cogread.wrap.tile import valid_size
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of, stored
-from tests.support.corpus import CORPUS, Record, made, manifest
+from tests.support.corpus import CORPUS, Record, corpus_folder, manifest
 from tests.support.decoder_worker import image_of
 from tests.support.rasters import noise, raster
 from tests.support.tiffs import KINDS, gdal_tiff
@@ -441,7 +441,7 @@ def test_real_files_have_the_pixels_of_the_manifest(record: Record) -> None:
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="there is no corpus beside this checkout")
 def test_files_of_every_kind_have_the_pixels_of_the_manifest(pytestconfig: pytest.Config) -> None:
     assert pytestconfig.cache is not None
-    folder = made("data", pytestconfig.cache.mkdir("corpus"))
+    folder = corpus_folder("data", pytestconfig.cache.mkdir("corpus"))
     records = [record for record in manifest(folder)["files"] if record["expect"] == "serve"]
     wanted = [record for record in records if record["bytes"] < (16 << 20)]
     faults = [fault for record in wanted for fault in corpus_faults((folder / record["path"]).read_bytes(), record)]

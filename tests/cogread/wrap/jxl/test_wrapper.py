@@ -46,8 +46,8 @@ def test_stored_tiles_are_sent_as_they_are_and_show_the_pixels(bands: int, dtype
             assert tile.data == reader.tile(0, col, row)
             assert tile.wrapper.media_type == "image/jxl"
             part = pixels(bands, dtype)[row * TILE :, col * TILE :][:TILE, :TILE]
-            found = imagecodecs.jpegxl_decode(tile.data).reshape(TILE, TILE, bands)
-            np.testing.assert_array_equal(found[: part.shape[0], : part.shape[1]], part)
+            actual = imagecodecs.jpegxl_decode(tile.data).reshape(TILE, TILE, bands)
+            np.testing.assert_array_equal(actual[: part.shape[0], : part.shape[1]], part)
 
 
 @pytest.mark.parametrize("codec", CODECS)

@@ -188,11 +188,11 @@ REFUSED: Final = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_other_files_are_refused_with_a_reason(name: str) -> None:
     colors = {number: (number, 7, 9, 255) for number in range(256)}
-    made: dict[str, Callable[[], bytes]] = {
+    makers: dict[str, Callable[[], bytes]] = {
         "palette": lambda: raster(noise(1, "uint8"), options=packed("LZW"), colors=colors),
         "complex": lambda: raster(noise(1, "complex64"), options=packed("DEFLATE")),
     }
-    data = gdal_tiff(name) if name in KINDS else made[name]()
+    data = gdal_tiff(name) if name in KINDS else makers[name]()
     for wrapper in TERRAIN.values():
         refusal = wrapper.refusal(cog_of(data).levels[0])
         assert refusal is not None

@@ -22,7 +22,7 @@ from cogread.wrap.png.file import transparent
 from cogread.wrap.tile import Tile
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of
-from tests.support.corpus import CORPUS, Record, made, manifest
+from tests.support.corpus import CORPUS, Record, corpus_folder, manifest
 from tests.support.decode import decoded
 from tests.support.rasters import named_raster, noise, raster
 from tests.support.tiffs import KINDS, gdal_tiff
@@ -516,5 +516,5 @@ def test_real_files_show_what_gdal_reads(path: Path) -> None:
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="there is no corpus beside this checkout")
 def test_files_of_every_kind_show_what_gdal_reads(pytestconfig: pytest.Config) -> None:
     assert pytestconfig.cache is not None
-    folder = made("data", pytestconfig.cache.mkdir("corpus"))
+    folder = corpus_folder("data", pytestconfig.cache.mkdir("corpus"))
     assert [fault for path in served(folder) for fault in corpus_faults(path)] == []

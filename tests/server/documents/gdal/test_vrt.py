@@ -16,7 +16,7 @@ from rasterio.vrt import WarpedVRT
 
 from tests.support import handmade as hm
 from tests.support.app import client, layer, problem
-from tests.support.corpus import CORPUS, made
+from tests.support.corpus import CORPUS, corpus_folder
 from tests.support.gdal_layers import NAMES, data_of
 from tests.support.gunicorn import Gunicorn, wait_for
 from tests.support.rasters import noise, raster
@@ -65,7 +65,7 @@ def test_it_is_the_file(name: str, server: Gunicorn, folder: Path) -> None:
 
 def openable(folder: Path) -> dict[str, Path]:
     """Files that GDAL reads whole, by names for layers."""
-    found = {}
+    rasters = {}
     for path in sorted(folder.rglob("*.tif*")):
         if folder.name == "cases" and path.name.partition(".")[0] not in CASES:
             continue
@@ -77,8 +77,8 @@ def openable(folder: Path) -> dict[str, Path]:
         except rasterio.errors.RasterioError:
             continue
         if is_tiled:
-            found[f"{path.parent.name}-{path.stem}"[:100].replace(" ", "_")] = path
-    return found
+            rasters[f"{path.parent.name}-{path.stem}"[:100].replace(" ", "_")] = path
+    return rasters
 
 
 @with_corpus
@@ -86,7 +86,7 @@ def openable(folder: Path) -> dict[str, Path]:
 def test_it_is_the_file_of_the_corpus(which: str, pytestconfig: pytest.Config) -> None:
     assert pytestconfig.cache is not None
     roots = {"real": CORPUS / "real", "cases": CORPUS.parent / "cases"}
-    files = openable(roots.get(which) or made("data", pytestconfig.cache.mkdir("corpus")))
+    files = openable(roots.get(which) or corpus_folder("data", pytestconfig.cache.mkdir("corpus")))
     config = "".join(layer(name, path) for name, path in files.items())
     unlike = []
     with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as running:
@@ -113,8 +113,8 @@ def test_gdal_warps_it_as_it_warps_the_file(name: str, server: Gunicorn, folder:
                 target.dataset_mask(),
             )
 
-    found, wanted = warped(url_of(server, name)), warped(str(folder / f"{name}.tif"))
-    for told, right in zip(found, wanted, strict=True):
+    actual, wanted = warped(url_of(server, name)), warped(str(folder / f"{name}.tif"))
+    for told, right in zip(actual, wanted, strict=True):
         np.testing.assert_equal(told, right)
 
 
@@ -140,19 +140,19 @@ def test_an_old_gdal_says_the_same_of_it(name: str, prefix: str, server: Gunicor
 def _told(source: str) -> dict[str, Any]:
     """All that gdalinfo prints, with checksums, but what is of the format, and of a CRS its code alone."""
     command = [gdal_program("gdalinfo"), "-json", "-checksum", "-nomd", source]
-    found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
+    actual: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
     for key in ("description", "driverShortName", "driverLongName", "files", "stac"):
-        found.pop(key, None)
-    for place in (found, found.get("gcps", {})):
+        actual.pop(key, None)
+    for place in (actual, actual.get("gcps", {})):
         if "coordinateSystem" in place:
             place["coordinateSystem"]["wkt"] = re.findall(
                 r'ID\["(?:EPSG|ESRI)",\d+\]', place["coordinateSystem"]["wkt"]
             )[-1]
-    for band in found["bands"]:
+    for band in actual["bands"]:
         band.pop("block")
         if band["colorInterpretation"] in ("Gray", "Undefined"):  # of many bands a file's first is said to be grey
             band.pop("colorInterpretation")
-    return found
+    return actual
 
 
 def tiles_asked(server: Gunicorn) -> int:
@@ -231,6 +231,6 @@ def test_a_hostile_text_stays_outside_of_the_markup(tmp_path: Path) -> None:
     text = b'1"/>]]></SourceFilename><ServerUrl>http://elsewhere/</ServerUrl>\0'
     fields: dict[int, hm.Field] = {hm.NODATA: (hm.ASCII, text), 270: (hm.ASCII, text)}
     (tmp_path / "a.tif").write_bytes(hm.tiff(hm.image().having(fields)))
-    found = client(tmp_path, layer("a", "a.tif")).get("/layers/a/gdal.vrt").text
-    assert "<ServerUrl>http://elsewhere" not in found
-    assert "]]></SourceFilename><ServerUrl" not in found
+    document = client(tmp_path, layer("a", "a.tif")).get("/layers/a/gdal.vrt").text
+    assert "<ServerUrl>http://elsewhere" not in document
+    assert "]]></SourceFilename><ServerUrl" not in document

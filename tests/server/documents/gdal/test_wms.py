@@ -77,47 +77,47 @@ def url_of(server: Gunicorn, name: str) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_the_raster_of_the_file(name: str, server: Gunicorn, folder: Path) -> None:
-    with rasterio.open(folder / f"{name}.tif") as wanted, rasterio.open(url_of(server, name)) as found:
-        assert found.driver == "WMS"
-        assert (found.width, found.height, found.count) == (wanted.width, wanted.height, wanted.count)
-        assert found.dtypes == wanted.dtypes or name == "half-floats"  # which were float32 before GDAL 3.11
-        assert found.colorinterp == wanted.colorinterp
-        np.testing.assert_equal(found.nodata, wanted.nodata)
-        assert found.block_shapes == wanted.block_shapes
-        assert found.crs == wanted.crs
+    with rasterio.open(folder / f"{name}.tif") as wanted, rasterio.open(url_of(server, name)) as actual:
+        assert actual.driver == "WMS"
+        assert (actual.width, actual.height, actual.count) == (wanted.width, wanted.height, wanted.count)
+        assert actual.dtypes == wanted.dtypes or name == "half-floats"  # which were float32 before GDAL 3.11
+        assert actual.colorinterp == wanted.colorinterp
+        np.testing.assert_equal(actual.nodata, wanted.nodata)
+        assert actual.block_shapes == wanted.block_shapes
+        assert actual.crs == wanted.crs
         for corner in ((0, 0), (wanted.width, wanted.height)):
-            assert ~wanted.transform * (found.transform * corner) == pytest.approx(corner, abs=1e-6)
-        np.testing.assert_array_equal(found.read(), wanted.read())
-        np.testing.assert_array_equal(found.read_masks(), wanted.read_masks())
+            assert ~wanted.transform * (actual.transform * corner) == pytest.approx(corner, abs=1e-6)
+        np.testing.assert_array_equal(actual.read(), wanted.read())
+        np.testing.assert_array_equal(actual.read_masks(), wanted.read_masks())
         levels = len(wanted.overviews(1))
-        assert len(found.overviews(1)) == levels
+        assert len(actual.overviews(1)) == levels
     for level in range(levels):
         path, url = folder / f"{name}.tif", url_of(server, name)
-        with rasterio.open(path, OVERVIEW_LEVEL=level) as wanted, rasterio.open(url, OVERVIEW_LEVEL=level) as found:
-            np.testing.assert_array_equal(found.read(), wanted.read())
+        with rasterio.open(path, OVERVIEW_LEVEL=level) as wanted, rasterio.open(url, OVERVIEW_LEVEL=level) as actual:
+            np.testing.assert_array_equal(actual.read(), wanted.read())
 
 
 @pytest.mark.parametrize("name", ["mercator", "swiss", "rgba"])
 def test_windows_across_the_borders_of_tiles(name: str, server: Gunicorn, folder: Path) -> None:
-    with rasterio.open(folder / f"{name}.tif") as wanted, rasterio.open(url_of(server, name)) as found:
+    with rasterio.open(folder / f"{name}.tif") as wanted, rasterio.open(url_of(server, name)) as actual:
         height, width = wanted.block_shapes[0]
         for window in (
             Window(width - 3, height - 5, 7, 11),
             Window(wanted.width - width - 3, wanted.height - height - 3, width + 3, height + 3),
         ):
-            np.testing.assert_array_equal(found.read(window=window), wanted.read(window=window))
+            np.testing.assert_array_equal(actual.read(window=window), wanted.read(window=window))
 
 
 def test_the_document_works_from_anywhere(server: Gunicorn, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "layer.xml").write_bytes(requests.get(url_of(server, "swiss"), timeout=10).content)
-    with rasterio.open(folder / "swiss.tif") as wanted, rasterio.open(tmp_path / "layer.xml") as found:
-        np.testing.assert_array_equal(found.read(), wanted.read())
+    with rasterio.open(folder / "swiss.tif") as wanted, rasterio.open(tmp_path / "layer.xml") as actual:
+        np.testing.assert_array_equal(actual.read(), wanted.read())
 
 
 @pytest.mark.parametrize("name", ["mercator", "esri", "user-defined", "one-level-sparse"])
 def test_an_old_gdal_reads_it_too(name: str, server: Gunicorn, folder: Path) -> None:
-    found, wanted = _told(url_of(server, name)), _told(str(folder / f"{name}.tif"))
-    assert found == wanted
+    actual, wanted = _told(url_of(server, name)), _told(str(folder / f"{name}.tif"))
+    assert actual == wanted
 
 
 def _told(source: str) -> dict[str, list[str]]:
@@ -159,6 +159,6 @@ def test_what_gdal_cannot_open_is_not_promised(data: bytes, reason: str, tmp_pat
 def test_a_hostile_nodata_stays_outside_of_the_markup(tmp_path: Path) -> None:
     text = b'1"/><ServerUrl>http://elsewhere/</ServerUrl>\0'
     (tmp_path / "a.tif").write_bytes(hm.tiff(hm.image().having({hm.NODATA: (hm.ASCII, text), **PLACE})))
-    found = client(tmp_path, layer("a", "a.tif")).get("/layers/a/gdal.xml").text
-    assert "elsewhere" not in found
-    assert '<DataValues NoData="1"/>' in found  # as GDAL reads the text
+    document = client(tmp_path, layer("a", "a.tif")).get("/layers/a/gdal.xml").text
+    assert "elsewhere" not in document
+    assert '<DataValues NoData="1"/>' in document  # as GDAL reads the text

@@ -61,8 +61,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
 def get(app: FlaskClient, path: str) -> Json:
     reply = app.get(path)
     assert (reply.status_code, reply.content_type) == (200, "application/json"), reply.text
-    found: Json = reply.get_json()
-    return found
+    body: Json = reply.get_json()
+    return body
 
 
 def hrefs(about: Json, rel: str) -> list[str]:
@@ -276,24 +276,24 @@ def assert_lies_where_gdal_says(name: str, app: FlaskClient, dataset: DatasetRea
     extent = get(app, f"/collections/{name}")["extent"]["spatial"]
     bounds = transform_bounds(dataset.crs, "OGC:CRS84", *dataset.bounds, densify_pts=21)
     assert extent["bbox"] == [pytest.approx(bounds, abs=1e-7)]
-    found = get(app, f"/tileMatrixSets/native.{name}")
-    for matrix in found["tileMatrices"]:
-        x, y = easting_first(found, matrix["pointOfOrigin"])
+    actual = get(app, f"/tileMatrixSets/native.{name}")
+    for matrix in actual["tileMatrices"]:
+        x, y = easting_first(actual, matrix["pointOfOrigin"])
         assert (x, y) == pytest.approx((dataset.transform.c, dataset.transform.f), rel=1e-12)
-    finest = found["tileMatrices"][-1]
+    finest = actual["tileMatrices"][-1]
     assert finest["cellSize"] == pytest.approx(dataset.transform.a, rel=1e-9)
     assert (finest["tileHeight"], finest["tileWidth"]) == dataset.block_shapes[0]
     box = get(app, f"/collections/{name}/map/tiles/native")["boundingBox"]
-    left, bottom = easting_first(found, box["lowerLeft"])
-    right, top = easting_first(found, box["upperRight"])
+    left, bottom = easting_first(actual, box["lowerLeft"])
+    right, top = easting_first(actual, box["upperRight"])
     assert (left, bottom, right, top) == pytest.approx(tuple(dataset.bounds), rel=1e-12)
 
 
 def easting_first(tile_matrix_set: Json, point: list[float]) -> list[float]:
     """A point in x, y order, by what the axes of the document's own CRS are."""
     crs = tile_matrix_set["crs"]
-    known = CRS.from_user_input(crs) if isinstance(crs, str) else CRS.from_json_dict(crs["wkt"])
-    swaps = known.axis_info[0].direction == "north" and known.axis_info[1].direction == "east"
+    reference = CRS.from_user_input(crs) if isinstance(crs, str) else CRS.from_json_dict(crs["wkt"])
+    swaps = reference.axis_info[0].direction == "north" and reference.axis_info[1].direction == "east"
     assert (tile_matrix_set["orderedAxes"][0] in ("N", "Lat")) == swaps
     return point[::-1] if swaps else point
 
@@ -309,11 +309,11 @@ def test_a_crs_without_a_code_is_told_in_full(app: FlaskClient) -> None:
 
 
 def test_web_mercator_is_as_it_is_registered(app: FlaskClient) -> None:
-    found, registered = get(app, "/tileMatrixSets/WebMercatorQuad"), registered_web_mercator()
+    actual, registered = get(app, "/tileMatrixSets/WebMercatorQuad"), registered_web_mercator()
     for key in ("id", "uri", "crs", "orderedAxes", "wellKnownScaleSet"):
-        assert found[key] == registered[key]
-    assert len(found["tileMatrices"]) >= len(registered["tileMatrices"])
-    for ours, theirs in zip(found["tileMatrices"], registered["tileMatrices"], strict=False):
+        assert actual[key] == registered[key]
+    assert len(actual["tileMatrices"]) >= len(registered["tileMatrices"])
+    for ours, theirs in zip(actual["tileMatrices"], registered["tileMatrices"], strict=False):
         for key, value in theirs.items():
             assert ours[key] == (value if isinstance(value, str) else pytest.approx(value, rel=1e-13))
 
@@ -323,10 +323,10 @@ def test_tiles_of_512_pixels_are_of_another_set(app: FlaskClient) -> None:
     items = {
         name: get(app, f"/collections/{name}/map/tiles")["tilesets"] for name in ("aligned", "aligned-512", "deflate")
     }
-    assert [len(found) for found in items.values()] == [2, 2, 1]
+    assert [len(tilesets) for tilesets in items.values()] == [2, 2, 1]
     uri = registered_web_mercator()["uri"]
-    assert [found.get("tileMatrixSetURI") for found in items["aligned"]] == [None, uri]
-    assert [found.get("tileMatrixSetURI") for found in items["aligned-512"]] == [None, None]
+    assert [tilesets.get("tileMatrixSetURI") for tilesets in items["aligned"]] == [None, uri]
+    assert [tilesets.get("tileMatrixSetURI") for tilesets in items["aligned-512"]] == [None, None]
     assert hrefs(items["aligned-512"][1], "tiling-scheme") == ["/tileMatrixSets/WebMercatorQuad512"]
     matrices = get(app, "/tileMatrixSets/WebMercatorQuad512")["tileMatrices"]
     assert [(matrix["tileWidth"], matrix["matrixWidth"]) for matrix in matrices[:3]] == [(512, 1), (512, 2), (512, 4)]
@@ -336,8 +336,8 @@ def test_documents_are_revalidated(app: FlaskClient, tmp_path: Path) -> None:
     for path in ("/", "/api", "/conformance", "/collections", "/collections/deflate/map/tiles/native"):
         full = app.get(path)
         for method in ("GET", "HEAD"):
-            known = app.open(path, method=method, headers={"If-None-Match": full.headers["ETag"]})
-            assert (known.status_code, known.data) == (304, b"")
+            not_modified = app.open(path, method=method, headers={"If-None-Match": full.headers["ETag"]})
+            assert (not_modified.status_code, not_modified.data) == (304, b"")
         assert app.head(path).content_length == len(full.data)
         assert full.headers["Access-Control-Allow-Origin"] == "*"
 
@@ -350,12 +350,12 @@ def test_a_list_is_had_in_parts(tmp_path: Path) -> None:
     tables = (layer(name, "a.tif") + layer(f"not-{name}", "rotated.tif") for name in names)
     app = client(tmp_path, "".join(tables))
     for path, key in (("/collections", "collections"), ("/tileMatrixSets", "tileMatrixSets")):
-        found, pages, href = [], 0, f"{path}?limit=3"
+        entries, pages, href = [], 0, f"{path}?limit=3"
         while href:
             page = get(app, href)
-            found += [each["id"].removeprefix("native.") for each in page[key]]
+            entries += [each["id"].removeprefix("native.") for each in page[key]]
             pages, href = pages + 1, next(iter(hrefs(page, "next")), "")
-        assert ([name for name in found if name.startswith("layer")], pages) == (names, 3)
+        assert ([name for name in entries if name.startswith("layer")], pages) == (names, 3)
         assert hrefs(page, "prev") == [f"{path}?limit=3&offset=3"]
         assert len(get(app, path)[key]) >= 7
     last = get(app, "/collections?limit=3&offset=6")

@@ -59,17 +59,17 @@ def read(server: Gunicorn, name: str, dataset: DatasetReader, folder: Path, **op
     with rasterio.open(target) as copy:
         assert copy.crs.to_epsg() == dataset.crs.to_epsg()
         assert tuple(copy.bounds) == pytest.approx(tuple(dataset.bounds), abs=1e-6 * dataset.transform.a)
-        found: NDArray[Any] = copy.read()
-    return found
+        pixels: NDArray[Any] = copy.read()
+    return pixels
 
 
-def assert_same(found: NDArray[Any], data: bytes, folder: Path, level: int = 0) -> None:
+def assert_same(actual: NDArray[Any], data: bytes, folder: Path, level: int = 0) -> None:
     """Compare with the pixels of a file; what GDAL adds, an alpha band and copies of a grey one, is passed over."""
     (folder / "file.tif").write_bytes(data)
     with rasterio.open(decode(folder / "file.tif", folder / "wanted.tif", level)) as wanted:
         pixels = wanted.read()
-    assert found.shape[1:] == pixels.shape[1:]
-    np.testing.assert_array_equal(found[: len(pixels)], pixels)
+    assert actual.shape[1:] == pixels.shape[1:]
+    np.testing.assert_array_equal(actual[: len(pixels)], pixels)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -82,8 +82,8 @@ def test_gdal_reads_every_level_of_a_layers_own_grid(kind: str, server: Gunicorn
             with open_level(memory, level) as wanted:
                 if full.width % wanted.width or full.height % wanted.height:
                     continue  # GDAL would cut the level at the bounds of the full one, between two pixels
-            found = read(server, kind, full, tmp_path, TILEMATRIX=count - 1 - level)
-            assert_same(found, data, tmp_path, level)
+            actual = read(server, kind, full, tmp_path, TILEMATRIX=count - 1 - level)
+            assert_same(actual, data, tmp_path, level)
 
 
 @pytest.mark.parametrize("name", ALIGNED)
@@ -107,5 +107,5 @@ def test_gdal_needs_not_be_told_where_a_geographic_layer_lies(server: Gunicorn, 
     source = f"OGCAPI:{server.url}/collections/jpeg-mask"
     command = [gdal_program("gdal_translate"), "-q", "-if", "OGCAPI", "-oo", "CACHE=NO", source, str(target)]
     subprocess.run(command, check=True, capture_output=True)
-    with rasterio.open(target) as found:
-        assert_same(found.read(), gdal_tiff("jpeg-mask"), tmp_path)
+    with rasterio.open(target) as actual:
+        assert_same(actual.read(), gdal_tiff("jpeg-mask"), tmp_path)

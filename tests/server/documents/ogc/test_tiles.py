@@ -22,7 +22,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
         (folder / f"{kind}.tif").write_bytes(gdal_tiff(kind))
     (folder / "aligned.tif").write_bytes(web_mercator_tiff())
     config = "".join(layer(kind, f"{kind}.tif") for kind in (*KINDS, "aligned"))
-    return client(folder, config + "".join(layer(f"sparse-{how}", "sparse.tif", f"empty = '{how}'") for how in EMPTY))
+    return client(
+        folder, config + "".join(layer(f"sparse-{empty}", "sparse.tif", f"empty = '{empty}'") for empty in EMPTY)
+    )
 
 
 EMPTY: Final = {"204": 204, "404": 404, "transparent": 200}
@@ -125,9 +127,9 @@ def test_it_is_the_tile_that_other_urls_give(name: str, tile: str, suffix: str, 
     assert (head.status_code, head.data, head.headers["ETag"]) == (200, b"", other.headers["ETag"])
     assert head.content_type == other.content_type
     for method in ("GET", "HEAD"):
-        known = app.open(path, method=method, headers={"If-None-Match": other.headers["ETag"]})
-        assert (known.status_code, known.data, known.headers["Vary"]) == (304, b"", "Accept")
-        assert "Content-Type" not in known.headers
+        not_modified = app.open(path, method=method, headers={"If-None-Match": other.headers["ETag"]})
+        assert (not_modified.status_code, not_modified.data, not_modified.headers["Vary"]) == (304, b"", "Accept")
+        assert "Content-Type" not in not_modified.headers
 
 
 def test_tiles_of_web_maps_are_numbered_as_everywhere(app: FlaskClient) -> None:
@@ -139,11 +141,11 @@ def test_tiles_of_web_maps_are_numbered_as_everywhere(app: FlaskClient) -> None:
     assert reply.status_code == 200
 
 
-@pytest.mark.parametrize("how", EMPTY)
-def test_a_tile_that_is_left_out_is_what_the_config_says(how: str, app: FlaskClient) -> None:
-    reply = app.get(url(f"sparse-{how}", "native/0/2/4"))
-    assert (reply.status_code, reply.headers["Vary"]) == (EMPTY[how], "Accept")
-    assert reply.headers.get("Content-Type") == (PNG if how == "transparent" else None)
+@pytest.mark.parametrize("empty", EMPTY)
+def test_a_tile_that_is_left_out_is_what_the_config_says(empty: str, app: FlaskClient) -> None:
+    reply = app.get(url(f"sparse-{empty}", "native/0/2/4"))
+    assert (reply.status_code, reply.headers["Vary"]) == (EMPTY[empty], "Accept")
+    assert reply.headers.get("Content-Type") == (PNG if empty == "transparent" else None)
 
 
 @pytest.mark.parametrize(

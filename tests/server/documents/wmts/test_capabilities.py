@@ -127,8 +127,8 @@ def test_resources_are_whole_versioned_and_have_no_other_variables(tmp_path: Pat
     app = served(tmp_path, {"a": SMALL})
     version = app.get("/layers/a").get_json()["version"]
     variables = "{Style}/{TileMatrixSet}/{TileMatrix}/{TileRow}/{TileCol}"
-    found = texts(capabilities(app), "//wmts:ResourceURL/@template")
-    assert found == [f"http://localhost/wmts/1.0.0/a@{version}/{variables}.{name}" for name in ("png", "tif")]
+    templates = texts(capabilities(app), "//wmts:ResourceURL/@template")
+    assert templates == [f"http://localhost/wmts/1.0.0/a@{version}/{variables}.{name}" for name in ("png", "tif")]
 
 
 def test_unversioned_where_the_config_says_so(tmp_path: Path) -> None:
@@ -215,8 +215,8 @@ def test_a_replaced_file_is_described_anew_and_the_update_sequence_grows(tmp_pat
     after = capabilities(app)
     assert "urn:ogc:def:crs:EPSG::2193" in texts(after, "//ows:SupportedCRS")
     assert int(after.get("updateSequence")) > int(before.get("updateSequence"))
-    known = kvp({**GET_CAPABILITIES, "updateSequence": before.get("updateSequence")})
-    assert names(capabilities(app, known)) == ["a", "b"]
+    url = kvp({**GET_CAPABILITIES, "updateSequence": before.get("updateSequence")})
+    assert names(capabilities(app, url)) == ["a", "b"]
 
 
 def test_other_contents_of_the_same_instant_are_not_taken_for_the_same(tmp_path: Path) -> None:

@@ -96,8 +96,8 @@ def test_Server_KVP_GET_GetCapabilities_Request_Sections_All(spelling: str, app:
 def test_Server_KVP_GET_GetCapabilities_Request_Sections_ServiceIdentification(
     change: type[str], app: FlaskClient
 ) -> None:
-    found = sections(capabilities(app, asking(sections=change("ServiceIdentification"))))
-    assert found == ["ServiceIdentification"]
+    names = sections(capabilities(app, asking(sections=change("ServiceIdentification"))))
+    assert names == ["ServiceIdentification"]
 
 
 def test_Server_KVP_GET_GetCapabilities_Request_Sections_ServiceProvider(app: FlaskClient) -> None:
@@ -207,18 +207,18 @@ def test_Server_KVP_GET_GetCapabilities_Response_Theme_LayerRef_Valid(root: Elem
 
 
 def test_Server_RESTful_GetCapabilities_Request_Mandatory(app: FlaskClient) -> None:
-    found = capabilities(app, REST)
-    assert set(sections(found)) >= set(SECTIONS)
-    assert texts(found, "wmts:ServiceMetadataURL/@xlink:href") == [f"http://localhost{REST}"]
+    document = capabilities(app, REST)
+    assert set(sections(document)) >= set(SECTIONS)
+    assert texts(document, "wmts:ServiceMetadataURL/@xlink:href") == [f"http://localhost{REST}"]
 
 
-def assert_unique(found: list[str]) -> None:
-    assert found
-    assert all(found)
-    assert len(set(found)) == len(found)
+def assert_unique(values: list[str]) -> None:
+    assert values
+    assert all(values)
+    assert len(set(values)) == len(values)
 
 
 def sets(root: Element) -> list[Element]:
-    found: list[Element] = root.findall("wmts:Contents/wmts:TileMatrixSet", NAMESPACES)
-    assert len(found) == 5
-    return found
+    sets: list[Element] = root.findall("wmts:Contents/wmts:TileMatrixSet", NAMESPACES)
+    assert len(sets) == 5
+    return sets

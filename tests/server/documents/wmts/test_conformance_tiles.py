@@ -25,9 +25,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreference
 @pytest.fixture(scope="module")
 def some(root: Element) -> list[Tile]:
     """A tile of each layer, format and tile matrix."""
-    found = {(tile.layer, tile.media_type, tile.tile_matrix_set, tile.tile_matrix): tile for tile in tiles(root)}
-    assert len(found) > 30
-    return list(found.values())
+    by_matrix = {(tile.layer, tile.media_type, tile.tile_matrix_set, tile.tile_matrix): tile for tile in tiles(root)}
+    assert len(by_matrix) > 30
+    return list(by_matrix.values())
 
 
 def each(root: Element) -> Iterator[tuple[Matrix, Tile]]:

@@ -42,9 +42,9 @@ def check(app: FlaskClient, query: str) -> None:
 @given(base=st.sampled_from([{}, SOUND, {"service": "WMTS", "request": "GetCapabilities"}]), more=pairs)
 @example(base=SOUND, more={"layer": "\ud7ff\x00"})
 def test_any_pairs(base: dict[str, str], more: dict[str, str], app: FlaskClient) -> None:
-    found = {**base, **more}
+    query = {**base, **more}
     check(
-        app, "&".join(f"{quote(key, errors='replace')}={quote(text, errors='replace')}" for key, text in found.items())
+        app, "&".join(f"{quote(key, errors='replace')}={quote(text, errors='replace')}" for key, text in query.items())
     )
 
 

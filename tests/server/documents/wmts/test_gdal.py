@@ -96,28 +96,28 @@ def own(name: str) -> str:
 
 @pytest.mark.parametrize("name", PLACED)
 def test_it_lies_where_the_file_does(name: str, server: Gunicorn, folder: Path) -> None:
-    with rasterio.open(folder / f"{name}.tif") as wanted, rasterio.open(wmts(server, name, own(name))) as found:
-        assert_same_place(found, wanted)
+    with rasterio.open(folder / f"{name}.tif") as wanted, rasterio.open(wmts(server, name, own(name))) as actual:
+        assert_same_place(actual, wanted)
 
 
-def assert_same_place(found: DatasetReader, wanted: DatasetReader) -> None:
+def assert_same_place(actual: DatasetReader, wanted: DatasetReader) -> None:
     """To a millionth of a pixel, in both corners."""
-    assert (found.width, found.height) == (wanted.width, wanted.height)
+    assert (actual.width, actual.height) == (wanted.width, wanted.height)
     for corner in ((0, 0), (wanted.width, wanted.height)):
-        assert ~wanted.transform * (found.transform * corner) == pytest.approx(corner, abs=1e-6)
-    assert found.crs == wanted.crs
+        assert ~wanted.transform * (actual.transform * corner) == pytest.approx(corner, abs=1e-6)
+    assert actual.crs == wanted.crs
 
 
-@pytest.mark.parametrize("how", ["", "kvp"])
+@pytest.mark.parametrize("form", ["", "kvp"])
 @pytest.mark.parametrize("name", NAMES)
-def test_all_levels_have_the_pixels_of_the_file(name: str, how: str, server: Gunicorn) -> None:
+def test_all_levels_have_the_pixels_of_the_file(name: str, form: str, server: Gunicorn) -> None:
     """By way of both kinds of capabilities, which lead to the same tiles."""
-    source = wmts(server, name, own(name)) if not how else by_queries(server, name)
+    source = wmts(server, name, own(name)) if not form else by_queries(server, name)
     with MemoryFile(data_of(name)) as memory:
         for level in range(levels_of(memory)):
             options = {} if level == 0 else {"OVERVIEW_LEVEL": level - 1}
-            with open_level(memory, level) as wanted, rasterio.open(source, **options) as found:
-                assert_same_pixels(found, wanted, is_in_feet=name == "feet")
+            with open_level(memory, level) as wanted, rasterio.open(source, **options) as actual:
+                assert_same_pixels(actual, wanted, is_in_feet=name == "feet")
 
 
 def by_queries(server: Gunicorn, name: str) -> str:
@@ -125,24 +125,24 @@ def by_queries(server: Gunicorn, name: str) -> str:
     return f"WMTS:{server.url}/wmts?SERVICE=WMTS&REQUEST=GetCapabilities,layer={name}{own(name)}"
 
 
-def assert_same_pixels(found: DatasetReader, wanted: DatasetReader, *, is_in_feet: bool) -> None:
+def assert_same_pixels(actual: DatasetReader, wanted: DatasetReader, *, is_in_feet: bool) -> None:
     """GDAL rounds the sizes of overviews in its own way, and takes feet for metres, which makes the image larger."""
     if not is_in_feet:
-        assert abs(found.width - wanted.width) <= 1
-        assert abs(found.height - wanted.height) <= 1
-    width, height = min(found.width, wanted.width), min(found.height, wanted.height)
+        assert abs(actual.width - wanted.width) <= 1
+        assert abs(actual.height - wanted.height) <= 1
+    width, height = min(actual.width, wanted.width), min(actual.height, wanted.height)
     window = ((0, height), (0, width))
-    np.testing.assert_array_equal(found.read((1, 2, 3), window=window), wanted.read(window=window))
+    np.testing.assert_array_equal(actual.read((1, 2, 3), window=window), wanted.read(window=window))
 
 
 def test_the_grid_of_web_maps_has_the_same_pixels(server: Gunicorn) -> None:
     source = wmts(server, ALIGNED, ",tilematrixset=WebMercatorQuad")
-    with MemoryFile(data_of(ALIGNED)) as memory, memory.open() as wanted, rasterio.open(source) as found:
-        assert found.res == pytest.approx(wanted.res, rel=1e-12)
-        left, top = ~found.transform * (wanted.transform * (0, 0))
+    with MemoryFile(data_of(ALIGNED)) as memory, memory.open() as wanted, rasterio.open(source) as actual:
+        assert actual.res == pytest.approx(wanted.res, rel=1e-12)
+        left, top = ~actual.transform * (wanted.transform * (0, 0))
         assert (left, top) == pytest.approx((round(left), round(top)), abs=1e-3)
         window = Window(round(left), round(top), wanted.width, wanted.height)
-        np.testing.assert_array_equal(found.read((1, 2, 3), window=window), wanted.read())
+        np.testing.assert_array_equal(actual.read((1, 2, 3), window=window), wanted.read())
 
 
 @pytest.mark.parametrize("extension", ["png", "tif"])
@@ -154,8 +154,8 @@ def test_any_format_has_the_same_pixels(extension: str, server: Gunicorn, tmp_pa
         f"<GDAL_WMTS><GetCapabilitiesUrl>{server.url}/wmts/1.0.0/WMTSCapabilities.xml</GetCapabilitiesUrl>"
         f"<Layer>degrees</Layer><Format>{media_type}</Format></GDAL_WMTS>"
     )
-    with MemoryFile(data_of("degrees")) as memory, memory.open() as wanted, rasterio.open(description) as found:
-        assert_same_pixels(found, wanted, is_in_feet=False)
+    with MemoryFile(data_of("degrees")) as memory, memory.open() as wanted, rasterio.open(description) as actual:
+        assert_same_pixels(actual, wanted, is_in_feet=False)
     last = f"layer=degrees@[0-9a-f]+ wmts=default/native.degrees/2/5/8.{extension} status=200"
     wait_for(lambda: re.search(last, server.log()), "the last tile in the log")
 
@@ -169,11 +169,11 @@ def test_alpha_is_the_mask_by_default(name: str, server: Gunicorn, folder: Path,
         run("gdal_translate", "-ovr", overview, source, str(target), folder=tmp_path)
         with (
             rasterio.open(folder / f"{name}.tif", **options) as wanted,
-            rasterio.open(source, **options) as found,
+            rasterio.open(source, **options) as actual,
             rasterio.open(target) as translated,
         ):
             window, mask = ((0, wanted.height), (0, wanted.width)), wanted.dataset_mask()
-            for each in (found, translated):
+            for each in (actual, translated):
                 np.testing.assert_array_equal(each.read(4, window=window), mask)
                 colors = each.read((1, 2, 3), window=window)[:, mask > 0].astype(int)
                 difference = np.abs(colors - wanted.read()[:, mask > 0])
@@ -181,8 +181,8 @@ def test_alpha_is_the_mask_by_default(name: str, server: Gunicorn, folder: Path,
 
 
 def test_every_layer_is_listed(server: Gunicorn) -> None:
-    with rasterio.open(wmts(server, "").removesuffix(",layer=")) as found:
-        layers = {option.removeprefix("layer=") for each in found.subdatasets for option in each.split(",")}
+    with rasterio.open(wmts(server, "").removesuffix(",layer=")) as actual:
+        layers = {option.removeprefix("layer=") for each in actual.subdatasets for option in each.split(",")}
     assert set(NAMES) <= layers
 
 
@@ -203,7 +203,7 @@ def test_the_distributions_gdal_reads_the_same(name: str, server: Gunicorn, fold
         bands = ("-b", "1", "-b", "2", "-b", "3", "-ovr", overview)
         run("gdal_translate", *bands, wmts(server, name, own(name)), str(target), folder=tmp_path)
         file = decode(folder / f"{name}.tif", tmp_path / f"{level}-wanted.tif", level)
-        with rasterio.open(file) as wanted, rasterio.open(target) as found:
+        with rasterio.open(file) as wanted, rasterio.open(target) as actual:
             if level == 0 and name in PLACED:
-                assert_same_place(found, wanted)
-            assert_same_pixels(found, wanted, is_in_feet=name == "feet")
+                assert_same_place(actual, wanted)
+            assert_same_pixels(actual, wanted, is_in_feet=name == "feet")

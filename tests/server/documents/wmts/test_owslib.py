@@ -83,8 +83,8 @@ def test_it_fetches_tiles_of_each_level(service: WebMapTileService) -> None:
                     format="image/png",
                 )
                 wanted = block(dataset, 0, 1)
-                found = decoded(reply.read())[:3, : wanted.shape[1], : wanted.shape[2]]
-                np.testing.assert_array_equal(found, wanted)
+                actual = decoded(reply.read())[:3, : wanted.shape[1], : wanted.shape[2]]
+                np.testing.assert_array_equal(actual, wanted)
 
 
 def test_it_fetches_tiles_of_the_format_that_is_first_for_masked_jpeg(service: WebMapTileService) -> None:

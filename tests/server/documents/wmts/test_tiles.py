@@ -26,9 +26,9 @@ def app(tmp_path: Path) -> FlaskClient:
 
 
 def test_all_tiles_are_those_of_the_usual_urls(app: FlaskClient) -> None:
-    found = list(tiles(capabilities(app), all_of_them=True))
-    assert {tile.tile_matrix_set for tile in found} >= {"native.a", "native.b", "WebMercatorQuad"}
-    for tile in found:
+    listed = list(tiles(capabilities(app), all_of_them=True))
+    assert {tile.tile_matrix_set for tile in listed} >= {"native.a", "native.b", "WebMercatorQuad"}
+    for tile in listed:
         grid, extension = tile.tile_matrix_set.partition(".")[0], tile.path.rpartition(".")[2]
         if extension == "tif":
             continue  # whole here, and there as far as the image goes
@@ -43,9 +43,9 @@ def test_all_tiles_are_those_of_the_usual_urls(app: FlaskClient) -> None:
 
 def test_geotiffs_are_whole_and_hold_what_those_of_the_usual_urls_do(app: FlaskClient) -> None:
     """With the mask, as far as there is an image."""
-    found = [tile for tile in tiles(capabilities(app)) if tile.layer == "masked" and tile.path.endswith(".tif")]
+    listed = [tile for tile in tiles(capabilities(app)) if tile.layer == "masked" and tile.path.endswith(".tif")]
     cropped = 0
-    for tile in found:
+    for tile in listed:
         usual = app.get(f"/layers/masked/tiles/native/{tile.tile_matrix}/{tile.col}/{tile.row}.tif")
         with ExitStack() as stack:
             files = [stack.enter_context(MemoryFile(data)) for data in (app.get(tile.path).data, usual.data)]

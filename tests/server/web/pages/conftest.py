@@ -7,7 +7,7 @@ import pytest
 from tests.support.app import ROOT, layer
 from tests.support.chromium import Chromium, Page
 from tests.support.gunicorn import Gunicorn
-from tests.support.layer_page import DEVICES, MADE, REAL
+from tests.support.layer_page import DEVICES, REAL, SYNTHETIC
 from tests.support.tiffs import gdal_tiff
 
 
@@ -26,7 +26,7 @@ def pages(chromium: Chromium) -> dict[str, Page]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     folder = tmp_path_factory.mktemp("pages")
     config = "".join(layer(name, ROOT / "data" / f"{name}.tif", f"title = 'Título {name}'") for name in REAL)
-    for kind in MADE:
+    for kind in SYNTHETIC:
         (folder / kind).write_bytes(gdal_tiff(kind))
         config += layer(kind, folder / kind)
     config += layer("gone", folder / "nothing.tif", f"title = 'The {'very' * 60} lost'")

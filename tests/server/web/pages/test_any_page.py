@@ -8,10 +8,10 @@ import pytest
 from tests.support.axe import axe_findings
 from tests.support.chromium import Chromium, Page
 from tests.support.gunicorn import Gunicorn
-from tests.support.layer_page import DEVICES, MADE, REAL, accessible, open_layer, show, text_of
+from tests.support.layer_page import DEVICES, REAL, SYNTHETIC, accessible, open_layer, show, text_of
 from tests.support.wait import wait_until
 
-LAYERS: Final = (*(f"/layers/{name}" for name in (*REAL, *MADE)),)
+LAYERS: Final = (*(f"/layers/{name}" for name in (*REAL, *SYNTHETIC)),)
 TABS: Final = (*(f"/layers/zstd-float#tab={tab}" for tab in ("style", "use", "file", "tiles")),)
 each_device = pytest.mark.parametrize("device", DEVICES)
 DOCUMENTS: Final = (

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tests.support.app import ROOT, layer
 from tests.support.chromium import Chromium, Page
 from tests.support.gunicorn import Gunicorn
-from tests.support.layer_page import MADE, REAL, next_frame, show, text_of
+from tests.support.layer_page import REAL, SYNTHETIC, next_frame, show, text_of
 from tests.support.pictures import open_quietly
 from tests.support.tiffs import gdal_tiff
 from tests.support.wait import wait_until
@@ -48,7 +48,7 @@ def type_and_wait(page: Page, text: str, status: str) -> None:
 def test_the_list_follows_the_search_field_and_so_does_the_url(pages: dict[str, Page], server: Gunicorn) -> None:
     page = pages["desk"]
     show(page, f"{server.url}/?view=rows")
-    assert len(shown(page)) == len(REAL) + len(MADE) + 1
+    assert len(shown(page)) == len(REAL) + len(SYNTHETIC) + 1
     type_and_wait(page, "titulo VALLEY", "1 of 6 layers")
     assert shown(page) == ["Título valley"]
     assert page.run("return location.search") == "?q=titulo+VALLEY&view=rows"
@@ -114,12 +114,14 @@ def test_a_preview_shows_the_whole_image_and_no_padding(
     next_frame(page)
     scale = 2 if device == "phone" else 1
     left, top, width, height = (value * scale for value in page.box(box))
-    found = page.screenshot()[:, round(top) : round(top + height), round(left) : round(left + width)].astype(np.float64)
+    picture = page.screenshot()[:, round(top) : round(top + height), round(left) : round(left + width)].astype(
+        np.float64
+    )
     script = "return getComputedStyle(document.querySelector('.preview')).backgroundColor.match(/\\d+/g).map(Number)"
     background = page.run(script)
-    wanted = containing(coarsest(name, background), found.shape[1:], stretch, PADDING_PX * scale, background)
-    assert np.abs(smooth(found) - smooth(wanted)).mean() < 6
-    assert np.abs(smooth(found) - smooth(np.roll(wanted, wanted.shape[2] // 20, axis=2))).mean() > 12
+    wanted = containing(coarsest(name, background), picture.shape[1:], stretch, PADDING_PX * scale, background)
+    assert np.abs(smooth(picture) - smooth(wanted)).mean() < 6
+    assert np.abs(smooth(picture) - smooth(np.roll(wanted, wanted.shape[2] // 20, axis=2))).mean() > 12
 
 
 def containing(

@@ -19,7 +19,7 @@ from tests.support.placed import Placed, placed_tiff
 from tests.support.tiffs import gdal_tiff
 
 REAL: Final = ("world", "netherlands", "valley")
-MADE: Final = ("jpeg-rgb", "jpeg-mask", "webp-lossy", "deflate-mask", "sparse", "oblong-tiles", "odd-factors")
+SYNTHETIC: Final = ("jpeg-rgb", "jpeg-mask", "webp-lossy", "deflate-mask", "sparse", "oblong-tiles", "odd-factors")
 UP: Final = ((451, 303), (226, 152))
 PLACED: Final = {
     "nztm": Placed("EPSG:2193", (1576000.5, 5429000.25, 2.5), UP),
@@ -40,11 +40,13 @@ CODEC: Final = 2.5
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("maps")
-    for kind in MADE:
+    for kind in SYNTHETIC:
         (folder / kind).write_bytes(gdal_tiff(kind))
     for name, placed in PLACED.items():
         (folder / name).write_bytes(placed_tiff(placed))
-    return {name: ROOT / "data" / f"{name}.tif" for name in REAL} | {name: folder / name for name in (*MADE, *PLACED)}
+    return {name: ROOT / "data" / f"{name}.tif" for name in REAL} | {
+        name: folder / name for name in (*SYNTHETIC, *PLACED)
+    }
 
 
 @pytest.fixture(scope="module")
@@ -71,17 +73,17 @@ def background(page: Page) -> NDArray[np.float64]:
 
 
 def assert_is_gdals(page: Page, path: Path, level: int, zoom: float = 1, scale: int = 1, limit: float = CODEC) -> None:
-    found = map_picture(page, scale)
-    wanted = gdals(path, level, found, zoom, background(page))
+    actual = map_picture(page, scale)
+    wanted = gdals(path, level, actual, zoom, background(page))
     most = max(1, round(zoom / 2))  # at 1:1, the middle of the map is moved by up to half a pixel of the image
-    shift, difference, others = best_shift(found, wanted, most + 1)
+    shift, difference, others = best_shift(actual, wanted, most + 1)
     assert max(map(abs, shift)) <= most, (shift, difference, others)
     assert difference < limit
     assert others > 1.5 * difference
     assert page.complaints == []
 
 
-@pytest.mark.parametrize("name", [*REAL, *MADE])
+@pytest.mark.parametrize("name", [*REAL, *SYNTHETIC])
 def test_a_pixel_of_the_image_lies_on_one_of_the_screen(
     name: str, files: dict[str, Path], desktop: Page, server: Gunicorn
 ) -> None:

@@ -25,22 +25,24 @@ ODD: Final = {"uint4": 4, "uint12": 12, "uint17": 17, "float16": 16, "float24": 
 
 def files() -> dict[str, bytes]:
     """By the name of the layer: each type with each predictor that it can have, in both byte orders."""
-    made = {}
+    sources = {}
     for dtype in TYPES:
         predictors = ("1", "2", "3") if dtype.startswith("float") else ("1", "2")
         for number, predictor in enumerate(predictors):
             for order in ("LITTLE", "BIG"):
                 options = {"compress": ("DEFLATE", "ZSTD")[number % 2], "predictor": predictor, "endianness": order}
-                made[f"{dtype}-{predictor}-{order}"] = raster(extremes(noise(2, dtype)), options=options)
-    made["planar"] = raster(noise(3, "uint16"), options={"compress": "DEFLATE", "predictor": "2", "interleave": "band"})
-    made["complex64"] = raster(noise(1, "complex64"), options={"compress": "DEFLATE"})
+                sources[f"{dtype}-{predictor}-{order}"] = raster(extremes(noise(2, dtype)), options=options)
+    sources["planar"] = raster(
+        noise(3, "uint16"), options={"compress": "DEFLATE", "predictor": "2", "interleave": "band"}
+    )
+    sources["complex64"] = raster(noise(1, "complex64"), options={"compress": "DEFLATE"})
     for dtype, bits in ODD.items():
         wide = (
             "float32" if dtype.startswith("float") else "uint8" if bits <= 8 else "uint16" if bits <= 16 else "uint32"
         )
         pixels = np.abs(noise(1, wide)) % 2 ** min(bits, 12)
-        made[dtype] = raster(pixels.astype(wide), options={"compress": "DEFLATE", "nbits": str(bits)})
-    return made
+        sources[dtype] = raster(pixels.astype(wide), options={"compress": "DEFLATE", "nbits": str(bits)})
+    return sources
 
 
 def extremes(pixels: NDArray[Any]) -> NDArray[Any]:
@@ -52,16 +54,16 @@ def extremes(pixels: NDArray[Any]) -> NDArray[Any]:
 
 
 @pytest.fixture(scope="module")
-def made() -> dict[str, bytes]:
+def samples() -> dict[str, bytes]:
     return files()
 
 
 @pytest.fixture(scope="module")
-def server(made: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
+def server(samples: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     folder = tmp_path_factory.mktemp("samples")
-    for name, data in made.items():
+    for name, data in samples.items():
         Path(folder, name).write_bytes(data)
-    with Gunicorn({"WEB_CONCURRENCY": "1"}, "".join(layer(name, folder / name) for name in made)) as running:
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, "".join(layer(name, folder / name) for name in samples)) as running:
         yield running
 
 
@@ -100,10 +102,10 @@ def block(data: bytes) -> NDArray[Any]:
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_numbers_of_any_type_predictor_and_byte_order_are_gdals(
-    dtype: str, made: dict[str, bytes], page: Page, server: Gunicorn
+    dtype: str, samples: dict[str, bytes], page: Page, server: Gunicorn
 ) -> None:
-    for name in (name for name in made if name.startswith(f"{dtype}-")):
-        wanted = block(made[name])
+    for name in (name for name in samples if name.startswith(f"{dtype}-")):
+        wanted = block(samples[name])
         numbers, texts = read(page, server, name)
         np.testing.assert_array_equal(numbers, wanted.astype("float64").ravel(), err_msg=name)
         exact = np.array(
@@ -113,22 +115,22 @@ def test_numbers_of_any_type_predictor_and_byte_order_are_gdals(
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_numbers_of_odd_widths_are_gdals(name: str, made: dict[str, bytes], page: Page, server: Gunicorn) -> None:
+def test_numbers_of_odd_widths_are_gdals(name: str, samples: dict[str, bytes], page: Page, server: Gunicorn) -> None:
     numbers, _ = read(page, server, name)
-    np.testing.assert_array_equal(numbers, block(made[name]).astype("float64").ravel())
+    np.testing.assert_array_equal(numbers, block(samples[name]).astype("float64").ravel())
 
 
-def test_bands_that_are_stored_apart_are_read_apart(made: dict[str, bytes], page: Page, server: Gunicorn) -> None:
+def test_bands_that_are_stored_apart_are_read_apart(samples: dict[str, bytes], page: Page, server: Gunicorn) -> None:
     for band in (1, 3):
         numbers, _ = read(page, server, "planar", f"?band={band}")
-        np.testing.assert_array_equal(numbers, block(made["planar"])[..., band - 1].ravel())
+        np.testing.assert_array_equal(numbers, block(samples["planar"])[..., band - 1].ravel())
 
 
 def test_complex_numbers_are_read_as_magnitudes_and_told_whole(
-    made: dict[str, bytes], page: Page, server: Gunicorn
+    samples: dict[str, bytes], page: Page, server: Gunicorn
 ) -> None:
     numbers, texts = read(page, server, "complex64")
-    wanted = block(made["complex64"]).ravel()
+    wanted = block(samples["complex64"]).ravel()
     np.testing.assert_allclose(numbers, np.abs(wanted.astype("complex128")), rtol=1e-12)
     assert texts[0].endswith("i")
 

@@ -78,10 +78,10 @@ def values(kind: Kind) -> NDArray[Any]:
     random = np.random.default_rng(7)
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     hills = [550 + 300 * np.sin(x / (19 + 4 * b)) * np.cos(y / (23 + 3 * b)) + x / 2 for b in range(kind.bands)]
-    made = (np.stack(hills) + random.uniform(0, 9, (kind.bands, HEIGHT, WIDTH))).astype(kind.dtype)
+    values = (np.stack(hills) + random.uniform(0, 9, (kind.bands, HEIGHT, WIDTH))).astype(kind.dtype)
     if kind.nodata is not None:
-        made[:, hole()] = kind.nodata
-    return made
+        values[:, hole()] = kind.nodata
+    return values
 
 
 def hole(radius: float = 35) -> NDArray[np.bool_]:
@@ -270,8 +270,8 @@ def test_the_value_under_the_pointer_is_the_stored_one_at_its_place(
             longitude, latitude = to_degrees.transform(*dataset.xy(row, col))
             east, east_letter, north, north_letter = fact(page, "geographic").replace("°", "").split()
             assert east_letter + north_letter == ("E" if longitude > 0 else "W") + "N"
-            near = dataset.res[0] * (1 if dataset.crs.is_geographic else 2e-5)  # a pixel, or two in high latitudes
-            assert (float(east), float(north)) == pytest.approx((abs(longitude), latitude), abs=near)
+            tolerance = dataset.res[0] * (1 if dataset.crs.is_geographic else 2e-5)  # a pixel, or two in high latitudes
+            assert (float(east), float(north)) == pytest.approx((abs(longitude), latitude), abs=tolerance)
     if KINDS[name].nodata is not None:
         point(page, 140, 100)
         assert told(page) == "nodata"
