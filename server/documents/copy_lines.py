@@ -11,7 +11,7 @@ _QGIS: Final = "Layer › Add Layer › Add Raster Layer: paste it as the datase
 _GDAL: Final = "the file with all its bands, overviews and metadata"
 _WEB_MAPS: Final = {
     "Leaflet": "load Leaflet's script and style before it",
-    "MapLibre": "load MapLibre's script and style before it",
+    "MapLibre": "a module of the package maplibre-gl; load its style too",
     "deck.gl": "a module of the packages @deck.gl/core, @deck.gl/geo-layers and @deck.gl/layers",
 }
 _QGIS_BY_WMTS: Final = (

@@ -20,6 +20,12 @@ _NUMBERS: Final = {
     "f8": "Float64Array",
 }
 """Type string of samples, without byte order -> JavaScript's array."""
+_DIFFERS: Final = {
+    "nan": "!Number.isNaN(value)",
+    "inf": "value !== Infinity",
+    "-inf": "value !== -Infinity",
+}
+"""Nodata that JSON has as text -> JavaScript's condition of a value that differs."""
 _AUTO: Final = "auto"
 """The picture that suits each tile, whose URL has no extension."""
 _UNITS: Final = ("m", "ft", "us-ft", "degrees")
@@ -52,23 +58,29 @@ import DataTile from "ol/source/DataTile.js"
 import TileGrid from "ol/tilegrid/TileGrid.js"
 
 {grid}
-const url = (z, x, y) => `{url}?predictor=none&band=1`
+const [width, height] = [{width}, {height}]
+// value and opacity of each pixel
+const loader = async (z, x, y) => {{
+  const reply = await fetch(`{url}?predictor=none&band=1`)
+  if (!reply.ok) throw new Error(`tile ${{z}}/${{x}}/${{y}}: ${{reply.status}}`)
+  const pixels = new Float32Array(2 * width * height)
+{sparse}  const values = new {array}({samples})
+{mask}  for (const [at, value] of values.entries()) if ({visible}) pixels.set([value, 1], 2 * at)
+  return pixels
+}}
+// 2 to 98 % of the values of the first tile are black to white
+const first = await loader(0, 0, 0)
+const isInside = (at) => at % 2 === 0 && (at / 2) % width < {cols} && at / 2 < {rows} * width
+const seen = first.filter((_, at) => isInside(at) && first[at + 1] === 1).sort()
+const [low, high] = [0.02, 0.98].map((share) => seen[Math.floor(share * (seen.length - 1))] ?? share)
+const white = high > low ? high : low + 1
+const grey = ["interpolate", ["linear"], ["band", 1], low, [0, 0, 0, 1], white, [255, 255, 255, 1]]
+const color = ["case", [">", ["band", 2], 0], grey, [0, 0, 0, 0]]
 const source = new DataTile({{
-  projection,
-  tileGrid,
-  wrapX: false,
-  bandCount: 1,
-  tileSize: [{width}, {height}],
-  loader: async (z, x, y) => {{
-    const reply = await fetch(url(z, x, y))
-    if (reply.status === 204) return new Float32Array({width} * {height}) // a tile that the file leaves out
-    return Float32Array.from(new {array}(await reply.arrayBuffer()))
-  }},
+  projection, tileGrid, loader, wrapX: false, bandCount: 2, tileSize: [width, height], interpolate: false,
 }})
-const [low, high] = [{low}, {high}] // the values that are black and white
-const grey = ["interpolate", ["linear"], ["band", 1], low, [0, 0, 0], high, [255, 255, 255]]
 const view = new View({{ projection }})
-new Map({{ target: "map", view, layers: [new TileLayer({{ source, extent, style: {{ color: grey }} }})] }})
+new Map({{ target: "map", view, layers: [new TileLayer({{ source, extent, style: {{ color }} }})] }})
 view.fit(extent)"""
 
 _GRID: Final = """\
@@ -95,7 +107,9 @@ L.tileLayer({url}, {{
 }}).addTo(map)"""
 
 MAPLIBRE: Final = """\
-const map = new maplibregl.Map({{
+import {{ Map }} from "maplibre-gl"
+
+const map = new Map({{
   container: "map",
   style: {{
     version: 8,
@@ -167,9 +181,43 @@ def openlayers(about: Json, base_url: str) -> str | None:
         return None
     width, height = sizes.pop()
     url = urljoin(base_url, _template(about, "bin")).replace("{", "${")
-    low, high = (0, 255) if array in ("Uint8Array", "Int8Array") else (0, 4000)
-    values = {"array": array, "width": width, "height": height, "low": low, "high": high}
-    return OPENLAYERS_VALUES.format(grid=_grid(about), url=url, **values)
+    coarsest = about["levels"][0]
+    return OPENLAYERS_VALUES.format(
+        grid=_grid(about),
+        url=url,
+        array=array,
+        width=width,
+        height=height,
+        cols=min(width, coarsest["width"]),
+        rows=min(height, coarsest["height"]),
+        **_visibility(about, base_url, array),
+    )
+
+
+def _visibility(about: Json, base_url: str, array: str) -> dict[str, str]:
+    """Code for the pixels that nodata, a mask or a missing tile hide."""
+    conditions = []
+    nodata = about["nodata"]
+    if nodata is not None:
+        conditions.append(_DIFFERS.get(nodata) or f"value !== {json.dumps(nodata)}")
+    stored = "await reply.arrayBuffer()"
+    sparse = "  if (reply.status === 204) return pixels\n" if conditions else ""
+    samples = stored if conditions else f"reply.status === 204 ? width * height : {stored}"
+    mask = ""
+    if all(level["mask_samples"] for level in about["levels"]):
+        url = urljoin(base_url, _template(about, "bin")).replace("/tiles/", "/mask/").replace("{", "${")
+        mask = (
+            f"  const hidden = await fetch(`{url}`)\n"
+            "  if (hidden.status === 204) return pixels\n"
+            "  const mask = new Uint8Array(await hidden.arrayBuffer())\n"
+        )
+        conditions.append("mask[at]")
+    return {
+        "sparse": sparse,
+        "samples": samples,
+        "mask": mask,
+        "visible": " && ".join(conditions) or "!Number.isNaN(value)",
+    }
 
 
 def _common(about: Json, formats: Sequence[str]) -> str | None:

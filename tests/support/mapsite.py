@@ -1,6 +1,7 @@
 """A web site of an origin of its own that shows a map, as users of rawcog have.
 
-Leaflet and MapLibre are in tests/data, OpenLayers is the bundle of the pages.
+Its page `/code` runs code as users write it, whose imports are those of npm packages. Libraries are in tests/data; the
+module `/ol.js` is the bundle of the pages.
 """
 
 import threading
@@ -17,6 +18,18 @@ _PAGE: Final = b"""<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>a
 <link rel="icon" href="data:,"><link rel="stylesheet" href="leaflet.css"><link rel="stylesheet" href="maplibre-gl.css">
 <style>body { margin: 0 } #map { width: 400px; height: 300px; background: #000 }</style>
 <div id="map"></div><script src="leaflet.js"></script></html>"""
+
+_CODE_PAGE: Final = b"""<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>a map</title>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="leaflet.css"><link rel="stylesheet" href="maplibre-gl.css">
+<style>body { margin: 0 } #map { position: relative; background: #fff; width: 400px; height: 300px }</style>
+<script type="importmap">{ "imports": {
+  "ol/": "/ol/", "maplibre-gl": "/maplibre-gl.mjs",
+  "@deck.gl/core": "/deck.gl.mjs", "@deck.gl/geo-layers": "/deck.gl.mjs", "@deck.gl/layers": "/deck.gl.mjs"
+} }</script>
+<div id="map"></div>
+<script src="leaflet.js"></script><script src="openlayers.js"></script><script src="deck.gl.js"></script></html>"""
+
+_DECK_GL: Final = b"export const { BitmapLayer, Deck, MapView, TileLayer } = deck"
 
 
 class MapSite:
@@ -51,8 +64,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, file.read_bytes(), _TYPES[name.suffix], gzip=True)
         elif self.path == "/ol.js":
             self._send(200, _OPENLAYERS.read_bytes(), _TYPES[".js"])
-        elif self.path == "/":
-            self._send(200, _PAGE, "text/html")
+        elif self.path == "/deck.gl.mjs":
+            self._send(200, _DECK_GL, _TYPES[".mjs"])
+        elif self.path.startswith("/ol/"):
+            member = ".".join(name.with_suffix("").parts[1:])
+            self._send(200, f"export default {member}".encode(), _TYPES[".js"])
+        elif self.path in ("/", "/code"):
+            self._send(200, _PAGE if self.path == "/" else _CODE_PAGE, "text/html")
         else:
             self._send(404, b"", "text/plain")
 

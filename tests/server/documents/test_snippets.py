@@ -1,0 +1,204 @@
+"""The code of a layer's page runs as it is copied, and shows what GDAL reads."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pytest
+import rasterio
+import requests
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from tests.support.app import ROOT, layer
+from tests.support.browser import PATIENCE_S
+from tests.support.chromium import Chromium, Page
+from tests.support.copied import copied
+from tests.support.gunicorn import Gunicorn
+from tests.support.mapsite import MapSite
+from tests.support.wait import wait_until
+from tests.support.webmercator import WORLD_M, web_mercator_dem
+
+WIDTH, HEIGHT = 400, 300
+"""Size of the map, CSS pixels."""
+BLOCK: Final = 20
+"""Side of the squares whose means are compared, CSS pixels."""
+MARGIN: Final = 60
+"""Border of the map that is left out, where controls lie."""
+
+Picture = NDArray[np.float64]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Chromium]:
+    with Chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[MapSite]:
+    with MapSite() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("snippets")
+    Path(path, "dem.tif").write_bytes(web_mercator_dem())
+    for name in ("valley", "netherlands", "elk-mountains"):
+        Path(path, f"{name}.tif").symlink_to(ROOT / f"data/{name}.tif")
+    Path(path, "hidden.tif").write_bytes(masked_values())
+    return path
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Gunicorn]:
+    config = "".join(layer(path.stem, path) for path in folder.iterdir())
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as running:
+        yield running
+
+
+def masked_values() -> bytes:
+    """An int16 COG of several tiles without nodata, whose mask hides its upper left quarter and a whole tile."""
+    values = np.add.outer(np.arange(600) * 5, np.arange(700) * 3).astype(np.int16) - 1000
+    mask = np.full(values.shape, 255, np.uint8)
+    mask[:300, :350] = mask[512:, 512:] = 0
+    place = rasterio.Affine(10, 0, 400000, 0, -10, 5000000)
+    profile = {"driver": "GTiff", "count": 1, "dtype": "int16", "crs": "EPSG:32632", "transform": place}
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK="YES"),
+        rasterio.MemoryFile() as memory,
+        rasterio.MemoryFile() as target,
+    ):
+        with memory.open(**profile, width=700, height=600) as dataset:
+            dataset.write(values, 1)
+            dataset.write_mask(mask)
+        rasterio.shutil.copy(memory.name, target.name, driver="COG", COMPRESS="LZW", PREDICTOR="YES", BLOCKSIZE="256")
+        return bytes(target.read())
+
+
+def code_of(server: Gunicorn, name: str) -> dict[str, str]:
+    """The texts of a layer's page by their labels."""
+    return copied(requests.get(f"{server.url}/layers/{name}", headers={"Accept": "text/html"}, timeout=30).text)
+
+
+def on_map(path: Path, resolution: float) -> tuple[Picture, NDArray[np.bool_]]:
+    """The bands under each pixel of a map with the middle of the file in its middle, and the visible places.
+
+    Args:
+        path: the file.
+        resolution: width of a pixel of the map in the file's CRS.
+    """
+    with rasterio.open(path) as dataset:
+        bands, mask = dataset.read().astype(np.float64), dataset.dataset_mask() > 0
+        across, down = dataset.res
+    cols = np.floor((np.arange(WIDTH) + 0.5 - WIDTH / 2) * resolution / across + bands.shape[2] / 2).astype(int)
+    rows = np.floor((np.arange(HEIGHT) + 0.5 - HEIGHT / 2) * resolution / down + bands.shape[1] / 2).astype(int)
+    is_inside = ((rows >= 0) & (rows < bands.shape[1]))[:, None] & ((cols >= 0) & (cols < bands.shape[2]))
+    rows, cols = np.clip(rows, 0, bands.shape[1] - 1)[:, None], np.clip(cols, 0, bands.shape[2] - 1)
+    return bands[:, rows, cols], is_inside & mask[rows, cols]
+
+
+def on_white(colours: Picture, visible: NDArray[np.bool_]) -> Picture:
+    return np.where(visible, colours[:3] if colours.shape[0] >= 3 else colours[[0, 0, 0]], 255.0)
+
+
+def means(picture: NDArray[Any]) -> Picture:
+    """Mean colours of squares, without the border."""
+    inner = picture[:, MARGIN : HEIGHT - MARGIN, MARGIN : WIDTH - MARGIN]
+    bands, height, width = inner.shape
+    return inner.reshape(bands, height // BLOCK, BLOCK, width // BLOCK, BLOCK).mean(axis=(2, 4))
+
+
+def run(chromium: Chromium, site: MapSite, code: str) -> Page:
+    """Run code in a page that has nothing else than the libraries and the element of the map."""
+    page = chromium.page(WIDTH, HEIGHT)
+    page.open(f"{site.url}code")
+    script = (
+        "const s = document.createElement('script'); s.type = 'module'; s.textContent = code; document.body.append(s)"
+    )
+    page.run(script, code=code)
+    return page
+
+
+def expect(page: Page, picture: Picture, tolerance: float) -> None:
+    """Wait until the map shows a picture; its squares may differ by so many grey steps."""
+    assert np.ptp(means(picture)) > 60  # or an empty map would do
+    differences: list[float] = []
+
+    def is_shown() -> bool:
+        assert not page.complaints, page.complaints
+        differences.append(float(np.abs(means(page.screenshot()) - means(picture)).max()))
+        return differences[-1] <= tolerance
+
+    try:
+        wait_until(is_shown, PATIENCE_S)
+    except AssertionError:
+        pytest.fail(f"the map differs by {min(differences):.1f} of 255: {page.complaints}")
+
+
+@pytest.mark.parametrize("client", ["OpenLayers", "Leaflet", "MapLibre", "deck.gl"])
+def test_a_picture_on_the_grid_of_web_maps_is_shown(
+    client: str, chromium: Chromium, site: MapSite, server: Gunicorn, folder: Path
+) -> None:
+    path = folder / "valley.tif"
+    with rasterio.open(path) as dataset:
+        fit = max(dataset.width * dataset.res[0] / WIDTH, dataset.height * dataset.res[0] / HEIGHT)
+        finest = dataset.res[0]
+    zooms = WORLD_M / 256 / 2.0 ** np.arange(24)
+    resolutions = {"Leaflet": zooms[zooms >= fit].min(), "deck.gl": finest}
+    page = run(chromium, site, code_of(server, "valley")[client])
+    expect(page, on_white(*on_map(path, resolutions.get(client, fit))), 16)
+
+
+def test_a_picture_in_a_grid_of_its_own_is_shown(
+    chromium: Chromium, site: MapSite, server: Gunicorn, folder: Path
+) -> None:
+    path = folder / "netherlands.tif"
+    with rasterio.open(path) as dataset:
+        fit = max(dataset.width * dataset.res[0] / WIDTH, dataset.height * dataset.res[1] / HEIGHT)
+    page = run(chromium, site, code_of(server, "netherlands")["OpenLayers"])
+    expect(page, on_white(*on_map(path, fit)), 16)
+
+
+@pytest.mark.parametrize("name", ["elk-mountains", "hidden"])
+def test_values_are_stretched_and_transparent_where_there_are_none(
+    name: str, chromium: Chromium, site: MapSite, server: Gunicorn, folder: Path
+) -> None:
+    path = folder / f"{name}.tif"
+    with rasterio.open(path) as dataset:
+        fit = max(dataset.width * dataset.res[0] / WIDTH, dataset.height * dataset.res[1] / HEIGHT)
+        coarsest = len(dataset.overviews(1)) - 1
+    with rasterio.open(path, overview_level=coarsest) as dataset:
+        window = Window(0, 0, *dataset.block_shapes[0][::-1]).intersection(Window(0, 0, dataset.width, dataset.height))
+        seen = np.sort(dataset.read(1, window=window, masked=True).compressed())
+    low, high = (float(seen[int(share * (len(seen) - 1))]) for share in (0.02, 0.98))
+    values, visible = on_map(path, fit)
+    grey = np.clip((values - low) / (high - low), 0, 1) * 255
+    page = run(chromium, site, code_of(server, name)["OpenLayers"])
+    expect(page, on_white(grey, visible), 16)
+
+
+def test_heights_are_shaded(chromium: Chromium, site: MapSite, server: Gunicorn) -> None:
+    page = run(chromium, site, code_of(server, "dem")["MapLibre"])
+    wait_until(lambda: float(np.ptp(means(page.screenshot()))) > 20, PATIENCE_S)
+    assert page.complaints == []
+    assert any("encoding=terrarium" in url for url in page.urls)
+
+
+@pytest.mark.parametrize("name", ["valley", "elk-mountains", "netherlands"])
+def test_rasterio_reads_the_window_of_the_file(name: str, server: Gunicorn, folder: Path) -> None:
+    code = code_of(server, name)["Python"]
+    assert f'"{server.url}/layers/{name}/gdal.vrt"' in code
+    local = code.replace(f"{server.url}/layers/{name}/gdal.vrt", str(folder / f"{name}.tif"))
+    printed: list[Any] = [
+        subprocess.run(
+            [sys.executable, "-c", each], capture_output=True, text=True, timeout=60, check=True
+        ).stdout.splitlines()[-1]
+        for each in (code, local)
+    ]
+    assert printed[0] == printed[1]
+    assert len(printed[0].split()) == 6  # the bounds, the least and the greatest value
