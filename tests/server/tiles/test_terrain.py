@@ -136,8 +136,8 @@ def test_heights_in_feet_are_in_metres(crs: str, unit: str, metres: float, tmp_p
     with rasterio.open(tmp_path / "dem.tif") as dataset:
         assert dataset.units[0] == (unit or "US survey foot")
     app = client(tmp_path, layer("dem", "dem.tif"))
-    found = heights(app, TILE, "terrarium")
-    np.testing.assert_allclose(found, feet[0, :32, :48].astype("f8") * metres, rtol=0, atol=1 / 512 + 1e-9)
+    actual = heights(app, TILE, "terrarium")
+    np.testing.assert_allclose(actual, feet[0, :32, :48].astype("f8") * metres, rtol=0, atol=1 / 512 + 1e-9)
 
 
 def test_other_encodings_and_layers_are_told_what_there_is(tmp_path: Path) -> None:
