@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import imagecodecs
 import numpy as np
 import pytest
 from rasterio.io import MemoryFile
@@ -118,18 +119,30 @@ def own_files() -> Iterator[tuple[str, bytes, str, str]]:
     yield "short", hm.tiff(good.but(tiles=(b"short", *tiles[1:]))), "error", "tile"
     yield "no-jpeg", hm.tiff(good.having({hm.COMPRESSION: (hm.SHORT, [7])})), "error", "error"
     yield "bomb", hm.tiff(deflated.but(tiles=(BOMB, *DEFLATED[1:]))), "bytes", "tile"
+    lzw = good.having({hm.COMPRESSION: (hm.SHORT, [5])})
+    for name in ("lzw-bomb", "lzw-cut", "lzw-junk"):
+        yield name, hm.tiff(lzw.but(tiles=(DAMAGED[name], *LZW[1:]))), "bytes", "tile"
 
 
 TILES: Final = tuple(tile for tile in hm.image().tiles if tile is not None)
 DEFLATED: Final = tuple(zlib.compress(tile) for tile in TILES)
+LZW: Final = tuple(bytes(imagecodecs.lzw_encode(tile)) for tile in TILES)
 BOMB: Final = zlib.compress(bytes(200 << 20), 9)
+DAMAGED: Final = {
+    "bomb": BOMB,
+    "lzw-bomb": bytes(imagecodecs.lzw_encode(bytes(1 << 20))),
+    "lzw-cut": bytes(imagecodecs.lzw_encode(bytes(range(256)) * 2))[:100],
+    "lzw-junk": b"no stream of LZW",
+}
+"""File -> its first tile, which is not decoded."""
 
 
 def own_cases(folder: Path) -> Iterator[Record]:
     """The same as the corpus describes its files."""
     for name, data, *expected in own_files():
         (folder / name).write_bytes(data)
-        stored = (BOMB, DEFLATED[-1]) if name == "bomb" else (TILES[0], TILES[-1])
+        last = {"bomb": DEFLATED[-1]}.get(name, LZW[-1] if name.startswith("lzw") else TILES[-1])
+        stored = (DAMAGED.get(name, TILES[0]), last)
         places = ((0, 0, 32, 16), (64, 32, 16, 8))
         probes = [
             {"x": left // 32, "y": top // 16, "z_full": 0, "plane": 0, "expect": expect}
