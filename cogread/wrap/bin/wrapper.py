@@ -80,7 +80,7 @@ def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
     image, stored = level.image, stored_coding(level.image)
     kind = _type(image)
     plane, band = _place(image, options.band)
-    is_plain = band is not None or (options.is_plain and predictor(image) != PREDICTOR_NONE)
+    is_plain = band is not None or (options.is_plain and layout(image, kind).predictor != PREDICTOR_NONE)
     passes = not is_plain and (stored == IDENTITY or stored in options.codings)
     coding = stored if stored and passes else next(iter(options.codings), IDENTITY)
 

@@ -4,7 +4,6 @@ import lzma
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -23,6 +22,7 @@ from cogread.wrap.decode import pixels
 from cogread.wrap.decode.support import undecodable
 from cogread.wrap.tile import valid_size
 from tests.support import handmade as hm
+from tests.support.codecs import CODECS
 from tests.support.cogs import cog_of, stored
 from tests.support.corpus import CORPUS, Record, corpus_folder, manifest
 from tests.support.decoder_worker import image_of
@@ -35,16 +35,6 @@ FILL_ORDER: Final = 266
 PREDICTOR: Final = 317
 T4_OPTIONS: Final = 292
 T6_OPTIONS: Final = 293
-CODECS: Final[dict[int, Callable[[bytes], bytes]]] = {
-    1: bytes,
-    5: lambda data: bytes(imagecodecs.lzw_encode(data)),
-    8: zlib.compress,
-    32946: zlib.compress,
-    32773: lambda data: bytes(imagecodecs.packbits_encode(data)),
-    34925: lambda data: lzma.compress(data, lzma.FORMAT_XZ),
-    50000: lambda data: bytes(imagecodecs.zstd_encode(data)),
-}
-"""Codec -> encoder of bytes."""
 
 
 def decoded(place: Place) -> NDArray[Any]:
