@@ -76,7 +76,7 @@ class Wrapping:
     wrap_again: Callable[[bytes], bytes] | None = None
     """Makes the file of one stream without mask that `wrap` accepted before, skipping its checks; None: use `wrap`."""
     is_kept: bool = False
-    """The tiers keep the file, since making it costs more than reading it there; it is made of one stream."""
+    """The tiers keep the file, since making it costs more than reading it there."""
     draws_sparse: bool = False
     """`wrap` draws tiles of which nothing is stored."""
     media_type: str = ""

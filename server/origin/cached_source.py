@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
@@ -22,6 +23,8 @@ from server.origin.current_version import CurrentVersion
 from server.origin.guard import OriginGuard
 from server.origin.validator_watch import ValidatorWatch
 from server.resilience.parallel import Helpers
+
+T = TypeVar("T")
 
 PREFIX = "rawcog:2:"
 """Prefix of every key; the number changes with the meaning of the values."""
@@ -166,25 +169,31 @@ class CachedSource:
         return SourceBytes(tile, version)
 
     def read_made(
-        self, name: str, wanted: ByteRange, expect: Version, make: Callable[[bytes], bytes], deadline: Deadline
+        self,
+        name: str,
+        expect: Version,
+        read: Callable[[], T],
+        make: Callable[[T], bytes],
+        deadline: Deadline,
+        size_bytes: int,
     ) -> bytes:
         """Read a file that is made of a tile, through the cache tiers: the fleet makes it once.
 
         Args:
-            name: of what is made, among all that are made of the tile.
-            wanted: the tile.
+            name: of the file, among all that are made of this version's tiles.
             expect: the version.
-            make: makes the file of the stored bytes.
+            read: reads the stored bytes.
+            make: makes the file of them.
             deadline: see `Source.read`.
+            size_bytes: of the stored bytes, as a measure of the file.
 
         Raises:
-            Exception: as `read_tile` and `make`.
+            Exception: as `read` and `make`.
         """
-        key = f"{self._keys_of(expect).tile}{wanted.start}-{wanted.stop}:{name}"
+        key = f"{self._keys_of(expect).tile}{name}"
         file = self._flight.get(key, TILE_TTL_S)
         if file is None:  # the tile is read before the claim on the file: a claim never waits for a claim
-            stored = self.read_tile(wanted, expect, deadline).data
-            is_shared = len(stored) <= LARGEST_SHARED_TILE_BYTES
+            stored, is_shared = read(), size_bytes <= LARGEST_SHARED_TILE_BYTES
             file = self._flight.fetch([key], lambda _: {key: make(stored)}, TILE_TTL_S, deadline, is_shared=is_shared)[
                 key
             ]

@@ -37,8 +37,6 @@ class TilePlan:
     etag: str
     not_modified: Reply
     """The 304. A 200 adds Content-Type, Accept-Ranges and Content-Length to its headers."""
-    name: str
-    """Name of the representation among those of the tile."""
     memory_bytes: int
     """Peak memory of making the reply: the stored bytes, a copy of them, and the decoder's work."""
     ok_headers: list[tuple[str, str]] | None = None
@@ -102,7 +100,6 @@ def make_plan(
         size_bytes,
         etag,
         Reply(304, [("ETag", etag), *_policy(layer, address), *wrapping.headers], b""),
-        representation.suffix,
         2 * size_bytes + form.work_bytes,
     )
 

@@ -1,9 +1,5 @@
 """The reply to a request whose tile has a plan: reads no more than the reply needs, within the memory budget."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from cogread.byterange import ByteRange
 from cogread.deadline import Deadline
 from cogread.errors import TileDamaged
 from cogread.sources.gather import gather
@@ -73,9 +69,10 @@ def _settle(plan: TilePlan, deadline: Deadline, limits: Limits) -> Parts:
     share = limits.memory.take(plan.memory_bytes, deadline) if plan.memory_bytes > SMALL_BYTES else None
     try:
         parts = _read(plan, deadline)
-        with _located(plan):
-            plan.settle(plan.wrapping.choose(_tile(plan, parts)) if plan.wrapping.choose else plan.wrapping)
+        plan.settle(plan.wrapping.choose(_tile(plan, parts)) if plan.wrapping.choose else plan.wrapping)
         return parts
+    except TileDamaged as error:
+        raise _located(plan, error) from error
     finally:
         if share is not None:
             share.close()
@@ -86,15 +83,10 @@ def _whole(plan: TilePlan, parts: Parts | None, deadline: Deadline, limits: Limi
     if plan.ok_headers is not None and wrapping.wrap_again is not None and first is not None and len(plan.ranges) == 1:
         stored = plan.layer.source.read_tile(first, plan.version, deadline).data
         return Reply(200, plan.ok_headers, wrapping.wrap_again(stored))
-    if wrapping.is_kept and first is not None:
-        body = _tiered(plan, first, deadline, limits)
-        return Reply(200, _ok_headers(plan, len(body)), body)
-    parts = parts or _read(plan, deadline)
-    if wrapping.work_bytes:
-        with limits.decoders.entered(deadline):
-            body = _wrap(plan, parts)
+    if wrapping.is_kept:
+        body = _tiered(plan, parts, deadline, limits)
     else:
-        body = _wrap(plan, parts)
+        body = _encoded(plan, parts or _read(plan, deadline), deadline, limits)
     return Reply(200, _ok_headers(plan, len(body)), body)
 
 
@@ -103,17 +95,27 @@ def _read(plan: TilePlan, deadline: Deadline) -> Parts:
     return gather(plan.ranges, lambda wanted: read_tile(wanted, version, deadline).data)
 
 
-def _tiered(plan: TilePlan, stored: ByteRange, deadline: Deadline, limits: Limits) -> bytes:
+def _encoded(plan: TilePlan, parts: Parts, deadline: Deadline, limits: Limits) -> bytes:
+    """Make the file; decoders take their turns."""
+    if not plan.wrapping.work_bytes:
+        return _wrap(plan, parts)
+    with limits.decoders.entered(deadline):
+        return _wrap(plan, parts)
+
+
+def _tiered(plan: TilePlan, parts: Parts | None, deadline: Deadline, limits: Limits) -> bytes:
     """Make a file that the tiers keep, or get it from them."""
-    source, version = plan.layer.source, plan.version
+    source = plan.layer.source
 
-    def make(data: bytes) -> bytes:
-        with limits.decoders.entered(deadline):
-            return _wrap(plan, [data])
+    def read() -> Parts:
+        return parts or _read(plan, deadline)
 
-    if plan.layer.config.cache_replies and source.may_keep_tiles(version):
-        return source.read_made(plan.name, stored, version, make, deadline)
-    return make(source.read_tile(stored, version, deadline).data)
+    def make(stored: Parts) -> bytes:
+        return _encoded(plan, stored, deadline, limits)
+
+    if plan.layer.config.cache_replies and source.may_keep_tiles(plan.version):
+        return source.read_made(plan.etag, plan.version, read, make, deadline, plan.size_bytes)
+    return make(read())
 
 
 def _ok_headers(plan: TilePlan, size_bytes: int) -> list[tuple[str, str]]:
@@ -122,8 +124,10 @@ def _ok_headers(plan: TilePlan, size_bytes: int) -> list[tuple[str, str]]:
 
 
 def _wrap(plan: TilePlan, parts: Parts) -> bytes:
-    with _located(plan):
+    try:
         return plan.wrapping.wrap(_tile(plan, parts))
+    except TileDamaged as error:
+        raise _located(plan, error) from error
 
 
 def _tile(plan: TilePlan, parts: Parts) -> Tile:
@@ -132,11 +136,7 @@ def _tile(plan: TilePlan, parts: Parts) -> Tile:
     return Tile(place.col, place.row, tuple(parts[:planes]), mask)
 
 
-@contextmanager
-def _located(plan: TilePlan) -> Iterator[None]:
-    """Add the place of the tile to an error."""
-    try:
-        yield
-    except TileDamaged as error:
-        tile = f"{plan.image.directory.where}: tile col {plan.place.col}, row {plan.place.row}"
-        raise TileDamaged(f"{tile}: {error.message}", error.evidence) from error
+def _located(plan: TilePlan, error: TileDamaged) -> TileDamaged:
+    """The same error with the place of the tile."""
+    tile = f"{plan.image.directory.where}: tile col {plan.place.col}, row {plan.place.row}"
+    return TileDamaged(f"{tile}: {error.message}", error.evidence)

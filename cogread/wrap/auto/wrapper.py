@@ -124,7 +124,7 @@ def _prepare_cut(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
         return data
 
     work_bytes = _WORK_BYTES * image.tile_width * image.tile_height
-    return Wrapping(cut_out, None, wants_mask=level.mask is not None, work_bytes=work_bytes)
+    return Wrapping(cut_out, None, wants_mask=level.mask is not None, work_bytes=work_bytes, is_kept=True)
 
 
 CUT_WEBP: Final = replace(WEBP, refusal=_refusal_of_cut, prepare=_prepare_cut)

@@ -7,9 +7,14 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
+from cogread.image import Level
+from cogread.wrap.auto import cut_out
+from cogread.wrap.tile import Tile
 from tests.support.app import client, layer, problem
 from tests.support.decode import decoded
+from tests.support.origin import Origin
 from tests.support.rasters import noise, raster
+from tests.support.redis import RedisServer
 from tests.support.tiffs import gdal_tiff
 
 WHOLE, PART, HIDDEN = "3/1/1", "3/0/0", "3/2/4"
@@ -121,3 +126,23 @@ def test_a_version_is_immutable_and_an_old_one_leads_to_the_plain_url(app: Flask
         assert (immutable.data, immutable.headers["ETag"]) == (plain.data, plain.headers["ETag"])
         assert "immutable" in immutable.headers["Cache-Control"]
         assert app.get(url("jpeg-mask@0", place)).headers["Location"] == url("jpeg-mask", place)
+
+
+def test_the_fleet_makes_a_transparent_tile_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And reads it and its mask once; the second worker has all from the tiers."""
+    calls, make = [], cut_out.cut_out
+
+    def counted(level: Level, tile: Tile) -> bytes:
+        calls.append(tile)
+        return make(level, tile)
+
+    monkeypatch.setattr(cut_out, "cut_out", counted)
+    with Origin() as origin, RedisServer() as redis:
+        origin.put("/a.tif", gdal_tiff("jpeg-mask"))
+        workers = [client(tmp_path, layer("a", f"{origin.url}/a.tif"), {"REDIS_URL": redis.url}) for _ in range(2)]
+        bodies = {workers[0].get(url("a", PART)).data for _ in range(3)}
+        reads = len(origin.ranges("/a.tif"))
+        bodies |= {workers[1].get(url("a", PART)).data for _ in range(3)}
+        assert workers[1].head(url("a", PART)).content_length == len(min(bodies))
+        assert set(origin.ranges("/a.tif")[reads:]) <= {(0, 1)}, "but for a look at the version"
+    assert (len(bodies), len(calls)) == (1, 1)
