@@ -39,7 +39,7 @@ from server.web.tile_middleware import TileMiddleware
 
 MEMORY_SHARES: Final = {
     "open_versions": 1 / 4,
-    "summaries": 3 / 16,  # 24 MiB of 128 MiB hold 15,000 layers
+    "summaries": 3 / 16,  # 24 MiB of 128 MiB hold 12,000 layers
     "replies": 1 / 8,
     "plans": 1 / 32,
     "documents": 1 / 32,
