@@ -14,6 +14,7 @@ from typing import Final
 from cogread.image import Cog, Level
 from cogread.refusal import Refusal
 from cogread.tiff.parse import Steps
+from cogread.tiff.tags import Compression
 from cogread.wrap.decode.support import undecodable
 from cogread.wrap.png.wrapper import PNG, picture_refusal, refusal_of_level_mask
 from cogread.wrap.tile import Tile, is_inside
@@ -23,8 +24,10 @@ from cogread.wrap.wrapper import Kind, Options, Wrapper, Wrapping
 _CUT_OUT: Final = "cogread.wrap.auto.cut_out"
 _VISIBLE: Final = "cogread.wrap.decode.visible"
 
-_MOST_PIXELS: Final = 1 << 22
-"""Bound of tiles that are compressed as WebP, for the memory and the time that it takes."""
+_MOST_PIXELS: Final = 1 << 20
+"""Bound of tiles that are compressed as WebP, for the memory and the time that it takes; larger ones are PNGs."""
+_MOST_WEBP_PIXELS: Final = 1 << 22
+"""The same of WebP tiles, most of which keep their colours."""
 _MOST_SIDE: Final = 16383
 """Bound of the sides of a WebP of VP8 (RFC 6386 §9.1)."""
 _WORK_BYTES: Final = 40
@@ -110,7 +113,8 @@ def _refusal_of_cut(level: Level) -> Refusal | None:
     width, height = image.tile_width, image.tile_height
     if image.bits != 8:
         return Refusal(f"WebP has no samples of {image.dtype}")
-    if width * height > _MOST_PIXELS or max(width, height) > _MOST_SIDE:
+    most_pixels = _MOST_WEBP_PIXELS if image.compression == Compression.WEBP else _MOST_PIXELS
+    if width * height > most_pixels or max(width, height) > _MOST_SIDE:
         return Refusal(f"a tile of {width} × {height} pixels is too large to be compressed as WebP")
     return undecodable(image) or refusal_of_level_mask(level)
 
