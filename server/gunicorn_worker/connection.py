@@ -76,8 +76,10 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         """Tell whether bytes of the next request arrived with the previous one; no event announces these."""
         return self.parser is not None and bool(self.parser.unreader.buf.getvalue())
 
-    def has_unread_input(self) -> bool:
-        """Tell whether there are unread bytes, or an unread end of the connection."""
+    def has_request(self) -> bool:
+        """Tell whether the connection waits for a thread: a head was read ahead, or bytes or the end are unread."""
+        if self.parser is not None and b"\r\n\r\n" in self.parser.unreader.buf.getvalue():
+            return True
         try:
             socket.socket.recv(self.sock, 1, _PEEK)  # with TLS the encrypted bytes, which its own `recv` hides
         except BlockingIOError:

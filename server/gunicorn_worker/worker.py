@@ -28,7 +28,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from cogread.deadline import Deadline
 from server.gunicorn_worker.client_socket import ClientSocket
-from server.gunicorn_worker.connection import MOST_HEAD_BYTES, Connection, Head
+from server.gunicorn_worker.connection import HEAD_S, MOST_HEAD_BYTES, Connection, Head
 from server.gunicorn_worker.refusal import StatusRecorder, refusal
 from server.gunicorn_worker.waiting_connections import WaitingConnections
 
@@ -48,7 +48,7 @@ TURN_S: Final = 0.0001
 """Time that the other workers have to accept the next connection of a burst, which one worker would take alone."""
 
 _CANDIDATES: Final = 64
-"""Connections that are searched for one without unread input, when one has to be closed."""
+"""Connections that are searched for one without a request, when one has to be closed."""
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -62,7 +62,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def get_thread_pool(self) -> WaitingConnections:
         """Return the connections that the threads serve: gunicorn does no more with its pool than to end it."""
-        self._waiting = WaitingConnections(self.cfg.keepalive)
+        self._waiting = WaitingConnections(self.cfg.keepalive or HEAD_S)  # 0: for the first request
         return self._waiting
 
     def run(self) -> None:
@@ -82,6 +82,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 self.log.warning("started %d of %d threads: the machine has no more", count, self.cfg.threads)
                 break
         super().run()
+
+    def is_parent_alive(self) -> bool:
+        """Return whether the master runs; without it the worker ends as after TERM. See `ThreadWorker`."""
+        if super().is_parent_alive():
+            return True
+        self.alive = False
+        return False
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Begin or stop accepting; see `ThreadWorker`. The last call is the one at shutdown."""
@@ -157,7 +164,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Close what has timed out, then the idlest while there are too many; see `ThreadWorker`."""
         now = time.monotonic()
         while (conns := self._waiting.first(1)) and (force or conns[0].timeout <= now):
-            if self._waiting.remove(conns[0]):
+            if not self._waiting.remove(conns[0]):
+                continue
+            if not force and conns[0].has_request():  # no thread was free for it
+                self._waiting.put_back(conns[0], is_ready=conns[0].has_read_ahead)
+            else:
                 self._close(conns[0])
         while self._draining and (force or next(iter(self._draining.values())).is_expired):
             self._close(self._draining.popitem(last=False)[0])
@@ -196,8 +207,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._close(conn)
 
     def _accept_waiting(self, listener: Any) -> None:
-        """Accept all waiting connections, up to the limit."""
-        while (before := self.nr_conns) < self.worker_connections:
+        """Accept all waiting connections; beyond the limit, each takes the place of an idle one."""
+        while self.nr_conns < self.worker_connections or self._close_idlest():
+            before = self.nr_conns
             self.accept(listener)
             if self.nr_conns == before:
                 return
@@ -217,7 +229,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._close(self._draining.popitem(last=False)[0])
             return True
         for conn in self._waiting.first(_CANDIDATES):
-            if not conn.has_unread_input() and self._waiting.remove(conn):
+            if not conn.has_request() and self._waiting.remove(conn):
                 self._close(conn)
                 return True
         return False

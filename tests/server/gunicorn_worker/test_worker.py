@@ -2,6 +2,7 @@
 
 import re
 import resource
+import signal
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
+from selectors import DefaultSelector
 from threading import Event, Thread
 from typing import Any
 
@@ -19,7 +21,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from server.gunicorn_worker import client_socket
 from server.gunicorn_worker import worker as worker_module
-from server.gunicorn_worker.connection import Connection
+from server.gunicorn_worker.connection import Connection, Head
 from server.gunicorn_worker.log import Logger
 from server.gunicorn_worker.worker import Worker
 from tests.support import faults
@@ -281,6 +283,108 @@ def test_a_worker_leaves_the_next_connection_of_a_burst_to_the_others(
         assert worker.nr_conns == taken
         for conn in waiting.first(taken):
             conn.close()
+
+
+class ManualWorker:
+    """A worker without threads and event loop, of connections that a test drives."""
+
+    def __init__(self, stack: ExitStack, most_connections: int) -> None:
+        self._stack = stack
+        config = Config()
+        config.set("worker_connections", most_connections)
+        self.worker = Worker(0, 0, [], None, 30, config, Logger(config))
+        self.waiting = self.worker.get_thread_pool()
+        self.worker.poller = stack.enter_context(DefaultSelector())
+        self.listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        self.listener.setblocking(False)
+        stack.callback(self.worker.tmp.close)
+        stack.callback(self.worker.murder_keepalived, force=True)
+
+    def client(self) -> socket.socket:
+        return self._stack.enter_context(socket.create_connection(self.listener.getsockname(), timeout=10))
+
+    def connect(self, sent: bytes = b"") -> Connection:
+        """A connection whose client has sent this."""
+        self.client().sendall(sent)
+        self.worker.accept(self.listener)
+        conn: Connection = self.waiting.first(99)[-1]
+        self._stack.callback(conn.close)
+        wait_until(lambda: not sent or conn.has_request())
+        return conn
+
+    def take(self) -> Connection | None:
+        with ThreadPoolExecutor(1) as threads:
+            return threads.submit(self.waiting.take).result(20)
+
+
+@pytest.fixture
+def manual() -> Iterator[ManualWorker]:
+    with ExitStack() as stack:
+        yield ManualWorker(stack, 3)
+
+
+def test_only_connections_without_a_request_are_closed_while_no_thread_is_free(manual: ManualWorker) -> None:
+    """Neither when their time is over, nor when there are too many: their requests have come, unread or read ahead."""
+    ahead = manual.connect(GET + GET)
+    assert manual.take() is ahead
+    assert ahead.read_head() is Head.WHOLE
+    next(ahead.parser)
+    manual.waiting.put_back(ahead, is_ready=True)
+    unread, idle, idlest = manual.connect(GET), manual.connect(), manual.connect()
+    manual.worker.murder_keepalived()
+    assert manual.waiting.first(9) == [ahead, unread]
+    for conn in (ahead, unread, newest := manual.connect()):
+        conn.timeout = 0
+    manual.worker.murder_keepalived()
+    assert [conn.sock.fileno() for conn in (idle, idlest, newest)] == [-1, -1, -1]
+    assert {manual.take(), manual.take()} == {ahead, unread}
+
+
+def test_clients_in_the_listen_queue_take_the_places_of_idle_ones_at_the_stop(manual: ManualWorker) -> None:
+    """Nothing accepts them afterwards."""
+    idle = [manual.connect() for _ in range(3)]
+    for _ in range(3):
+        manual.client().sendall(GET)
+    manual.worker.sockets = [manual.listener]
+    manual.worker.alive = False
+    manual.worker.set_accept_enabled(False)
+    assert {conn.sock.fileno() for conn in idle} == {-1}
+    assert manual.worker.nr_conns == 3
+
+
+def test_a_new_client_has_time_for_its_request_where_no_connection_is_kept() -> None:
+    environment = {"WEB_CONCURRENCY": "1", "GUNICORN_CMD_ARGS": "--keep-alive=0"}
+    with Gunicorn(environment, CONFIG) as server, open_sockets(server, 1) as (client,):
+        assert status(server) == 200
+        client.sendall(GET)
+        assert reply(client) == b"HTTP/1.1 200 OK"
+
+
+def test_workers_whose_master_was_killed_free_the_port_and_answer_what_they_hold() -> None:
+    """A new master can start while they end."""
+    hold = faults.Hold()
+    with Origin() as origin, ExitStack() as stack:
+        origin.put("/b.tif", gdal_tiff("jpeg-ycbcr"))
+        origin.fail("/b.tif", hold)
+        stack.callback(hold.is_over.set)
+        config = "[sources.patient]\ntype = 'http'\nread_timeout_s = 25\n"
+        config += layer("b", f"{origin.url}/b.tif", "source = 'patient'")
+        server = stack.enter_context(Gunicorn({"WEB_CONCURRENCY": "1"}, config))
+        (waiting,) = stack.enter_context(open_sockets(server, 1, GET.replace(b"/a/", b"/b/")))
+        wait_until(lambda: bool(origin.requests))
+        server.signal(signal.SIGKILL)
+        assert server.wait() == -signal.SIGKILL
+
+        def is_refused() -> bool:
+            try:
+                stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10))
+            except ConnectionRefusedError:
+                return True
+            return False
+
+        wait_until(is_refused)
+        hold.is_over.set()
+        assert reply(waiting) == b"HTTP/1.1 200 OK"
 
 
 def test_the_limit_of_descriptors_is_raised() -> None:
