@@ -3,6 +3,7 @@
 `cogread info --json` prints a `Description` as it is here; a layer's JSON is made of its parts.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,11 +11,14 @@ from cogread.crs.georeference import Bounds, Georeference, Geotransform
 from cogread.crs.lookup import PROJ, CrsResolver, crs_of, vertical_unit, why_no_crs
 from cogread.image import Cog
 from cogread.metadata.bands import bands_of
-from cogread.metadata.nodata import json_number, nodata_of
+from cogread.metadata.nodata import gdal_float, json_number, nodata_of
 from cogread.tiff.tags import Planar, Tag
 from cogread.wrap import refusals
 
 _PREDICTORS: Final = {1: "none", 2: "horizontal", 3: "floating point"}
+_STATISTICS: Final = ("minimum", "maximum", "mean", "stddev", "valid_percent")
+_TRUE: Final = ("YES", "TRUE", "ON", "1")
+"""Texts that GDAL takes for true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,19 @@ class ImageFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class BandStatistics:
+    """Statistics of a band that the file states; None where it states nothing."""
+
+    minimum: float | str | None
+    maximum: float | str | None
+    mean: float | str | None
+    stddev: float | str | None
+    valid_percent: float | str | None
+    is_approximate: bool
+    """They are of a part of the pixels."""
+
+
+@dataclass(frozen=True, slots=True)
 class BandFacts:
     """A band; None where the file states nothing."""
 
@@ -61,6 +78,7 @@ class BandFacts:
     offset: float | str | None
     unit: str | None
     description: str | None
+    statistics: BandStatistics | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +96,8 @@ class GeoFacts:
     """The reason why there is no CRS; None: there is one."""
     projjson: dict[str, Any] | None
     """Definition of the CRS; None: there is none, or none that is understood."""
+    wkt: str | None
+    """The same as WKT; see `Crs.wkt`."""
     unit: str | None
     """PROJ's name of the unit of the CRS: `metre`, `degree` …"""
     transform: Geotransform | None
@@ -165,16 +185,32 @@ def band_facts(cog: Cog, max_bands: int | None = None, resolver: CrsResolver = P
             json_number(band.offset),
             band.unit or of_heights,
             band.description,
+            _statistics(band.metadata),
         )
         for band in bands_of(cog, max_bands)
     )
+
+
+def _statistics(metadata: Mapping[str, str]) -> BandStatistics | None:
+    """Statistics as GDAL keeps them in a band's metadata."""
+    texts = {name.upper().removeprefix("STATISTICS_"): text for name, text in metadata.items() if _is_statistic(name)}
+    numbers = {name: json_number(gdal_float(texts[name.upper()])) for name in _STATISTICS if name.upper() in texts}
+    if not numbers:
+        return None
+    is_approximate = texts.get("APPROXIMATE", "").upper() in _TRUE
+    minimum, maximum, mean, stddev, valid = map(numbers.get, _STATISTICS)
+    return BandStatistics(minimum, maximum, mean, stddev, valid, is_approximate)
+
+
+def _is_statistic(name: str) -> bool:
+    return name.upper().startswith("STATISTICS_")
 
 
 def geo_facts(geo: Georeference, resolver: CrsResolver = PROJ) -> GeoFacts:
     """Describe the place of an image."""
     crs, no_crs = crs_of(geo, resolver), why_no_crs(geo, resolver)
     if crs is None:
-        return GeoFacts(None, None, geo.name, None, no_crs, None, None, geo.transform, geo.bounds, None)
+        return GeoFacts(None, None, geo.name, None, no_crs, None, None, None, geo.transform, geo.bounds, None)
     return GeoFacts(
         epsg=int(crs.authority[1]) if crs.authority and crs.authority[0] == "EPSG" else None,
         code=crs.code,
@@ -182,6 +218,7 @@ def geo_facts(geo: Georeference, resolver: CrsResolver = PROJ) -> GeoFacts:
         vertical=crs.vertical,
         no_crs=no_crs,
         projjson=crs.projjson(),
+        wkt=crs.wkt,
         unit=crs.unit_name,
         transform=geo.transform,
         bounds=geo.bounds,

@@ -51,6 +51,7 @@ def describe(layer: Layer, opened: LayerVersion, link_prefix: str) -> Json:
     return {
         **row(layer, link_prefix),
         "version": opened.version_key,
+        "size_bytes": cog.version.size_bytes,
         **_image(cog),
         "band_info": [{"band": number, **asdict(band)} for number, band in enumerate(bands, 1)],
         **_georeference(geo_facts(cog.geo, opened.resolver)),
@@ -79,7 +80,7 @@ def _image(cog: Cog) -> Json:
 
 
 def _georeference(geo: GeoFacts) -> Json:
-    crs = {"code": geo.code, "name": geo.crs, "vertical": geo.vertical, "projjson": geo.projjson}
+    crs = {"code": geo.code, "name": geo.crs, "vertical": geo.vertical, "projjson": geo.projjson, "wkt": geo.wkt}
     return {
         "crs": None if geo.crs is None else crs,
         "crs_reason": geo.no_crs,

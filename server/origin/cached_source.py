@@ -125,6 +125,11 @@ class CachedSource:
         """
         return self._source.version(Deadline.after(STAT_S)) if self.is_local else self._current.cached()
 
+    @property
+    def confirmed_at(self) -> float:
+        """See `CurrentVersion.confirmed_at`."""
+        return self._current.confirmed_at
+
     def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         """Read header bytes, in cached blocks; see `Source.read`."""
         version = self.version(deadline) if expect is None else expect

@@ -82,6 +82,12 @@ class CurrentVersion:
             trace.tier = "memory"
         return record.version
 
+    @property
+    def confirmed_at(self) -> float:
+        """When the origin last stated the version, seconds since the epoch; now where it is asked at every call."""
+        record = self._record
+        return self._clock() if record is None else record.asked_at
+
     def get(self, deadline: Deadline = NEVER) -> Version:
         """The version, at most `revalidate_s` old; asks the other tiers and the origin where it must.
 

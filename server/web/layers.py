@@ -2,6 +2,7 @@
 
 import msgspec
 from flask import Response
+from werkzeug.http import http_date
 
 from cogread.deadline import Deadline
 from server.documents import Json
@@ -36,7 +37,10 @@ def layer(name: str) -> Response:
     if prefers_html():
         return layer_page(about, opened, catalog_layer.versioned_path(opened))
     immutable = IMMUTABLE if context().settings.public_urls.is_prefix_fixed else PRIVATE_IMMUTABLE
-    return _json(about, immutable if version is not None else "no-cache")
+    document = _json(about, immutable if version is not None else "no-cache")
+    if version is None:  # beside the body, whose ETag stays the same
+        document.headers["Rawcog-Confirmed"] = http_date(catalog_layer.source.confirmed_at)
+    return document
 
 
 def index() -> Response:

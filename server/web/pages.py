@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from flask import Response, render_template, request
 
 from cogread import __version__
-from cogread.crs.lookup import crs_of
 from cogread.wrap import PICTURES
 from cogread.wrap.bin.wrapper import SAMPLES
 from server.documents import Json
@@ -38,7 +37,6 @@ def layer_page(about: Json, opened: LayerVersion, path: str) -> Response:
         path: beginning of the URLs of its tiles, below the server's base URL.
     """
     ctx = context()
-    crs = crs_of(opened.cog.geo, opened.resolver)
     return page(
         "layer.html",
         ctx.base_url_policy,
@@ -47,7 +45,6 @@ def layer_page(about: Json, opened: LayerVersion, path: str) -> Response:
         is_shown=any(set(level["formats"]) & _SHOWN for level in about["levels"]),
         modules=[name for name in static_files().plain if name.startswith(_MODULES) and name.endswith(".js")],
         geographic=geographic_of(opened),
-        wkt=None if crs is None else crs.wkt,
         preview=preview_of(opened),
         base=ctx.link_prefix + path,
     )

@@ -55,6 +55,9 @@ _URI: Final[Json] = {"type": "string", "format": "uri"}
 
 _VALUE: Final[Json] = {"anyOf": [nullable(NUMBER), choice("nan", "inf", "-inf")]}
 """A number, or text for values that JSON does not have."""
+_STATISTICS: Final = record(
+    _each("minimum maximum mean stddev valid_percent", _VALUE) | {"is_approximate": {"type": "boolean"}}
+)
 MOST_BANDS: Final = 4096
 """Bands that the JSON of a layer describes; more are only counted."""
 
@@ -137,6 +140,7 @@ SCHEMAS: Final[Json] = {
         {"band": POSITIVE, "color_interpretation": STRING}
         | _each("scale offset", _VALUE)
         | _each("unit description", nullable(STRING))
+        | {"statistics": nullable(_STATISTICS)}
     ),
     "Layer": record(
         {
@@ -152,6 +156,7 @@ SCHEMAS: Final[Json] = {
         },
         {
             **_each("bounds bounds_wgs84", nullable(_BOX)),
+            "size_bytes": POSITIVE,
             "crs": nullable(OBJECT),
             "nodata": _VALUE,
             "band_info": array(ref("Band"), maxItems=MOST_BANDS),

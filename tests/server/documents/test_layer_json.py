@@ -49,6 +49,7 @@ def assert_is_gdals(about: dict[str, Any], data: bytes) -> None:
             assert (about["width"], about["height"], about["bands"]) == (dataset.width, dataset.height, dataset.count)
             assert {about["dtype"]} == set(dataset.dtypes)
             assert dataset.count == 1 or about["interleave"] == dataset.interleaving.name
+            assert about["size_bytes"] == len(data)
             assert (None if about["nodata"] is None else float(about["nodata"])) == dataset.nodata
             assert_bands_are_gdals(about["band_info"], dataset)
             assert_lies_where_gdal_says(about, dataset)
@@ -67,6 +68,17 @@ def assert_bands_are_gdals(bands: list[dict[str, Any]], dataset: DatasetReader) 
     assert tuple(band.get("offset", 0) for band in stated) == dataset.offsets
     assert tuple(band.get("unit") for band in stated) == dataset.units
     assert tuple(band.get("description") for band in stated) == dataset.descriptions
+    assert [band["statistics"] for band in bands] == [statistics_of(dataset.tags(number)) for number in dataset.indexes]
+
+
+def statistics_of(tags: dict[str, str]) -> dict[str, Any] | None:
+    """The statistics that GDAL keeps in a band's tags."""
+    names = ("minimum", "maximum", "mean", "stddev", "valid_percent")
+    texts = [tags.get(f"STATISTICS_{name.upper()}") for name in names]
+    if texts == [None] * 5:
+        return None
+    numbers = {name: None if text is None else float(text) for name, text in zip(names, texts, strict=True)}
+    return {**numbers, "is_approximate": tags.get("STATISTICS_APPROXIMATE") == "YES"}
 
 
 def test_bands_with_scale_unit_and_names_and_a_nodata_that_json_lacks(tmp_path: Path) -> None:
@@ -77,6 +89,7 @@ def test_bands_with_scale_unit_and_names_and_a_nodata_that_json_lacks(tmp_path: 
     with rasterio.open(path, "r+") as dataset:
         dataset.scales, dataset.offsets = (0.01, 1), (273.15, 0)
         dataset.units, dataset.descriptions = ("K", ""), ("near infrared", "<b>other</b>")
+        dataset.update_tags(2, STATISTICS_MINIMUM="-1.5", STATISTICS_MEAN="2e3", STATISTICS_APPROXIMATE="YES")
     data = path.read_bytes()
     about = described(data, tmp_path)
     assert_is_gdals(about, data)
@@ -97,6 +110,7 @@ def assert_lies_where_gdal_says(about: dict[str, Any], dataset: DatasetReader) -
         epsg, projjson = dataset.crs.to_epsg(), about["crs"]["projjson"]
         assert about["crs"]["code"] == (None if epsg is None else f"EPSG:{epsg}")
         assert CRS.from_json_dict(projjson) == CRS.from_wkt(dataset.crs.to_wkt())
+        assert CRS.from_wkt(about["crs"]["wkt"]).equals(CRS.from_wkt(dataset.crs.to_wkt()), ignore_axis_order=True)
     if dataset.crs is not None and dataset.crs.to_epsg() is not None:
         assert CRS.from_json_dict(about["crs"]["projjson"]) == CRS.from_epsg(dataset.crs.to_epsg())
         west, south, east, north = transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds, densify_pts=21)
@@ -133,7 +147,7 @@ def test_a_crs_without_a_code_is_defined_all_the_same(tmp_path: Path) -> None:
 
 def test_a_crs_that_is_not_understood_keeps_the_name_that_the_file_gives_it(tmp_path: Path) -> None:
     about = described(with_keys({1024: 1, 3072: 32767, 1026: "Grid of the mine"}), tmp_path)
-    assert about["crs"] == {"code": None, "name": "Grid of the mine", "vertical": None, "projjson": None}
+    assert about["crs"] == {"code": None, "name": "Grid of the mine", "vertical": None, "projjson": None, "wkt": None}
     assert about["crs_reason"] == "it has neither the code of a geodetic CRS nor a datum nor an ellipsoid"
     assert about["bounds"] is not None
     assert about["bounds_wgs84"] is None

@@ -108,6 +108,7 @@ def test_ages_do_not_add_up(process: Process, source: CountingSource, clock: Clo
     clock.now += 50
     second = process()
     _is(second, OLD)
+    assert second.confirmed_at == clock.now - 50
     source.data = NEW
     clock.now += 9
     _is(second, OLD)
