@@ -211,6 +211,11 @@ class Page:
         """Move the mouse there."""
         self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
+    def tap(self, x: float, y: float) -> None:
+        """Touch the screen there with a finger and let go."""
+        self.send("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+        self.send("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
     def click(self, selector: str) -> None:
         """Scroll an element into the window and click on its middle."""
         self.run("document.querySelector(s).scrollIntoView({ block: 'center' })", s=selector)

@@ -44,6 +44,9 @@ function weights(place, count) {
 
 /** To about the size of a pixel, and no finer than the table. */
 export function geographicText([longitude, latitude], digits) {
-  const [east, north] = [longitude, latitude].map((value) => Math.abs(value).toFixed(digits))
-  return `${east}° ${longitude < 0 ? "W" : "E"} ${north}° ${latitude < 0 ? "S" : "N"}`
+  const text = (value, [positive, negative]) => {
+    const rounded = value.toFixed(digits)
+    return `${rounded.replace("-", "")}° ${Number(rounded) < 0 ? negative : positive}`
+  }
+  return `${text(longitude, "EW")} ${text(latitude, "NS")}`
 }

@@ -32,7 +32,7 @@ export function gridOf(layer) {
     extent: [left, top + dy * layer.height, left + dx * layer.width, top],
     units,
     levels: levelsOf(layer, isPlaced),
-    crs: transform ? (layer.crs?.code ?? layer.crs?.name ?? "unknown CRS") : null,
+    crs: transform ? (layer.crs?.code ?? (layer.crs?.name === "unknown" ? "CRS without a name" : layer.crs?.name) ?? "no CRS") : null,
     digits: digitsFor(transform ? Math.max(Math.abs(transform[1]), Math.abs(transform[2])) : 1),
     toNative: isPlaced ? (coordinate) => coordinate : ([x, y]) => applied(transform ?? PIXELS.map(Math.abs), x, -y),
     toPixel: ([x, y]) => [(x - left) / dx, (y - top) / dy],

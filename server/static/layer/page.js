@@ -1,24 +1,22 @@
 // The page of a layer: its map, its panel, and the view in the URL. templates/layer.html has the elements.
-import { geographicOf, geographicText } from "./geographic.js"
+import { tell, tellFailures } from "./failures.js"
 import { gridOf } from "./grid.js"
 import { LayerMap } from "./layer-map.js"
 import { showLegend } from "./legend.js"
+import { followPointer } from "./pointer.js"
 import { colorsOf, RAMPS } from "./ramps.js"
-import { valuesAt } from "./readout.js"
 import { Replies } from "./replies.js"
 import { statisticsOf } from "./statistics.js"
 import { drawnBands, firstStyle, modesOf } from "./style.js"
 import { StylePanel } from "./style-panel.js"
 import { tabsOf } from "./tabs.js"
-import { coordinatesOf, factsOf, sentenceOf } from "./tile-facts.js"
+import { TileControls } from "./tile-controls.js"
 import { parametersNow, parametersOf, placeFrom, replaceParameters, styleFrom } from "./view-url.js"
 
-const FIELDS = { level: "level-text", format: "format-text" } // where the name of a fact is taken by a control
 const SHOWN_MS = 2000
 
 const part = (name) => document.querySelector(`[data-map="${name}"]`)
 const target = part("map")
-const say = (text) => (part("status").textContent = text)
 const onClick = (name, act) => part(name).addEventListener("click", act)
 
 let openTab = "style"
@@ -30,9 +28,8 @@ tabsOf(document.querySelector("[data-tabs=clients]"))
 
 start().catch((error) => {
   target.removeAttribute("aria-busy")
-  tell(`The map cannot be shown: ${error.message}`)
+  tell(`The map cannot be shown: ${error.message}`, true)
   for (const name of ["style", "tiles"]) document.getElementById(`tab-${name}`).hidden = true
-  part("retry").hidden = true
   chooseTab("use")
 })
 
@@ -40,16 +37,29 @@ async function start() {
   const reply = await fetch(target.dataset.layer, { headers: { Accept: "application/json" } })
   const layer = await reply.json()
   if (!reply.ok) throw new Error(layer.detail)
+  showConfirmed(reply.headers.get("Rawcog-Confirmed"))
   const grid = gridOf(layer)
-  const modes = modesOf(layer, grid).filter((mode) => mode === "picture" || hasWebGl())
-  if (modes.length === 0) throw new Error("this browser has no WebGL, which draws values. The programs under Use show them.")
+  const reason = reasonAgainstValues(grid)
+  const modes = modesOf(layer, grid).filter((mode) => mode === "picture" || !reason)
+  if (modes.length === 0) throw new Error(`${reason} The programs under Use show them.`)
   await hasSize(target)
   show(layer, grid, modes)
 }
 
-function hasWebGl() {
+/** Why the values of these tiles cannot be drawn here; null: they can. */
+function reasonAgainstValues({ levels }) {
   const context = document.createElement("canvas").getContext("webgl")
-  return Boolean(context?.getExtension("OES_texture_float"))
+  if (!context?.getExtension("OES_texture_float")) return "this browser has no WebGL, which draws values."
+  const largest = context.getParameter(context.MAX_TEXTURE_SIZE)
+  const level = levels.find(({ hasSamples, dataSize }) => hasSamples && Math.max(...dataSize) > largest)
+  return level ? `its tiles have ${level.dataSize.join(" × ")} pixels, and this device draws up to ${largest} × ${largest}.` : null
+}
+
+/** Tell when the server last heard from the origin that this is the file's version. */
+function showConfirmed(date) {
+  const format = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "medium" })
+  part("confirmed-box").hidden = date === null
+  if (date !== null) part("confirmed").textContent = format.format(new Date(date))
 }
 
 /** Wait for a size: style sheets may load after the scripts. */
@@ -75,8 +85,11 @@ function show(layer, grid, modes) {
   let isStale = true // the statistics are not those of the view
 
   const panel = new StylePanel(layer, modes, style, draw)
-  offerLevels(layerMap, style)
-  setControls(parameters)
+  const tiles = new TileControls(layerMap, parameters, draw)
+  if (parameters.tab) {
+    openTab = parameters.tab
+    chooseTab(openTab)
+  }
   const readout = followPointer(layerMap, style, replies)
 
   function draw() {
@@ -91,7 +104,7 @@ function show(layer, grid, modes) {
   function look() {
     const ranges = panel.stretch.ranges()
     layerMap.look({ ...ranges, mode: style.mode, gamma: style.gamma, exaggeration: style.exaggeration, isPlain: style.isPlain, ramp: rampOf(style) })
-    showLegend(style, layer, panel.stretch.range())
+    showLegend(style, layer, ranges)
   }
 
   /** Take the statistics of what is in view, as far as it is there. */
@@ -103,31 +116,13 @@ function show(layer, grid, modes) {
     look()
   }
 
-  function chooseTiles() {
-    const level = part("level").value
-    layerMap.showTiles(level === "" ? null : Number(level), part("format").value)
-    draw()
-  }
-
   function keep() {
-    const values = parametersOf(style, first)
+    const values = { ...parametersOf(style, first), ...tiles.parameters }
     if (!isWhole) values.at = [...view.getCenter().map((value) => value.toFixed(grid.digits + 2)), Number(view.getResolution().toPrecision(9))].join(",")
-    if (part("level").value !== "") values.level = part("level").value
-    if (part("format").selectedIndex > 0) values.format = part("format").value
-    if (part("borders").checked) values.borders = "on"
     if (openTab !== "style") values.tab = openTab
     replaceParameters(values)
   }
 
-  for (const name of ["level", "format"]) part(name).addEventListener("change", chooseTiles)
-  part("borders").addEventListener("change", () => {
-    setBorders(layerMap, part("borders").checked)
-    keep()
-  })
-  onClick("borders-button", () => {
-    part("borders").checked = !part("borders").checked
-    part("borders").dispatchEvent(new Event("change"))
-  })
   onClick("in", () => layerMap.zoomBy(2))
   onClick("out", () => layerMap.zoomBy(0.5))
   onClick("whole", () => {
@@ -137,7 +132,10 @@ function show(layer, grid, modes) {
   onClick("full", () => layerMap.showFull())
   onClick("retry", () => layerMap.retry())
   onClick("share", (event) => copyLink(event.currentTarget))
-  document.addEventListener("tab", keep)
+  document.addEventListener("tab", () => {
+    keep()
+    readout.refresh()
+  })
   window.addEventListener("hashchange", () => location.reload()) // the link to another view was pasted here
 
   map.on("loadstart", () => target.setAttribute("aria-busy", "true"))
@@ -163,12 +161,12 @@ function show(layer, grid, modes) {
     view.setCenter(place.slice(0, 2))
     view.setResolution(place[2])
   } else layerMap.showWhole()
-  chooseTiles()
+  tiles.show()
+  draw()
   map.once("moveend", () => {
     if (!place) isWhole = true
     keep()
   })
-  setBorders(layerMap, part("borders").checked)
   for (const element of document.querySelectorAll("[data-with-map]")) element.hidden = false
 }
 
@@ -177,104 +175,6 @@ function rampOf(style) {
   const key = `${style.ramp} ${style.isReversed}`
   if (!rampOf.cache.has(key)) rampOf.cache.set(key, colorsOf(style.ramp, style.isReversed))
   return rampOf.cache.get(key)
-}
-
-function setControls({ level, format, borders, tab }) {
-  const has = (select, value) => [...select.options].some((option) => option.value === value)
-  if (has(part("level"), level)) part("level").value = level
-  if (has(part("format"), format)) part("format").value = format
-  part("borders").checked = borders === "on"
-  if (tab) {
-    openTab = tab
-    chooseTab(tab)
-  }
-}
-
-function setBorders(layerMap, hasBorders) {
-  layerMap.setBorders(hasBorders)
-  part("borders-button").setAttribute("aria-pressed", String(hasBorders))
-}
-
-function offerLevels({ grid: { levels } }) {
-  for (const { number, width, height } of [...levels].reverse())
-    part("level").add(new Option(`Level ${number}: ${width} × ${height}`, String(number)))
-  const formats = [...new Set(levels.flatMap((level) => level.formats))]
-  const hasMask = levels.some((level) => level.hasMask)
-  const withMask = hasMask ? ["auto", "png"] : []
-  for (const format of formats)
-    part("format").add(new Option(withMask.includes(format) ? `${format} with mask` : format, format))
-  part("format").closest("label").hidden = formats.length < 2
-}
-
-/** Show the value, the place and the tile under the pointer, or in the middle of the map. */
-function followPointer(layerMap, style, replies) {
-  const { map, view, grid } = layerMap
-  const toGeographic = geographicOf(JSON.parse(target.dataset.geographic ?? "null"))
-  let pixel = null // position of the pointer; null: the middle of the map
-  let isKeyboard = false
-
-  const refresh = () => {
-    const coordinate = (pixel && map.getCoordinateFromPixel(pixel)) ?? view.getCenter()
-    const tile = layerMap.tileAt(coordinate)
-    const facts = { ...factsOf(tile), coordinates: coordinatesOf(grid, coordinate) }
-    for (const [name, text] of Object.entries(facts)) part(FIELDS[name] ?? name).textContent = text
-    const geographic = toGeographic?.(grid.toNative(coordinate))
-    part("geographic").textContent = geographic ? geographicText(geographic, Number(target.dataset.degreeDigits)) : ""
-    part("tile").hidden = !tile
-    if (tile) part("tile").href = tile.url
-    const values = valuesAt(layerMap, tile, style, drawnBands(style))
-    showValues(values, tile)
-    return sentenceOf(tile, facts.coordinates, part("value").textContent)
-  }
-  const point = (event) => {
-    if (event.dragging) return
-    pixel = event.pixel
-    isKeyboard = false
-    refresh()
-  }
-  map.on("pointermove", point)
-  map.on("click", point)
-  target.addEventListener("keydown", () => {
-    pixel = null
-    isKeyboard = true
-  })
-  replies.addEventListener("change", refresh)
-  map.on("rendercomplete", refresh)
-  map.on("moveend", () => {
-    const sentence = refresh()
-    if (!layerMap.isDetailed) say("Zoom in: at this scale there are too many tiles of this level")
-    else say(isKeyboard ? sentence : "")
-  })
-  return { refresh }
-}
-
-function showValues({ main, rest, isPending }, tile) {
-  const element = part("value")
-  element.replaceChildren(...main.map(valueNode))
-  if (main.length === 0) element.textContent = isPending ? "…" : tile?.isInside ? "" : "outside"
-  const stored = main.filter(({ raw, isNodata }) => raw && !isNodata).map(({ raw }) => raw)
-  const texts = [stored.length ? `stored ${stored.join(", ")}` : "", ...rest.map(({ label, text }) => `${label} ${text}`)]
-  part("other-values").textContent = texts.filter(Boolean).join(" · ")
-}
-
-function valueNode({ label, text }) {
-  const node = document.createElement("span")
-  if (label) node.append(Object.assign(document.createElement("small"), { textContent: `${label} ` }))
-  node.append(text)
-  return node
-}
-
-/** One line on the map for all tiles that failed. */
-function tellFailures(failures) {
-  const count = failures.size
-  if (count === 0) return tell("")
-  const [cause] = failures.values()
-  tell(`${count === 1 ? "A tile" : `${count} tiles`} could not be loaded: ${cause}`)
-}
-
-function tell(text) {
-  part("message-text").textContent = text
-  part("message").hidden = text === ""
 }
 
 async function copyLink(button) {

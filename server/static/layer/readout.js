@@ -1,7 +1,6 @@
 // The value of a pixel as texts: of samples exactly as they are stored, of pictures as the browser decodes them.
 import { textOf } from "./samples.js"
 
-const MOST_BANDS = 12
 const CHANNELS = ["R", "G", "B"]
 
 /**
@@ -20,7 +19,6 @@ export function valuesAt(layerMap, tile, style, drawn) {
 function samplesAt({ samples, layer }, { z, col, row, pixel, level }, drawn, style) {
   const sample = samples.peek(z, col, row, drawn)
   if (!sample) return { main: [], rest: [], isPending: true }
-  if (sample.isEmpty) return { main: [{ label: "", text: "not stored" }], rest: [] }
   const at = pixel[1] * level.dataSize[0] + pixel[0]
   const value = (band) => {
     const { exact, offset, stride } = sample.band(band)
@@ -29,7 +27,8 @@ function samplesAt({ samples, layer }, { z, col, row, pixel, level }, drawn, sty
   const isHidden = sample.opacityReader(drawn, style)(at) === 0
   const others = samples.isPlanar ? [] : layer.band_info.map(({ band }) => band).filter((band) => !drawn.includes(band))
   const main = [...new Set(drawn)].map(value)
-  return { main: isHidden && !main.some(({ isNodata }) => isNodata) ? [...main, { label: "", text: "masked" }] : main, rest: others.slice(0, MOST_BANDS).map(value) }
+  const notes = sample.isStored ? [] : [{ label: "", text: "not stored" }]
+  return { main: isHidden && !main.some(({ isNodata }) => isNodata) ? [...main, { label: "", text: "masked" }] : main, rest: [...notes, ...others.map(value)] }
 }
 
 function valueOf({ dtype, nodata, band_info: bands }, number, sample, isNamed) {

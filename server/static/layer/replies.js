@@ -5,12 +5,24 @@ const LONGEST_WAIT_MS = 4000
 const MAY_PASS = [429, 500, 502, 503, 504]
 
 export class Replies extends EventTarget {
-  /** URL -> {status, bytes, ms, detail}; status 0: no reply. */
+  /** URL -> {status, bytes, ms}; status 0: no reply. */
   #replies = new Map()
+  #places = new Map() // whole URL -> whence the bytes came
   #failures = new Map()
 
+  constructor() {
+    super()
+    const observer = new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) this.#places.set(entry.name, placeOf(entry))
+      this.#changed()
+    })
+    observer.observe({ type: "resource", buffered: true })
+  }
+
+  /** {status, bytes, ms, from} of the last reply, or null; from: whence the bytes came, once the browser has told. */
   of(url) {
-    return this.#replies.get(url) ?? null
+    const reply = this.#replies.get(url)
+    return reply ? { ...reply, from: this.#places.get(new URL(url, location).href) ?? null } : null
   }
 
   /** URL -> cause, of the tiles that failed. */
@@ -79,6 +91,15 @@ export class Replies extends EventTarget {
 function sizeOf(url, reply, body) {
   const length = Number(reply.headers.get("Content-Length"))
   return length || body.byteLength
+}
+
+const HEADERS_BYTES = 300 // that the browser states for a transfer, whatever it was (Resource Timing §4.4)
+
+/** Whence the bytes of a reply came; null: the browser does not tell, as of a server that does not allow it. */
+function placeOf({ transferSize, encodedBodySize }) {
+  if (encodedBodySize === 0) return null
+  if (transferSize === 0) return "the browser’s cache"
+  return transferSize < encodedBodySize + HEADERS_BYTES ? "the browser’s cache, confirmed by the server" : "the server"
 }
 
 function problemOf(body) {

@@ -5,6 +5,7 @@ import { layoutOf, samplesOf } from "./samples.js"
 const ROOM_BYTES = 256 << 20
 
 export class SampleTiles {
+  #blanks = new Map() // size of a tile -> samples of one that is not stored
   #entries = new Map() // key -> {promise, tile, bytes}, the longest unused first
   #bytes = 0
 
@@ -17,6 +18,7 @@ export class SampleTiles {
     this.levels = levels
     this.bands = layer.bands
     this.isPlanar = layer.interleave === "band" && layer.bands > 1
+    this.dtype = layer.dtype
     this.nodata = nodataOf(layer)
     this.alphaBand = layer.band_info.find((band) => band.color_interpretation === "alpha")?.band ?? null
     this.replies = replies
@@ -36,8 +38,8 @@ export class SampleTiles {
     const wanted = this.alphaBand ? [...bands, this.alphaBand] : bands
     const planes = this.isPlanar ? [...new Set(wanted)] : [1]
     const [mask, ...samples] = await Promise.all([
-      level.hasMask ? this.#samples(this.#maskUrl(level, col, row)) : undefined,
-      ...planes.map((band) => this.#samples(this.url(z, col, row, band))),
+      level.hasMask ? this.#samples(this.#maskUrl(level, col, row), null) : undefined,
+      ...planes.map((band) => this.#samples(this.url(z, col, row, band), this.#blank(level))),
     ])
     return new SampleTile(this, level, col, row, new Map(planes.map((band, at) => [band, samples[at]])), mask)
   }
@@ -56,8 +58,20 @@ export class SampleTiles {
     return urlOf(level.maskTemplates.bin, level, col, row)
   }
 
-  /** The samples at a URL; null: the file does not store them. */
-  #samples(url) {
+  /** The samples of a tile that the file does not store, as GDAL reads them: nodata within the type, or 0. */
+  #blank({ dataSize: [width, height] }) {
+    const size = `${width} ${height}`
+    if (!this.#blanks.has(size)) {
+      const bands = this.isPlanar ? 1 : this.bands
+      const values = new Float64Array(width * height * bands).fill(withinType(this.nodata ?? 0, this.dtype))
+      const exact = this.dtype.startsWith("complex") ? new Array(values.length).fill([values[0], 0]) : values
+      this.#blanks.set(size, { values, exact, width, height, bands, isBlank: true })
+    }
+    return this.#blanks.get(size)
+  }
+
+  /** The samples at a URL, or `blank` where the file does not store them. */
+  #samples(url, blank) {
     const entry = this.#entries.get(url)
     if (entry) {
       this.#entries.delete(url)
@@ -67,7 +81,7 @@ export class SampleTiles {
     const added = { bytes: 0, samples: undefined }
     added.promise = this.replies
       .get(url)
-      .then((outcome) => outcome && this.#decoded(url, outcome))
+      .then((outcome) => (outcome ? this.#decoded(url, outcome) : blank))
       .then((samples) => this.#keep(added, samples))
       .catch((error) => {
         this.#entries.delete(url)
@@ -88,7 +102,7 @@ export class SampleTiles {
 
   #keep(entry, samples) {
     entry.samples = samples
-    entry.bytes = samples ? samples.values.byteLength : 0
+    entry.bytes = samples && !samples.isBlank ? samples.values.byteLength : 0
     this.#bytes += entry.bytes
     for (const [url, { bytes, samples }] of this.#entries) {
       if (this.#bytes <= ROOM_BYTES) break
@@ -107,6 +121,14 @@ function nodataOf({ nodata, dtype }) {
   return dtype === "float32" ? Math.fround(value) : value
 }
 
+/** A number as an integer type has it; floats stay as they are. */
+function withinType(value, dtype) {
+  const [, unsigned, bits] = /^(u?)int(\d+)$/.exec(dtype) ?? []
+  if (bits === undefined) return value
+  const [least, greatest] = unsigned ? [0, 2 ** bits - 1] : [-(2 ** (bits - 1)), 2 ** (bits - 1) - 1]
+  return Number.isNaN(value) ? 0 : Math.min(greatest, Math.max(least, Math.round(value)))
+}
+
 /** One tile: the samples of some bands at least, its mask, and what is known of its pixels. */
 class SampleTile {
   constructor(tiles, level, col, row, planes, mask) {
@@ -121,9 +143,8 @@ class SampleTile {
     this.height = Math.min(level.dataSize[1], level.height - this.top)
   }
 
-  /** Nothing is stored. */
-  get isEmpty() {
-    return [...this.planes.values()].some((samples) => samples === null)
+  get isStored() {
+    return ![...this.planes.values()].some((samples) => samples.isBlank)
   }
 
   /** @return {{values, exact, offset, stride}} the value of a pixel is values[offset + stride * (row * width + col)] */

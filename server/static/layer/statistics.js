@@ -28,7 +28,6 @@ function valuesOf(parts, band, uses) {
   const step = Math.max(1, Math.floor(Math.sqrt(area / MOST_VALUES)))
   const values = []
   for (const { tile, left, top, right, bottom } of parts) {
-    if (tile.isEmpty) continue
     const source = tile.band(band)
     const opacityAt = tile.opacityReader([band], uses)
     const [width] = tile.level.dataSize

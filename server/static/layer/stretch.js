@@ -1,6 +1,7 @@
 // The stretch: from which to which value the colours reach, by the values in view or by hand; with a histogram.
 import { BINS } from "./statistics.js"
 
+const ALL = [0, 1, 2]
 const STEPS = 1000 // of the handles
 const COLORS = ["#d03030", "#209040", "#3060d0"] // of the histograms of red, green and blue
 const TEXTS = { percent: "2–98 % of this view", minmax: "least to greatest of this view", hand: "by hand" }
@@ -10,13 +11,21 @@ const part = (name) => document.querySelector(`[data-stretch="${name}"]`)
 export class Stretch {
   /** Of each channel, as `statisticsOf` returns it. */
   #statistics = []
+  /** Channels whose ends the controls show and move. */
+  #channels = ALL
 
   constructor(style, changed) {
     Object.assign(this, { style, changed })
     for (const input of document.querySelectorAll("[name=stretch]"))
       input.addEventListener("change", () => {
-        this.#byHand(input.value === "hand" ? this.range() : null, input.value)
+        if (input.value === "hand") style.hand = this.#asShown()
+        style.stretch = input.value
+        changed()
       })
+    part("channels").addEventListener("change", ({ target }) => {
+      this.#channels = target.value < 0 ? ALL : [Number(target.value)]
+      this.show()
+    })
     part("low-handle").addEventListener("input", ({ target }) => this.#drag(target, 0))
     part("high-handle").addEventListener("input", ({ target }) => this.#drag(target, 1))
     part("low").addEventListener("change", ({ target }) => this.#type(target, 0))
@@ -31,26 +40,32 @@ export class Stretch {
 
   /** Low and high of each of 3 channels, for the shader. */
   ranges() {
-    const { style } = this
-    const ends = (channel) => {
-      if (style.stretch === "hand") return [style.low, style.high]
-      const statistics = this.#statistics[channel] ?? this.#statistics[0]
-      if (!statistics) return [0, 1]
-      const range = style.stretch === "minmax" ? [statistics.min, statistics.max] : [statistics.low, statistics.high]
-      return range[0] < range[1] ? range : widened(range[0])
-    }
-    const channels = [0, 1, 2].map(ends)
-    return { low: channels.map(([low]) => low), high: channels.map(([, high]) => high) }
+    const ranges = ALL.map((channel) => this.#rangeOf(channel))
+    return { low: ranges.map(([low]) => low), high: ranges.map(([, high]) => high) }
   }
 
-  /** The range of all channels. */
-  range() {
-    const { low, high } = this.ranges()
-    return [Math.min(...low), Math.max(...high)]
+  #rangeOf(channel) {
+    const { stretch, hand } = this.style
+    if (stretch === "hand") return hand[channel]
+    const statistics = this.#statistics[channel] ?? this.#statistics[0]
+    if (!statistics) return [0, 1]
+    const range = stretch === "minmax" ? [statistics.min, statistics.max] : [statistics.low, statistics.high]
+    return range[0] < range[1] ? range : widened(range[0])
+  }
+
+  /** The range that the controls show. */
+  #range() {
+    const ranges = this.#shown().map((channel) => this.#rangeOf(channel))
+    return [Math.min(...ranges.map(([low]) => low)), Math.max(...ranges.map(([, high]) => high))]
+  }
+
+  #shown() {
+    return this.style.mode === "bands" ? this.#channels : ALL
   }
 
   show() {
-    const range = this.range()
+    const range = this.#range()
+    part("channels").hidden = this.style.mode !== "bands"
     part("text").textContent = TEXTS[this.style.stretch]
     for (const input of document.querySelectorAll("[name=stretch]")) input.checked = input.value === this.style.stretch
     const [from, to] = this.#domain()
@@ -67,35 +82,40 @@ export class Stretch {
   /** From where to where the histogram and the handles reach. */
   #domain() {
     const known = this.#statistics
-    if (known.length === 0) return this.style.stretch === "hand" ? [this.style.low, this.style.high] : [0, 1]
+    if (known.length === 0) return this.style.stretch === "hand" ? this.#range() : [0, 1]
     const ends = [Math.min(...known.map(({ from }) => from)), Math.max(...known.map(({ to }) => to))]
     if (this.style.stretch === "minmax") ends.splice(0, 2, Math.min(...known.map(({ min }) => min)), Math.max(...known.map(({ max }) => max)))
-    if (this.style.stretch === "hand") ends.splice(0, 2, Math.min(ends[0], this.style.low), Math.max(ends[1], this.style.high))
+    if (this.style.stretch === "hand") ends.splice(0, 2, Math.min(ends[0], ...this.style.hand.flat()), Math.max(ends[1], ...this.style.hand.flat()))
     return ends[0] < ends[1] ? ends : widened(ends[0])
   }
 
   #drag(handle, at) {
     const [from, to] = this.#domain()
-    const range = this.range()
-    range[at] = from + (handle.value / STEPS) * (to - from)
-    this.#byHand(range, "hand")
+    this.#byHand(at, from + (handle.value / STEPS) * (to - from))
   }
 
   #type(input, at) {
-    const value = Number(input.value)
-    const range = this.range()
-    if (input.value !== "" && Number.isFinite(value)) range[at] = value
     input.blur()
-    this.#byHand(range, "hand")
+    const value = Number(input.value)
+    if (input.value !== "" && Number.isFinite(value)) this.#byHand(at, value)
+    else this.show()
   }
 
-  #byHand(range, stretch) {
-    if (range) {
+  /** Move an end, 0 or 1, of the channels that are shown. */
+  #byHand(at, value) {
+    const hand = this.#asShown()
+    for (const channel of this.#shown()) {
+      const range = hand[channel].with(at, value)
       const [low, high] = range[0] < range[1] ? range : [range[0], widened(range[0])[1]]
-      Object.assign(this.style, { low: rounded(low, high - low), high: rounded(high, high - low) })
+      hand[channel] = [rounded(low, high - low), rounded(high, high - low)]
     }
-    this.style.stretch = stretch
+    Object.assign(this.style, { hand, stretch: "hand" })
     this.changed()
+  }
+
+  /** The ranges of now, to begin with by hand. */
+  #asShown() {
+    return ALL.map((channel) => this.#rangeOf(channel).map((end, _, [low, high]) => rounded(end, high - low)))
   }
 
   #drawHistogram(from, to) {
@@ -108,6 +128,7 @@ export class Stretch {
         const top = bins.map((count, bin) => `L${x(bin + 0.5).toFixed(2)} ${(40 - 38 * Math.sqrt(count / most)).toFixed(2)}`)
         path.setAttribute("d", `M${x(0).toFixed(2)} 40${top.join("")}L${x(BINS).toFixed(2)} 40Z`)
         if (this.#statistics.length > 1) path.style.fill = COLORS[channel]
+        if (!this.#shown().includes(channel)) path.style.opacity = 0.1
         return path
       }),
     )

@@ -42,8 +42,7 @@ export function firstStyle(layer, modes) {
     band: colors[0] ?? 1,
     bands: named.every(Boolean) ? named.map(({ band }) => band) : [0, 1, 2].map((at) => colors[Math.min(at, colors.length - 1)] ?? 1),
     stretch: "percent", // or minmax, hand
-    low: null,
-    high: null,
+    hand: null, // low and high of each of 3 channels, once it is by hand
     ramp: isTerrain(layer) ? "Terrain" : "Grey",
     isReversed: false,
     isPlain: false,

@@ -7,7 +7,6 @@
 export function textureOf(tile, drawing, neighbours) {
   const [width, height] = tile.level.dataSize
   const texture = new Float32Array(4 * width * height)
-  if (tile.isEmpty) return texture
   const opacities = tile.opacities(drawing.bands, drawing)
   drawing.bands.forEach((number, channel) => {
     const { values, offset, stride } = tile.band(number)
@@ -64,6 +63,6 @@ function withBorder(tile, drawing, neighbours, opacities) {
   }
   put(tile, 0, 0, opacities)
   for (const { tile: other, dx, dy } of neighbours)
-    if (other && !other.isEmpty) put(other, dx, dy, other.opacities(drawing.bands, drawing))
+    if (other) put(other, dx, dy, other.opacities(drawing.bands, drawing))
   return around
 }

@@ -4,13 +4,14 @@ const number = new Intl.NumberFormat("en")
 
 /** Name of a field in the page -> its text. */
 export function factsOf(tile) {
-  if (!tile) return { level: "–", place: "–", zxy: "–", bytes: "–", format: "–", time: "–" }
+  if (!tile) return { level: "–", place: "–", zxy: "–", bytes: "–", format: "–", from: "–", time: "–" }
   const { level, col, row, reply, format } = tile
   return {
     level: `${level.number} (${number.format(level.width)} × ${number.format(level.height)} pixels)`,
     place: `${col}, ${row}`,
     zxy: `${level.z}/${col}/${row}`,
     bytes: bytesOf(reply),
+    from: reply?.from ?? "–",
     time: reply ? `${number.format(Math.round(reply.ms))} ms` : "…",
     format,
   }

@@ -18,10 +18,17 @@ export function styleFrom(parameters, first, options) {
   const bands = parameters.bands?.split(",").map(Number)
   if (bands?.length === 3 && bands.every((band) => options.bands.includes(band))) style.bands = bands
   if (!options.bands.includes(style.band)) style.band = first.band
-  const range = parameters.stretch?.split(",").map(Number)
+  const hand = rangesOf(parameters.stretch?.split(",").map(Number) ?? [])
   if (parameters.stretch === "minmax") style.stretch = "minmax"
-  else if (range?.length === 2 && range.every(Number.isFinite) && range[0] < range[1]) Object.assign(style, { stretch: "hand", low: range[0], high: range[1] })
+  else if (hand) Object.assign(style, { stretch: "hand", hand })
   return style
+}
+
+/** Low and high of each of 3 channels from 6 numbers, or from 2 for all; null: they are none. */
+function rangesOf(numbers) {
+  if (![2, 6].includes(numbers.length)) return null
+  const ranges = [0, 1, 2].map((channel) => numbers.slice((2 * channel) % numbers.length).slice(0, 2))
+  return ranges.every((range) => range.every(Number.isFinite) && range[0] < range[1]) ? ranges : null
 }
 
 /** The parameters that turn `first` into `style`. */
@@ -31,7 +38,7 @@ export function parametersOf(style, first) {
   for (const field of [...NUMBERS, ...Object.keys(CHOICES)]) if (style[field] !== first[field]) parameters[keyOf(field)] = String(style[field])
   if (String(style.bands) !== String(first.bands)) parameters.bands = style.bands.join(",")
   if (style.stretch === "minmax") parameters.stretch = "minmax"
-  if (style.stretch === "hand") parameters.stretch = `${style.low},${style.high}`
+  if (style.stretch === "hand") parameters.stretch = (style.hand.every((range) => String(range) === String(style.hand[0])) ? style.hand[0] : style.hand.flat()).join(",")
   return parameters
 }
 

@@ -58,9 +58,8 @@ function composed(level, parts, draw) {
   const [first, last] = [parts[0].tile, parts.at(-1).tile]
   const whole = new OffscreenCanvas(last.left + last.width - first.left, last.top + last.height - first.top)
   const context = whole.getContext("2d", { willReadFrequently: true })
-  for (const part of parts) {
-    if (!part.tile.isEmpty) context.putImageData(draw(part), part.tile.left - first.left, part.tile.top - first.top, 0, 0, part.right, part.bottom)
-  }
+  for (const part of parts)
+    context.putImageData(draw(part), part.tile.left - first.left, part.tile.top - first.top, 0, 0, part.right, part.bottom)
   const seen = opaquePart(context.getImageData(0, 0, whole.width, whole.height)) ?? [0, 0, whole.width, whole.height]
   const canvas = document.createElement("canvas")
   canvas.width = seen[2]

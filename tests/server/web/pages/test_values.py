@@ -4,19 +4,22 @@ import math
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pytest
 import rasterio
+import requests
 from numpy.typing import NDArray
 from pyproj import Transformer
 from rasterio.enums import Resampling
 from rasterio.transform import Affine
 
 from tests.support.app import layer
-from tests.support.chromium import Page
+from tests.support.chromium import Chromium, Page
 from tests.support.gunicorn import Gunicorn
 from tests.support.layer_page import fact, map_picture, next_frame, open_layer, press_button, settle
 from tests.support.system_gdal import gdal_program
@@ -42,6 +45,8 @@ class Kind:
     scale: float = 1
     offset: float = 0
     unit: str = ""
+    is_sparse: bool = False
+    """The file leaves out tiles."""
 
 
 KINDS: Final = {
@@ -70,6 +75,8 @@ KINDS: Final = {
     "uint16-planar": Kind(
         "uint16", {"compress": "ZSTD", "interleave": "band"}, "EPSG:3857", Affine(30, 0, 1e6, 0, -30, 6e6), bands=4
     ),
+    "float32-sparse": Kind("float32", {"compress": "DEFLATE", "sparse_ok": "TRUE"}, is_sparse=True),
+    "int16-sparse-nodata": Kind("int16", {"compress": "LZW", "sparse_ok": "TRUE"}, nodata=-9999, is_sparse=True),
 }
 
 
@@ -81,6 +88,8 @@ def values(kind: Kind) -> NDArray[Any]:
     values = (np.stack(hills) + random.uniform(0, 9, (kind.bands, HEIGHT, WIDTH))).astype(kind.dtype)
     if kind.nodata is not None:
         values[:, hole()] = kind.nodata
+    if kind.is_sparse:
+        values[:, :TILE, TILE:] = kind.nodata or 0
     return values
 
 
@@ -192,6 +201,21 @@ def test_any_three_bands_are_drawn_as_red_green_and_blue(
     assert np.abs(on_the_map(page, wanted) - wanted).max() <= 1
 
 
+def test_each_of_three_bands_has_a_stretch_of_its_own(files: dict[str, Path], page: Page, server: Gunicorn) -> None:
+    show(page, server, "uint16-planar", f"as=bands&stretch={LOW},{HIGH}&bands=4,1,2")
+    page.click("[name=channel][value='1']")
+    page.click("[data-stretch=high]")
+    page.run("document.activeElement.select()")
+    page.type("500")
+    page.press("Enter")
+    settle(page)
+    assert f"stretch={LOW:.0f},{HIGH:.0f},{LOW:.0f},500,{LOW:.0f},{HIGH:.0f}" in page.run("return location.hash")
+    wanted, _ = expected(page, files["uint16-planar"], [4, 1, 2])
+    with rasterio.open(files["uint16-planar"]) as dataset:
+        wanted[1] = np.clip((dataset.read(1) - LOW) / (500 - LOW), 0, 1) * 255
+    assert np.abs(on_the_map(page, wanted) - wanted).max() <= 1
+
+
 @pytest.mark.parametrize("name", ["float64-big", "uint16-masked", "float32-nan"])
 def test_a_hillshade_is_that_of_gdaldem(
     name: str, files: dict[str, Path], page: Page, server: Gunicorn, tmp_path: Path
@@ -252,7 +276,7 @@ def told(page: Page) -> str:
     return fact(page, "value").strip().replace(",", "").replace("−", "-")
 
 
-@pytest.mark.parametrize("name", ["float32-nan", "float64-big", "int16-nodata", "uint16-masked"])
+@pytest.mark.parametrize("name", ["float32-nan", "float64-big", "int16-nodata", "uint16-masked", "float32-sparse"])
 def test_the_value_under_the_pointer_is_the_stored_one_at_its_place(
     name: str, files: dict[str, Path], page: Page, server: Gunicorn
 ) -> None:
@@ -260,7 +284,7 @@ def test_the_value_under_the_pointer_is_the_stored_one_at_its_place(
     with rasterio.open(files[name]) as dataset:
         pixels = dataset.read(1)
         to_degrees = Transformer.from_crs(dataset.crs, "OGC:CRS84", always_xy=True)
-        for place in ((10, 20), (127, 180), (250, 190)):
+        for place in ((10, 20), (127, 180), (250, 90)):
             point(page, *place)
             col, row = pointed(page, dataset)
             assert max(abs(col - place[0]), abs(row - place[1])) <= 1
@@ -272,6 +296,7 @@ def test_the_value_under_the_pointer_is_the_stored_one_at_its_place(
             assert east_letter + north_letter == ("E" if longitude > 0 else "W") + "N"
             tolerance = dataset.res[0] * (1 if dataset.crs.is_geographic else 2e-5)  # a pixel, or two in high latitudes
             assert (float(east), float(north)) == pytest.approx((abs(longitude), latitude), abs=tolerance)
+    assert ("not stored" in fact(page, "other-values")) == KINDS[name].is_sparse
     if KINDS[name].nodata is not None:
         point(page, 140, 100)
         assert told(page) == "nodata"
@@ -291,6 +316,50 @@ def test_values_of_many_bands_are_told_with_names_scale_and_offset(
         assert f"Band {band} {number:.12g}" in text
     assert f"Band 2 {stored[1] * 0.0001 - 0.1:.12g}" in fact(page, "other-values").replace("−", "-")
     assert f"stored {stored[4]:.0f}" in fact(page, "other-values")
+
+
+def test_fingers_reach_the_values_of_all_bands(
+    files: dict[str, Path], pages: dict[str, Page], server: Gunicorn
+) -> None:
+    phone = pages["phone"]
+    show(phone, server, "uint16-bands", "as=bands&bands=5,3,1&tab=tiles")
+    hint = "return document.querySelector('[data-map=tap-hint]').checkVisibility()"
+    assert phone.run(hint)
+    left, top, width, height = phone.box("[data-map=map]")
+    phone.tap(left + width / 2 + 20.5, top + height / 2 - 60.5)
+    phone.wait("!document.querySelector('[data-map=tap-hint]').checkVisibility()")
+    with rasterio.open(files["uint16-bands"]) as dataset:
+        col, row = pointed(phone, dataset)
+        stored = dataset.read()[:, row, col].astype(float)
+    rows = phone.run("return [...document.querySelectorAll('[data-map=all-values] > div')].map((e) => e.innerText)")
+    texts = dict(text.replace("−", "-").split("\n") for text in rows)
+    assert texts == {f"Band {band}": f"{stored[band - 1] * 0.0001 - 0.1:.12g}" for band in range(1, 7)}
+    assert "tap" in phone.run("return document.querySelector('#panel-tiles').innerText")
+
+
+def test_tiles_that_are_larger_than_textures_are_told_as_such(chromium: Chromium, server: Gunicorn) -> None:
+    page = chromium.page()
+    script = "WebGLRenderingContext.prototype.getParameter = () => 100"
+    page.send("Page.addScriptToEvaluateOnNewDocument", source=script)
+    page.open(f"{server.url}/layers/float64-big")
+    page.wait("!document.querySelector('[data-map=message]').hidden")
+    assert "tiles have 128 × 128 pixels, and this device draws up to 100 × 100" in fact(page, "message-text")
+    assert not page.run("return document.querySelector('[data-map=retry]').checkVisibility()")
+    assert page.run("return document.querySelector('#panel-use').checkVisibility()")
+
+
+def test_the_page_tells_whence_a_tile_came_and_when_the_version_was_confirmed(
+    chromium: Chromium, server: Gunicorn
+) -> None:
+    page = chromium.page()
+    for source in ("the server", "the browser’s cache"):
+        show(page, server, "float64-big", "as=values")
+        point(page, 20, 20)
+        page.wait(f"document.querySelector('[data-map=from]').textContent === '{source}'")
+    asked = requests.get(f"{server.url}/layers/float64-big", timeout=30).headers["Rawcog-Confirmed"]
+    assert abs(parsedate_to_datetime(asked) - datetime.now(UTC)) < timedelta(minutes=1)
+    confirmed = page.run("return Date.parse(document.querySelector('[data-map=confirmed]').textContent)")
+    assert abs(confirmed / 1000 - datetime.now(UTC).timestamp()) < 600
 
 
 def test_a_palette_is_told_by_its_colour(files: dict[str, Path], page: Page, server: Gunicorn) -> None:
