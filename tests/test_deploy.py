@@ -65,6 +65,13 @@ def test_the_banner_holds_a_line_that_fetches_a_tile_and_the_version_that_is_sho
         assert requests.get(line[1], timeout=30).headers["Content-Type"].startswith("image/")
 
 
+def test_a_system_without_epoll_gets_the_worker_of_gunicorn_itself() -> None:
+    """Such as macOS."""
+    code = "import runpy, select; del select.epoll; print(runpy.run_path('config/gunicorn.conf.py')['worker_class'])"
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True).stdout == "gthread\n"
+
+
 def test_stop_answers_the_request_that_is_in_flight() -> None:
     asked, may_answer = threading.Event(), threading.Event()
 

@@ -352,6 +352,33 @@ def test_clients_in_the_listen_queue_take_the_places_of_idle_ones_at_the_stop(ma
     assert manual.worker.nr_conns == 3
 
 
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, MemoryError])
+def test_a_thread_serves_on_after_any_error_in_a_request(error: type[BaseException], manual: ManualWorker) -> None:
+    replies = iter([error, None])
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        if failure := next(replies):
+            raise failure
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    manual.worker.wsgi = app
+    manual.worker.method_queue.init()
+    thread = Thread(target=manual.worker._serve, daemon=True)
+    thread.start()
+    for _ in range(2):
+        client = manual.client()
+        client.sendall(GET)
+        manual.worker.accept(manual.listener)
+    assert reply(client) == b"HTTP/1.1 200 OK"
+    manual.waiting.shutdown()
+    thread.join(20)
+    manual.worker.method_queue.run_callbacks(None)
+    manual.worker.murder_keepalived(force=True)
+    manual.worker.method_queue.close()
+    assert manual.worker.nr_conns == 0
+
+
 def test_a_new_client_has_time_for_its_request_where_no_connection_is_kept() -> None:
     environment = {"WEB_CONCURRENCY": "1", "GUNICORN_CMD_ARGS": "--keep-alive=0"}
     with Gunicorn(environment, CONFIG) as server, open_sockets(server, 1) as (client,):
