@@ -6,7 +6,6 @@ from typing import Any, Final
 import imagecodecs
 import numpy as np
 import pytest
-import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from cogread.wrap.wrapper import Wrapping
 from tests.support import handmade as hm
 from tests.support.codecs import CODECS
 from tests.support.cogs import cog_of, stored
+from tests.support.oracle import HAS_HALF_FLOATS
 from tests.support.rasters import noise, raster
 from tests.support.samples import numbers
 from tests.support.tiffs import KINDS, gdal_tiff
@@ -134,8 +134,8 @@ def test_every_type_codec_predictor_interleaving_and_byte_order(compress: str, p
 
 MORE_FORMATS: Final = [(3, 24), (4, 8), (4, 16), (4, 32), (5, 32), (5, 64), (6, 32)]
 """SampleFormat and bits: floats of 24 bits, untyped samples, and complex numbers of types that numpy lacks."""
-if rasterio.__gdal_version__.startswith("3.10."):
-    MORE_FORMATS.remove((6, 32))  # GDAL has half floats since 3.11, and took two of them for an integer before
+if not HAS_HALF_FLOATS:
+    MORE_FORMATS.remove((6, 32))
 
 
 @pytest.mark.parametrize("codec", CODECS)
