@@ -21,7 +21,7 @@ test: ## check style and types, run all tests
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PY) -m pytest -n auto --maxprocesses=4 $(ARGS)
+	$(PY) -m pytest -n auto --maxprocesses=4 --dist worksteal $(ARGS)
 
 check: test ## the same; run it before each commit
 
