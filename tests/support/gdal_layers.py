@@ -28,7 +28,7 @@ LAEA: Final = "+proj=laea +lat_0=12.5 +lon_0=-71.25 +x_0=100 +datum=WGS84 +units
 BESSEL: Final = "+proj=longlat +ellps=bessel +towgs84=598,73,418 +no_defs"
 
 PLACES: Final = {
-    "degrees": Placed("EPSG:4326", (-3.9, 40.6, 0.0005), DOWN, 256, "webp"),
+    "degrees": Placed("EPSG:4326", (-3.9, 40.6, 0.0005), DOWN, 256, "deflate"),
     "mercator": Placed("EPSG:3857", (-440000.3, 4930000.7, 9.7), ROUNDED, 128, "jpeg"),
     "nztm": Placed("EPSG:2193", (1576000.5, 5429000.25, 2.5), DOWN, 512, "jpeg"),
     "utm": Placed("EPSG:32630", (430000.1, 4480000.9, 0.3), NARROW, 128, "deflate"),

@@ -142,6 +142,8 @@ if not HAS_HALF_FLOATS:
 def test_rare_types_are_those_in_which_gdal_reads_them(codec: int) -> None:
     random = np.random.default_rng(codec)
     formats = [*((1, bits) for bits in range(1, 32)), *((2, bits) for bits in (1, 4, 12, 31)), *MORE_FORMATS]
+    if codec not in (1, 8):
+        formats = formats[codec % 5 :: 5]  # the layout of the samples does not depend on the codec
     for (kind, bits), bands, order in itertools.product(formats, (1, 3), "<>"):
         values = random.integers(0, 256, -(-32 * bits * bands // 8) * 16, np.uint8)
         tile = (values & 0x3B if kind in (3, 6) else values).tobytes()  # floats of small exponents
