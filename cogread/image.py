@@ -10,7 +10,7 @@ from cogread.jpeg_stream import Head
 from cogread.jxl_stream import Header
 from cogread.tiff.directory import Directory, Entry
 from cogread.tiff.gdal_metadata import Item
-from cogread.tiff.tags import Compression, Photometric, Planar, SampleFormat
+from cogread.tiff.tags import Compression, Photometric, Planar, SampleFormat, Subfile, Tag
 
 _SAMPLINGS: Final = frozenset(horizontal << 4 | vertical for horizontal in (1, 2, 4) for vertical in (1, 2, 4))
 """Sampling factors that TIFF can state, as in `jpeg_stream.Frame.sampling`."""
@@ -64,10 +64,29 @@ class Image:
         return self.samples if self.planar == Planar.SEPARATE else 1
 
     @cached_property
+    def plane_samples(self) -> int:
+        """Number of samples of a pixel within one plane."""
+        return self.samples // self.planes
+
+    @cached_property
     def tile_bytes(self) -> int:
         """Bytes of one tile of one plane when decoded; rows are padded to whole bytes (TIFF 6.0 §8)."""
-        samples = self.samples // self.planes
-        return -(-self.tile_width * samples * self.bits // 8) * self.tile_height
+        return -(-self.tile_width * self.plane_samples * self.bits // 8) * self.tile_height
+
+    @property
+    def tile_size(self) -> tuple[int, int]:
+        """Width and height of a tile."""
+        return self.tile_width, self.tile_height
+
+    @property
+    def tile_pixels(self) -> int:
+        """Number of pixels of a tile."""
+        return self.tile_width * self.tile_height
+
+    @cached_property
+    def is_mask(self) -> bool:
+        """The image is the mask of another."""
+        return bool(self.directory.integer(Tag.NEW_SUBFILE_TYPE, 0) & Subfile.MASK)
 
     @cached_property
     def jpeg_sampling(self) -> bytes:
@@ -76,7 +95,7 @@ class Image:
         Only the first component of YCbCr may have others than 1, 1. Where the tags do not state them, those of the
         first tile count (tif_jpeg.c, `JPEGFixupTagsSubsampling`).
         """
-        return bytes([self._first_sampling]).ljust(self.samples // self.planes, b"\x11")
+        return bytes([self._first_sampling]).ljust(self.plane_samples, b"\x11")
 
     @property
     def _first_sampling(self) -> int:

@@ -115,7 +115,7 @@ def _extension(image: Image) -> str:
 
 
 def _description(image: Image) -> str:
-    shape = (image.tile_height, image.tile_width, image.samples // image.planes)
+    shape = (image.tile_height, image.tile_width, image.plane_samples)
     order = "big" if image.directory.order == ">" else "little"
     return (
         f"the stored bytes, {image.compression_name} of {image.dtype}, (height, width, bands) = {shape}, "

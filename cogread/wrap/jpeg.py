@@ -14,7 +14,7 @@ from cogread.errors import TileDamaged
 from cogread.image import Image
 from cogread.jpeg_stream import EOI, PROGRESSIVE, SOF0, SOI, SOS, Head, head
 from cogread.refusal import Refusal
-from cogread.tiff.tags import Compression, Photometric, Planar
+from cogread.tiff.tags import Compression, Photometric
 from cogread.wrap.jpeg_rgb import ADOBE_RGB, as_rgb
 from cogread.wrap.jpeg_tables import Prefix, tables_of
 from cogread.wrap.wrapper import StreamWrapping, Wrapper, stream_wrapper
@@ -33,7 +33,7 @@ def refusal(image: Image) -> Refusal | None:
         return Refusal(f"the tiles are {image.compression_name}, not JPEG")
     if image.bits != 8:
         return Refusal(f"JPEG of {image.bits} bits a sample is not shown by web clients")
-    if image.planar == Planar.SEPARATE and image.samples > 1:
+    if image.planes > 1:
         return Refusal("the bands are stored in tiles of their own")
     shown = {1: (Photometric.MINISBLACK,), 3: (Photometric.RGB, Photometric.YCBCR)}
     if image.photometric not in shown.get(image.samples, ()):

@@ -4,7 +4,7 @@ from typing import Final
 
 from cogread.errors import TileDamaged
 from cogread.image import Image
-from cogread.tiff.tags import Compression, Tag
+from cogread.tiff.tags import DEFLATES, Compression, Tag
 from cogread.wrap.tile import valid_size
 
 _ZSTD: Final = (b"\x28\xb5\x2f\xfd",)
@@ -44,7 +44,7 @@ def check_stored(image: Image, stored: bytes, col: int, row: int) -> None:
         _check_uncompressed(image, stored, col, row)
         return
     packing = lerc_packing(image) if codec == Compression.LERC else LERC_PLAIN
-    if codec in (Compression.DEFLATE, Compression.DEFLATE_OLD) or packing == LERC_DEFLATE:
+    if codec in DEFLATES or packing == LERC_DEFLATE:
         if len(stored) < 6 or stored[0] & 0x0F != 8 or int.from_bytes(stored[:2], "big") % 31:  # RFC 1950 §2.2
             raise TileDamaged(f"{image.compression_name} tile: wanted the header of zlib", stored[:2])
         return

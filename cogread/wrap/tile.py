@@ -25,13 +25,13 @@ def valid_size(image: Image, col: int, row: int) -> tuple[int, int]:
 
 def is_inside(image: Image, tile: Tile) -> bool:
     """Check that all of a tile lies within the image."""
-    return valid_size(image, tile.col, tile.row) == (image.tile_width, image.tile_height)
+    return valid_size(image, tile.col, tile.row) == image.tile_size
 
 
 def mask_mismatch(level: Level) -> Refusal | None:
     """Refuse a level whose mask is cut into tiles of another size than its image."""
     image, mask = level.image, level.mask
-    if mask is None or (mask.tile_width, mask.tile_height) == (image.tile_width, image.tile_height):
+    if mask is None or mask.tile_size == image.tile_size:
         return None
     return Refusal(
         f"the mask has tiles of {mask.tile_width} × {mask.tile_height} pixels, "

@@ -7,7 +7,7 @@ from typing import Final
 from cogread.errors import TileDamaged
 from cogread.image import Image
 from cogread.refusal import Refusal
-from cogread.tiff.tags import Compression, Planar
+from cogread.tiff.tags import Compression
 from cogread.wrap.wrapper import StreamWrapping, Wrapper, stream_wrapper
 
 
@@ -15,14 +15,14 @@ def refusal(image: Image) -> Refusal | None:
     """See `stream_wrapper`."""
     if image.compression != Compression.WEBP:
         return Refusal(f"the tiles are {image.compression_name}, not WebP")
-    if image.planar == Planar.SEPARATE or image.samples not in (3, 4) or image.bits != 8:
+    if image.planes > 1 or image.samples not in (3, 4) or image.bits != 8:
         return Refusal(f"WebP of {image.samples} bands of {image.bits} bits")
     return None
 
 
 def prepare(image: Image) -> StreamWrapping:
     """See `stream_wrapper`."""
-    wanted = (image.tile_width, image.tile_height)
+    wanted = image.tile_size
 
     def wrap(stored: bytes) -> bytes:
         if stored[:4] != b"RIFF" or stored[8:12] != b"WEBP":

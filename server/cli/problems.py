@@ -105,7 +105,7 @@ def _tiles(sample: Sample) -> Iterator[Problem]:
     elif width != height or width not in TILE_SIDES:
         text = f"odd tiles of {width} x {height} px, usual are squares of 256 or 512"
         yield Problem("odd-tiles", "note", text, sample.line(BLOCKSIZE=""))
-    sides = sorted({(level.image.tile_width, level.image.tile_height) for level in sample.cog.levels})
+    sides = sorted({level.image.tile_size for level in sample.cog.levels})
     if len(sides) > 1:
         text = f"tiles of unequal sizes: {', '.join(f'{across} x {down}' for across, down in sides)} px"
         yield Problem("unequal-tiles", "note", text, sample.line())

@@ -184,7 +184,7 @@ def _web_mercator(cog: Cog, sizes: list[float | None], resolver: CrsResolver) ->
 def _on_web_mercator(cog: Cog, level: int, cell_size: float) -> Matrix | None:
     """The matrix of a level; None if one of its tiles is off the grid by more than `TOLERANCE_PX`."""
     image, side = cog.levels[level].image, cog.full.tile_width
-    if (image.tile_width, image.tile_height) != (side, side) or cog.geo.transform is None:
+    if image.tile_size != (side, side) or cog.geo.transform is None:
         return None
     z = round(log2(2 * HALF_WORLD_M / (side * cell_size)))
     if not 0 <= z <= MAX_Z:

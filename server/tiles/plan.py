@@ -173,5 +173,5 @@ def _empty_reply(layer: Layer, headers: list[tuple[str, str]], media_type: str, 
         return Reply(404, [*headers, ("Content-Length", "0")], b"")
     if layer.config.empty == "204" or media_type not in EMPTY_TILES:
         return Reply(204, headers, b"")
-    body = EMPTY_TILES[media_type](image.tile_width, image.tile_height)
+    body = EMPTY_TILES[media_type](*image.tile_size)
     return Reply(200, [*headers, ("Content-Type", media_type), ACCEPT_RANGES, ("Content-Length", str(len(body)))], body)

@@ -96,7 +96,7 @@ def _choice(level: Level, whole: Wrapping, part: Wrapping, media_type: str) -> W
     def wrap(tile: Tile) -> bytes:
         return (choose(tile) or part).wrap(tile)
 
-    look_bytes = 0 if level.mask is None else _LOOK_BYTES * level.image.tile_width * level.image.tile_height
+    look_bytes = 0 if level.mask is None else _LOOK_BYTES * level.image.tile_pixels
     return Wrapping(
         wrap,
         None,
@@ -110,25 +110,24 @@ def _choice(level: Level, whole: Wrapping, part: Wrapping, media_type: str) -> W
 
 def _refusal_of_cut(level: Level) -> Refusal | None:
     image = level.image
-    width, height = image.tile_width, image.tile_height
+    width, height = image.tile_size
     if image.bits != 8:
         return Refusal(f"WebP has no samples of {image.dtype}")
     most_pixels = _MOST_WEBP_PIXELS if image.compression == Compression.WEBP else _MOST_PIXELS
-    if width * height > most_pixels or max(width, height) > _MOST_SIDE:
+    if image.tile_pixels > most_pixels or max(width, height) > _MOST_SIDE:
         return Refusal(f"a tile of {width} × {height} pixels is too large to be compressed as WebP")
     return undecodable(image) or refusal_of_level_mask(level)
 
 
 def _prepare_cut(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
     yield from ()
-    image = level.image
-
-    def cut_out(tile: Tile) -> bytes:
-        data: bytes = import_module(_CUT_OUT).cut_out(level, tile)
-        return data
-
-    work_bytes = _WORK_BYTES * image.tile_width * image.tile_height
-    return Wrapping(cut_out, None, wants_mask=level.mask is not None, work_bytes=work_bytes, is_kept=True)
+    return Wrapping(
+        lambda tile: import_module(_CUT_OUT).cut_out(level, tile),
+        None,
+        wants_mask=level.mask is not None,
+        work_bytes=_WORK_BYTES * level.image.tile_pixels,
+        is_kept=True,
+    )
 
 
 CUT_WEBP: Final = replace(WEBP, refusal=_refusal_of_cut, prepare=_prepare_cut)

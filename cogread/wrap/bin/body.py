@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from cogread.image import Image
 from cogread.wrap.bin.layout import SampleType
 from cogread.wrap.decode import pixels
-from cogread.wrap.decode.support import BYTE_CODECS, PREDICTOR_FLOATING, is_mask, plane_samples, predictor
+from cogread.wrap.decode.support import BYTE_CODECS, PREDICTOR_FLOATING, predictor
 
 _LEVEL: Final = 1
 """Compression level of both codecs."""
@@ -52,7 +52,7 @@ def _samples(image: Image, kind: SampleType, stored: bytes, rows: int, *, is_pla
     """Decode to samples of the type, least significant byte first."""
     if kind.is_widened or image.compression not in BYTE_CODECS:
         values = pixels.samples(image, stored, rows)
-        if is_mask(image) and image.bits == 1:
+        if image.is_mask and image.bits == 1:
             values *= np.uint8(255)
         return values.astype(kind.typestr, copy=False)
     if not is_plain and predictor(image) == PREDICTOR_FLOATING:  # its bytes have one order in all files
@@ -67,4 +67,4 @@ def _array(image: Image, kind: SampleType, samples: Samples) -> NDArray[Any]:
     """View samples as (height, width, bands, parts)."""
     if isinstance(samples, bytes):
         samples = np.frombuffer(samples, kind.typestr)
-    return samples.reshape(image.tile_height, image.tile_width, plane_samples(image), kind.parts)
+    return samples.reshape(image.tile_height, image.tile_width, image.plane_samples, kind.parts)

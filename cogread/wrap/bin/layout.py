@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from cogread.image import Image
 from cogread.refusal import Refusal
 from cogread.tiff.tags import SampleFormat
-from cogread.wrap.decode.support import PREDICTOR_NONE, is_mask, plane_samples, predictor
+from cogread.wrap.decode.support import PREDICTOR_NONE, predictor
 
 HEADER_PREFIX: Final = "Rawcog-"
 
@@ -69,7 +69,7 @@ def sample_type(image: Image) -> SampleType | Refusal:
     """Choose the type of samples, or refuse those that GDAL does not read."""
     kind, bits = SampleFormat(image.sample_format), image.bits
     letter, widths = _WHOLE.get(kind, ("", ()))
-    if is_mask(image) and bits == 1:
+    if image.is_mask and bits == 1:
         return SampleType("u1", is_widened=True)
     if bits in widths:
         return SampleType(f"{letter}{bits // 8}")
@@ -94,7 +94,7 @@ def layout(image: Image, kind: SampleType, *, bands: int | None = None, is_plain
         is_plain: the predictor is undone.
     """
     letter, size_bytes = kind.code[0], int(kind.code[1:])
-    shape = (image.tile_height, image.tile_width, bands or plane_samples(image))
+    shape = (image.tile_height, image.tile_width, bands or image.plane_samples)
     return Layout(
         dtype=image.dtype if kind.parts > 1 else f"{_NAMES[letter]}{8 * size_bytes}",
         typestr=kind.typestr,

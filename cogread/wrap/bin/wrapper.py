@@ -22,7 +22,6 @@ from cogread.wrap.decode.support import (
     PREDICTOR_FLOATING,
     PREDICTOR_NONE,
     is_lsb_first,
-    plane_samples,
     predictor,
     undecodable,
     work_bytes,
@@ -109,7 +108,7 @@ def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
         0 if passes and coding != IDENTITY else None,
         (plane,),
         headers=tuple(fields),
-        work_bytes=0 if passes else work_bytes(image, plane_samples(image)),
+        work_bytes=0 if passes else work_bytes(image, image.plane_samples),
         variant="" if passes else f"-{'' if band is None else band + 1}{coding[0]}{'p' if is_plain else ''}",
     )
 

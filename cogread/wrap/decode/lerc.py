@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from cogread.errors import TileDamaged
 from cogread.image import Image
+from cogread.tiff.colors import UNASSOCIATED_ALPHA
 from cogread.wrap.decode.decompressors import inflate, unzstd
-from cogread.wrap.decode.support import STRAIGHT_ALPHA, plane_samples
 from cogread.wrap.stored import LERC_DEFLATE, LERC_PLAIN, LERC_ZSTD, lerc_packing
 
 _MAGIC: Final = b"Lerc2 "
@@ -49,7 +49,7 @@ def decode(image: Image, stored: bytes, dtype: np.dtype[Any]) -> NDArray[Any]:
     """
     stream = _unpacked(image, stored)
     blobs = tuple(_blobs(stream))
-    samples, size = plane_samples(image), (image.tile_height, image.tile_width)
+    samples, size = image.plane_samples, (image.tile_height, image.tile_width)
     shapes = {(blob.height, blob.width, blob.depth) for blob in blobs}
     depths = [samples, samples - 1] if _may_have_alpha_as_mask(image) else [samples]
     if len(blobs) == 1 and shapes <= {(*size, depth) for depth in depths}:
@@ -65,7 +65,7 @@ def _one_blob(image: Image, stream: bytes, blob: Blob, dtype: np.dtype[Any]) -> 
     shape = (blob.height, blob.width, blob.depth)
     values, valid = _decode(stream, np.zeros(shape if blob.depth > 1 else shape[:2], dtype), is_masked=_is_masked(blob))
     values = values.reshape(shape)
-    if blob.depth < plane_samples(image):
+    if blob.depth < image.plane_samples:
         return np.dstack((values, valid * np.uint8(255)))
     if dtype.kind == "f":
         values[~valid] = np.nan
@@ -92,7 +92,7 @@ def _is_masked(blob: Blob) -> bool:
 
 
 def _may_have_alpha_as_mask(image: Image) -> bool:
-    return image.dtype == "uint8" and plane_samples(image) > 1 and image.extra_samples[-1:] == (STRAIGHT_ALPHA,)
+    return image.dtype == "uint8" and image.plane_samples > 1 and image.extra_samples[-1:] == (UNASSOCIATED_ALPHA,)
 
 
 def _unpacked(image: Image, stored: bytes) -> bytes:

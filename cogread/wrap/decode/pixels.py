@@ -25,7 +25,6 @@ from cogread.wrap.decode.support import (
     PREDICTOR_FLOATING,
     PREDICTOR_HORIZONTAL,
     is_lsb_first,
-    plane_samples,
     predictor,
 )
 from cogread.wrap.jpeg import decodable
@@ -81,7 +80,7 @@ def samples(image: Image, stored: bytes, rows: int) -> NDArray[Any]:
     Raises:
         TileDamaged: the stored bytes are not a tile of this image.
     """
-    shape = (image.tile_height, image.tile_width, plane_samples(image))
+    shape = (image.tile_height, image.tile_width, image.plane_samples)
     decode = _PICTURES.get(image.compression)
     if decode is None:
         return _numbers(image, without_predictor(image, stored, rows)).reshape(shape)
@@ -102,7 +101,7 @@ def _numbers(image: Image, data: bytes) -> NDArray[Any]:
         return np.frombuffer(data, native.newbyteorder(image.directory.order)).astype(native, copy=False)
     if image.sample_format == SampleFormat.FLOAT:
         return imagecodecs.float24_decode(data, byteorder=image.directory.order)
-    return imagecodecs.packints_decode(data, native, image.bits, runlen=image.tile_width * plane_samples(image))
+    return imagecodecs.packints_decode(data, native, image.bits, runlen=image.tile_width * image.plane_samples)
 
 
 def _undo_horizontal(image: Image, data: bytes) -> NDArray[Any]:
@@ -122,13 +121,13 @@ def _undo_floating(image: Image, data: bytes) -> NDArray[Any]:
 
 
 def _rows(image: Image, data: bytes, dtype: str) -> NDArray[Any]:
-    return np.frombuffer(data, dtype).reshape(image.tile_height, image.tile_width, plane_samples(image))
+    return np.frombuffer(data, dtype).reshape(image.tile_height, image.tile_width, image.plane_samples)
 
 
 def _jpeg(image: Image, stored: bytes) -> NDArray[Any]:
     """Decode in the colours that the TIFF states; the stream's own may be missing or wrong."""
     colors, output = "GRAYSCALE", "GRAYSCALE"
-    if plane_samples(image) > 1:
+    if image.plane_samples > 1:
         colors, output = Photometric(image.photometric).name, "RGB"
     file = decodable(image, stored)
     return imagecodecs.jpeg8_decode(file, colorspace=colors, outcolorspace=output, out=_canvas(image))
@@ -136,7 +135,7 @@ def _jpeg(image: Image, stored: bytes) -> NDArray[Any]:
 
 def _webp(image: Image, stored: bytes) -> NDArray[Any]:
     """Decode to the image's bands: opaque tiles of an image with alpha are stored without it."""
-    return imagecodecs.webp_decode(stored, hasalpha=plane_samples(image) == 4, out=_canvas(image))
+    return imagecodecs.webp_decode(stored, hasalpha=image.plane_samples == 4, out=_canvas(image))
 
 
 def _jxl(image: Image, stored: bytes) -> NDArray[Any]:
@@ -165,7 +164,7 @@ _PICTURES: Final[dict[int, Callable[[Image, bytes], NDArray[Any]]]] = {
 
 def _canvas(image: Image) -> NDArray[Any]:
     """Make the array that a picture is decoded to; the decoders expect no axis for a single sample."""
-    depth = plane_samples(image)
+    depth = image.plane_samples
     size = (image.tile_height, image.tile_width)
     return np.zeros((*size, depth) if depth > 1 else size, sample_type(image))
 

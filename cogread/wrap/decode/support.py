@@ -7,7 +7,7 @@ from typing import Final
 
 from cogread.image import Image
 from cogread.refusal import Refusal
-from cogread.tiff.tags import PREDICTED, Compression, Photometric, SampleFormat, Subfile, Tag
+from cogread.tiff.tags import PREDICTED, Compression, Photometric, SampleFormat, Tag
 
 MAX_DECODED_BYTES: Final = 64 << 20
 """Size of the largest tile that is decoded, with all its planes."""
@@ -27,9 +27,6 @@ DECODED: Final = LOSSLESS | {Compression.JPEG, Compression.WEBP}
 PREDICTOR_NONE, PREDICTOR_HORIZONTAL, PREDICTOR_FLOATING = 1, 2, 3
 """Values of Predictor (TIFF 6.0 §14, TIFF Technical Note 3)."""
 
-STRAIGHT_ALPHA: Final = 2
-"""Value of ExtraSamples: colours are not multiplied with it (TIFF 6.0 §18)."""
-
 _COPIES: Final = 4
 """Peak number of copies of a tile's samples from decompression to the PNG, for codecs of bytes; measured."""
 _PICTURE_COPIES: Final = 5
@@ -47,11 +44,11 @@ def undecodable(image: Image) -> Refusal | None:
         return Refusal(f"tiles of compression {image.compression_name} are not decoded")
     if image.compression == Compression.JPEG:
         shown = {1: set(Photometric), 3: {Photometric.RGB, Photometric.YCBCR}}
-        if image.bits != 8 or image.photometric not in shown.get(plane_samples(image), ()):
+        if image.bits != 8 or image.photometric not in shown.get(image.plane_samples, ()):
             return Refusal(
                 f"JPEG of {image.samples} bands of {image.bits} bits as {image.photometric_name} is not decoded"
             )
-    elif image.compression in CCITTS and (image.bits > 1 or plane_samples(image) > 1 or _has_fax_options(image)):
+    elif image.compression in CCITTS and (image.bits > 1 or image.plane_samples > 1 or _has_fax_options(image)):
         return Refusal(f"{image.compression_name} of more than one bit a pixel, or of a kind that GDAL does not write")
     elif image.photometric == Photometric.YCBCR:
         return Refusal(f"YCbCr samples, which may be subsampled, are not decoded from {image.compression_name}")
@@ -59,7 +56,7 @@ def undecodable(image: Image) -> Refusal | None:
         return Refusal(
             f"the byte order of {image.bits}-bit samples in {image.compression_name} is not known in a big-endian file"
         )
-    decoded = image.tile_width * image.tile_height * image.samples * -(-image.bits // 8)
+    decoded = image.tile_pixels * image.samples * -(-image.bits // 8)
     if decoded > MAX_DECODED_BYTES:
         return Refusal(f"a decoded tile has {decoded} bytes, wanted at most {MAX_DECODED_BYTES}")
     return _unknown_predictor(image)
@@ -77,11 +74,6 @@ def is_lsb_first(image: Image) -> bool:
     return image.directory.integer(Tag.FILL_ORDER, 1) == _LSB_FIRST
 
 
-def is_mask(image: Image) -> bool:
-    """Check that an image is the mask of another."""
-    return bool(image.directory.integer(Tag.NEW_SUBFILE_TYPE, 0) & Subfile.MASK)
-
-
 def work_bytes(image: Image, samples: int) -> int:
     """Estimate the peak memory of decoding a tile and encoding its samples, beside the stored bytes.
 
@@ -92,12 +84,7 @@ def work_bytes(image: Image, samples: int) -> int:
     copies = _COPIES if image.compression in BYTE_CODECS else _PICTURE_COPIES
     if image.compression == Compression.CCITTFAX3:
         copies = _FAX3_COPIES
-    return copies * image.tile_width * image.tile_height * samples * -(-image.bits // 8)
-
-
-def plane_samples(image: Image) -> int:
-    """Count the samples of a pixel within one plane."""
-    return image.samples // image.planes
+    return copies * image.tile_pixels * samples * -(-image.bits // 8)
 
 
 def _has_fax_options(image: Image) -> bool:

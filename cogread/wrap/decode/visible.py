@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from cogread.image import Image, Level
 from cogread.wrap.decode import pixels
-from cogread.wrap.decode.support import BYTE_CODECS, is_mask
+from cogread.wrap.decode.support import BYTE_CODECS
 from cogread.wrap.tile import Tile, is_inside, valid_size
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ def visible_pixels(level: Level, tile: Tile) -> NDArray[Any] | None:
         TileDamaged: the stored bytes of the mask are not a tile.
     """
     image, mask = level.image, level.mask
-    if is_mask(image) or (mask is None and is_inside(image, tile)):
+    if image.is_mask or (mask is None and is_inside(image, tile)):
         return None
     width, height = valid_size(image, tile.col, tile.row)
     visible = np.zeros((image.tile_height, image.tile_width), np.uint8)

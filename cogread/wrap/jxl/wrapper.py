@@ -15,10 +15,9 @@ from cogread.jxl_stream import Header, read_header
 from cogread.refusal import Refusal
 from cogread.tiff.colors import ASSOCIATED_ALPHA
 from cogread.tiff.parse import Steps
-from cogread.tiff.tags import Compression, Photometric, Planar, SampleFormat
+from cogread.tiff.tags import Compression, Photometric, SampleFormat
 from cogread.wrap import jpeg
 from cogread.wrap.decode.support import JXLS, is_lsb_first
-from cogread.wrap.tile import Tile
 from cogread.wrap.wrapper import Options, StreamWrapping, Wrapper, Wrapping, stream_wrapper
 
 EXTENSION: Final = "jxl"
@@ -54,7 +53,7 @@ def refusal(image: Image) -> Refusal | None:
 
 
 def _refusal_of_bands(image: Image) -> Refusal | None:
-    if image.planar == Planar.SEPARATE and image.samples > 1:
+    if image.planes > 1:
         return Refusal("the bands are stored in tiles of their own")
     shown = {1: Photometric.MINISBLACK, 2: Photometric.MINISBLACK, 3: Photometric.RGB, 4: Photometric.RGB}
     if shown.get(image.samples) != image.photometric:
@@ -103,7 +102,7 @@ def _refusal_with_repacked(level: Level) -> Refusal | None:
     image = level.image
     if image.compression != Compression.JPEG:
         return JXL.refusal(level)
-    pixels = image.tile_width * image.tile_height
+    pixels = image.tile_pixels
     if pixels > MOST_REPACKED_PIXELS:
         return Refusal(f"tiles of {pixels} pixels, and at most {MOST_REPACKED_PIXELS} are repacked")
     reason = jpeg.JPEG.refusal(level)
@@ -117,13 +116,12 @@ def _prepare_with_repacked(cog: Cog, level: Level, options: Options) -> Steps[Wr
     if image.compression != Compression.JPEG:
         return (yield from JXL.prepare(cog, level, options))
     picture = jpeg.prepare(image)
-
-    def repack(tile: Tile) -> bytes:
-        data: bytes = import_module(_REPACK).repack(picture.wrap(tile.planes[0] or b""))
-        return data
-
-    work = _WORK_BYTES * image.tile_width * image.tile_height
-    return Wrapping(repack, None, work_bytes=work, is_kept=True)
+    return Wrapping(
+        lambda tile: import_module(_REPACK).repack(picture.wrap(tile.planes[0] or b"")),
+        None,
+        work_bytes=_WORK_BYTES * image.tile_pixels,
+        is_kept=True,
+    )
 
 
 JXL_WITH_REPACKED: Final[Wrapper] = replace(

@@ -17,7 +17,7 @@ from cogread.image import Image, Level
 from cogread.tiff.tags import Photometric
 from cogread.wrap.channels import Channels
 from cogread.wrap.decode import pixels
-from cogread.wrap.decode.support import BYTE_CODECS, PREDICTOR_HORIZONTAL, is_mask, plane_samples, predictor
+from cogread.wrap.decode.support import BYTE_CODECS, PREDICTOR_HORIZONTAL, predictor
 from cogread.wrap.decode.visible import visible_pixels
 from cogread.wrap.png.file import Color, Header, png_file
 from cogread.wrap.png.palette import MAX_COLORS, Palette
@@ -84,7 +84,7 @@ class Canvas:
         """Decode the whole tile to a writable (height, width, channels), 0 outside the image."""
         image = self.level.image
         width, height = valid_size(image, tile.col, tile.row)
-        depth = plane_samples(image)
+        depth = image.plane_samples
         values = np.zeros((image.tile_height, image.tile_width, depth * len(tile.planes)), pixels.sample_type(image))
         for number, stored in enumerate(tile.planes):
             plane = values[:height, :width, number * depth : (number + 1) * depth]
@@ -95,7 +95,7 @@ class Canvas:
         if image.planes == 1 and self.channels.bands != tuple(range(depth)):
             values = np.ascontiguousarray(values[:, :, self.channels.bands])
         is_inverted = image.photometric == Photometric.MINISWHITE and self.channels.colors == (0,)
-        if is_inverted and self.palette is None and not is_mask(image):
+        if is_inverted and self.palette is None and not image.is_mask:
             colors = values[:height, :width, :1]
             np.subtract(2**image.bits - 1, colors, out=colors)
         return values

@@ -19,7 +19,7 @@ from cogread.tiff.colors import PALETTE
 from cogread.tiff.parse import Steps
 from cogread.tiff.tags import SampleFormat
 from cogread.wrap.channels import is_palette
-from cogread.wrap.decode.support import is_mask, undecodable
+from cogread.wrap.decode.support import undecodable
 from cogread.wrap.png.wrapper import refusal_of_level_mask
 from cogread.wrap.tile import Tile
 from cogread.wrap.wrapper import Kind, Options, Wrapper, Wrapping
@@ -55,7 +55,7 @@ ENCODINGS: Final[Mapping[str, Encoding]] = {
 def refusal(level: Level) -> Refusal | None:
     """See `Wrapper.refusal`."""
     image = level.image
-    if is_mask(image):
+    if image.is_mask:
         return Refusal("a mask has no heights")
     if image.samples != 1:
         return Refusal(f"{image.samples} bands, wanted one of heights")
@@ -66,7 +66,7 @@ def refusal(level: Level) -> Refusal | None:
         return Refusal(f"the samples are {image.dtype}, and heights are no complex numbers")
     if image.bits not in _TYPES.get(kind, range(1, 65)):
         return Refusal(f"samples of {image.dtype} are not decoded")
-    pixels = image.tile_width * image.tile_height
+    pixels = image.tile_pixels
     if pixels > MOST_PIXELS:
         return Refusal(f"tiles of {pixels} pixels, wanted at most {MOST_PIXELS}")
     return undecodable(image) or refusal_of_level_mask(level)
@@ -85,7 +85,7 @@ def _prepare(encoding: Encoding) -> Callable[[Cog, Level, Options], Steps[Wrappi
             data: bytes = canvas.draw(tile)
             return data
 
-        sample_bytes, pixels = -(-image.bits // 8), image.tile_width * image.tile_height
+        sample_bytes, pixels = -(-image.bits // 8), image.tile_pixels
         work = pixels * max(_DECODING_COPIES * sample_bytes, sample_bytes + _DRAWING_BYTES)
         return Wrapping(
             draw,

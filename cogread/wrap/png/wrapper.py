@@ -15,12 +15,12 @@ from cogread.metadata.nodata import nodata_of
 from cogread.refusal import Refusal
 from cogread.tiff.colors import has_color_map
 from cogread.tiff.parse import Steps
-from cogread.tiff.tags import Compression, Photometric, Planar, SampleFormat
+from cogread.tiff.tags import Compression, Photometric, SampleFormat
 from cogread.wrap.channels import SINGLE, Channels, channels_of, is_palette, misnamed_bands
-from cogread.wrap.decode.support import LOSSLESS, is_mask, undecodable, work_bytes
+from cogread.wrap.decode.support import LOSSLESS, undecodable, work_bytes
 from cogread.wrap.png.file import transparent
 from cogread.wrap.png.palette import load_palette
-from cogread.wrap.tile import Tile, mask_mismatch
+from cogread.wrap.tile import mask_mismatch
 from cogread.wrap.wrapper import Kind, Options, Wrapper, Wrapping
 
 _CANVAS: Final = "cogread.wrap.png.canvas"
@@ -37,7 +37,7 @@ _DEPTHS: Final[dict[int, tuple[int, ...]]] = {
 
 def refusal(level: Level) -> Refusal | None:
     """See `Wrapper.refusal`; for a mask's own tiles, the mask is the image of the level."""
-    if is_mask(level.image):
+    if level.image.is_mask:
         return _refusal_of_mask(level.image)
     return _refusal_of_codec(level) or picture_refusal(level)
 
@@ -54,17 +54,17 @@ def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
         FormatError: a palette image has none, or a damaged one.
     """
     image, channels = level.image, _channels(level)
-    is_indexed = not is_mask(image) and (is_palette(image) or _shares_palette(image, cog.full))
+    is_indexed = not image.is_mask and (is_palette(image) or _shares_palette(image, cog.full))
     palette = (yield from load_palette(cog, level)) if is_indexed else None
-    nodata = 0.0 if is_mask(image) else _fill(nodata_of(cog))
+    nodata = 0.0 if image.is_mask else _fill(nodata_of(cog))
 
-    def draw(tile: Tile) -> bytes:
-        data: bytes = import_module(_CANVAS).Canvas(level, palette, nodata, channels).draw(tile)
-        return data
-
-    planes = channels.bands if image.planes > 1 else (0,)
-    work = work_bytes(image, 4 if is_indexed else _most_samples(image))
-    return Wrapping(draw, None, planes, wants_mask=level.mask is not None, work_bytes=work)
+    return Wrapping(
+        lambda tile: import_module(_CANVAS).Canvas(level, palette, nodata, channels).draw(tile),
+        None,
+        planes=channels.bands if image.planes > 1 else (0,),
+        wants_mask=level.mask is not None,
+        work_bytes=work_bytes(image, 4 if is_indexed else _most_samples(image)),
+    )
 
 
 def _shares_palette(image: Image, full: Image) -> bool:
@@ -74,7 +74,7 @@ def _shares_palette(image: Image, full: Image) -> bool:
 
 
 def _channels(level: Level) -> Channels:
-    channels = SINGLE if is_mask(level.image) else channels_of(level)
+    channels = SINGLE if level.image.is_mask else channels_of(level)
     if isinstance(channels, Refusal):
         raise FormatNotOffered(channels.reason)
     return channels
@@ -82,7 +82,7 @@ def _channels(level: Level) -> Channels:
 
 def _most_samples(image: Image) -> int:
     """Count the samples of a pixel of the largest PNG without a palette: with alpha at the edges."""
-    if is_mask(image):
+    if image.is_mask:
         return 1
     return image.samples + image.samples % 2
 
@@ -93,7 +93,7 @@ def _refusal_of_codec(level: Level) -> Refusal | None:
         return None
     if level.mask is None and misnamed_bands(level) is None:
         return Refusal(f"the tiles are {image.compression_name}, and there is no mask to be shown with them")
-    if image.planar == Planar.SEPARATE and image.samples > 1:
+    if image.planes > 1:
         return Refusal(f"the bands are {image.compression_name} tiles of their own")
     return None
 

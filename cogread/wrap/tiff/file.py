@@ -19,6 +19,9 @@ from cogread.wrap.tile import Tile, valid_size
 _Index = tuple[Sequence[int], Sequence[int]]
 """TileOffsets and TileByteCounts."""
 
+SizeOfTile = Callable[[Image, int, int], tuple[int, int]]
+"""(Image, column, row) -> width and height that the directory of a tile states."""
+
 _MARKS: Final[dict[ByteOrder, bytes]] = {"<": b"II", ">": b"MM"}
 
 
@@ -29,8 +32,7 @@ class Part:
     image: Image
     fields: tuple[Field, ...]
     placement: Placement = NOWHERE
-    size: Callable[[Image, int, int], tuple[int, int]] = valid_size
-    """Width and height that the directory of the tile at (column, row) states."""
+    size: SizeOfTile = valid_size
 
     def directory(self, col: int, row: int, index: _Index, at: int, following: int) -> bytes:
         """Write the directory of a tile.

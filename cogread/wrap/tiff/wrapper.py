@@ -5,16 +5,18 @@ ImageWidth and ImageLength end with the image, so that readers show no padding. 
 of its own.
 """
 
+from dataclasses import replace
+from functools import partial
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from cogread.image import Cog, Image, Level
+from cogread.image import Cog, Level
 from cogread.refusal import Refusal
 from cogread.tiff.fields import FieldType
 from cogread.tiff.parse import Steps
 from cogread.tiff.tags import Compression, Subfile, Tag
 from cogread.wrap.tiff.field import Field, copied, longs
-from cogread.wrap.tiff.file import OneTileTiff, Part
+from cogread.wrap.tiff.file import OneTileTiff, Part, SizeOfTile
 from cogread.wrap.tiff.placement import placement_of
 from cogread.wrap.tile import mask_mismatch, valid_size
 from cogread.wrap.wrapper import Kind, Options, Wrapper, Wrapping
@@ -70,17 +72,9 @@ def _refusal_of_image(level: Level) -> Refusal | None:
     return None
 
 
-def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
-    """See `Wrapper.prepare`."""
-    return (yield from _prepare(cog, level, is_whole=False))
-
-
-def _prepare_whole(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
-    return (yield from _prepare(cog, level, is_whole=True))
-
-
-def _prepare(cog: Cog, level: Level, *, is_whole: bool) -> Steps[Wrapping]:
-    image, mask, size = level.image, level.mask, _whole_size if is_whole else valid_size
+def prepare(cog: Cog, level: Level, options: Options, size: SizeOfTile = valid_size) -> Steps[Wrapping]:
+    """See `Wrapper.prepare`; `size` is that which the file of a tile states."""
+    image, mask = level.image, level.mask
     placement = placement_of(cog, image)
     has_place = placement.points or not cog.geo.points
     own = yield from copied(image.directory, _IMAGE_TAGS)
@@ -92,12 +86,11 @@ def _prepare(cog: Cog, level: Level, *, is_whole: bool) -> Steps[Wrapping]:
     return _wrapping(parts)
 
 
+_prepare_whole: Final = partial(prepare, size=lambda image, col, row: image.tile_size)
+
+
 def _prepare_bare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
     return _wrapping([Part(level.image, tuple((yield from copied(level.image.directory, _IMAGE_TAGS))))])
-
-
-def _whole_size(image: Image, col: int, row: int) -> tuple[int, int]:
-    return image.tile_width, image.tile_height
 
 
 def _wrapping(parts: list[Part]) -> Wrapping:
@@ -122,12 +115,8 @@ TIFF: Final = Wrapper(
     "tif", "image/tiff;application=geotiff", Kind.RASTER, revision=3, refusal=refusal, prepare=prepare
 )
 
-BARE_TIFF: Final = Wrapper(
-    "gdaltif", TIFF.media_type, Kind.RASTER, revision=3, refusal=_refusal_of_image, prepare=_prepare_bare
-)
+BARE_TIFF: Final = replace(TIFF, extension="gdaltif", refusal=_refusal_of_image, prepare=_prepare_bare)
 """Pixels without georeference, metadata and mask, for GDAL's WMS driver: its documents have these."""
 
-WHOLE_TIFF: Final = Wrapper(
-    "wholetif", TIFF.media_type, Kind.RASTER, revision=3, refusal=refusal, prepare=_prepare_whole
-)
+WHOLE_TIFF: Final = replace(TIFF, extension="wholetif", prepare=_prepare_whole)
 """The tiles with padding, for WMTS, whose clients refuse tiles smaller than those of the matrix (OGC 07-057r7 §6.1)."""

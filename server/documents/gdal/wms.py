@@ -88,7 +88,7 @@ def _missized(cog: Cog) -> Iterator[str]:
                 f"overview {number} has {image.width} × {image.height} pixels, "
                 f"and the driver takes it for {wanted[0]} × {wanted[1]}"
             )
-        if (image.tile_width, image.tile_height) != (full.tile_width, full.tile_height):
+        if image.tile_size != full.tile_size:
             yield f"overview {number} has tiles of another size than the image"
 
 
