@@ -3,7 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 
-from cogread.sources.protocol import DEFAULT_OPTIONS, Source, SourceOptions
+from cogread.sources.protocol import DEFAULT_OPTIONS, Document, Source, SourceOptions
 from cogread.sources.uri import SCHEMES, SourceUri, parse_uri
 
 
@@ -27,4 +27,10 @@ def make_source(uri: SourceUri, options: SourceOptions = DEFAULT_OPTIONS) -> Sou
     return source
 
 
-__all__ = ["SCHEMES", "Source", "SourceOptions", "SourceUri", "make_source", "open_source", "parse_uri"]
+def make_document(uri: SourceUri, options: SourceOptions = DEFAULT_OPTIONS) -> Document:
+    """Make the document of a canonical URI; nothing is read yet."""
+    document: Document = import_module(SCHEMES[uri.scheme].module).make(uri, options)
+    return document
+
+
+__all__ = ["SCHEMES", "Document", "Source", "SourceOptions", "SourceUri", "make_source", "open_source", "parse_uri"]

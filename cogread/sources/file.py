@@ -61,6 +61,17 @@ class FileSource:
         except (OSError, ValueError) as error:
             raise self._failure(error) from error
 
+    def read_whole(
+        self, most_bytes: int, unless: Version | None = None, deadline: Deadline = NEVER
+    ) -> SourceBytes | None:
+        """See `Document.read_whole`."""
+        version = self.version()
+        if unless is not None and unless.same_as(version):
+            return None
+        if version.size_bytes > most_bytes:
+            raise SourceProtocolError(f"{self.name}: {version.size_bytes} bytes, wanted {most_bytes} at most")
+        return self.read(ByteRange(0, most_bytes), version) if version.size_bytes else SourceBytes(b"", version)
+
     def device(self) -> int:
         """Number of the device that the file is on (`st_dev`).
 

@@ -116,3 +116,30 @@ class Source(Protocol):
     def close(self) -> None:
         """Close connections. The source may be used again."""
         ...
+
+
+class Document(Protocol):
+    """A small file that is read as a whole, such as a list or the reply of an API, which need not support ranges.
+
+    Every source is one.
+    """
+
+    @property
+    def name(self) -> str:
+        """See `Source.name`."""
+        ...
+
+    def read_whole(
+        self, most_bytes: int, unless: Version | None = None, deadline: Deadline = NEVER
+    ) -> SourceBytes | None:
+        """Read all of it; None: it still has the version `unless`.
+
+        Args:
+            most_bytes: bound of its size.
+            unless: the version of an earlier read; a document without validators is read each time.
+            deadline: when the call gives up.
+
+        Raises:
+            SourceError: see `Source.read`; a larger document is a SourceProtocolError.
+        """
+        ...

@@ -5,9 +5,10 @@ over pooled connections, in a fraction of the time of `get_object`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -18,7 +19,6 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from cogread.byterange import SourceBytes
 from cogread.deadline import Deadline
 from cogread.errors import SourceError, SourceForbidden, SourceProtocolError
 from cogread.sources.aws import Account, NoCredentials, account_of
@@ -32,6 +32,8 @@ from cogread.sources.http_client.url import WebOrigin
 from cogread.sources.per_process import PerProcess
 from cogread.sources.protocol import SourceOptions
 from cogread.sources.uri import SourceUri
+
+T = TypeVar("T")
 
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 _CODE_IN_BODY = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
@@ -76,13 +78,13 @@ class S3Source(RangeSource):
         if place:
             close_idle(place.route.pool)
 
-    def _try(self, request: RangeRequest, deadline: Deadline) -> SourceBytes:
+    def _try(self, headers: Mapping[str, str], receive: Callable[[Reply], T], deadline: Deadline) -> T:
         try:
-            return super()._try(request, deadline)
+            return super()._try(headers, receive, deadline)
         except _WrongRegion as error:
             self._region = error.region
             self._place.forget()
-            return super()._try(request, deadline)
+            return super()._try(headers, receive, deadline)
 
     def _get(self, headers: Mapping[str, str], deadline: Deadline) -> Reply:
         wanted = dict(headers)

@@ -1,6 +1,7 @@
 """Validation of replies to ranged GETs (RFC 9110 §14, §15). Sans-io: status and header in, version or error out."""
 
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from cogread.sources.protocol import Validators
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19})", re.IGNORECASE)
 _UNSATISFIED_RANGE = re.compile(r"bytes \*/([0-9]{1,19})", re.IGNORECASE)
 _LONGEST_RETRY_AFTER_S = 86400.0
+_LENGTH = re.compile(r"[0-9]{1,19}")
 _SHOWN_CHARACTERS = 100
 """Bound of a header's value in a message."""
 
@@ -37,6 +39,8 @@ class RangeRequest:
     wanted: ByteRange
     expect: Version | None
     validators: Validators = "etag"
+    success: int = 206
+    """Status of the reply with the bytes; 200: the whole source is wanted."""
 
 
 def request_headers(request: RangeRequest) -> dict[str, str]:
@@ -73,6 +77,61 @@ def check_partial(request: RangeRequest, headers: Mapping[str, str]) -> tuple[Ve
         raise SourceProtocolError(f"{request.name}: Content-Range {shown}, wanted the bytes {request.wanted}")
     _check_plain(request, headers, stop - first)
     return version, stop - first
+
+
+def whole_headers(unless: Version | None) -> dict[str, str]:
+    """The condition of a GET of the whole source: it has changed since this version (RFC 9110 §13.1.2, §13.1.3)."""
+    if unless is None or not (unless.etag or unless.modified):
+        return {}
+    return {"If-None-Match": unless.etag} if unless.etag else {"If-Modified-Since": unless.modified or ""}
+
+
+def is_unchanged(unless: Version, status: int, headers: Mapping[str, str]) -> bool:
+    """Tell whether a reply to `whole_headers` states the same version, also where the origin ignores conditions."""
+    if status != 200:
+        return status == 304
+    stated = (headers.get("etag"), None if unless.etag else headers.get("last-modified"))
+    return any(stated) and stated == (unless.etag, None if unless.etag else unless.modified)
+
+
+def check_whole(request: RangeRequest, headers: Mapping[str, str]) -> tuple[int | None, bool]:
+    """Check the header of a 200 with the whole source.
+
+    Returns:
+        The number of bytes of the body, if it is stated, and True if the body is packed with gzip, which some stores
+        send unasked.
+
+    Raises:
+        SourceProtocolError: the body is too long, or in another encoding.
+    """
+    text, most_bytes = headers.get("content-length", ""), request.wanted.size_bytes
+    length = int(text) if _LENGTH.fullmatch(text) else None
+    if length is not None and length > most_bytes:
+        raise SourceProtocolError(f"{request.name}: {length} bytes, wanted {most_bytes} at most")
+    codings = {coding.strip().lower() for coding in headers.get("content-encoding", "").split(",")} - _NO_CODINGS
+    if codings - {"gzip"}:
+        raise SourceProtocolError(f"{request.name}: Content-Encoding {_shown(', '.join(codings))}, wanted none or gzip")
+    return length, bool(codings)
+
+
+def whole_body(request: RangeRequest, body: bytes, is_packed: bool) -> bytes:
+    """The content of a body.
+
+    Raises:
+        SourceProtocolError: it is longer than wanted, or not gzip.
+    """
+    most_bytes = request.wanted.size_bytes
+    if is_packed:
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            body = unpacker.decompress(body, most_bytes + 1)
+        except zlib.error:
+            raise SourceProtocolError(f"{request.name}: the body is not gzip, as its header states") from None
+        if not unpacker.eof and len(body) <= most_bytes:
+            raise SourceProtocolError(f"{request.name}: the reply ended too early")
+    if len(body) > most_bytes:
+        raise SourceProtocolError(f"{request.name}: a body of more than {most_bytes} bytes")
+    return body
 
 
 def _version(request: RangeRequest, headers: Mapping[str, str], size_bytes: int) -> Version:
@@ -114,7 +173,7 @@ def refusal(request: RangeRequest, status: int, headers: Mapping[str, str]) -> S
         return SourceBusy(f"{name}: the origin is busy (status {status})", retry_after_s(headers.get("retry-after")))
     if status == 200:
         return SourceProtocolError(f"{name}: the origin ignores ranges (status 200, wanted 206)")
-    return SourceProtocolError(f"{name}: status {status}, wanted 206")
+    return SourceProtocolError(f"{name}: status {status}, wanted {request.success}")
 
 
 def _unsatisfied(request: RangeRequest, headers: Mapping[str, str]) -> SourceError:

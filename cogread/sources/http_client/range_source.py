@@ -8,17 +8,31 @@ import logging
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceError, SourceProtocolError
 from cogread.sources.http_client.failures import FAILURES, Retryable, failure
-from cogread.sources.http_client.range_reply import RETRYABLE, RangeRequest, check_partial, refusal, request_headers
+from cogread.sources.http_client.range_reply import (
+    RETRYABLE,
+    RangeRequest,
+    check_partial,
+    check_whole,
+    is_unchanged,
+    refusal,
+    request_headers,
+    whole_body,
+    whole_headers,
+)
 from cogread.sources.http_client.reply import Reply
 from cogread.sources.protocol import SourceOptions
 
 log = logging.getLogger("cogread")
+
+T = TypeVar("T")
 
 _PAUSE_S = (0.05, 0.2)
 """Shortest and longest wait before another try; random, so that workers do not return at the same instant."""
@@ -38,10 +52,21 @@ class RangeSource(ABC):
         if log.isEnabledFor(logging.INFO):
             log.info("read %s bytes %d-%d", self.name, wanted.start, wanted.stop - 1)
         request = RangeRequest(self.name, wanted, expect, self._options.validators)
+        return self._retrying(request_headers(request), partial(self._receive, request), deadline)
+
+    def read_whole(
+        self, most_bytes: int, unless: Version | None = None, deadline: Deadline = NEVER
+    ) -> SourceBytes | None:
+        """See `Document.read_whole`. The version has the size of the body as sent."""
+        log.info("read %s whole", self.name)
+        request = RangeRequest(self.name, ByteRange(0, most_bytes), None, self._options.validators, success=200)
+        return self._retrying(whole_headers(unless), partial(self._receive_whole, request, unless), deadline)
+
+    def _retrying(self, headers: Mapping[str, str], receive: Callable[[Reply], T], deadline: Deadline) -> T:
         deadline = deadline.earlier(Deadline.after(self._options.total_timeout_s))
         for tries_left in range(self._options.retries, -1, -1):
             try:
-                return self._try(request, deadline)
+                return self._try(headers, receive, deadline)
             except Retryable as failed:
                 if not tries_left or not _pause(deadline):
                     raise failed.error from failed.__cause__
@@ -68,20 +93,35 @@ class RangeSource(ABC):
         """The error for a reply other than 206."""
         return refusal(request, reply.status, reply.headers)
 
-    def _try(self, request: RangeRequest, deadline: Deadline) -> SourceBytes:
+    def _failure(self, request: RangeRequest, reply: Reply) -> SourceError | Retryable:
+        error = self._refusal(request, reply)
+        return Retryable(error) if reply.status in RETRYABLE else error
+
+    def _try(self, headers: Mapping[str, str], receive: Callable[[Reply], T], deadline: Deadline) -> T:
         try:
-            reply = self._get(request_headers(request), deadline)
+            reply = self._get(headers, deadline)
             try:
-                return self._receive(request, reply)
+                return receive(reply)
             finally:
                 reply.finish()
         except FAILURES as error:
             raise failure(self.name, error) from error
 
+    def _receive_whole(self, request: RangeRequest, unless: Version | None, reply: Reply) -> SourceBytes | None:
+        if unless is not None and is_unchanged(unless, reply.status, reply.headers):
+            return None
+        if reply.status != 200:
+            raise self._failure(request, reply)
+        length, is_packed = check_whole(request, reply.headers)
+        body = reply.read(request.wanted.size_bytes + 1)
+        if length is not None and len(body) != length:
+            raise Retryable(SourceProtocolError(f"{self.name}: a body of {len(body)} bytes, wanted {length}"))
+        version = Version(len(body), reply.headers.get("etag"), reply.headers.get("last-modified"))
+        return SourceBytes(whole_body(request, body, is_packed), version)
+
     def _receive(self, request: RangeRequest, reply: Reply) -> SourceBytes:
         if reply.status != 206:
-            error = self._refusal(request, reply)
-            raise Retryable(error) if reply.status in RETRYABLE else error
+            raise self._failure(request, reply)
         try:
             version, size_bytes = check_partial(request, reply.headers)
             return SourceBytes(_body(request, reply, size_bytes), version)

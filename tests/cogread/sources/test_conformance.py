@@ -5,13 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import cast
 from uuid import uuid4
 
 import pytest
 
 from cogread.byterange import ByteRange
 from cogread.errors import SourceChanged, SourceNotFound, SourceProtocolError
-from cogread.sources import Source, open_source
+from cogread.sources import Document, Source, open_source
 from tests.support.memory_source import MemorySource
 from tests.support.origin import Origin
 from tests.support.s3 import Store
@@ -127,3 +128,31 @@ def test_what_is_not_there_is_not_found(scheme: str, tmp_path: Path, origin: Ori
         with pytest.raises(SourceNotFound, match=r"no\.tif"):
             read()
     source.close()
+
+
+@pytest.mark.parametrize("make", [_file, _http, _s3], ids=["file", "http", "s3"])
+class TestEveryDocument:
+    @pytest.fixture(autouse=True)
+    def _case(self, make: Callable[[pytest.FixtureRequest], Case], request: pytest.FixtureRequest) -> None:
+        self.case = make(request)
+        self.document: Document = cast(Document, self.case.source)
+
+    def test_is_read_again_only_when_it_changed(self) -> None:
+        first = self.document.read_whole(len(DATA))
+        assert first is not None
+        assert first.data == DATA
+        assert self.document.read_whole(len(DATA), first.version) is None
+        self.case.replace(OTHER)
+        second = self.document.read_whole(len(DATA), first.version)
+        assert second is not None
+        assert second.data == OTHER
+
+    def test_is_refused_when_it_is_too_large(self) -> None:
+        with pytest.raises(SourceProtocolError, match="100003 bytes, wanted 100002 at most"):
+            self.document.read_whole(len(DATA) - 1)
+
+    def test_may_be_empty(self) -> None:
+        self.case.replace(b"")
+        read = self.document.read_whole(100)
+        assert read is not None
+        assert read.data == b""

@@ -1,6 +1,7 @@
 """The http source: what it asks, and what it makes of an origin's faults."""
 
 import base64
+import gzip
 import logging
 import os
 import socket
@@ -27,7 +28,7 @@ from cogread.errors import (
     SourceTimeout,
     SourceUnreachable,
 )
-from cogread.sources import Source, SourceOptions, open_source
+from cogread.sources import Document, Source, SourceOptions, make_document, open_source, parse_uri
 from cogread.sources.http_client import url as http_url
 from tests.support import faults
 from tests.support.certificate import make_certificate
@@ -584,6 +585,72 @@ class TestRedirects:
         with pytest.raises(SourceProtocolError, match="more than 3 redirects"):
             read(origin)
         assert len(origin.requests) == 4
+
+
+class TestWholeDocuments:
+    def test_need_neither_ranges_nor_conditions_at_the_origin(self, origin: Origin) -> None:
+        origin.put("/x", b"{}")
+        document = document_at(f"{origin.url}/x")
+        first = document.read_whole(10)
+        assert first is not None
+        origin.fail("/x", Status(200, {"ETag": str(first.version.etag)}, b"{}"))
+        assert document.read_whole(10, first.version) is None
+        assert origin.ranges("/x") == [None, None]
+        origin.fail("/x", Status(200, {}, b"{}"))  # without validators it may have changed
+        assert document.read_whole(10, first.version) is not None
+
+    def test_without_an_etag_are_told_by_their_date(self, origin: Origin) -> None:
+        origin.put("/x", b"{}", etag="none")
+        document = document_at(f"{origin.url}/x")
+        first = document.read_whole(10)
+        assert first is not None
+        assert document.read_whole(10, first.version) is None
+        assert origin.requests[-1].headers["if-modified-since"] == first.version.modified
+        origin.put("/x", b"[]", etag="none", modified=1_800_000_000.0)
+        second = document.read_whole(10, first.version)
+        assert second is not None
+        assert second.data == b"[]"
+
+    def test_packed_with_gzip_are_unpacked_up_to_the_bound(self, origin: Origin) -> None:
+        origin.put("/x", b"")
+        document = document_at(f"{origin.url}/x")
+        origin.fail("/x", Status(200, {"Content-Encoding": "gzip"}, gzip.compress(b"[1]")))
+        read = document.read_whole(100)
+        assert read is not None
+        assert read.data == b"[1]"
+        for body in (gzip.compress(bytes(1 << 20)), gzip.compress(DATA[:50])[:-9], b"no gzip"):
+            origin.fail("/x", Status(200, {"Content-Encoding": "gzip"}, body))
+            with pytest.raises(SourceProtocolError, match=r"more than 2000 bytes|ended too early|not gzip"):
+                document.read_whole(2000)
+
+    def test_longer_than_wanted_are_not_read_to_the_end(self, origin: Origin) -> None:
+        origin.put("/x", DATA)
+        unbounded = WithHeaders({"Content-Length": None, "Connection": "close"})
+        document = document_at(f"{origin.url}/x")
+        for fault in ([], [unbounded]):
+            for each in fault:
+                origin.fail("/x", each)
+            with pytest.raises(SourceProtocolError, match=r"wanted 100 at most|more than 100 bytes"):
+                document.read_whole(100)
+
+    def test_cut_short_are_read_again(self, origin: Origin) -> None:
+        origin.put("/x", DATA)
+        origin.fail("/x", Cut(100))
+        read = document_at(f"{origin.url}/x").read_whole(len(DATA))
+        assert read is not None
+        assert read.data == DATA
+
+    def test_elsewhere_are_not_asked_for(self, origin: Origin) -> None:
+        with Origin() as other:
+            other.put("/x", b"{}")
+            origin.fail("/x", redirect(f"{other.url}/x"))
+            with pytest.raises(SourceProtocolError, match="redirects to"):
+                document_at(f"{origin.url}/x").read_whole(10)
+            assert not other.requests
+
+
+def document_at(url: str) -> Document:
+    return make_document(parse_uri(url))
 
 
 def test_64_threads_read_while_the_origin_stumbles(origin: Origin) -> None:
