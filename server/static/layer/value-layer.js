@@ -92,10 +92,12 @@ class RampTexture {
     if (!this.#textures.has(gl)) this.#textures.set(gl, { texture: gl.createTexture(), isStale: true })
     const state = this.#textures.get(gl)
     if (state.isStale) {
+      const bound = gl.getParameter(gl.TEXTURE_BINDING_2D) // the tile's: OpenLayers asks for the ramp with that unit active
       gl.bindTexture(gl.TEXTURE_2D, state.texture)
       for (const name of ["WRAP_S", "WRAP_T"]) gl.texParameteri(gl.TEXTURE_2D, gl[`TEXTURE_${name}`], gl.CLAMP_TO_EDGE)
       for (const name of ["MIN", "MAG"]) gl.texParameteri(gl.TEXTURE_2D, gl[`TEXTURE_${name}_FILTER`], gl.NEAREST)
       gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, this.#colors)
+      gl.bindTexture(gl.TEXTURE_2D, bound)
       state.isStale = false
     }
     return state.texture

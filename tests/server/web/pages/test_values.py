@@ -160,6 +160,12 @@ def on_the_map(page: Page, wanted: NDArray[np.float64]) -> NDArray[np.float64]:
     return min(parts, key=lambda part: float(np.abs(part - wanted).mean()))
 
 
+def image_on(page: Page, screenshot: NDArray[Any]) -> NDArray[Any]:
+    """The middle of the map, where its image is, without what floats at its edges."""
+    left, top, width, height = (round(value) for value in page.box("[data-map=map]"))
+    return screenshot[:, top + height // 4 : top + 3 * height // 4, left + width // 4 : left + 3 * width // 4]
+
+
 def background(page: Page) -> NDArray[np.float64]:
     script = "return getComputedStyle(document.querySelector('.map-box')).backgroundColor.match(/\\d+/g).map(Number)"
     return np.array(page.run(script), np.float64)[:, None, None]
@@ -388,6 +394,20 @@ def test_the_view_is_in_the_url_and_a_copy_of_it_shows_the_same(page: Page, serv
     np.testing.assert_array_equal(map_picture(page), picture)
     assert page.run("return location.href") == url
     assert page.run("return document.querySelector('#panel-tiles').checkVisibility()")
+
+
+def test_the_first_frame_of_other_colours_has_all_tiles(page: Page, server: Gunicorn) -> None:
+    show(page, server, "uint16-bands", "as=values&band=4")
+    page.run(
+        "window.frame = window.requestAnimationFrame; window.held = [];"
+        "document.querySelector('[name=ramp][value=Heat]').click();"  # asks for a frame
+        "window.requestAnimationFrame = (draw) => window.held.push(draw);"
+        "return new Promise((done) => window.frame(() => window.frame(done)))"
+    )
+    first = page.screenshot()
+    page.run("window.requestAnimationFrame = window.frame; window.held.forEach((draw) => window.frame(draw))")
+    settle(page)
+    np.testing.assert_array_equal(image_on(page, first), image_on(page, page.screenshot()))
 
 
 def test_tiles_that_fail_are_tried_again_told_and_loaded_on_demand(page: Page, server: Gunicorn) -> None:
