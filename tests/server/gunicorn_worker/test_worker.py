@@ -213,6 +213,7 @@ def test_idle_connections_make_room_where_descriptors_run_out() -> None:
 
 def test_a_worker_that_has_no_descriptor_left_pauses_until_there_is_one() -> None:
     with Gunicorn({"WEB_CONCURRENCY": "1"}, CONFIG) as server:
+        assert [status(server) for _ in range(3)] == [200] * 3  # the tile is in memory and needs no descriptor
         (worker,) = server.pids()
         limits = resource.prlimit(worker, resource.RLIMIT_NOFILE)
         most_open = max(int(entry.name) for entry in Path(f"/proc/{worker}/fd").iterdir())
