@@ -50,6 +50,82 @@ HELPERS: Final = 16
 """Helper threads of a worker: enough to locate two tiles of three bands and a mask at the same time."""
 
 
+class Assembly:
+    """The parts of a worker. Caches, connections, threads and their limits stay when the settings change."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Assemble an app. Nothing is read or connected yet."""
+        memory_bytes = settings.server.memory_bytes
+        bounds = {name: int(memory_bytes * share) for name, share in MEMORY_SHARES.items()}
+        self._log = RequestLog(settings.log_level, set_up(settings.log_level))
+        self._cache = open_cache(settings.redis_url, settings.redis_tls_verify)
+        self._flight = SingleFlight(MemoryCache(memory_bytes - sum(bounds.values())), self._cache)
+        self._open_versions = ByteLru[Layer, LayerVersion](bounds["open_versions"])
+        self._crs_store = CrsStore(self._flight, ProjResolver())
+        self._origins = origins_bulkhead(settings.threads)
+        self._helpers, self._mounts = Helpers(HELPERS, "helper"), Mounts(settings.threads)
+        self._packed = PackedDocuments(bounds["documents"])
+        catalog = Catalog(self._layers(settings, Catalog({})))
+        lists = lists_bulkhead(settings.threads)
+        limits = Limits(MemoryBudget(settings.server.inflight_bytes), decoders_bulkhead())
+        self._context = self._make_context(
+            settings,
+            catalog,
+            Summaries(catalog, summarize, Summary, bounds["summaries"], lists),
+            Tiles(catalog, ReplyCache(bounds["plans"], bounds["replies"]), limits),
+        )
+        self.app: Final = _wsgi_app(self._context)
+        """The app of the worker, whatever its settings."""
+
+    def change(self, settings: Settings) -> None:
+        """Serve by other settings from the next request on; a request in flight ends with those that it began with.
+
+        Layers of the same configuration are taken over with their open headers, summaries, plans and replies. Call it
+        from one thread at a time.
+        """
+        before = self._context
+        is_same = settings.server.revalidate_s == before.settings.server.revalidate_s
+        catalog = Catalog(self._layers(settings, before.catalog if is_same else Catalog({})))
+        self._context = self._make_context(
+            settings, catalog, before.summaries.successor(catalog), before.tiles.successor(catalog)
+        )
+        self.app.wsgi_app = _wsgi_app(self._context).wsgi_app  # type: ignore[method-assign]
+
+    def _make_context(
+        self, settings: Settings, catalog: Catalog, summaries: Summaries[Summary], tiles: Tiles
+    ) -> Context:
+        capabilities = Capabilities(summaries, settings.server.title)
+        return Context(settings, catalog, summaries, capabilities, tiles, self._packed, self._cache, self._log)
+
+    def _layers(self, settings: Settings, before: Catalog) -> dict[str, Layer]:
+        """The layers by name; those of the same configuration are taken from the catalog before."""
+        failures = Failures(FAILURES_S, limit=len(settings.layers))
+
+        def layer(config: LayerConfig) -> Layer:
+            last = before.get(config.name)
+            return last if last and last.config == config else self._layer(config, settings, failures)
+
+        return {name: layer(config) for name, config in settings.layers.items()}
+
+    def _layer(self, config: LayerConfig, settings: Settings, failures: Failures) -> Layer:
+        origin = make_source(config.uri, config.options)
+        label = f"layer {config.name!r}: {origin.name}"
+        if isinstance(origin, FileSource):
+            origin = MountedFile(origin, self._mounts)
+        source = CachedSource(
+            origin,
+            self._flight,
+            key=config.identity,
+            label=label,
+            revalidate_s=settings.server.revalidate_s,
+            cache_tiles=config.cache_tiles,
+            first_read_bytes=settings.first_read_bytes,
+            guard=OriginGuard(label, settings.threads, self._origins),
+            helpers=None if origin.is_local else self._helpers,
+        )
+        return Layer(config, source, self._open_versions, failures, self._crs_store)
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """Make the app of a worker. Nothing is read or connected yet.
 
@@ -59,54 +135,21 @@ def create_app(settings: Settings | None = None) -> Flask:
     Raises:
         ConfigError: there are no current settings, and those of the config file and the environment are wrong.
     """
-    settings = settings or current_settings()
-    log = RequestLog(settings.log_level, set_up(settings.log_level))
-    cache = open_cache(settings.redis_url, settings.redis_tls_verify)
     free_at_once()
-    memory_bytes = settings.server.memory_bytes
-    bounds = {name: int(memory_bytes * share) for name, share in MEMORY_SHARES.items()}
-    flight = SingleFlight(MemoryCache(memory_bytes - sum(bounds.values())), cache)
-    catalog = Catalog(_layers(settings, flight, ByteLru(bounds["open_versions"])))
-    summaries = Summaries(catalog, summarize, Summary, bounds["summaries"], lists_bulkhead(settings.threads))
-    capabilities = Capabilities(summaries, settings.server.title)
-    limits = Limits(MemoryBudget(settings.server.inflight_bytes), decoders_bulkhead())
-    tiles = Tiles(catalog, ReplyCache(bounds["plans"], bounds["replies"]), limits)
-    packed = PackedDocuments(bounds["documents"])
-    app = _flask_app(Context(settings, catalog, summaries, capabilities, tiles, packed, cache, log))
+    return Assembly(settings or current_settings()).app
+
+
+def _wsgi_app(context: Context) -> Flask:
+    """Make the app of a context, with its tile middleware."""
+    catalog, tiles = context.catalog, context.tiles
+    app = _flask_app(context)
     wmts = WmtsTiles(catalog, tiles)
     services = {type(service): service.serve for service in (tiles, wmts, TmsTiles(catalog, tiles))}
     by_url = {template: services[service] for template, service in TILE_URLS.items()}
     app.wsgi_app = TileMiddleware(  # type: ignore[method-assign]
-        app.wsgi_app, tiles, wmts, by_url, log, settings.public_urls, partial(problem_reply, app)
+        app.wsgi_app, tiles, wmts, by_url, context.log, context.settings.public_urls, partial(problem_reply, app)
     )
     return app
-
-
-def _layers(settings: Settings, flight: SingleFlight, open_versions: ByteLru[str, LayerVersion]) -> dict[str, Layer]:
-    """Make the layers, which share caches, helper threads and the limits of origins."""
-    origins, failures = origins_bulkhead(settings.threads), Failures(FAILURES_S, limit=len(settings.layers))
-    crs_store = CrsStore(flight, ProjResolver())
-    helpers, mounts = Helpers(HELPERS, "helper"), Mounts(settings.threads)
-
-    def layer(config: LayerConfig) -> Layer:
-        origin = make_source(config.uri, config.options)
-        label = f"layer {config.name!r}: {origin.name}"
-        if isinstance(origin, FileSource):
-            origin = MountedFile(origin, mounts)
-        source = CachedSource(
-            origin,
-            flight,
-            key=config.identity,
-            label=label,
-            revalidate_s=settings.server.revalidate_s,
-            cache_tiles=config.cache_tiles,
-            first_read_bytes=settings.first_read_bytes,
-            guard=OriginGuard(label, settings.threads, origins),
-            helpers=None if origin.is_local else helpers,
-        )
-        return Layer(config, source, open_versions, failures, crs_store)
-
-    return {name: layer(config) for name, config in settings.layers.items()}
 
 
 def _flask_app(context: Context) -> Flask:

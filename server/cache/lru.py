@@ -1,8 +1,9 @@
 """A least-recently-used map bounded in bytes, for file bytes, open layers, plans, replies and packed documents."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -67,6 +68,16 @@ class ByteLru(Generic[K, V]):
         with self._mutex:
             if value is None or self._entries.get(key, (None, 0))[0] is value:
                 self._remove(key)
+
+    def successor(self, keeps: Callable[[K, V], bool]) -> Self:
+        """A map of the same bounds with those entries that `keeps` accepts; later changes of one leave the other."""
+        other = type(self)(self.bound_bytes, self._largest_bytes)
+        with self._mutex:
+            entries = list(self._entries.items())
+        for key, (value, cost_bytes) in entries:
+            if keeps(key, value):
+                other.put(key, value, cost_bytes)
+        return other
 
     def _remove(self, key: K) -> None:
         entry = self._entries.pop(key, None)

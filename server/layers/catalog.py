@@ -31,7 +31,7 @@ class Layer:
         self,
         config: LayerConfig,
         source: CachedSource,
-        open_versions: ByteLru[str, LayerVersion],
+        open_versions: "ByteLru[Layer, LayerVersion]",
         failures: Failures,
         resolver: CrsResolver,
     ) -> None:
@@ -40,7 +40,7 @@ class Layer:
         Args:
             config: its configuration.
             source: its file.
-            open_versions: open layer versions of the worker, by name.
+            open_versions: open layer versions of the worker.
             failures: errors of the worker's layers that could not be opened, by name.
             resolver: resolves CRSs.
         """
@@ -96,7 +96,7 @@ class Layer:
 
     def last_version(self) -> LayerVersion | None:
         """The version that was opened last, current or not; None after its eviction."""
-        return self._open_versions.get(self.config.name)
+        return self._open_versions.get(self)
 
     def _read(self, deadline: Deadline) -> LayerVersion:
         self._failures.check(self.config.name)
@@ -111,7 +111,7 @@ class Layer:
         except CogError as error:
             self._failures.remember([self.config.name], error)
             raise
-        self._open_versions.put(self.config.name, opened, opened.cost_bytes)
+        self._open_versions.put(self, opened, opened.cost_bytes)
         return opened
 
 
@@ -127,6 +127,10 @@ class Catalog:
 
     def __contains__(self, name: object) -> bool:
         return name in self._layers
+
+    def get(self, name: str) -> Layer | None:
+        """The layer of this name, if any."""
+        return self._layers.get(name)
 
     def __getitem__(self, name: str) -> Layer:
         """The layer of this name.

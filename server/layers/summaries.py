@@ -93,13 +93,22 @@ class Summaries(Generic[S]):
             bulkhead: bounds the requests that wait for layers to be opened; see `lists_bulkhead`.
         """
         self._catalog, self._summarize, self.bulkhead = catalog, summarize, bulkhead
+        self._kind = kind
         self._encoder, self._decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(kind)
-        self._outcomes: Final = ByteLru[str, _Outcome](bound_bytes)
+        self._outcomes = ByteLru[str, _Outcome](bound_bytes)
         self._openers: Final = Helpers(OPENERS, "open")
         self._slow_layers: set[str] = set()
         """Names of layers whose opening outlasted a list and is not finished."""
         self._unopened: dict[str, CogError | None] = {}
         """Layers that the last list could not open: the error, or None where it took too long."""
+
+    def successor(self, catalog: Catalog) -> "Summaries[S]":
+        """A store for another catalog, with the summaries of the layers that are in both."""
+        other = Summaries(catalog, self._summarize, self._kind, self._outcomes.bound_bytes, self.bulkhead)
+        other._outcomes = self._outcomes.successor(
+            lambda name, _: (layer := catalog.get(name)) is not None and layer is self._catalog.get(name)
+        )
+        return other
 
     def all(self) -> Iterator[tuple[Layer, S | CogError | None]]:
         """The layers in the catalog's order: each with the summary of its current version, or its error.

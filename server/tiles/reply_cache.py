@@ -4,11 +4,13 @@ A reply enters at the second request for a URL that has a plan, since most tiles
 once evict plans, never replies. A reply that is hit costs a check of the version, and nothing is read or decoded.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
 from server.cache.lru import ByteLru
 from server.http.reply import Reply
+from server.layers.catalog import Layer
 from server.tiles.plan import TilePlan
 
 PLAN_BYTES: Final = 1300
@@ -48,6 +50,13 @@ class ReplyCache:
         cost_bytes = PLAN_BYTES + len(reply.body)
         if cost_bytes <= self._largest_bytes and self._plans.get(key) is plan:
             self._replies.put(key, replace(plan, reply=reply._replace(close=None)), cost_bytes)
+
+    def successor(self, keeps: Callable[[Layer], bool]) -> "ReplyCache":
+        """A cache with the plans and replies of those layers that `keeps` accepts."""
+        other = ReplyCache(self._plans.bound_bytes, self._replies.bound_bytes)
+        other._plans = self._plans.successor(lambda _, plan: keeps(plan.layer))
+        other._replies = self._replies.successor(lambda _, plan: keeps(plan.layer))
+        return other
 
     def drop(self, key: str) -> None:
         """Remove the plan and the reply of a key."""

@@ -32,6 +32,11 @@ class Tiles:
         """
         self._catalog, self._cache, self._limits = catalog, cache, limits
 
+    def successor(self, catalog: Catalog) -> "Tiles":
+        """A service for another catalog, with the cached plans and replies of the layers that are in both."""
+        cache = self._cache.successor(lambda layer: catalog.get(layer.config.name) is layer)
+        return Tiles(catalog, cache, self._limits)
+
     def serve_cached(self, request: TileRequest) -> Reply | None:
         """Reply by the cached plan of the request; its version is checked first.
 
