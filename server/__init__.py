@@ -12,11 +12,12 @@ from server.cache import open_cache
 from server.cache.lru import ByteLru
 from server.cache.memory import MemoryCache
 from server.cache.single_flight import SingleFlight
+from server.collections import make_rule
 from server.documents.summary import Summary, summarize
 from server.documents.tms import TmsTiles
 from server.documents.wmts.capabilities import Capabilities
 from server.documents.wmts.tiles import WmtsTiles
-from server.layers.catalog import FAILURES_S, Catalog, Layer
+from server.layers.catalog import FAILURES_S, Catalog, Collection, Layer
 from server.layers.crs_store import CrsStore
 from server.layers.layer_version import LayerVersion
 from server.layers.summaries import Summaries, lists_bulkhead
@@ -28,7 +29,7 @@ from server.resilience.failures import Failures
 from server.resilience.inflight import Limits, MemoryBudget, decoders_bulkhead, free_at_once
 from server.resilience.parallel import Helpers
 from server.settings.current import settings as current_settings
-from server.settings.load import LayerConfig, Settings
+from server.settings.load import CollectionConfig, LayerConfig, Settings
 from server.tiles.reply_cache import ReplyCache
 from server.tiles.service import Tiles
 from server.web import STRICT, TILE_URLS, URLS
@@ -40,6 +41,7 @@ from server.web.tile_middleware import TileMiddleware
 MEMORY_SHARES: Final = {
     "open_versions": 1 / 4,
     "summaries": 3 / 16,  # 24 MiB of 128 MiB hold 12,000 layers
+    "members": 1 / 32,
     "replies": 1 / 8,
     "plans": 1 / 32,
     "documents": 1 / 32,
@@ -48,6 +50,9 @@ MEMORY_SHARES: Final = {
 
 HELPERS: Final = 16
 """Helper threads of a worker: enough to locate two tiles of three bands and a mask at the same time."""
+
+MEMBER_FAILURES: Final = 4096
+"""Errors of members that are remembered: a scan of names takes no more memory."""
 
 
 class Assembly:
@@ -65,7 +70,9 @@ class Assembly:
         self._origins = origins_bulkhead(settings.threads)
         self._helpers, self._mounts = Helpers(HELPERS, "helper"), Mounts(settings.threads)
         self._packed = PackedDocuments(bounds["documents"])
-        catalog = Catalog(self._layers(settings, Catalog({})))
+        self._members = ByteLru[tuple[Collection, str], Layer](bounds["members"])
+        self._member_failures = Failures(FAILURES_S, limit=MEMBER_FAILURES)
+        catalog = self._catalog(settings, Catalog({}, {}))
         lists = lists_bulkhead(settings.threads)
         limits = Limits(MemoryBudget(settings.server.inflight_bytes), decoders_bulkhead())
         self._context = self._make_context(
@@ -85,7 +92,7 @@ class Assembly:
         """
         before = self._context
         is_same = settings.server.revalidate_s == before.settings.server.revalidate_s
-        catalog = Catalog(self._layers(settings, before.catalog if is_same else Catalog({})))
+        catalog = self._catalog(settings, before.catalog if is_same else Catalog({}, {}))
         self._context = self._make_context(
             settings, catalog, before.summaries.successor(catalog), before.tiles.successor(catalog)
         )
@@ -97,17 +104,31 @@ class Assembly:
         capabilities = Capabilities(summaries, settings.server.title)
         return Context(settings, catalog, summaries, capabilities, tiles, self._packed, self._cache, self._log)
 
-    def _layers(self, settings: Settings, before: Catalog) -> dict[str, Layer]:
-        """The layers by name; those of the same configuration are taken from the catalog before."""
+    def _catalog(self, settings: Settings, before: Catalog) -> Catalog:
+        """The layers and collections by name; those of the same configuration are taken from the catalog before."""
         failures = Failures(FAILURES_S, limit=len(settings.layers))
 
         def layer(config: LayerConfig) -> Layer:
             last = before.get(config.name)
             return last if last and last.config == config else self._layer(config, settings, failures)
 
-        return {name: layer(config) for name, config in settings.layers.items()}
+        def collection(config: CollectionConfig) -> Collection:
+            last = before.collections.get(config.name)
+            return last if last and last.config == config else self._collection(config, settings)
 
-    def _layer(self, config: LayerConfig, settings: Settings, failures: Failures) -> Layer:
+        return Catalog(
+            {name: layer(config) for name, config in settings.layers.items()},
+            {name: collection(config) for name, config in settings.collections.items()},
+        )
+
+    def _collection(self, config: CollectionConfig, settings: Settings) -> Collection:
+        guard = OriginGuard(f"collection {config.name!r}", settings.threads, self._origins)
+        make_layer = partial(self._layer, settings=settings, failures=self._member_failures, guard=guard)
+        return Collection(config, make_rule(config), make_layer, self._members)
+
+    def _layer(
+        self, config: LayerConfig, settings: Settings, failures: Failures, guard: OriginGuard | None = None
+    ) -> Layer:
         origin = make_source(config.uri, config.options)
         label = f"layer {config.name!r}: {origin.name}"
         if isinstance(origin, FileSource):
@@ -120,7 +141,7 @@ class Assembly:
             revalidate_s=settings.server.revalidate_s,
             cache_tiles=config.cache_tiles,
             first_read_bytes=settings.first_read_bytes,
-            guard=OriginGuard(label, settings.threads, self._origins),
+            guard=guard or OriginGuard(label, settings.threads, self._origins),
             helpers=None if origin.is_local else self._helpers,
         )
         return Layer(config, source, self._open_versions, failures, self._crs_store)

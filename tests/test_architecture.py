@@ -32,6 +32,7 @@ LAYERS = {
         documents
         tiles
         layers
+        collections
         origin settings
         cache
         resilience gunicorn_worker
@@ -49,6 +50,7 @@ READ_THE_ENVIRONMENT = {"server.settings.load", "server.cli.serve", "server.cli.
 TABLES = {
     "cogread.sources",
     "server.cache",
+    "server.collections",
     "cogread.wrap.auto.wrapper",
     "cogread.wrap.bin.wrapper",
     "cogread.wrap.jxl.wrapper",

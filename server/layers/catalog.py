@@ -1,7 +1,8 @@
-"""Layer name -> layer: its configuration, its source, and its header after the first read."""
+"""Name -> layer: its configuration, its source, and its header after the first read; and the collections of layers."""
 
+import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -11,6 +12,7 @@ from cogread.errors import CogError, OutOfTime
 from cogread.reader import read_cog
 from cogread.wrap import WITH_REPACKED, WRAPPERS
 from server.cache.lru import ByteLru
+from server.collections import Member, Page, Query, Rule
 from server.http.errors import UnknownLayer
 from server.http.reply import EVERY_REPLY, IMMUTABLE, cache_control
 from server.layers.layer_version import LayerVersion
@@ -18,7 +20,17 @@ from server.layers.similar_names import SimilarNames
 from server.origin.cached_source import CachedSource
 from server.resilience.failures import Failures, copy_of
 from server.resilience.layer_fault import one_layer
-from server.settings.load import LayerConfig
+from server.settings.attribution import Attribution, Part
+from server.settings.collections import MEMBER_NAME
+from server.settings.load import CollectionConfig, LayerConfig
+
+SEPARATOR: Final = ":"
+"""Between the name of a collection and that of its member."""
+
+MEMBER_BYTES: Final = 8 << 10
+"""Memory of a member's layer that is not open, with its source."""
+
+_PART: Final = re.compile(r"\{(\w+)\}", re.ASCII)
 
 FAILURES_S: Final[Mapping[type[Exception], float]] = {CogError: 3.0}
 """Lifetime in seconds of the error of a layer that could not be opened."""
@@ -115,32 +127,113 @@ class Layer:
         return opened
 
 
-class Catalog:
-    """All layers, by name."""
+class Collection:
+    """A collection of the running server: its rule, and its members as layers. Thread-safe.
 
-    def __init__(self, layers: Mapping[str, Layer]) -> None:
-        self._layers = dict(layers)
-        self._similar_names = lru_cache(256)(SimilarNames(self._layers).to)
+    A member's layer is made when it is asked for and kept while it is among those used last. Making it asks no origin,
+    and its open version and bytes are in caches of their own, by name: an evicted layer costs microseconds.
+    """
+
+    def __init__(
+        self,
+        config: CollectionConfig,
+        rule: Rule,
+        make_layer: Callable[[LayerConfig], Layer],
+        layers: "ByteLru[tuple[Collection, str], Layer]",
+    ) -> None:
+        """Make a collection; nothing is read yet.
+
+        Args:
+            config: its configuration.
+            rule: names its members.
+            make_layer: makes the layer of a member.
+            layers: members of all collections that were used last.
+        """
+        self.config, self.rule = config, rule
+        self.path: Final = f"/layers/{config.name}"
+        """Path of its document, below the server's base URL."""
+        self.title: Final = self._text(dict.fromkeys(rule.parts, "…")) or config.name
+        self._make_layer, self._layers = make_layer, layers
+
+    def __getitem__(self, name: str) -> Layer:
+        """The member of this name, without that of the collection.
+
+        Raises:
+            UnknownLayer: the rule allows no such name.
+            CogError: the list that tells the names cannot be read.
+        """
+        layer = self.get(name)
+        if layer is not None:
+            return layer
+        member = self.rule.find(name)
+        if member is None:
+            raise UnknownLayer(f"collection {self.config.name!r} has no member {name[:100]!r}; see {self.path}")
+        return self.layer(member)
+
+    def get(self, name: str) -> Layer | None:
+        """The member of this name, if it is among those used last."""
+        return self._layers.get((self, name))
+
+    def layer(self, member: Member) -> Layer:
+        """The layer of a member."""
+        layer = self.get(member.name)
+        if layer is None or layer.config.uri != member.uri:
+            attribution = Attribution((Part(member.attribution),)) if member.attribution else self.config.attribution
+            name = f"{self.config.name}{SEPARATOR}{member.name}"
+            layer = self._make_layer(self.config.member(name, member.uri, self.member_title(member), attribution))
+            self._layers.put((self, member.name), layer, MEMBER_BYTES)
+        return layer
+
+    def page(self, query: Query) -> Page:
+        """See `Rule.page`."""
+        return self.rule.page(query)
+
+    def member_title(self, member: Member) -> str:
+        """The title of a member: by the config where that names parts, else its own behind that of the collection."""
+        if "{" in (self.config.fields.title or ""):
+            return self._text(member.parts)
+        own = member.title or member.name.replace("~", "/")
+        return f"{self.title}: {own}" if self.config.fields.title else own
+
+    def _text(self, parts: Mapping[str, str]) -> str:
+        """The title of the config with values in place of its parts."""
+        return _PART.sub(lambda part: parts.get(part[1], ""), self.config.fields.title or "")
+
+
+class Catalog:
+    """All layers, by name: those of the config, and the members of collections."""
+
+    def __init__(self, layers: Mapping[str, Layer], collections: Mapping[str, Collection]) -> None:
+        self._layers, self.collections = dict(layers), dict(collections)
+        self._similar_names = lru_cache(256)(SimilarNames([*self._layers, *self.collections]).to)
 
     def __iter__(self) -> Iterator[Layer]:
+        """The layers of the config. Members of collections are not among them: their number is open."""
         return iter(self._layers.values())
 
     def __contains__(self, name: object) -> bool:
-        return name in self._layers
+        return name in self._layers or str(name).partition(SEPARATOR)[0] in self.collections
 
     def get(self, name: str) -> Layer | None:
-        """The layer of this name, if any."""
-        return self._layers.get(name)
+        """The layer of this name, if there is one that has been asked for."""
+        collection, _, member = name.partition(SEPARATOR)
+        return self.collections[collection].get(member) if collection in self.collections else self._layers.get(name)
 
     def __getitem__(self, name: str) -> Layer:
         """The layer of this name.
 
         Raises:
             UnknownLayer: no layer has it.
+            CogError: it is the name of a member of a collection whose list cannot be read.
         """
         layer = self._layers.get(name)
-        if layer is None:
-            name = name[:100]
-            similar = ", ".join(self._similar_names(name))
-            raise UnknownLayer(f"no layer {name!r}; {f'similar: {similar}' if similar else 'all are at /layers'}")
-        return layer
+        if layer is not None:
+            return layer
+        collection, _, member = name.partition(SEPARATOR)
+        if collection in self.collections and MEMBER_NAME.fullmatch(member):
+            return self.collections[collection][member]
+        name = name[:100]
+        if name in self.collections:
+            raise UnknownLayer(f"{name!r} is a collection; its members are {name}:…, see /layers/{name}")
+        similar = ", ".join(self._similar_names(name))
+        raise UnknownLayer(f"no layer {name!r}; {f'similar: {similar}' if similar else 'all are at /layers'}")

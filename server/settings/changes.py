@@ -24,6 +24,11 @@ def describe_changes(before: Settings, after: Settings) -> str:
         "layers added": [name for name in after.layers if name not in before.layers],
         "layers removed": [name for name in before.layers if name not in after.layers],
         "layers changed": [f"{name} ({', '.join(keys)})" for name, keys in layers.items() if keys],
+        "collections changed": [
+            name
+            for name in {**before.collections, **after.collections}
+            if before.collections.get(name) != after.collections.get(name)
+        ],
         "settings changed": [
             f"server.{key}"
             for key in after.server.__struct_fields__

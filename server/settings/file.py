@@ -20,6 +20,7 @@ T = TypeVar("T", bound=Struct)
 Empty = Literal["204", "404", "transparent"]
 Age = Annotated[int, Meta(ge=0, le=31_536_000)]
 Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
+RefreshSeconds = Annotated[float, Meta(ge=1, le=31_536_000)]
 Timeout = Annotated[float, Meta(gt=0, le=25)]
 Height = Annotated[float, Meta(ge=-32768, lt=32768)]
 
@@ -89,6 +90,42 @@ class LayerFields(Defaults, frozen=True, kw_only=True):
     attribution: str | None = None
 
 
+class CollectionFields(Defaults, frozen=True, kw_only=True):
+    """[collections.NAME], over the keys of [defaults]: many layers by one rule, each of which is opened when asked for.
+
+    The rule is that of one of the keys `uri`, `folder`, `prefix`, `stac` and `list`; see `server.settings.collections`.
+    """
+
+    uri: str | None = None
+    """Template of the URIs, with parts in braces; the values of the parts are the names of the members."""
+    match: dict[str, str] = {}
+    """Part of `uri` -> regular expression of its values."""
+    folder: str | None = None
+    """Folder of local files."""
+    prefix: str | None = None
+    """Beginning of the URIs of objects, `s3://bucket/path/`."""
+    pattern: str | None = None
+    """Files below `folder` or `prefix`: `*` stands for a part of a name, `**` for folders too; None: all TIFFs."""
+    stac: str | None = None
+    """URL or path of a STAC document."""
+    asset: str | None = None
+    """Key of the asset of each STAC item; None: the first that is a COG."""
+    hosts: tuple[str, ...] = ()
+    """Hosts and buckets beside the document's own that the files of STAC items may be on."""
+    list: str | None = None
+    """Path or URL of a text or CSV file of names and URIs."""
+    refresh_s: RefreshSeconds = 300.0
+    """Age at which the list of the members is read anew."""
+    time: str | None = None
+    """Template of the instant of a member, with parts in braces; None: that of the STAC item."""
+    wmts: bool = False
+    """List the members in the capabilities of the whole server, up to a thousand."""
+    source: str | None = None
+    title: str | None = None
+    """Title of a member, with parts in braces, or of the collection."""
+    attribution: str | None = None
+
+
 class ConfigFile(Struct, frozen=True):
     """The whole file."""
 
@@ -96,9 +133,14 @@ class ConfigFile(Struct, frozen=True):
     defaults: Defaults = Defaults()
     sources: dict[str, SourceConfig] = {}
     layers: dict[str, LayerFields] = {}
+    collections: dict[str, CollectionFields] = {}
 
 
-_NAMED: Final[dict[str, type[Struct]]] = {"sources": SourceConfig, "layers": LayerFields}
+_NAMED: Final[dict[str, type[Struct]]] = {
+    "sources": SourceConfig,
+    "layers": LayerFields,
+    "collections": CollectionFields,
+}
 """Tables of named tables -> type of the inner tables."""
 
 _KINDS: Final = {
@@ -126,12 +168,13 @@ def decode(data: bytes) -> ConfigFile:
         raise FileError(f"byte {error.start} is not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise FileError(f"not TOML: {error}") from error
-    defaults, layers = raw.get("defaults", {}), raw.get("layers", {})
-    if isinstance(layers, dict):
-        _ = _convert("defaults", defaults, Defaults)
-        raw["layers"] = {
-            name: {**defaults, **table} if isinstance(table, dict) else table for name, table in layers.items()
-        }
+    defaults = raw.get("defaults", {})
+    for kind in ("layers", "collections"):
+        if isinstance(tables := raw.get(kind), dict):
+            _ = _convert("defaults", defaults, Defaults)
+            raw[kind] = {
+                name: {**defaults, **table} if isinstance(table, dict) else table for name, table in tables.items()
+            }
     return _convert("", raw, ConfigFile)
 
 
@@ -175,6 +218,10 @@ def _value(where: str, value: object, field: FieldInfo) -> Any:
         return _convert(where, value, field.type)
     if where in _NAMED and isinstance(value, dict):
         return {name: _convert(f"{where}.{_word(name)}", table, _NAMED[where]) for name, table in value.items()}
+    if get_origin(field.type) is dict and isinstance(value, dict):
+        for key, text in value.items():
+            if not isinstance(text, str):
+                raise FileError(f"{where}.{_word(key)}: found {_shown(text)}, wanted a string")
     try:
         return msgspec.convert(value, field.type)
     except msgspec.ValidationError as error:

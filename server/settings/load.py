@@ -6,7 +6,7 @@ broken layer must not stop the others.
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -18,14 +18,13 @@ from cogread.sources.gdal_env import first_read_bytes, flag, options_from_enviro
 from server.cache import open_cache
 from server.http.public_urls import PublicUrls, TrustedProxies
 from server.settings.attribution import Attribution, parse_attribution
-from server.settings.file import ConfigFile, Empty, FileError, ServerConfig, decode
+from server.settings.collections import LAYER_NAME, kind_of, place_of, template_of
+from server.settings.file import CollectionFields, ConfigFile, Empty, FileError, LayerFields, ServerConfig, decode
 from server.settings.origin_identity import Identities
 from server.settings.origins import check_url, source_options
+from server.settings.templates import UriTemplate
 
 _DEFAULT_PATH = Path(__file__).resolve().parents[2] / "config" / "layers.toml"
-
-LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
-"""The name of a layer is a part of URLs, file names and XML identifiers; `@` and `/` are separators in URLs."""
 
 _HOST: Final = re.compile(
     r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]+)?"
@@ -61,6 +60,30 @@ class LayerConfig:
     terrain_nodata: float
     """Height of pixels without one in tiles of terrain, in metres."""
     versioned_urls: bool
+    collection: str | None = None
+    """Name of the collection that the layer is a member of."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionConfig:
+    """The configuration of one collection."""
+
+    name: str
+    kind: str
+    """The key of its rule, one of `server.settings.collections.KINDS`."""
+    fields: CollectionFields
+    """Its table, with the defaults filled in."""
+    uri: SourceUri
+    """The place that the rule names: a template, a folder, a prefix or a document."""
+    template: UriTemplate | None = field(compare=False, repr=False)
+    """The template of a collection by `uri`."""
+    attribution: Attribution | None
+    options: SourceOptions
+    """Options of the origin of `uri`."""
+    options_of: Callable[[str], SourceOptions] = field(compare=False, repr=False)
+    """Returns the options of origins of a scheme: those of its source where the scheme fits, else the environment's."""
+    member: Callable[[str, SourceUri, str, Attribution | None], LayerConfig] = field(compare=False, repr=False)
+    """Makes the configuration of a member of a whole name, a URI, a title and an attribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +95,7 @@ class Settings:
     server: ServerConfig
     public_urls: PublicUrls
     layers: Mapping[str, LayerConfig]
+    collections: Mapping[str, CollectionConfig]
     redis_url: str | None = field(repr=False)
     redis_tls_verify: bool
     first_read_bytes: int
@@ -137,14 +161,15 @@ def _settings(path: Path, env: Mapping[str, str]) -> Settings:
     folder = path.resolve().parent
     public_urls = PublicUrls(file.server.public_url, _trusted(file.server.trusted_proxies))
     options = {name: source_options(f"sources.{name}", source, env) for name, source in file.sources.items()}
-    identities = Identities(env)
+    maker = _LayerMaker(folder, file, options, Identities(env), env)
     is_on_heroku = bool(env.get("DYNO"))  # Heroku's Redis has a self-signed certificate
     redis_tls_verify = flag(env, "RAWCOG_REDIS_TLS_VERIFY", default=not is_on_heroku)
     return Settings(
         path=path,
         server=file.server,
         public_urls=public_urls,
-        layers={name: _layer(folder, name, file, options, identities, env) for name in file.layers},
+        layers={name: maker.layer(name, fields) for name, fields in file.layers.items()},
+        collections={name: maker.collection(name, fields) for name, fields in file.collections.items()},
         redis_url=_redis_url(env, redis_tls_verify),
         redis_tls_verify=redis_tls_verify,
         first_read_bytes=first_read_bytes(env, default=0),
@@ -152,46 +177,108 @@ def _settings(path: Path, env: Mapping[str, str]) -> Settings:
     )
 
 
-def _layer(
-    folder: Path,
-    name: str,
-    file: ConfigFile,
-    options: Mapping[str, SourceOptions],
-    identities: Identities,
-    env: Mapping[str, str],
-) -> LayerConfig:
-    fields = file.layers[name]
-    where = f"layers.{name}"
+class _LayerMaker:
+    """Makes the configurations of the layers and collections of a config file, and those of members at run time."""
+
+    def __init__(
+        self,
+        folder: Path,
+        file: ConfigFile,
+        options: Mapping[str, SourceOptions],
+        identities: Identities,
+        env: Mapping[str, str],
+    ) -> None:
+        self._folder, self._file, self._options, self._identities, self._env = folder, file, options, identities, env
+
+    def layer(self, name: str, fields: LayerFields) -> LayerConfig:
+        where = f"layers.{name}"
+        _check_name("layers", name)
+        try:
+            uri = parse_uri(fields.uri, base=self._folder)
+        except UriError as error:
+            raise FileError(f"{where}.uri: {error}") from error
+        options = self._source(where, fields.source, uri.scheme)
+        if options is None:
+            options = options_from_environment(uri.scheme, self._env)
+        return self._config(name, uri, fields.title or name, _attribution(where, fields.attribution), options, fields)
+
+    def collection(self, name: str, fields: CollectionFields) -> CollectionConfig:
+        where = f"collections.{name}"
+        _check_name("collections", name)
+        if name in self._file.layers:
+            raise FileError(f"{where}: a layer has the same name")
+        kind = kind_of(where, fields)
+        uri = place_of(where, kind, getattr(fields, kind), self._folder)
+        stated = self._source(where, fields.source, uri.scheme if kind in ("uri", "folder", "prefix") else None)
+        kinds = self._file.sources[fields.source].type if fields.source is not None else None
+
+        def options_of(scheme: str) -> SourceOptions:
+            is_stated = stated is not None and scheme.replace("https", "http") == kinds
+            return stated if stated is not None and is_stated else options_from_environment(scheme, self._env)
+
+        def member(whole: str, uri: SourceUri, title: str, attribution: Attribution | None) -> LayerConfig:
+            return self._config(whole, uri, title, attribution, options_of(uri.scheme), fields, name)
+
+        return CollectionConfig(
+            name=name,
+            kind=kind,
+            fields=fields,
+            uri=uri,
+            template=template_of(where, kind, uri, fields),
+            attribution=_attribution(where, fields.attribution),
+            options=options_of(uri.scheme),
+            options_of=options_of,
+            member=member,
+        )
+
+    def _source(self, where: str, name: str | None, scheme: str | None) -> SourceOptions | None:
+        """The options of a source, if the table names one; `scheme` is that of the table's URI."""
+        if name is None:
+            return None
+        if name not in self._options:
+            names = ", ".join(sorted(self._options)) or "none"
+            raise FileError(f"{where}.source: found {name!r}, wanted one of [sources]: {names}")
+        kind = self._file.sources[name].type
+        if scheme is not None and kind != scheme.replace("https", "http"):
+            raise FileError(f"{where}.source: {name!r} is of type {kind!r}, the uri is {scheme}")
+        return self._options[name]
+
+    def _config(
+        self,
+        name: str,
+        uri: SourceUri,
+        title: str,
+        attribution: Attribution | None,
+        options: SourceOptions,
+        fields: LayerFields | CollectionFields,
+        collection: str | None = None,
+    ) -> LayerConfig:
+        return LayerConfig(
+            name=name,
+            title=title,
+            attribution=attribution,
+            uri=uri,
+            options=options,
+            identity=self._identities.of(uri, options),
+            max_age_s=fields.max_age_s,
+            empty=fields.empty,
+            cache_tiles=uri.scheme != "file" if fields.cache_tiles is None else fields.cache_tiles,
+            cache_replies=fields.cache_tiles is not False,
+            jxl=fields.jxl,
+            terrain_nodata=fields.terrain_nodata,
+            versioned_urls=fields.versioned_urls,
+            collection=collection,
+        )
+
+
+def _check_name(table: str, name: str) -> None:
     if not LAYER_NAME.fullmatch(name):
         grammar = "1 to 100 letters, digits, '_', '-' or '.', not first '-' or '.'"
-        raise FileError(f"layers: found the name {name!r}, wanted {grammar}")
-    try:
-        uri = parse_uri(fields.uri, base=folder)
-    except UriError as error:
-        raise FileError(f"{where}.uri: {error}") from error
-    if fields.source is not None:
-        if fields.source not in options:
-            names = ", ".join(sorted(options)) or "none"
-            raise FileError(f"{where}.source: found {fields.source!r}, wanted one of [sources]: {names}")
-        kind = file.sources[fields.source].type
-        if kind != uri.scheme.replace("https", "http"):
-            raise FileError(f"{where}.source: {fields.source!r} is of type {kind!r}, the uri is {uri.scheme}")
-    access = options[fields.source] if fields.source else options_from_environment(uri.scheme, env)
-    return LayerConfig(
-        name=name,
-        title=fields.title or name,
-        attribution=parse_attribution(f"{where}.attribution", fields.attribution) if fields.attribution else None,
-        uri=uri,
-        options=access,
-        identity=identities.of(uri, access),
-        max_age_s=fields.max_age_s,
-        empty=fields.empty,
-        cache_tiles=uri.scheme != "file" if fields.cache_tiles is None else fields.cache_tiles,
-        cache_replies=fields.cache_tiles is not False,
-        jxl=fields.jxl,
-        terrain_nodata=fields.terrain_nodata,
-        versioned_urls=fields.versioned_urls,
-    )
+        raise FileError(f"{table}: found the name {name!r}, wanted {grammar}")
+
+
+def _attribution(where: str, text: str | None) -> Attribution | None:
+    return parse_attribution(f"{where}.attribution", text) if text else None
 
 
 def _trusted(proxies: int | tuple[str, ...]) -> TrustedProxies:

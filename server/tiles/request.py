@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from cogread.deadline import Deadline
 from server.layers.layer_version import IMAGE, MASK
-from server.settings.load import LAYER_NAME
+from server.settings.collections import ANY_NAME
 
 NUMBER: Final = r"(?:0|[1-9][0-9]{0,9})"
 """Pattern of a tile's number in any URL. No leading zeros: a tile has one path, which caches may keep for ever."""
@@ -30,7 +30,7 @@ VERSION: Final = r"[A-Za-z0-9_.-]{1,64}"
 """Pattern of a layer version's key."""
 
 _PARTS: Final[Mapping[str, str]] = {
-    "layer": rf"(?P<layer>{LAYER_NAME.pattern})(?:@(?P<version>{VERSION}))?",
+    "layer": rf"(?P<layer>{ANY_NAME})(?:@(?P<version>{VERSION}))?",
     "grid": r"(?P<grid>[A-Za-z0-9_.-]{1,120})",
     "z": f"(?P<z>{NUMBER})",
     "x": f"(?P<x>{NUMBER})",

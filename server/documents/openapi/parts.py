@@ -7,13 +7,13 @@ from server.documents import Json
 from server.documents.openapi.schemas import INTEGER, POSITIVE, STRING, WHOLE, choice, ref
 from server.documents.pictures import MEDIA_TYPES
 from server.layers.grids import NATIVE, WEB_MERCATOR
-from server.settings.load import LAYER_NAME
+from server.settings.collections import ANY_NAME
 from server.tiles.request import NUMBER, STYLE, VERSION
 
 MASK_FORMATS: Final = tuple(extension for extension, wrapper in WRAPPERS.items() if wrapper.is_for_masks)
 
-_NAME: Final[Json] = STRING | {"pattern": f"^{LAYER_NAME.pattern}$"}
-_VERSIONED_NAME: Final[Json] = STRING | {"pattern": f"^{LAYER_NAME.pattern}(@{VERSION})?$"}
+_NAME: Final[Json] = STRING | {"pattern": f"^{ANY_NAME}$"}
+_VERSIONED_NAME: Final[Json] = STRING | {"pattern": f"^{ANY_NAME}(@{VERSION})?$"}
 _LISTED: Final = "Format; the layer's JSON lists those available"
 _OVER_ACCEPT: Final = "Format, instead of Accept"
 

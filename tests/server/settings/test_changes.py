@@ -8,6 +8,7 @@ from server.settings.changes import describe_changes
 from tests.support.app import layer, settings
 
 ORIGIN = "[sources.a]\ntype = 'http'\nbearer_token_env = 'TOKEN'\n"
+OF_FOLDER = "[collections.c]\nfolder = 'files'\n"
 OF_ORIGIN = layer("a", "http://h/a.tif", "source = 'a'")
 
 
@@ -18,6 +19,7 @@ OF_ORIGIN = layer("a", "http://h/a.tif", "source = 'a'")
         (layer("a", "a") + layer("b", "b"), layer("b", "b") + layer("c", "c"), "layers added: c; layers removed: a"),
         (layer("a", "a"), layer("a", "b", "title = 'A'\nmax_age_s = 1"), "layers changed: a (title, uri, max_age_s)"),
         (ORIGIN + OF_ORIGIN, f"{ORIGIN}read_timeout_s = 2\n{OF_ORIGIN}", "layers changed: a (source)"),
+        (OF_FOLDER, OF_FOLDER.replace("files", "other"), "collections changed: c"),
         ("", "[server]\ntitle = 'T'\nrevalidate_s = 1", "settings changed: server.title, server.revalidate_s"),
         (
             "",

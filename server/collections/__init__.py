@@ -1,0 +1,24 @@
+"""Collections: many layers by one rule. A rule names its members and finds their files; it opens none of them.
+
+A new kind of rule is a module with `make`, its line in RULES, and its key in `server.settings.collections`.
+"""
+
+from importlib import import_module
+from typing import Final
+
+from server.collections.rule import Member, Page, Query, Rule
+from server.settings.load import CollectionConfig
+
+RULES: Final = {
+    "uri": "server.collections.template",
+}
+"""Key of the config file -> module with `make(config: CollectionConfig) -> Rule`, imported at first use."""
+
+
+def make_rule(config: CollectionConfig) -> Rule:
+    """Make the rule of a collection; nothing is read yet."""
+    rule: Rule = import_module(RULES[config.kind]).make(config)
+    return rule
+
+
+__all__ = ["RULES", "Member", "Page", "Query", "Rule", "make_rule"]

@@ -1,0 +1,37 @@
+"""`uri` and `match`: a template of URIs, whose values are the names of the members. It cannot be listed."""
+
+from typing import Final
+
+from cogread.errors import SettingError
+from server.collections.rule import SLASH, Member, Page, Query
+from server.settings.load import CollectionConfig
+from server.settings.templates import UriTemplate
+
+_SEPARATOR: Final = ":"
+"""Between the values of a name, in the order of the parts in the template."""
+
+
+class Template:
+    """A `Rule`."""
+
+    is_listable: Final = False
+
+    def __init__(self, template: UriTemplate) -> None:
+        self._template: Final = template
+        self.parts: Final = template.parts
+
+    def find(self, name: str) -> Member | None:
+        """See `Rule.find`."""
+        values = self._template.values(name.replace(SLASH, "/").split(_SEPARATOR))
+        return None if values is None else Member(name, self._template.uri(values), parts=values)
+
+    def page(self, query: Query) -> Page:
+        """See `Rule.page`."""
+        return Page([])
+
+
+def make(config: CollectionConfig) -> Template:
+    """Make the rule of a collection."""
+    if config.template is None:
+        raise SettingError(f"collection {config.name!r}: no template")
+    return Template(config.template)

@@ -1,0 +1,96 @@
+"""[collections.NAME]: the kinds of rules, the keys that belong to each, and the grammar of names.
+
+The name of a member is that of its collection, ':' and the member's own name, in which '~' stands for '/'.
+"""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from cogread.errors import UriError
+from cogread.sources import SourceUri, parse_uri
+from server.settings.file import CollectionFields, FileError
+from server.settings.templates import UriTemplate, check_text, parse_template
+
+LAYER_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+"""The name of a layer or collection is a part of URLs, file names and XML identifiers; `@` and `/` are separators in
+URLs, `:` is that between a collection and its member."""
+
+MEMBER_NAME: Final = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._:~-]{0,199}")
+"""The name of a member without that of its collection."""
+
+ANY_NAME: Final = rf"{LAYER_NAME.pattern}(?::{MEMBER_NAME.pattern})?"
+"""Pattern of the names of layers, members among them."""
+
+KINDS: Final = ("uri", "folder", "prefix", "stac", "list")
+"""Keys of rules; a collection has exactly one of them."""
+
+_BELONGS_TO: Final = {
+    "match": ("uri",),
+    "pattern": ("folder", "prefix"),
+    "asset": ("stac",),
+    "hosts": ("stac",),
+}
+"""Key -> the kinds of rules that it belongs to."""
+
+
+_PREFIX: Final = re.compile(r"s3://[^/?#]+(?:/.*)?")
+_PARTS: Final = {"stac": ("name", "title", "datetime")}
+"""Kind -> names of the values of its members that texts may name in braces; of others `name`, or their template's."""
+
+
+def kind_of(where: str, fields: CollectionFields) -> str:
+    """The key of the rule of a table.
+
+    Args:
+        where: name of the table, for messages.
+        fields: the table.
+
+    Raises:
+        FileError: the table has no rule or several, or keys that belong to other rules.
+    """
+    kinds = [kind for kind in KINDS if getattr(fields, kind) is not None]
+    if len(kinds) != 1:
+        raise FileError(f"{where}: found {' and '.join(kinds) or 'no rule'}, wanted exactly one of {', '.join(KINDS)}")
+    for key, owners in _BELONGS_TO.items():
+        if getattr(fields, key) and kinds[0] not in owners:
+            raise FileError(f"{where}.{key}: not for a collection by {kinds[0]}, only by {' or '.join(owners)}")
+    return kinds[0]
+
+
+def place_of(where: str, kind: str, text: str, folder: Path) -> SourceUri:
+    """The canonical URI of the rule: of the template, the folder, the prefix or the document.
+
+    Args:
+        where: name of the table, for messages.
+        kind: the key of the rule.
+        text: its value.
+        folder: folder that relative paths start from.
+
+    Raises:
+        FileError: it has a form that the rule cannot use.
+    """
+    if kind == "prefix":
+        if not _PREFIX.fullmatch(text):
+            raise FileError(f"{where}.prefix: wanted s3://bucket/path/")
+        return SourceUri("s3", text)
+    try:
+        uri = parse_uri(text, base=folder)
+    except UriError as error:
+        raise FileError(f"{where}.{kind}: {error}") from error
+    if kind == "folder" and uri.scheme != "file":
+        raise FileError(f"{where}.folder: found a URI of scheme {uri.scheme!r}, wanted the path of a folder")
+    return uri
+
+
+def template_of(where: str, kind: str, uri: SourceUri, fields: CollectionFields) -> UriTemplate | None:
+    """The template of a collection by `uri`, else None; checks the parts that `title` and `time` name.
+
+    Raises:
+        FileError: the template or a pattern is invalid, or a text names a part that there is not.
+    """
+    template = parse_template(where, uri, fields.match) if kind == "uri" else None
+    parts = template.parts if template is not None else _PARTS.get(kind, ("name",))
+    check_text(f"{where}.title", fields.title, parts)
+    check_text(f"{where}.time", fields.time, parts)
+    return template
