@@ -10,13 +10,14 @@ from cogread.sources import make_source
 from cogread.sources.file import FileSource
 from server.cache import open_cache
 from server.cache.lru import ByteLru
-from server.cache.memory import MemoryCache
+from server.cache.memory import MemoryCache, SideMemory
 from server.cache.single_flight import SingleFlight
 from server.collections import make_rule
 from server.documents.summary import Summary, summarize
 from server.documents.tms import TmsTiles
 from server.documents.wmts.capabilities import Capabilities
 from server.documents.wmts.tiles import WmtsTiles
+from server.file.service import Files
 from server.layers.catalog import FAILURES_S, Catalog, Collection, Layer
 from server.layers.crs_store import CrsStore
 from server.layers.layer_version import LayerVersion
@@ -45,6 +46,7 @@ MEMORY_SHARES: Final = {
     "replies": 1 / 8,
     "plans": 1 / 32,
     "documents": 1 / 32,
+    "ranges": 1 / 16,
 }
 """Cache -> its share of a worker's `memory_bytes`; the rest is for bytes of files."""
 
@@ -64,7 +66,9 @@ class Assembly:
         bounds = {name: int(memory_bytes * share) for name, share in MEMORY_SHARES.items()}
         self._log = RequestLog(settings.log_level, set_up(settings.log_level))
         self._cache = open_cache(settings.redis_url, settings.redis_tls_verify)
-        self._flight = SingleFlight(MemoryCache(memory_bytes - sum(bounds.values())), self._cache)
+        memory = MemoryCache(memory_bytes - sum(bounds.values()))
+        self._flight = SingleFlight(memory, self._cache)
+        self._ranges = SingleFlight(SideMemory(bounds["ranges"], memory), self._cache)
         self._open_versions = ByteLru[Layer, LayerVersion](bounds["open_versions"])
         self._crs_store = CrsStore(self._flight, ProjResolver())
         self._origins = origins_bulkhead(settings.threads)
@@ -75,6 +79,7 @@ class Assembly:
         catalog = self._catalog(settings, Catalog({}, {}))
         lists = lists_bulkhead(settings.threads)
         limits = Limits(MemoryBudget(settings.server.inflight_bytes), decoders_bulkhead())
+        self._files = Files(limits.memory, settings.threads)
         self._context = self._make_context(
             settings,
             catalog,
@@ -102,7 +107,9 @@ class Assembly:
         self, settings: Settings, catalog: Catalog, summaries: Summaries[Summary], tiles: Tiles
     ) -> Context:
         capabilities = Capabilities(summaries, settings.server.title)
-        return Context(settings, catalog, summaries, capabilities, tiles, self._packed, self._cache, self._log)
+        return Context(
+            settings, catalog, summaries, capabilities, tiles, self._files, self._packed, self._cache, self._log
+        )
 
     def _catalog(self, settings: Settings, before: Catalog) -> Catalog:
         """The layers and collections by name; those of the same configuration are taken from the catalog before."""
@@ -136,6 +143,7 @@ class Assembly:
         source = CachedSource(
             origin,
             self._flight,
+            ranges=self._ranges,
             key=config.identity,
             label=label,
             revalidate_s=settings.server.revalidate_s,

@@ -30,7 +30,7 @@ LAYERS = {
         server
         web
         documents
-        tiles
+        tiles file
         layers
         collections
         origin settings

@@ -10,7 +10,7 @@ from typing import Any
 
 import boto3
 from botocore import UNSIGNED
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import PartialCredentialsError
@@ -51,6 +51,18 @@ class Account:
         request = AWSRequest("GET", url, headers=headers)
         S3SigV4Auth(self._credentials.get_frozen_credentials(), "s3", self.region).add_auth(request)
         return dict(request.headers.items())
+
+    def presign(self, url: str, ttl_s: int) -> str:
+        """The URL for GETs without other credentials (SigV4 in the query), for `ttl_s` from now at most.
+
+        Raises:
+            BotoCoreError: temporary credentials could not be renewed.
+        """
+        if self._credentials is None:
+            return url
+        request = AWSRequest("GET", url)
+        S3SigV4QueryAuth(self._credentials.get_frozen_credentials(), "s3", self.region, ttl_s).add_auth(request)
+        return str(request.url)
 
 
 class NoCredentials(Exception):

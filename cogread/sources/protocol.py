@@ -118,6 +118,18 @@ class Source(Protocol):
         ...
 
 
+class PresigningSource(Protocol):
+    """A source that can give others the right to read it."""
+
+    def presigned_url(self, ttl_s: int, deadline: Deadline = NEVER) -> str:
+        """A URL that reads the source without other credentials. A secret, for `ttl_s` seconds at most.
+
+        Raises:
+            SourceError: as `Source.version`.
+        """
+        ...
+
+
 class Document(Protocol):
     """A small file that is read as a whole, such as a list or the reply of an API, which need not support ranges.
 

@@ -5,8 +5,8 @@ over pooled connections, in a fraction of the time of `get_object`.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
 )
 
-from cogread.deadline import Deadline
+from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceError, SourceForbidden, SourceProtocolError
 from cogread.sources.aws import Account, NoCredentials, account_of
 from cogread.sources.http_client.exchange import close_idle, get
@@ -39,6 +39,7 @@ _REGION = re.compile(r"[a-z0-9-]{1,32}")
 _CODE_IN_BODY = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
 _REGION_IN_BODY = re.compile(rb"<Region>([a-z0-9-]{1,32})</Region>")
 _ERROR_BYTES = 4096
+_PAYER = "x-amz-request-payer"
 
 _CREDENTIAL_CODES = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "AuthorizationHeaderMalformed"})
 """Codes of status 400 that concern credentials (the others have status 403)."""
@@ -78,6 +79,15 @@ class S3Source(RangeSource):
         if place:
             close_idle(place.route.pool)
 
+    def presigned_url(self, ttl_s: int, deadline: Deadline = NEVER) -> str:
+        """See `PresigningSource.presigned_url`; the first call reads a byte, to learn the region of the bucket."""
+        if self._place.existing() is None:
+            self.version(deadline)
+        with self._failures():
+            place = self._place.existing() or self._make_place(deadline)
+            payer = f"?{_PAYER}=requester" if self._options.request_payer else ""
+            return place.account.presign(place.url + payer, ttl_s)
+
     def _try(self, headers: Mapping[str, str], receive: Callable[[Reply], T], deadline: Deadline) -> T:
         try:
             return super()._try(headers, receive, deadline)
@@ -89,16 +99,22 @@ class S3Source(RangeSource):
     def _get(self, headers: Mapping[str, str], deadline: Deadline) -> Reply:
         wanted = dict(headers)
         if self._options.request_payer:
-            wanted["x-amz-request-payer"] = "requester"
-        try:
+            wanted[_PAYER] = "requester"
+        with self._failures():
             place = self._place.existing() or self._make_place(deadline)
             signed = place.account.sign(place.url, wanted)
+        return get(place.route, signed, deadline)
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Raise the errors of boto3 as those of a source."""
+        try:
+            yield
         except NoCredentials as error:
             raise SourceForbidden(f"{self.name}: no AWS credentials found, nor asked for anonymous access") from error
         except BotoCoreError as error:
             kind = SourceForbidden if isinstance(error, _CREDENTIAL_ERRORS) else SourceError
             raise kind(f"{self.name}: boto3 cannot prepare the request ({type(error).__name__})") from error
-        return get(place.route, signed, deadline)
 
     def _make_place(self, deadline: Deadline) -> _Place:
         account_of(self._options, self._region, deadline.timeout_s())  # the only step that may take long

@@ -69,3 +69,15 @@ class MemoryCache:
 
     def close(self) -> None:
         """See `Cache.close`."""
+
+
+class SideMemory(MemoryCache):
+    """A memory of its own bound beside another one, whose values it has too: its values evict none of the other's."""
+
+    def __init__(self, bound_bytes: int, main: MemoryCache) -> None:
+        super().__init__(bound_bytes)
+        self._main = main
+
+    def lookup(self, key: str) -> bytes | None:
+        """See `MemoryCache.lookup`."""
+        return self._main.lookup(key) or super().lookup(key)

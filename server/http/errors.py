@@ -50,6 +50,10 @@ class NotAcceptable(ServerError):
     """None of the representations is acceptable to the client."""
 
 
+class PreconditionFailed(ServerError):
+    """The client asks for a version that is not the current one."""
+
+
 class RangeNotSatisfiable(ServerError):
     """A range that begins beyond the end of the representation.
 
@@ -87,6 +91,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     FormatNotOffered: 404,
     SourceNotFound: 404,
     NotAcceptable: 406,
+    PreconditionFailed: 412,
     RangeNotSatisfiable: 416,
     NotSupported: 501,
     ListBusy: 503,

@@ -57,6 +57,11 @@ def none_match(if_none_match: str | None, etag: str) -> bool:
     return if_none_match.strip() != "*" and etag not in _TAG.findall(if_none_match)
 
 
+def strong_match(if_match: str, etag: str) -> bool:
+    """Evaluate If-Match by strong comparison (RFC 9110 §13.1.1); False means 412."""
+    return if_match.strip() == "*" or etag in (tag[0] for tag in _TAG.finditer(if_match))
+
+
 def accepts_coding(accept_encoding: str | None, coding: str) -> bool:
     """Tell whether a client accepts a content coding (RFC 9110 §12.5.3).
 

@@ -24,7 +24,14 @@ ReadWhole = Callable[[ByteRange, Version, Deadline], bytes]
 class Blocks:
     """The blocks of one source. Callers pass the prefix of the cache keys, which names the version. Thread-safe."""
 
-    def __init__(self, flight: SingleFlight, read: ReadWhole, size_bytes: int, helpers: Helpers | None) -> None:
+    def __init__(
+        self,
+        flight: SingleFlight,
+        read: ReadWhole,
+        size_bytes: int,
+        helpers: Helpers | None,
+        ttl_s: float = BLOCK_TTL_S,
+    ) -> None:
         """Read nothing yet.
 
         Args:
@@ -32,8 +39,10 @@ class Blocks:
             read: reads the origin.
             size_bytes: of a block; the last one of a source may be shorter.
             helpers: for concurrent reads; None: reads are made one after the other.
+            ttl_s: lifetime of blocks in the cache tiers.
         """
         self.size_bytes: Final = size_bytes
+        self._ttl_s = ttl_s
         self._flight = flight
         self._read = read
         self._helpers = helpers
@@ -51,6 +60,17 @@ class Blocks:
             trace.tier = "memory"
         return block[start:stop]
 
+    def lookup_all(self, wanted: ByteRange, prefix: str, version: Version) -> bytes | None:
+        """The same for a range of any number of blocks."""
+        blocks: list[bytes] = []
+        for number in self._numbers(wanted, version):
+            block = self._flight.local.lookup(f"{prefix}{number}")
+            if block is None:
+                return None
+            blocks.append(block)
+        trace.reach("memory")
+        return self._cut(wanted, blocks)
+
     def fetch(self, wanted: Sequence[ByteRange], prefix: str, version: Version, deadline: Deadline) -> list[bytes]:
         """The bytes of ranges, each cut off at the end of the source.
 
@@ -63,7 +83,7 @@ class Blocks:
         def load(keys: Sequence[str]) -> Mapping[str, bytes]:
             return self._load([number_of[key] for key in keys], prefix, version, deadline)
 
-        blocks = self._flight.fetch(list(number_of), load, BLOCK_TTL_S, deadline)
+        blocks = self._flight.fetch(list(number_of), load, self._ttl_s, deadline)
         return [self._cut(place, [blocks[f"{prefix}{n}"] for n in self._numbers(place, version)]) for place in wanted]
 
     def split(self, data: bytes, prefix: str, first: int = 0) -> dict[str, bytes]:
@@ -83,7 +103,7 @@ class Blocks:
             self._do(load, list(_runs(numbers)))
         except SourceError:
             if loaded:
-                self._flight.put(loaded, BLOCK_TTL_S)
+                self._flight.put(loaded, self._ttl_s)
             raise
         return loaded
 

@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceChanged, SourceProtocolError
 from cogread.sources.file import is_at_rest
-from cogread.sources.protocol import Source
+from cogread.sources.protocol import PresigningSource, Source
 from server.cache.single_flight import SingleFlight
 from server.logs.trace import trace
 from server.origin.blocks import BLOCK_BYTES, BLOCK_TTL_S, Blocks
@@ -55,6 +55,7 @@ class CachedSource:
         source: Source,
         flight: SingleFlight,
         *,
+        ranges: SingleFlight | None = None,
         key: str,
         label: str | None = None,
         revalidate_s: float,
@@ -70,6 +71,7 @@ class CachedSource:
         Args:
             source: the origin.
             flight: the cache tiers.
+            ranges: the same with a memory of its own for `read_range`; None: `flight`.
             key: identifies the source for the whole fleet; holds no secret.
             label: layer and source, for the log; None: the source's name.
             revalidate_s: lifetime of a cached version. Local files are asked at every call.
@@ -90,6 +92,7 @@ class CachedSource:
         """True if each read of a tile also checks the version."""
         self._guard = guard
         self._blocks = Blocks(flight, self._read_whole, block_bytes, helpers)
+        self._ranges = Blocks(ranges or flight, self._read_whole, block_bytes, helpers, TILE_TTL_S)
         self._first_bytes = max(1, -(-first_read_bytes // block_bytes)) * block_bytes
         self._current = CurrentVersion(
             flight,
@@ -172,6 +175,38 @@ class CachedSource:
         if trace.tier == "-":
             trace.tier = "memory"
         return SourceBytes(tile, version)
+
+    def read_range(self, wanted: ByteRange, expect: Version, deadline: Deadline) -> bytes:
+        """Read any bytes of the file, for clients that read it by themselves.
+
+        Header bytes come from the blocks of the tiers, and a tile that they have comes from there. Other bytes are
+        cached in blocks too, as clients merge and align their reads in ways of their own.
+
+        Raises:
+            SourceError: as `Source.read`.
+        """
+        keys = self._keys_of(expect)
+        if not self._cache_tiles or not self.may_keep_tiles(expect):
+            return self._blocks.lookup(wanted, keys.block) or self.read_past_tiers(wanted, expect, deadline)
+        data = self._ranges.lookup_all(wanted, keys.block, expect)
+        if data is None:
+            with self.waiting(deadline) as limit:
+                data = self._flight.get(f"{keys.tile}{wanted.start}-{wanted.stop}", TILE_TTL_S)
+                if data is None:
+                    data = self._ranges.fetch([wanted], keys.block, expect, limit)[0]
+        return data
+
+    def read_past_tiers(self, wanted: ByteRange, expect: Version, deadline: Deadline) -> bytes:
+        """Read bytes that no tier keeps; see `Source.read`."""
+        if self.is_local:
+            return self._ask(wanted, expect, deadline).data
+        with self.waiting(deadline) as limit:
+            return self._read_whole(wanted, expect, limit)
+
+    def presigned_url(self, ttl_s: int, deadline: Deadline) -> str:
+        """See `PresigningSource.presigned_url`; the source has to be one."""
+        with self.waiting(deadline) as limit, self._guard.asking(limit):
+            return cast(PresigningSource, self._source).presigned_url(ttl_s, limit)
 
     def read_made(
         self,

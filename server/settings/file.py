@@ -19,6 +19,7 @@ T = TypeVar("T", bound=Struct)
 
 Empty = Literal["204", "404", "transparent"]
 Age = Annotated[int, Meta(ge=0, le=31_536_000)]
+File = bool | Literal["redirect"]
 Seconds = Annotated[float, Meta(ge=0, le=31_536_000)]
 RefreshSeconds = Annotated[float, Meta(ge=1, le=31_536_000)]
 Timeout = Annotated[float, Meta(gt=0, le=25)]
@@ -51,6 +52,8 @@ class Defaults(Struct, frozen=True):
     max_age_s: Age = 3600
     empty: Empty = "204"
     cache_tiles: bool | None = None
+    file: File = True
+    """Serve the file itself, by byte ranges; "redirect": send clients to a presigned URL of the bucket."""
     jxl: bool = False
     """Offer JPEG tiles as JPEG XL too, repacked without loss."""
     terrain_nodata: Height = 0.0
@@ -242,8 +245,9 @@ def _wanted(message: str) -> str:
 
 
 def _choices(kind: Any) -> str:
-    literals = [part for part in (kind, *get_args(kind)) if get_origin(part) is Literal]
-    return " or ".join(repr(choice) for literal in literals for choice in get_args(literal))
+    parts = (kind, *get_args(kind))
+    literals = [repr(choice) for part in parts if get_origin(part) is Literal for choice in get_args(part)]
+    return " or ".join([*(["true", "false"] if literals and bool in parts else []), *literals])
 
 
 def _shown(value: object, show_text: bool = False) -> str:

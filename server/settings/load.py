@@ -19,7 +19,7 @@ from server.cache import open_cache
 from server.http.public_urls import PublicUrls, TrustedProxies
 from server.settings.attribution import Attribution, parse_attribution
 from server.settings.collections import LAYER_NAME, kind_of, place_of, template_of
-from server.settings.file import CollectionFields, ConfigFile, Empty, FileError, LayerFields, ServerConfig, decode
+from server.settings.file import CollectionFields, ConfigFile, Empty, File, FileError, LayerFields, ServerConfig, decode
 from server.settings.origin_identity import Identities
 from server.settings.origins import check_url, source_options
 from server.settings.templates import UriTemplate
@@ -55,6 +55,8 @@ class LayerConfig:
     """True: worker memory and Redis keep stored tiles."""
     cache_replies: bool
     """True: worker memory keeps whole replies, of local files too as long as they do not change."""
+    file: File
+    """True: the file itself is served; "redirect": by a presigned URL of its bucket."""
     jxl: bool
     """True: JPEG tiles are offered as JPEG XL too."""
     terrain_nodata: float
@@ -197,6 +199,7 @@ class _LayerMaker:
             uri = parse_uri(fields.uri, base=self._folder)
         except UriError as error:
             raise FileError(f"{where}.uri: {error}") from error
+        _check_file(where, fields.file, uri.scheme)
         options = self._source(where, fields.source, uri.scheme)
         if options is None:
             options = options_from_environment(uri.scheme, self._env)
@@ -209,6 +212,8 @@ class _LayerMaker:
             raise FileError(f"{where}: a layer has the same name")
         kind = kind_of(where, fields)
         uri = place_of(where, kind, getattr(fields, kind), self._folder)
+        if kind in ("uri", "folder", "prefix"):  # members of a list have places of their own
+            _check_file(where, fields.file, uri.scheme)
         stated = self._source(where, fields.source, uri.scheme if kind in ("uri", "folder", "prefix") else None)
         kinds = self._file.sources[fields.source].type if fields.source is not None else None
 
@@ -264,6 +269,7 @@ class _LayerMaker:
             empty=fields.empty,
             cache_tiles=uri.scheme != "file" if fields.cache_tiles is None else fields.cache_tiles,
             cache_replies=fields.cache_tiles is not False,
+            file=True if fields.file == "redirect" and uri.scheme != "s3" else fields.file,
             jxl=fields.jxl,
             terrain_nodata=fields.terrain_nodata,
             versioned_urls=fields.versioned_urls,
@@ -275,6 +281,11 @@ def _check_name(table: str, name: str) -> None:
     if not LAYER_NAME.fullmatch(name):
         grammar = "1 to 100 letters, digits, '_', '-' or '.', not first '-' or '.'"
         raise FileError(f"{table}: found the name {name!r}, wanted {grammar}")
+
+
+def _check_file(where: str, file: File, scheme: str) -> None:
+    if file == "redirect" and scheme != "s3":
+        raise FileError(f"{where}.file: found 'redirect', wanted true or false, as the uri is {scheme}, not s3")
 
 
 def _attribution(where: str, text: str | None) -> Attribution | None:

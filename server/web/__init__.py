@@ -10,7 +10,7 @@ from server.documents.tms import TmsTiles
 from server.documents.wmts.tiles import WmtsTiles
 from server.tiles.request import TMS, WMTS, XYZ, XYZ_MASK
 from server.tiles.service import Tiles
-from server.web import health, layers, ogc_api, ogc_tiles, static, tilejson_and_gdal, tiles, tms, wmts
+from server.web import file, health, layers, ogc_api, ogc_tiles, static, tilejson_and_gdal, tiles, tms, wmts
 
 TILE_URLS: Final[Mapping[str, type[Tiles | WmtsTiles | TmsTiles]]] = {
     "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}.{format}": Tiles,
@@ -25,6 +25,7 @@ URLS: Final[Mapping[str, Callable[..., Response]]] = {
     "/": layers.index,
     "/layers": layers.layers,
     "/layers/<name>": layers.layer,
+    "/layers/<name>/cog.tif": file.cog,
     "/layers/<name>/tilejson.json": tilejson_and_gdal.tilejson_document,
     "/layers/<name>/gdal.vrt": tilejson_and_gdal.gdal_vrt_document,
     "/layers/<name>/gdal.xml": tilejson_and_gdal.gdal_wms_document,
@@ -52,5 +53,12 @@ URLS: Final[Mapping[str, Callable[..., Response]]] = {
 }
 """Rules of Flask -> views of GET and HEAD."""
 
-STRICT: Final = frozenset({"/", "/collections/<name>/map/tiles/<grid>/<z>/<row>/<col>", "/static/<digest>/<path:name>"})
+STRICT: Final = frozenset(
+    {
+        "/",
+        "/layers/<name>/cog.tif",
+        "/collections/<name>/map/tiles/<grid>/<z>/<row>/<col>",
+        "/static/<digest>/<path:name>",
+    }
+)
 """Rules that do not match with a slash at the end: `/`, tiles and files."""

@@ -8,6 +8,7 @@ from flask import Flask, current_app, request
 from server.cache import Cache
 from server.documents.summary import Summary
 from server.documents.wmts.capabilities import Capabilities
+from server.file.service import Files
 from server.layers.catalog import Catalog
 from server.layers.summaries import Summaries
 from server.logs.request_log import RequestLog
@@ -25,6 +26,7 @@ class Context:
     summaries: Summaries[Summary]
     capabilities: Capabilities
     tiles: Tiles
+    files: Files
     packed: PackedDocuments
     cache: Cache | None
     log: RequestLog

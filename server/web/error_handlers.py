@@ -104,6 +104,6 @@ def _end(response: Response) -> Response:
         response.headers.set(*field)
     if request.method == "OPTIONS":
         response.headers.extend(PREFLIGHT)
-    target, size_bytes = f"path={escaped(request.path)}", response.calculate_content_length() or 0
+    target, size_bytes = f"path={escaped(request.path)}", response.content_length or 0
     context().log.write(escaped(request.method), target, response.status_code, size_bytes, g.began_s, g.cause)
     return response

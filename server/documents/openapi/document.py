@@ -9,8 +9,10 @@ from server.documents import Json
 from server.documents.ogc.links import JSON, OPENAPI
 from server.documents.openapi.parts import MASK_FORMATS, PARAMETERS, RESPONSES
 from server.documents.openapi.schemas import OBJECT, SCHEMAS, STRING, ref
+from server.file.plan import MEDIA_TYPE
 
 _XML: Final[Json] = {"application/xml": STRING}
+_BINARY: Final[Json] = STRING | {"format": "binary"}
 _LIST: Final = "304 400 503"
 _FILE: Final = "502 503 504"
 """Statuses of operations that read the file of a layer."""
@@ -42,7 +44,7 @@ class Get(NamedTuple):
 
 
 def _tiles(formats: Iterable[str]) -> Json:
-    return {WRAPPERS[name].media_type: {"type": "string", "format": "binary"} for name in formats}
+    return dict.fromkeys((WRAPPERS[name].media_type for name in formats), _BINARY)
 
 
 def _list(operation_id: str, summary: str, schema: str) -> Get:
@@ -117,6 +119,15 @@ _OPERATIONS: Final[dict[str, dict[str, Get]]] = {
             "versionedLayer",
             "Layer",
             _DOCUMENT,
+        ),
+    },
+    "Files": {
+        "/layers/{layer}/cog.tif": Get(
+            "getFile",
+            "The file itself, whole or by byte ranges, or a redirect to its bucket",
+            "versionedLayer",
+            {MEDIA_TYPE: _BINARY},
+            f"206 302 304 404 412 416 {_FILE}",
         ),
     },
     "Tiles": {

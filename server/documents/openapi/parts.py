@@ -99,7 +99,8 @@ _FAILURES: Final = {
     "400": "A parameter of the request is invalid",
     "404": "No such layer, grid, tile or format; the message lists those available, or similar names of layers",
     "406": "The client accepts none of the available formats; the message lists them",
-    "416": "The range begins beyond the end of the tile",
+    "412": "The file has another version than the request asks for",
+    "416": "The range begins beyond the end of the tile or the file",
     "502": "The origin, the file or the tile is broken",
     "503": "The origin, a list of layers or the server is busy: try again after Retry-After",
     "504": "The origin did not answer in time: try again",
@@ -130,7 +131,7 @@ def _with_header(description: str, name: str, *, is_required: bool) -> Json:
 RESPONSES: Final[dict[str, Json]] = {
     **{status: _failure(text, _PROBLEM) for status, text in _FAILURES.items()},
     "204": {"description": "A sparse tile: the file does not store it"},
-    "206": _with_header("The requested range of the tile", "Content-Range", is_required=True),
+    "206": _with_header("The requested range of the tile or the file", "Content-Range", is_required=True),
     "302": _with_header("The version is no longer current: the plain URL of the layer", "Location", is_required=True),
     "304": _with_header("The copy of the client is current", "ETag", is_required=False),
     **{name: _failure(text, _REPORT) for name, text in _REPORTS.items()},

@@ -1,0 +1,82 @@
+"""Replies with the file of a layer, whole or in ranges, within bounds that leave threads and memory to tiles."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from functools import partial
+from itertools import chain, repeat
+from typing import Final
+
+from cogread.byterange import ByteRange, Version
+from cogread.deadline import Deadline
+from cogread.sources.gather import gather
+from server.file.body import PIECE_BYTES, FileBody
+from server.file.plan import FilePlan, plan_reply
+from server.http.conditions import Field
+from server.http.errors import ServerBusy
+from server.layers.catalog import Layer
+from server.layers.layer_version import LayerVersion
+from server.resilience.bulkhead import Bulkhead
+from server.resilience.inflight import MemoryBudget
+
+BUDGET_S: Final = 12.0
+"""Longest time of each piece after the first, as of a whole request for a tile."""
+
+
+class Files:
+    """The files of all layers. Thread-safe."""
+
+    def __init__(self, memory: MemoryBudget, threads: int) -> None:
+        """Make the service.
+
+        Args:
+            memory: for the bytes in flight.
+            threads: of the worker.
+        """
+        self._memory = memory
+        busy = partial(ServerBusy, "as many files are being sent as may at the same time: try again")
+        self._streams = Bulkhead(max(1, threads // 4), busy)
+
+    def reply(
+        self, layer: Layer, opened: LayerVersion, field: Field, is_head: bool, is_versioned: bool, deadline: Deadline
+    ) -> tuple[FilePlan, Iterable[bytes]]:
+        """Plan the reply, and read its body, or the first piece of a long one.
+
+        Args:
+            layer: the layer.
+            opened: its version.
+            field: fields of the request.
+            is_head: whether the body is left out.
+            is_versioned: whether the URL names the version.
+            deadline: of all reads before the reply begins.
+
+        Raises:
+            PreconditionFailed, RangeNotSatisfiable: as `plan_reply`.
+            ServerBusy: no memory is free, or too many files are being sent.
+            SourceChanged: the file was replaced; nothing was sent.
+            CogError: the file cannot be read.
+        """
+        source, version = layer.source, opened.cog.version
+        policy = layer.immutable_headers if is_versioned else layer.headers
+        plan = plan_reply(field, is_head, version, source.is_local, policy)
+        if is_head or not plan.parts:
+            return plan, ()
+        if plan.size_bytes > PIECE_BYTES:
+            return plan, self._stream(layer, plan, version, deadline)
+        ranges = [part for part in plan.parts if isinstance(part, ByteRange)]
+        read = iter(gather(ranges, lambda wanted: source.read_range(wanted, version, deadline)))
+        return plan, [b"".join(part if isinstance(part, bytes) else next(read) or b"" for part in plan.parts)]
+
+    def _stream(self, layer: Layer, plan: FilePlan, version: Version, deadline: Deadline) -> FileBody:
+        deadlines = chain([deadline], map(Deadline.after, repeat(BUDGET_S)))
+
+        def read(wanted: ByteRange) -> bytes:
+            return layer.source.read_past_tiers(wanted, version, next(deadlines))
+
+        held = ExitStack()
+        try:
+            held.enter_context(self._streams.entered(Deadline.after(0)))
+            held.callback(self._memory.take(2 * PIECE_BYTES, deadline).close)
+            return FileBody(layer.config.name, plan.parts, read, held.close)
+        except BaseException:
+            held.close()
+            raise

@@ -1,0 +1,44 @@
+"""`/layers/{layer}/cog.tif`: the file itself, for all clients that read COGs by byte ranges."""
+
+from typing import Final
+
+from flask import Response, request
+
+from cogread.deadline import Deadline
+from cogread.errors import SourceChanged
+from server.http.errors import UnknownUrl
+from server.http.reply import redirect
+from server.tiles.request import BUDGET_S, split_version
+from server.web.context import context
+from server.web.replies import response
+
+PRESIGNED_S: Final = 3600
+"""Lifetime of a URL of the bucket: a client that opens a file keeps to the URL that it was sent to."""
+
+
+def cog(name: str) -> Response:
+    """The file or ranges of it; a file that is replaced before the first byte is sent is tried again, once."""
+    deadline = Deadline.after(BUDGET_S)
+    try:
+        return _reply(name, deadline)
+    except SourceChanged:
+        return _reply(name, deadline)
+
+
+def _reply(name: str, deadline: Deadline) -> Response:
+    ctx = context()
+    name, version = split_version(name)
+    layer = ctx.catalog[name]
+    if not layer.config.file:
+        raise UnknownUrl(f"layer {name!r} has tiles alone: its config serves no cog.tif")
+    if layer.config.file == "redirect" and version in (None, layer.source.version(deadline).key):
+        return response(redirect(layer.source.presigned_url(PRESIGNED_S, deadline)))
+    opened = layer.open(deadline)
+    if version is not None and version != opened.version_key:
+        return response(redirect(f"{ctx.link_prefix}{layer.path}/cog.tif"))
+    is_head = request.method == "HEAD"
+    plan, body = ctx.files.reply(layer, opened, request.headers.get, is_head, version is not None, deadline)
+    flask_response = Response(body, plan.status, plan.headers, direct_passthrough=True)
+    if plan.status == 304:
+        del flask_response.headers["Content-Type"]
+    return flask_response
