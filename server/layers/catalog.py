@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from itertools import count
 from typing import Final
 
 from cogread.crs.lookup import CrsResolver
@@ -35,6 +36,8 @@ _PART: Final = re.compile(r"\{(\w+)\}", re.ASCII)
 FAILURES_S: Final[Mapping[type[Exception], float]] = {CogError: 3.0}
 """Lifetime in seconds of the error of a layer that could not be opened."""
 
+_SERIALS: Final = count()
+
 
 class Layer:
     """A layer of the running server. Thread-safe."""
@@ -57,6 +60,8 @@ class Layer:
             resolver: resolves CRSs.
         """
         self.config, self.source = config, source
+        self.serial: Final = next(_SERIALS)
+        """Number in the worker: a layer of the same name with another configuration has another."""
         self.path: Final = f"/layers/{config.name}"
         """Path of the layer's document, and prefix of its tiles, below the server's base URL."""
         self.headers: Final = (("Cache-Control", cache_control(config.max_age_s)), *EVERY_REPLY)
@@ -105,6 +110,10 @@ class Layer:
     def versioned_path(self, opened: LayerVersion) -> str:
         """Path of a version of the layer, for links in documents."""
         return f"{self.path}@{opened.version_key}" if self.config.versioned_urls else self.path
+
+    def document_key(self, opened: LayerVersion) -> tuple[int, str]:
+        """The part of the keys of documents that stands for a version of the layer and for its configuration."""
+        return self.serial, opened.version_key
 
     def last_version(self) -> LayerVersion | None:
         """The version that was opened last, current or not; None after its eviction."""

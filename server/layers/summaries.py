@@ -7,9 +7,11 @@ they are.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
+from hashlib import blake2b
+from itertools import count
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -62,6 +64,8 @@ class Summary(Protocol):
 
 S = TypeVar("S", bound=Summary)
 
+_SERIALS: Final = count()
+
 
 class _Outcome(NamedTuple):
     """Result of summarizing a layer version."""
@@ -70,6 +74,36 @@ class _Outcome(NamedTuple):
     encoded: bytes | CogError
     lifetime: Deadline
     """Another try is due once it has expired."""
+    serial: int
+    """Number in the worker."""
+
+
+class Listing(Generic[S]):
+    """All layers, in the catalog's order: each with the summary of its current version, its error, or None.
+
+    None: the layer is not opened yet. Each summary is decoded when an iterator comes to it.
+    """
+
+    def __init__(
+        self, outcomes: Sequence[tuple[Layer, _Outcome | CogError | None]], decode: Callable[[bytes], S]
+    ) -> None:
+        self._outcomes, self._decode = outcomes, decode
+
+    def __iter__(self) -> Iterator[tuple[Layer, S | CogError | None]]:
+        return ((layer, self._decoded(outcome)) for layer, outcome in self._outcomes)
+
+    def _decoded(self, outcome: _Outcome | CogError | None) -> S | CogError | None:
+        result = outcome.encoded if isinstance(outcome, _Outcome) else outcome
+        return self._decode(result) if isinstance(result, bytes) else result
+
+    @property
+    def key(self) -> str:
+        """The part of the keys of documents that stands for the layers and all that is listed of them."""
+        states = [
+            (layer.serial, outcome.serial if isinstance(outcome, _Outcome) else repr(outcome))
+            for layer, outcome in self._outcomes
+        ]
+        return blake2b(repr(states).encode()).hexdigest()
 
 
 class Summaries(Generic[S]):
@@ -110,11 +144,8 @@ class Summaries(Generic[S]):
         )
         return other
 
-    def all(self) -> Iterator[tuple[Layer, S | CogError | None]]:
-        """The layers in the catalog's order: each with the summary of its current version, or its error.
-
-        None: the layer is not opened yet. If the origin is slow to tell the current version, or the bulkhead is full,
-        the previous version counts. Each summary is decoded when the iterator comes to it.
+    def all(self) -> Listing[S]:
+        """All layers. If an origin is slow to tell the current version, or the bulkhead is full, the last one counts.
 
         Raises:
             ListBusy: the bulkhead is full, and some layers were never tried.
@@ -125,7 +156,7 @@ class Summaries(Generic[S]):
         missing = [layer for layer in self._catalog if outcomes[layer.config.name] is None]
         if missing:
             outcomes |= self._opened(missing)
-        return ((layer, self._decoded(outcomes[layer.config.name])) for layer in self._catalog)
+        return Listing([(layer, outcomes[layer.config.name]) for layer in self._catalog], self._decoder.decode)
 
     def _current(self, layer: Layer) -> _Outcome | None:
         """The outcome of the current version, if that can be told without waiting and no other try is due."""
@@ -199,12 +230,9 @@ class Summaries(Generic[S]):
             is_news = before is None or str(before.encoded) != str(error)
             if is_news and not isinstance(failure, LayerFault):  # that was logged with its traceback
                 logger.warning("layer %r cannot be described: %s", name, failure)
-            return _Outcome(version, error, Deadline.after(RETRY_FAILED_S))
-        return _Outcome(version, encoded, NEVER if summary.is_complete else Deadline.after(RETRY_FAILED_S))
-
-    def _decoded(self, outcome: _Outcome | CogError | None) -> S | CogError | None:
-        result = outcome.encoded if isinstance(outcome, _Outcome) else outcome
-        return self._decoder.decode(result) if isinstance(result, bytes) else result
+            return _Outcome(version, error, Deadline.after(RETRY_FAILED_S), next(_SERIALS))
+        lifetime = NEVER if summary.is_complete else Deadline.after(RETRY_FAILED_S)
+        return _Outcome(version, encoded, lifetime, next(_SERIALS))
 
 
 def lists_bulkhead(threads: int) -> Bulkhead:

@@ -1,10 +1,11 @@
 """The page of all layers. Its search, filters, view and place in the list are in the URL: it works without scripts."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 from urllib.parse import urlencode
 
+import msgspec
 from flask import Response, request
 
 from server.documents import Json
@@ -12,8 +13,10 @@ from server.documents.layer_json import row
 from server.documents.layer_list import BROKEN, FILTERS, OK, UNOPENED, Entry, Query, Selection, select
 from server.documents.summary import Summary
 from server.http.errors import BadRequest, public_reason
+from server.layers.summaries import Listing
 from server.web.context import context
 from server.web.pages import page
+from server.web.replies import NEGOTIATED, document
 
 WALL: Final = "wall"
 ROWS: Final = "rows"
@@ -67,14 +70,24 @@ def asked_query() -> Query:
     return Query(text, {key: request.args[key] for key in FILTERS if request.args.get(key)})
 
 
-def selection(query: Query) -> Selection:
-    """The layers that match a query."""
-    return select((Entry(*each) for each in context().summaries.all()), query)
+def layers_document() -> Response:
+    """Write the list of the layers that the request asks for."""
+    ctx, query = context(), asked_query()
+    listing, prefix = ctx.summaries.all(), ctx.link_prefix
+
+    def write() -> Iterator[bytes]:
+        yield msgspec.json.encode({"layers": [_row(entry, prefix) for entry in _selection(listing, query).entries]})
+
+    packed = ctx.packed.of_long(("layers", listing.key, query, prefix), write)
+    return document(packed, "application/json", "no-cache", NEGOTIATED)
 
 
-def list_row(entry: Entry) -> Json:
-    """The row of `/layers` of a layer."""
-    facts, summary = row(entry.layer, context().link_prefix), entry.summary
+def _selection(listing: Listing[Summary], query: Query) -> Selection:
+    return select((Entry(*each) for each in listing), query)
+
+
+def _row(entry: Entry, link_prefix: str) -> Json:
+    facts, summary = row(entry.layer, link_prefix), entry.summary
     if isinstance(summary, Summary):
         size: Json = {"width": summary.width, "height": summary.height, "bands": summary.bands, "dtype": summary.dtype}
         return {**facts, "status": entry.status, **size, "crs": summary.crs, "formats": summary.formats}
@@ -86,7 +99,7 @@ def list_row(entry: Entry) -> Json:
 def layers_page() -> Response:
     """Write the page of the layers that the request asks for."""
     query = asked_query()
-    selected = selection(query)
+    selected = _selection(context().summaries.all(), query)
     view = _view(selected.total)
     entries, length = selected.broken_last(), LENGTHS[view]
     pages = max(1, -(-len(entries) // length))
@@ -94,7 +107,7 @@ def layers_page() -> Response:
     url = _url(query)
     return page(
         "layers.html",
-        entries=[(list_row(entry), entry.summary) for entry in entries[(number - 1) * length : number * length]],
+        entries=[(_row(entry, url.prefix), entry.summary) for entry in entries[(number - 1) * length :][:length]],
         query=query,
         matches=len(entries),
         total=selected.total,

@@ -49,7 +49,8 @@ def prefers_html() -> bool:
     value = request.args.get("f")
     if value is not None:
         return value == "html"
-    return request.accept_mimetypes["text/html"] > request.accept_mimetypes["application/json"]
+    weights = request.accept_mimetypes
+    return bool(weights) and weights["text/html"] > weights["application/json"]
 
 
 def accepted() -> MIMEAccept:

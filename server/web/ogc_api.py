@@ -25,118 +25,128 @@ from server.layers.layer_version import LayerVersion
 from server.tiles.request import BUDGET_S
 from server.web.context import context
 from server.web.negotiation import asked_format, prefers_html
+from server.web.packed import Key
 from server.web.pages import page
 from server.web.paging import asked_page
-from server.web.replies import json_document
+from server.web.replies import NEGOTIATED, document
 
 
 def landing() -> Response:
     """`/` for programs."""
-    ctx = context()
-    return _json(landing_document(ctx.settings.server.title, ctx.base_url))
+    title = context().settings.server.title
+    return _json("landing", (title,), lambda base_url: landing_document(title, base_url))
 
 
 def conformance() -> Response:
     """The requirements that the API claims to meet."""
-    return _document("conformance.html", lambda _: {"conformsTo": CONFORMS_TO}, cache_control="no-cache")
+    return _document("conformance.html", (), lambda _: {"conformsTo": CONFORMS_TO}, cache_control="no-cache")
 
 
 def api() -> Response:
     """All endpoints in OpenAPI, for programs that write clients and tests, or explained."""
     _ = asked_format("json", "html")
     ctx = context()
-    about = api_document(ctx.settings.server.title, ctx.base_url)
-    return page("api.html", **contents(about)._asdict()) if prefers_html() else _json(about, OPENAPI)
+    title = ctx.settings.server.title
+    if prefers_html():
+        return page("api.html", **contents(api_document(title, ctx.base_url))._asdict())
+    return _json("api", (title,), lambda base_url: api_document(title, base_url), OPENAPI)
 
 
 def collections() -> Response:
     """A page of the layers that have tilesets; those that are not opened yet are among them, in short."""
-    part = asked_page()
-    listed = [
-        (layer.config, None if summary is None else summary.tilesets)
-        for layer, summary in context().summaries.all()
-        if summary is None or (isinstance(summary, Summary) and summary.tilesets is not None)
-    ]
+    part, listing = asked_page(), context().summaries.all()
 
     def write(base_url: str) -> Json:
+        listed = [
+            (layer.config, None if summary is None else summary.tilesets)
+            for layer, summary in listing
+            if summary is None or (isinstance(summary, Summary) and summary.tilesets is not None)
+        ]
         items = [documents.collection_item(config, item, base_url) for config, item in listed[part.part]]
         about = {"numberMatched": len(listed), "numberReturned": len(items), "collections": items}
         return {"links": part.links(f"{base_url}/collections", len(listed)), **about}
 
-    return _document("collections.html", write)
+    return _document("collections.html", (listing.key, part), write)
 
 
 def collection(name: str) -> Response:
     """A layer."""
-    opened = _opened(name)
-    return _document("collection.html", lambda base_url: documents.collection(*opened, base_url))
+    return _layer_document("collection.html", name, documents.collection)
 
 
 def tilesets(name: str) -> Response:
     """The tilesets of a layer: its own grid, and that of web maps if it is aligned to it."""
-    opened = _opened(name)
-    layer = opened[0].config
-    return _document("tilesets.html", lambda base_url: documents.tilesets_list(*opened, base_url), layer=layer)
+    return _layer_document("tilesets.html", name, documents.tilesets_list)
 
 
 def tileset(name: str, grid: str) -> Response:
     """A tileset, with the addresses of its tiles."""
-    opened = _opened(name)
-    return _document(
-        "tileset.html", lambda base_url: documents.tileset(*opened, grid, base_url), layer=opened[0].config
-    )
+
+    def write(layer: Layer, opened: LayerVersion, base_url: str) -> Json:
+        return documents.tileset(layer, opened, grid, base_url)
+
+    return _layer_document("tileset.html", name, write, grid)
 
 
 def tile_matrix_sets() -> Response:
     """The tile matrix sets that layers share, and a page of those of the layers' own grids."""
-    part = asked_page()
-    listed = [
-        (layer.config, summary.tilesets)
-        for layer, summary in context().summaries.all()
-        if isinstance(summary, Summary) and summary.tilesets is not None
-    ]
+    part, listing = asked_page(), context().summaries.all()
 
     def write(base_url: str) -> Json:
+        listed = [
+            (layer.config, summary.tilesets)
+            for layer, summary in listing
+            if isinstance(summary, Summary) and summary.tilesets is not None
+        ]
         items = [*shared_set_items(base_url), *set_items(listed[part.part], base_url)]
         return {"links": part.links(f"{base_url}{SETS}", len(listed)), "tileMatrixSets": items}
 
-    return _document("tile_matrix_sets.html", write)
+    return _document("tile_matrix_sets.html", (listing.key, part), write)
 
 
 def tile_matrix_set(name: str) -> Response:
     """A tile matrix set."""
     if shared_set(name, "") is not None:
-        return _document("tile_matrix_set.html", lambda base_url: shared_set(name, base_url) or {})
+        return _document("tile_matrix_set.html", (name,), lambda base_url: shared_set(name, base_url) or {})
     layer = layer_of(name)
     if layer is None:
         raise UnknownUrl(f"no tile matrix set {name[:100]!r}; all are at /tileMatrixSets")
-    opened = _opened(layer)
-    return _document("tile_matrix_set.html", lambda base_url: own_set(*opened, base_url))
+    return _layer_document("tile_matrix_set.html", layer, own_set)
 
 
-def _opened(name: str) -> tuple[Layer, LayerVersion]:
+def _layer_document(
+    template: str, name: str, write: Callable[[Layer, LayerVersion, str], Json], parameter: str = ""
+) -> Response:
+    """A document of a layer; see `_document`. `parameter` is that of `write`."""
     layer = context().catalog[name]
-    return layer, layer.open(Deadline.after(BUDGET_S))
+    opened = layer.open(Deadline.after(BUDGET_S))
+    key = (*layer.document_key(opened), parameter)
+    return _document(template, key, lambda base_url: write(layer, opened, base_url), layer=layer.config)
 
 
-def _document(template: str, write: Callable[[str], Json], cache_control: str | None = None, **values: Any) -> Response:
+def _document(
+    template: str, key: Key, write: Callable[[str], Json], cache_control: str | None = None, **values: Any
+) -> Response:
     """A document as JSON or as a page, as the client prefers.
 
     Args:
         template: of the page.
+        key: names all that the content depends on beside the template and the beginning of links.
         write: writes the document with a beginning of its links: absolute in JSON, those of pages in a page.
         cache_control: of the JSON; None: that of documents with absolute URLs.
         values: other values of the template.
     """
     _ = asked_format("json", "html")
-    ctx = context()
     if not prefers_html():
-        return _json(write(ctx.base_url), cache_control=cache_control)
-    about = msgspec.json.decode(msgspec.json.encode(write(ctx.link_prefix)))
+        return _json(template, key, write, cache_control=cache_control)
+    about = msgspec.json.decode(msgspec.json.encode(write(context().link_prefix)))
     return page(template, about=about, **values)
 
 
-def _json(about: Json, media_type: str = JSON, cache_control: str | None = None) -> Response:
-    document = json_document(about, cache_control or context().base_url_policy, media_type)
-    document.vary.add("Accept")
-    return document
+def _json(
+    name: str, key: Key, write: Callable[[str], Json], media_type: str = JSON, cache_control: str | None = None
+) -> Response:
+    ctx = context()
+    base_url = ctx.base_url
+    packed = ctx.packed.of((name, base_url, *key), lambda: msgspec.json.encode(write(base_url)))
+    return document(packed, media_type, cache_control or ctx.base_url_policy, NEGOTIATED)

@@ -1,17 +1,35 @@
-"""Documents as gzip, cached by their content or by a key that stands for it."""
+"""Documents as gzip, cached by a key that names all that their content depends on.
 
-import gzip
-import io
+A document of a layer is written once for each version of its file, a list once for each state of the layers.
+"""
+
 from collections.abc import Callable, Iterable
-from hashlib import blake2b
+from hashlib import blake2b, sha1
 from threading import Lock
-from typing import Final
+from typing import Final, NamedTuple
+from zlib import DEFLATED, compressobj
 
 from server.cache.lru import ByteLru
 
-ENTRY_BYTES: Final = 500
+ENTRY_BYTES: Final = 700
 """Cost of an entry beside its bytes."""
 LEVEL: Final = 6
+GZIP: Final = 31
+"""Window bits of zlib for gzip, without name and time."""
+
+Key = tuple[object, ...]
+"""Values whose `repr` identifies a document."""
+
+
+class PackedDocument(NamedTuple):
+    """A document as gzip; each of its two forms has an entity tag of its own."""
+
+    body: bytes
+    size_bytes: int
+    """Size of the plain form."""
+    etag: str
+    """Entity tag of the plain form."""
+    packed_etag: str
 
 
 class PackedDocuments:
@@ -23,38 +41,50 @@ class PackedDocuments:
         Args:
             bound_bytes: of all packed documents; a larger one is not kept.
         """
-        self._documents: Final = ByteLru[bytes, bytes](bound_bytes, largest_bytes=bound_bytes)
+        self._documents: Final = ByteLru[bytes, PackedDocument](bound_bytes, largest_bytes=bound_bytes)
         self._writing: Final = Lock()
 
-    def of(self, body: bytes) -> bytes:
-        """The body as gzip."""
-        return self._get(blake2b(body).digest(), lambda: gzip.compress(body, LEVEL, mtime=0))
-
-    def written(self, key: str, pieces: Callable[[], Iterable[bytes]]) -> bytes:
-        """A long document as gzip, packed as it is written: it is never in memory as a whole.
+    def of(self, key: Key, write: Callable[[], bytes]) -> PackedDocument:
+        """A document.
 
         Args:
-            key: names the document with its version and all that it depends on.
-            pieces: writes the document; called once for requests at the same moment.
+            key: see `Key`.
+            write: writes it; may wait for other servers.
         """
-        digest = blake2b(key.encode()).digest()
+        digest = _digest(key)
+        return self._documents.get(digest) or self._put(digest, (write(),))
+
+    def of_long(self, key: Key, pieces: Callable[[], Iterable[bytes]]) -> PackedDocument:
+        """A long document, packed as it is written: it is never in memory as a whole.
+
+        Args:
+            key: see `Key`.
+            pieces: writes it from memory alone; called once for requests at the same moment.
+        """
+        digest = _digest(key)
         document = self._documents.get(digest)
         if document is not None:
             return document
         with self._writing:
-            return self._get(digest, lambda: _packed(pieces()))
+            return self._documents.get(digest) or self._put(digest, pieces())
 
-    def _get(self, key: bytes, pack: Callable[[], bytes]) -> bytes:
-        document = self._documents.get(key)
-        if document is None:
-            document = pack()
-            self._documents.put(key, document, ENTRY_BYTES + len(document))
+    def _put(self, digest: bytes, pieces: Iterable[bytes]) -> PackedDocument:
+        document = pack(pieces)
+        self._documents.put(digest, document, ENTRY_BYTES + len(document.body))
         return document
 
 
-def _packed(pieces: Iterable[bytes]) -> bytes:
-    packed = io.BytesIO()
-    with gzip.GzipFile(fileobj=packed, mode="wb", compresslevel=LEVEL, mtime=0) as writer:
-        for piece in pieces:
-            writer.write(piece)
-    return packed.getvalue()
+def pack(pieces: Iterable[bytes]) -> PackedDocument:
+    """Pack a document that comes in pieces."""
+    packer, plain, parts, size_bytes = compressobj(LEVEL, DEFLATED, GZIP), sha1(usedforsecurity=False), [], 0
+    for piece in pieces:
+        parts.append(packer.compress(piece))
+        plain.update(piece)
+        size_bytes += len(piece)
+    body = b"".join((*parts, packer.flush()))
+    packed = sha1(body, usedforsecurity=False)
+    return PackedDocument(body, size_bytes, f'"{plain.hexdigest()}"', f'"{packed.hexdigest()}"')
+
+
+def _digest(key: Key) -> bytes:
+    return blake2b(repr(key).encode()).digest()

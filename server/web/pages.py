@@ -3,6 +3,7 @@
 Their scripts and styles come from this server; the policy allows no others, inline ones included.
 """
 
+from hashlib import blake2b
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -18,7 +19,7 @@ from server.documents.preview import preview_of
 from server.http.reply import STATUS_LINES
 from server.layers.layer_version import LayerVersion
 from server.web.context import context
-from server.web.replies import packed_document
+from server.web.replies import NEGOTIATED, document
 from server.web.static import static_files
 
 _MEDIA_TYPE: Final = "text/html; charset=utf-8"
@@ -43,7 +44,7 @@ def layer_page(about: Json, opened: LayerVersion, path: str) -> Response:
         about=about,
         clients=copy_lines(about, ctx.base_url),
         is_shown=any(set(level["formats"]) & _SHOWN for level in about["levels"]),
-        modules=[name for name in static_files().plain if name.startswith(_MODULES) and name.endswith(".js")],
+        modules=[name for name in static_files().documents if name.startswith(_MODULES) and name.endswith(".js")],
         geographic=geographic_of(opened),
         preview=preview_of(opened),
         base=ctx.link_prefix + path,
@@ -61,12 +62,15 @@ def problem_page(response: Response, detail: str) -> Response:
     text = _written("problem.html", detail=detail, status=status, path=request.path, is_temporary=is_temporary)
     response.set_data(text)
     response.headers["Content-Type"] = _MEDIA_TYPE
+    response.vary.add("Accept")
     return _guarded(response)
 
 
 def page(template: str, cache_control: str = "no-cache", **values: Any) -> Response:
     """Write a page from a template with these values."""
-    return _guarded(packed_document(_written(template, **values).encode(), _MEDIA_TYPE, cache_control))
+    body = _written(template, **values).encode()
+    packed = context().packed.of((blake2b(body).digest(),), lambda: body)
+    return _guarded(document(packed, _MEDIA_TYPE, cache_control, NEGOTIATED))
 
 
 def _written(template: str, **values: Any) -> str:
@@ -86,7 +90,6 @@ def _guarded(response: Response) -> Response:
     """Add the headers of all pages."""
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Content-Security-Policy"] = _policy(context().link_prefix)
-    response.vary.add("Accept")
     return response
 
 

@@ -1,6 +1,5 @@
 """`/static/{digest}/{file}`: scripts and styles of the pages, under URLs that change when any of the files does."""
 
-import gzip
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -10,7 +9,8 @@ from flask import Response
 
 from server.http.errors import UnknownUrl
 from server.http.reply import IMMUTABLE
-from server.web.replies import coded_document, takes_gzip
+from server.web.packed import PackedDocument, pack
+from server.web.replies import document
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "static"
 MEDIA_TYPES: Final = {
@@ -25,10 +25,8 @@ MEDIA_TYPES: Final = {
 class StaticFiles(NamedTuple):
     """All files, in memory, as they are few and small."""
 
-    plain: dict[str, bytes]
+    documents: dict[str, PackedDocument]
     """Path below the folder -> content."""
-    packed: dict[str, bytes]
-    """Path below the folder -> content as gzip."""
     digest: str
     """One digest of all files, since scripts import one another by relative URLs."""
 
@@ -37,18 +35,15 @@ class StaticFiles(NamedTuple):
 def static_files() -> StaticFiles:
     """Read the files, once in a worker."""
     paths = sorted(path for path in FOLDER.rglob("*") if path.suffix in MEDIA_TYPES)
-    plain = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in paths}
-    digest = sha256(b"".join(name.encode() + sha256(data).digest() for name, data in plain.items()))
-    packed = {name: gzip.compress(data, mtime=0) for name, data in plain.items()}
-    return StaticFiles(plain, packed, digest.hexdigest()[:16])
+    documents = {path.relative_to(FOLDER).as_posix(): pack((path.read_bytes(),)) for path in paths}
+    digest = sha256("".join(name + document.etag for name, document in documents.items()).encode())
+    return StaticFiles(documents, digest.hexdigest()[:16])
 
 
 def static_file(digest: str, name: str) -> Response:
     """Send a file. A digest of another release gets the current file, which caches have to revalidate."""
     files = static_files()
-    if name not in files.plain:
+    if name not in files.documents:
         raise UnknownUrl(f"no static file {name[:100]!r}")
-    is_packed = takes_gzip()
-    body = files.packed[name] if is_packed else files.plain[name]
     cache_control = IMMUTABLE if digest == files.digest else "no-cache"
-    return coded_document(body, MEDIA_TYPES[Path(name).suffix], cache_control, is_packed)
+    return document(files.documents[name], MEDIA_TYPES[Path(name).suffix], cache_control)

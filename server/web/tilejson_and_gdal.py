@@ -28,6 +28,9 @@ def tilejson_document(name: str) -> Response:
 def gdal_vrt_document(name: str) -> Response:
     """The file as a dataset for GDAL and the programs built on it; `/vsicurl/` reads it by ranges."""
     document = versioned(name, "/layers/{}/gdal.vrt", gdal_vrt, "application/xml")
+    if "Range" not in request.headers:
+        document.headers.add(*ACCEPT_RANGES)
+        return document
     return tile_response(Reply(document.status_code, [*document.headers.items(), ACCEPT_RANGES], document.get_data()))
 
 

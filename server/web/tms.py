@@ -3,6 +3,7 @@
 Documents have their URLs with and without a slash at the end, as the examples of the specification use both.
 """
 
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from flask import Response
@@ -12,7 +13,7 @@ from server.documents.templates import rendered
 from server.documents.tms import PROFILE, SERVICE, tile_map
 from server.layers.catalog import Layer
 from server.web.context import context
-from server.web.replies import packed_document
+from server.web.replies import document
 from server.web.versioned import versioned
 
 _XML: Final = "application/xml"
@@ -20,14 +21,17 @@ _XML: Final = "application/xml"
 
 def services() -> Response:
     """The versions of the service."""
-    return _listed("tms_services.xml", [])
+    return _listed("tms_services.xml", "", list)
 
 
 def service() -> Response:
     """All maps."""
-    summaries = context().summaries.all()
-    maps = [layer for layer, summary in summaries if isinstance(summary, Summary) and summary.has_tile_map]
-    return _listed("tms_service.xml", maps)
+    listing = context().summaries.all()
+
+    def maps() -> list[Layer]:
+        return [layer for layer, summary in listing if isinstance(summary, Summary) and summary.has_tile_map]
+
+    return _listed("tms_service.xml", listing.key, maps)
 
 
 def tile_map_document(name: str) -> Response:
@@ -35,10 +39,12 @@ def tile_map_document(name: str) -> Response:
     return versioned(name, f"{SERVICE}/{{}}", tile_map, _XML)
 
 
-def _listed(template: str, layers: list[Layer]) -> Response:
+def _listed(template: str, key: str, layers: Callable[[], list[Layer]]) -> Response:
     ctx = context()
     base_url, title = ctx.base_url, ctx.settings.server.title
-    body = rendered(
-        template, layers=layers, title=title, base_url=base_url, service=base_url + SERVICE, profile=PROFILE
-    )
-    return packed_document(body.encode(), _XML, ctx.base_url_policy)
+
+    def write() -> Iterator[bytes]:
+        values = {"title": title, "base_url": base_url, "service": base_url + SERVICE, "profile": PROFILE}
+        yield rendered(template, layers=layers(), **values).encode()
+
+    return document(ctx.packed.of_long((template, key, title, base_url), write), _XML, ctx.base_url_policy)

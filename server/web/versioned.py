@@ -11,7 +11,7 @@ from server.layers.catalog import Layer
 from server.layers.layer_version import LayerVersion
 from server.tiles.request import BUDGET_S, split_version
 from server.web.context import context
-from server.web.replies import packed_document, response
+from server.web.replies import document, response
 
 PRIVATE_IMMUTABLE: Final = IMMUTABLE.replace("public", "private")
 """The same for documents with the Host of the request in their URLs, which are for one client alone."""
@@ -22,7 +22,7 @@ def versioned(name: str, path: str, write: Callable[[Layer, LayerVersion, str], 
 
     Args:
         name: of the layer, as in the URL: with `@` and a version behind it, that version and no other.
-        path: of the document, with `{}` where the layer's name goes.
+        path: of the document, with `{}` where the layer's name goes; identifies the document among those of a version.
         write: makes it of the layer, its version and the server's base URL.
         media_type: of the document.
     """
@@ -33,5 +33,6 @@ def versioned(name: str, path: str, write: Callable[[Layer, LayerVersion, str], 
     if version is not None and version != opened.version_key:
         return response(redirect(ctx.link_prefix + path.format(layer.config.name)))
     immutable = IMMUTABLE if ctx.settings.public_urls.is_fixed else PRIVATE_IMMUTABLE
-    body = write(layer, opened, ctx.base_url)
-    return packed_document(body, media_type, immutable if version is not None else ctx.base_url_policy)
+    base_url = ctx.base_url
+    packed = ctx.packed.of((path, *layer.document_key(opened), base_url), lambda: write(layer, opened, base_url))
+    return document(packed, media_type, immutable if version is not None else ctx.base_url_policy)

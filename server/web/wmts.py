@@ -11,7 +11,7 @@ from server.documents.wmts.update_sequence import is_later
 from server.http.errors import NotAcceptable
 from server.web.context import context
 from server.web.negotiation import accepted
-from server.web.replies import long_document
+from server.web.replies import document
 
 _ACCEPTABLE: Final = (MEDIA_TYPE, "text/xml")
 
@@ -41,5 +41,6 @@ def capabilities() -> Response:
 def _reply(contents: Contents, sections: tuple[str, ...] | None) -> Response:
     ctx = context()
     base_url = ctx.base_url
-    key = f"wmts {contents.update_sequence} {sections} {base_url}"
-    return long_document(key, lambda: contents.pieces(sections, base_url), MEDIA_TYPE, ctx.base_url_policy)
+    key = ("wmts", contents.update_sequence, sections, base_url)
+    packed = ctx.packed.of_long(key, lambda: contents.pieces(sections, base_url))
+    return document(packed, MEDIA_TYPE, ctx.base_url_policy)

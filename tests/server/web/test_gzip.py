@@ -99,32 +99,39 @@ def test_clients_unpack_it_by_themselves(server: Gunicorn) -> None:
 
 
 BOUND_BYTES = 1 << 20
+BODY: Final = b"a document " * 1000
 
 
-def test_a_document_is_packed_once() -> None:
-    packed, body = PackedDocuments(BOUND_BYTES), b"a document " * 1000
-    first = packed.of(body)
-    assert gzip.decompress(first) == body
-    assert packed.of(bytes(bytearray(body))) is first
+def test_a_document_is_written_once_for_each_key() -> None:
+    packed, writes = PackedDocuments(BOUND_BYTES), Counter[str]()
+
+    def written(name: str) -> bytes:
+        writes[name] += 1
+        return name.encode() * 1000
+
+    for name in ("a", "b", "a", "b"):
+        document = packed.of((name, 1), lambda name=name: written(name))  # type: ignore[misc]
+        assert gzip.decompress(document.body) == name.encode() * 1000
+    assert writes == {"a": 1, "b": 1}
 
 
 @pytest.mark.parametrize("asks_again", [True, False])
 def test_packed_documents_keep_within_their_bound(asks_again: bool) -> None:
     """The one asked for longest ago goes first."""
-    packed, body, random = PackedDocuments(BOUND_BYTES), b"a document " * 1000, Random(1)
-    first = packed.of(body)
-    for _ in range(6):
-        packed.of(random.randbytes(BOUND_BYTES // 4))
+    packed, random = PackedDocuments(BOUND_BYTES), Random(1)
+    first = packed.of(("first",), lambda: BODY)
+    for number in range(6):
+        packed.of((number,), lambda: random.randbytes(BOUND_BYTES // 4))
         if asks_again:
-            assert packed.of(body) is first
-    assert (packed.of(body) is first) is asks_again
+            assert packed.of(("first",), lambda: BODY) is first
+    assert (packed.of(("first",), lambda: BODY) is first) is asks_again
 
 
 def test_a_document_larger_than_the_bound_is_packed_and_costs_no_other() -> None:
-    packed, body, large = PackedDocuments(BOUND_BYTES), b"a document " * 1000, Random(1).randbytes(BOUND_BYTES + 1)
-    first = packed.of(body)
-    assert gzip.decompress(packed.of(large)) == large
-    assert packed.of(body) is first
+    packed, large = PackedDocuments(BOUND_BYTES), Random(1).randbytes(BOUND_BYTES + 1)
+    first = packed.of(("first",), lambda: BODY)
+    assert gzip.decompress(packed.of(("large",), lambda: large).body) == large
+    assert packed.of(("first",), lambda: BODY) is first
 
 
 def test_a_long_document_is_written_once_for_all_clients_at_the_same_moment() -> None:
@@ -136,6 +143,8 @@ def test_a_long_document_is_written_once_for_all_clients_at_the_same_moment() ->
         yield b"document"
 
     with ThreadPoolExecutor(8) as threads:
-        documents = list(threads.map(lambda _: packed.written("a", pieces), range(16)))
-    assert {gzip.decompress(document) for document in documents} == {b"a long document"}
+        documents = list(threads.map(lambda _: packed.of_long(("a",), pieces), range(16)))
+    assert {(gzip.decompress(document.body), document.size_bytes) for document in documents} == {
+        (b"a long document", 15)
+    }
     assert writes == {"a": 1}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from server.web.replies import LEAST_BYTES
 from server.web.static import FOLDER, static_files
 from tests.support.app import client, problem
 
@@ -21,9 +22,14 @@ def app(tmp_path: Path) -> FlaskClient:
 def test_each_file_is_served_as_it_is_and_for_a_year(name: str, app: FlaskClient) -> None:
     url = f"/static/{static_files().digest}/{name}"
     plain, packed = app.get(url), app.get(url, headers={"Accept-Encoding": "gzip, br"})
-    assert plain.data == gzip.decompress(packed.data) == (FOLDER / name).read_bytes()
-    assert (plain.headers.get("Content-Encoding"), packed.headers["Content-Encoding"]) == (None, "gzip")
-    assert plain.headers["ETag"] != packed.headers["ETag"]
+    assert plain.data == (FOLDER / name).read_bytes()
+    assert "Content-Encoding" not in plain.headers
+    if len(plain.data) < LEAST_BYTES:
+        assert (packed.data, packed.headers["ETag"]) == (plain.data, plain.headers["ETag"])
+    else:
+        assert gzip.decompress(packed.data) == plain.data
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert plain.headers["ETag"] != packed.headers["ETag"]
     for reply in (plain, packed):
         assert "immutable" in reply.headers["Cache-Control"]
         assert "Accept-Encoding" in reply.headers["Vary"]
