@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Final
 
+import pytest
 from flask.testing import FlaskClient
 
-from server import Assembly
+from server import MEMORY_SHARES, Assembly
 from tests.support.app import client, layer, settings
 from tests.support.webmercator import web_mercator_tiff
 
@@ -50,12 +51,15 @@ def documents(app: FlaskClient) -> dict[tuple[str, str], tuple[bytes, str]]:
     return {request: (reply.data, reply.headers["ETag"]) for request, reply in replies.items()}
 
 
-def test_documents_follow_the_file_the_host_the_query_and_the_settings(tmp_path: Path) -> None:
+def test_documents_follow_the_file_the_host_the_query_and_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in "ab":
         (tmp_path / f"{name}.tif").write_bytes(web_mercator_tiff(width=400, height=300))
     config = layer("a", tmp_path / "a.tif", "title = 'Another'") + layer("b", tmp_path / "b.tif")
     assembly = Assembly(settings(tmp_path, config))
     app = assembly.app.test_client()
+    monkeypatch.setitem(MEMORY_SHARES, "documents", 0)  # for the apps made from here on
     before = documents(app)
     assert documents(app) == before == documents(client(tmp_path, config))
     (tmp_path / "a.tif").write_bytes(web_mercator_tiff(width=800, height=300))
