@@ -130,16 +130,23 @@ class Assembly:
 
     def _collection(self, config: CollectionConfig, settings: Settings) -> Collection:
         guard = OriginGuard(f"collection {config.name!r}", settings.threads, self._origins)
-        make_layer = partial(self._layer, settings=settings, failures=self._member_failures, guard=guard)
+        make_layer = partial(
+            self._layer, settings=settings, failures=self._member_failures, collection=config, guard=guard
+        )
         return Collection(config, make_rule(config), make_layer, self._members)
 
     def _layer(
-        self, config: LayerConfig, settings: Settings, failures: Failures, guard: OriginGuard | None = None
+        self,
+        config: LayerConfig,
+        settings: Settings,
+        failures: Failures,
+        collection: CollectionConfig | None = None,
+        guard: OriginGuard | None = None,
     ) -> Layer:
         origin = make_source(config.uri, config.options)
         label = f"layer {config.name!r}: {origin.name}"
         if isinstance(origin, FileSource):
-            origin = MountedFile(origin, self._mounts)
+            origin = MountedFile(origin, self._mounts, None if collection is None else collection.folder)
         source = CachedSource(
             origin,
             self._flight,

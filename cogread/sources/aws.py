@@ -4,6 +4,7 @@ Making a client takes 0.1-0.2 s and megabytes: one for each set of options and r
 """
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -36,9 +37,15 @@ class Account:
         Raises:
             BotoCoreError: boto3 cannot resolve it.
         """
-        reply = self._client.get_object(Bucket=bucket, Key=key)
-        url: str = reply["ResponseMetadata"]["HTTPHeaders"]["location"]
-        return url
+        return _url_in(self._client.get_object(Bucket=bucket, Key=key))
+
+    def url_of_list(self, bucket: str, prefix: str, after: str) -> str:
+        """The URL of a page of the keys that begin with `prefix` and come after `after`, as boto3 resolves it.
+
+        Raises:
+            BotoCoreError: boto3 cannot resolve it.
+        """
+        return _url_in(self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, StartAfter=after))
 
     def sign(self, url: str, headers: dict[str, str]) -> dict[str, str]:
         """The headers with those of a SigV4 signature of this instant.
@@ -87,8 +94,17 @@ def _make_account(options: SourceOptions, region: str | None) -> Account:
     client = session.client(
         "s3", region_name=region or options.region, endpoint_url=options.endpoint_url, config=config
     )
-    client.meta.events.register("before-send.s3.GetObject", _answer_with_url)
+    for operation in ("GetObject", "ListObjectsV2"):
+        client.meta.events.register(f"before-send.s3.{operation}", _answer_with_url)
     return Account(client.meta.region_name, core.get_config_variable("ca_bundle"), client, credentials)
+
+
+class _NoBody(io.BytesIO):
+    """An empty body, as botocore reads it."""
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        """No bytes."""
+        return iter(())
 
 
 def _answer_with_url(request: Any, **_: Any) -> AWSResponse:
@@ -96,7 +112,12 @@ def _answer_with_url(request: Any, **_: Any) -> AWSResponse:
 
     `generate_presigned_url` is no substitute: it prefers the global endpoint, get_object that of the region.
     """
-    return AWSResponse(request.url, 200, {"Location": request.url}, io.BytesIO())
+    return AWSResponse(request.url, 200, {"Location": request.url}, _NoBody())
+
+
+def _url_in(reply: Any) -> str:
+    url: str = reply["ResponseMetadata"]["HTTPHeaders"]["location"]
+    return url
 
 
 _accounts: dict[tuple[SourceOptions, str | None], PerProcess[Account]] = {}

@@ -132,9 +132,12 @@ class S3Source(RangeSource):
 
     def _place_in(self, region: str | None) -> _Place:
         account = account_of(self._options, region)
-        url = account.url_of(self._bucket, self._key)
+        url = self._url(account)
         route = transport_of(self._options).route(url, no_auth, account.ca_bundle, verbatim=True)
         return _Place(account, route, url)
+
+    def _url(self, account: Account) -> str:
+        return account.url_of(self._bucket, self._key)
 
     def _refusal(self, request: RangeRequest, reply: Reply) -> SourceError:
         body = b""

@@ -11,6 +11,8 @@ from server.settings.load import CollectionConfig
 
 RULES: Final = {
     "uri": "server.collections.template",
+    "folder": "server.collections.folder",
+    "prefix": "server.collections.prefix",
 }
 """Key of the config file -> module with `make(config: CollectionConfig) -> Rule`, imported at first use."""
 

@@ -52,6 +52,7 @@ class Refreshed(Generic[T]):
         self._name, self._refresh_s, self._read, self._clock = name, refresh_s, read, clock
         self._mutex = Lock()
         self._value: T | None = None
+        self._part: T | None = None
         self._read_at = float("-inf")
         self._failure: CogError | None = None
         self._failed_at = float("-inf")
@@ -71,9 +72,14 @@ class Refreshed(Generic[T]):
             wait([running], timeout=PATIENCE_S)
         return self._checked()
 
+    def publish(self, part: T) -> None:
+        """Show a part of the value, while it is read, to readers that have no other."""
+        self._part = part
+
     def _checked(self) -> T:
-        if self._value is not None:
-            return self._value
+        value = self._part if self._value is None else self._value
+        if value is not None:
+            return value
         if self._failure is not None:
             raise copy_of(self._failure)
         raise SourceTimeout(f"{self._name}: still being read")
@@ -98,9 +104,9 @@ class Refreshed(Generic[T]):
             elif str(error) != str(self._failure):
                 log.warning("%s cannot be read: %s", self._name, error)
             self._failure = error if isinstance(error, CogError) else LayerFault(f"{type(error).__name__}: {error}")
-            self._failed_at = self._clock()
+            self._failed_at, self._part = self._clock(), None
         else:
-            self._value, self._read_at, self._failure = value, began_at, None
+            self._value, self._read_at, self._part, self._failure = value, began_at, None, None
         finally:
             with self._mutex:
                 self._running = None

@@ -196,9 +196,16 @@ class MountedFile:
 
     is_local = True
 
-    def __init__(self, file: FileSource, mounts: Mounts) -> None:
+    def __init__(self, file: FileSource, mounts: Mounts, folder: str | None = None) -> None:
+        """Wrap a file; nothing is asked yet.
+
+        Args:
+            file: the file.
+            mounts: the lanes of the worker.
+            folder: a folder above the file that stands for its device until that is known; None: the file's own.
+        """
         self.name = file.name
-        self._file, self._mounts = file, mounts
+        self._file, self._mounts, self._folder = file, mounts, folder or dirname(file.name)
         self._lanes: tuple[Lane, Lane] | None = None
 
     def version(self, deadline: Deadline = NEVER) -> Version:
@@ -215,7 +222,6 @@ class MountedFile:
         """See `Source.close`."""
 
     def _find_lanes(self, deadline: Deadline) -> tuple[Lane, Lane]:
-        folder = dirname(self.name)
-        device = self._mounts.of_folder(folder).call(self._file.device, deadline)
-        self._lanes = self._mounts.assign(folder, device)
+        device = self._mounts.of_folder(self._folder).call(self._file.device, deadline)
+        self._lanes = self._mounts.assign(self._folder, device)
         return self._lanes

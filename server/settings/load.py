@@ -87,6 +87,13 @@ class CollectionConfig:
     member: Callable[[str, SourceUri, str, Attribution | None], LayerConfig] = field(compare=False, repr=False)
     """Makes the configuration of a member of a whole name, a URI, a title and an attribution."""
 
+    @property
+    def folder(self) -> str | None:
+        """The folder that all files of the collection are below; None: there is none."""
+        if self.uri.scheme != "file" or self.kind not in ("uri", "folder"):
+            return None
+        return self.uri.location.partition("{")[0].rpartition("/")[0] if self.kind == "uri" else self.uri.location
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

@@ -31,7 +31,7 @@ VERSION: Final = r"[A-Za-z0-9_.-]{1,64}"
 
 _PARTS: Final[Mapping[str, str]] = {
     "layer": rf"(?P<layer>{ANY_NAME})(?:@(?P<version>{VERSION}))?",
-    "grid": r"(?P<grid>[A-Za-z0-9_.-]{1,120})",
+    "grid": r"(?P<grid>[A-Za-z0-9_.:~-]{1,320})",
     "z": f"(?P<z>{NUMBER})",
     "x": f"(?P<x>{NUMBER})",
     "y": f"(?P<y>{NUMBER})",

@@ -1,0 +1,66 @@
+"""The keys of a bucket, by pages (ListObjectsV2)."""
+
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree
+
+from cogread.deadline import NEVER, Deadline
+from cogread.errors import SourceProtocolError
+from cogread.sources.aws import Account
+from cogread.sources.protocol import SourceOptions
+from cogread.sources.s3 import S3Source
+from cogread.sources.uri import SourceUri
+
+_MOST_BYTES: Final = 8 << 20
+"""Bound of the size of a page: 1,000 keys of 1,024 bytes, quoted, with their metadata."""
+
+
+class _ListPage(S3Source):
+    """A page as a `Document`."""
+
+    def __init__(self, uri: SourceUri, options: SourceOptions, after: str) -> None:
+        super().__init__(uri, options)
+        self._after = after
+
+    def _url(self, account: Account) -> str:
+        return account.url_of_list(self._bucket, self._key, self._after)
+
+
+def list_keys(uri: SourceUri, options: SourceOptions, deadline: Deadline = NEVER) -> Iterator[list[str]]:
+    """All keys that begin with the key of a URI, in pages of 1,000 at most, in the order of their bytes in UTF-8.
+
+    Args:
+        uri: `s3://bucket/prefix`; the prefix may be empty.
+        options: how to reach the store.
+        deadline: when the call gives up.
+
+    Raises:
+        SourceError: a page cannot be read.
+    """
+    after = ""
+    while True:
+        page = _ListPage(uri, options, after)
+        content = page.read_whole(_MOST_BYTES, deadline=deadline)
+        keys, is_truncated = _parse(uri, content.data if content else b"")
+        yield keys
+        if not is_truncated:
+            return
+        if not keys or keys[-1] <= after:
+            raise SourceProtocolError(f"{page.name}: a page of the list that does not go on")
+        after = keys[-1]
+
+
+def _parse(uri: SourceUri, body: bytes) -> tuple[list[str], bool]:
+    """The keys of a page, and True if another one follows."""
+    try:
+        root = ElementTree.fromstring(body) if b"<!" not in body[:1000] else None  # noqa: S314 - no entities
+    except ElementTree.ParseError:
+        root = None
+    if root is None or not root.tag.endswith("ListBucketResult"):
+        raise SourceProtocolError(f"{uri.display}: the reply is no list of a bucket")
+    namespace = root.tag.removesuffix("ListBucketResult")
+    keys = [element.text or "" for element in root.iterfind(f"{namespace}Contents/{namespace}Key")]
+    if root.findtext(f"{namespace}EncodingType") == "url":
+        keys = [unquote_plus(key) for key in keys]
+    return keys, root.findtext(f"{namespace}IsTruncated") == "true"
