@@ -54,13 +54,13 @@ def list_keys(uri: SourceUri, options: SourceOptions, deadline: Deadline = NEVER
 def _parse(uri: SourceUri, body: bytes) -> tuple[list[str], bool]:
     """The keys of a page, and True if another one follows."""
     try:
-        root = ElementTree.fromstring(body) if b"<!" not in body[:1000] else None  # noqa: S314 - no entities
+        listing = ElementTree.fromstring(body) if b"<!" not in body[:1000] else None  # noqa: S314 - no entities
     except ElementTree.ParseError:
-        root = None
-    if root is None or not root.tag.endswith("ListBucketResult"):
+        listing = None
+    if listing is None or not listing.tag.endswith("ListBucketResult"):
         raise SourceProtocolError(f"{uri.display}: the reply is no list of a bucket")
-    namespace = root.tag.removesuffix("ListBucketResult")
-    keys = [element.text or "" for element in root.iterfind(f"{namespace}Contents/{namespace}Key")]
-    if root.findtext(f"{namespace}EncodingType") == "url":
+    namespace = listing.tag.removesuffix("ListBucketResult")
+    keys = [element.text or "" for element in listing.iterfind(f"{namespace}Contents/{namespace}Key")]
+    if listing.findtext(f"{namespace}EncodingType") == "url":
         keys = [unquote_plus(key) for key in keys]
-    return keys, root.findtext(f"{namespace}IsTruncated") == "true"
+    return keys, listing.findtext(f"{namespace}IsTruncated") == "true"
