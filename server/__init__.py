@@ -8,6 +8,7 @@ from flask import Flask
 from cogread.crs.lookup import ProjResolver
 from cogread.sources import make_source
 from cogread.sources.file import FileSource
+from server.access.authenticator import Authenticator
 from server.cache import open_cache
 from server.cache.lru import ByteLru
 from server.cache.memory import MemoryCache, SideMemory
@@ -107,9 +108,9 @@ class Assembly:
         self, settings: Settings, catalog: Catalog, summaries: Summaries[Summary], tiles: Tiles
     ) -> Context:
         capabilities = Capabilities(summaries, settings.server.title)
-        return Context(
-            settings, catalog, summaries, capabilities, tiles, self._files, self._packed, self._cache, self._log
-        )
+        authenticator = Authenticator(settings.tokens, settings.signing_keys)
+        parts = tiles, self._files, self._packed, self._cache, self._log
+        return Context(settings, catalog, summaries, capabilities, *parts, authenticator)
 
     def _catalog(self, settings: Settings, before: Catalog) -> Catalog:
         """The layers and collections by name; those of the same configuration are taken from the catalog before."""
@@ -120,7 +121,7 @@ class Assembly:
             return last if last and last.config == config else self._layer(config, settings, failures)
 
         def collection(config: CollectionConfig) -> Collection:
-            last = before.collections.get(config.name)
+            last = before.get_collection(config.name)
             return last if last and last.config == config else self._collection(config, settings)
 
         return Catalog(
@@ -183,7 +184,14 @@ def _wsgi_app(context: Context) -> Flask:
     services = {type(service): service.serve for service in (tiles, wmts, TmsTiles(catalog, tiles))}
     by_url = {template: services[service] for template, service in TILE_URLS.items()}
     app.wsgi_app = TileMiddleware(  # type: ignore[method-assign]
-        app.wsgi_app, tiles, wmts, by_url, context.log, context.settings.public_urls, partial(problem_reply, app)
+        app.wsgi_app,
+        tiles,
+        wmts,
+        by_url,
+        context.log,
+        context.settings.public_urls,
+        partial(problem_reply, app),
+        context.authenticator,
     )
     return app
 

@@ -35,7 +35,7 @@ LAYERS = {
         collections
         origin settings
         cache
-        resilience gunicorn_worker
+        resilience gunicorn_worker access
         http logs
     """,
 }

@@ -73,7 +73,7 @@ class TmsTiles:
             y, extension = 2**z - 1 - y if is_inside else y, CUT_OUT.get(address.format, address.format)
             return self._tiles.serve(request, address._replace(grid=WEB_MERCATOR, y=y, format=extension))
         except TileOutOfRange:
-            layer = self._catalog[address.layer]
+            layer = self._catalog.layer(address.layer, request.caller)
             opened = layer.last_version()
             grid = None if opened is None else opened.grids.web_mercator
             if grid is None or z > grid.matrices[-1].z or not is_inside:

@@ -34,6 +34,22 @@ class UnknownLayer(ServerError):
     """The config has no layer of this name."""
 
 
+class Unauthorized(ServerError):
+    """The request has no credentials for a layer, or an unknown token.
+
+    Attributes:
+        challenge: value of WWW-Authenticate.
+    """
+
+    def __init__(self, message: str, challenge: str) -> None:
+        super().__init__(message)
+        self.challenge = challenge
+
+
+class Forbidden(ServerError):
+    """The credentials of the request do not open the layer."""
+
+
 class UnknownGrid(ServerError):
     """The layer has no tile matrix set of this name."""
 
@@ -84,6 +100,8 @@ class ServerBusy(ServerError):
 
 STATUS: Final[dict[type[Exception], int]] = {
     BadRequest: 400,
+    Unauthorized: 401,
+    Forbidden: 403,
     UnknownLayer: 404,
     UnknownGrid: 404,
     UnknownUrl: 404,
@@ -146,6 +164,8 @@ def reply_to(error: BaseException) -> Reply:
     reply = problem(status, public_reason(error), _retry_after_s(error) if status >= 500 else None)
     if isinstance(error, RangeNotSatisfiable):
         reply.headers.append(("Content-Range", f"bytes */{error.size_bytes}"))
+    if isinstance(error, Unauthorized):
+        reply.headers.append(("WWW-Authenticate", error.challenge))
     return reply
 
 

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import count
 from typing import Final
@@ -12,6 +12,7 @@ from cogread.deadline import Deadline
 from cogread.errors import CogError, OutOfTime
 from cogread.reader import read_cog
 from cogread.wrap import WITH_REPACKED, WRAPPERS
+from server.access.caller import PUBLIC, Caller
 from server.cache.lru import ByteLru
 from server.collections import Member, Page, Query, Rule
 from server.http.errors import UnknownLayer
@@ -62,6 +63,8 @@ class Layer:
         self.config, self.source = config, source
         self.serial: Final = next(_SERIALS)
         """Number in the worker: a layer of the same name with another configuration has another."""
+        self.is_public: Final = config.access == PUBLIC
+        """True: it takes no right to read it."""
         self.path: Final = f"/layers/{config.name}"
         """Path of the layer's document, and prefix of its tiles, below the server's base URL."""
         self.headers: Final = (("Cache-Control", cache_control(config.max_age_s)), *EVERY_REPLY)
@@ -210,39 +213,72 @@ class Collection:
 
 
 class Catalog:
-    """All layers, by name: those of the config, and the members of collections."""
+    """All layers, by name: those of the config, and the members of collections. Each caller sees what it may read."""
 
     def __init__(self, layers: Mapping[str, Layer], collections: Mapping[str, Collection]) -> None:
-        self._layers, self.collections = dict(layers), dict(collections)
-        self._similar_names = lru_cache(256)(SimilarNames([*self._layers, *self.collections]).to)
+        self._layers, self._collections = dict(layers), dict(collections)
+        public = [layer.config.name for layer in self._layers.values() if layer.is_public]
+        public += [name for name, collection in self._collections.items() if collection.config.access == PUBLIC]
+        self._similar_names = lru_cache(256)(SimilarNames(public).to)
 
-    def __iter__(self) -> Iterator[Layer]:
-        """The layers of the config. Members of collections are not among them: their number is open."""
-        return iter(self._layers.values())
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._layers or str(name).partition(SEPARATOR)[0] in self.collections
-
-    def get(self, name: str) -> Layer | None:
-        """The layer of this name, if there is one that has been asked for."""
-        collection, _, member = name.partition(SEPARATOR)
-        return self.collections[collection].get(member) if collection in self.collections else self._layers.get(name)
-
-    def __getitem__(self, name: str) -> Layer:
+    def layer(self, name: str, caller: Caller) -> Layer:
         """The layer of this name.
 
         Raises:
-            UnknownLayer: no layer has it.
+            UnknownLayer: no layer has it; the message names similar ones that are public.
+            Unauthorized, Forbidden: the caller may not read it; no file was opened.
             CogError: it is the name of a member of a collection whose list cannot be read.
         """
         layer = self._layers.get(name)
         if layer is not None:
+            if not layer.is_public:
+                caller.check(name, layer.config.access)
             return layer
         collection, _, member = name.partition(SEPARATOR)
-        if collection in self.collections and MEMBER_NAME.fullmatch(member):
-            return self.collections[collection][member]
+        if collection in self._collections and (member == "" or MEMBER_NAME.fullmatch(member)):
+            caller.check(name, self._collections[collection].config.access)
+            if member:
+                return self._collections[collection][member]
         name = name[:100]
-        if name in self.collections:
+        if name in self._collections:
             raise UnknownLayer(f"{name!r} is a collection; its members are {name}:…, see /layers/{name}")
         similar = ", ".join(self._similar_names(name))
         raise UnknownLayer(f"no layer {name!r}; {f'similar: {similar}' if similar else 'all are at /layers'}")
+
+    def collection(self, name: str, caller: Caller) -> Collection | None:
+        """The collection of this name, if there is one.
+
+        Raises:
+            Unauthorized, Forbidden: the caller may not read it; nothing was read.
+        """
+        collection = self._collections.get(name)
+        if collection is not None:
+            caller.check(name, collection.config.access)
+        return collection
+
+    def listed(self, caller: Caller) -> list[Layer]:
+        """The layers of the config that lists show to a caller. Members of collections are in lists of their own.
+
+        Raises:
+            Unauthorized: its token is unknown.
+        """
+        layers = self._layers.items()
+        return [each for name, each in layers if each.is_public or caller.may_list(name, each.config.access)]
+
+    def listed_collections(self, caller: Caller) -> list[Collection]:
+        """The same of collections."""
+        return [each for name, each in self._collections.items() if caller.may_list(name, each.config.access)]
+
+    @property
+    def public_count(self) -> int:
+        """Number of the public layers."""
+        return sum(layer.is_public for layer in self._layers.values())
+
+    def get(self, name: str) -> Layer | None:
+        """The layer of this name, if there is one that has been asked for, without a check; not for replies."""
+        collection, _, member = name.partition(SEPARATOR)
+        return self._collections[collection].get(member) if collection in self._collections else self._layers.get(name)
+
+    def get_collection(self, name: str) -> Collection | None:
+        """The collection of this name, without a check; not for replies."""
+        return self._collections.get(name)

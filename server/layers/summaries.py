@@ -19,6 +19,7 @@ import msgspec
 from cogread.byterange import Version
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import CogError, SourceTimeout
+from server.access.caller import Caller
 from server.cache.lru import ByteLru
 from server.http.errors import LayerFault, ListBusy, ServerError
 from server.layers.catalog import Catalog, Layer
@@ -144,19 +145,21 @@ class Summaries(Generic[S]):
         )
         return other
 
-    def all(self) -> Listing[S]:
-        """All layers. If an origin is slow to tell the current version, or the bulkhead is full, the last one counts.
+    def all(self, caller: Caller) -> Listing[S]:
+        """The layers that lists show to a caller.
+
+        If an origin is slow to tell the current version, or the bulkhead is full, the last one counts.
 
         Raises:
             ListBusy: the bulkhead is full, and some layers were never tried.
+            Unauthorized: the caller's token is unknown.
         """
-        outcomes: dict[str, _Outcome | CogError | None] = {
-            layer.config.name: self._current(layer) for layer in self._catalog
-        }
-        missing = [layer for layer in self._catalog if outcomes[layer.config.name] is None]
+        layers = self._catalog.listed(caller)
+        outcomes: dict[str, _Outcome | CogError | None] = {layer.config.name: self._current(layer) for layer in layers}
+        missing = [layer for layer in layers if outcomes[layer.config.name] is None]
         if missing:
             outcomes |= self._opened(missing)
-        return Listing([(layer, outcomes[layer.config.name]) for layer in self._catalog], self._decoder.decode)
+        return Listing([(layer, outcomes[layer.config.name]) for layer in layers], self._decoder.decode)
 
     def _current(self, layer: Layer) -> _Outcome | None:
         """The outcome of the current version, if that can be told without waiting and no other try is due."""

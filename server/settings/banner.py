@@ -8,6 +8,7 @@ from cogread import __version__
 from cogread.errors import CogError
 from cogread.reader import open_cog
 from cogread.wrap import wrappers_of
+from server.access.caller import PUBLIC
 from server.http.reply import local_url
 from server.resilience.layer_fault import one_layer
 from server.settings.load import Settings
@@ -40,9 +41,10 @@ def _commands(settings: Settings, url: str) -> list[str]:
 
 
 def _first_layer_commands(settings: Settings, url: str) -> list[str]:
-    """Commands for the first layer in a local file with tiles that browsers show. Origins are not asked."""
+    """Commands for the first layer in a local file with tiles that browsers show. Origins are not asked, and private
+    layers need more than a line."""
     for layer in settings.layers.values():
-        if layer.uri.scheme != "file":
+        if layer.uri.scheme != "file" or layer.access != PUBLIC:
             continue
         with suppress(CogError), one_layer(layer.name):  # the layer's JSON gives the reason
             with open_cog(layer.uri.location) as reader:

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import FieldInfo, fields
 
 from cogread.sources.protocol import Validators
+from server.access.caller import Access
 
 T = TypeVar("T", bound=Struct)
 
@@ -49,6 +50,8 @@ class ServerConfig(Struct, frozen=True):
 class Defaults(Struct, frozen=True):
     """[defaults]: values for layers without such a key."""
 
+    access: Access = "public"
+    """The right that it takes to read a layer: none, a token, or a signature or token."""
     max_age_s: Age = 3600
     empty: Empty = "204"
     cache_tiles: bool | None = None
@@ -82,6 +85,15 @@ class SourceConfig(Struct, frozen=True):
     read_timeout_s: Timeout = 5.0
     redirect_hosts: tuple[str, ...] = ()
     validators: Validators = "etag"
+
+
+class TokenConfig(Struct, frozen=True):
+    """[tokens.NAME]: a token for callers. The secret is in the environment."""
+
+    env: str
+    """Name of the variable with the secret."""
+    layers: tuple[str, ...]
+    """Names of layers and collections that it opens; `*` stands for any characters."""
 
 
 class LayerFields(Defaults, frozen=True, kw_only=True):
@@ -135,12 +147,14 @@ class ConfigFile(Struct, frozen=True):
     server: ServerConfig = ServerConfig()
     defaults: Defaults = Defaults()
     sources: dict[str, SourceConfig] = {}
+    tokens: dict[str, TokenConfig] = {}
     layers: dict[str, LayerFields] = {}
     collections: dict[str, CollectionFields] = {}
 
 
 _NAMED: Final[dict[str, type[Struct]]] = {
     "sources": SourceConfig,
+    "tokens": TokenConfig,
     "layers": LayerFields,
     "collections": CollectionFields,
 }

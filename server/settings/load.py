@@ -15,10 +15,13 @@ from typing import Final
 from cogread.errors import SettingError, UriError
 from cogread.sources import SourceOptions, SourceUri, parse_uri
 from cogread.sources.gdal_env import first_read_bytes, flag, options_from_environment
+from server.access.caller import Access
+from server.access.token import Token
 from server.cache import open_cache
 from server.http.public_urls import PublicUrls, TrustedProxies
 from server.settings.attribution import Attribution, parse_attribution
 from server.settings.collections import LAYER_NAME, kind_of, place_of, template_of
+from server.settings.credentials import check_access, signing_keys, tokens_of
 from server.settings.file import CollectionFields, ConfigFile, Empty, File, FileError, LayerFields, ServerConfig, decode
 from server.settings.origin_identity import Identities
 from server.settings.origins import check_url, source_options
@@ -49,6 +52,7 @@ class LayerConfig:
     options: SourceOptions
     identity: str
     """Identity of the source; see `server.settings.origin_identity`."""
+    access: Access
     max_age_s: int
     empty: Empty
     cache_tiles: bool
@@ -94,6 +98,11 @@ class CollectionConfig:
             return None
         return self.uri.location.partition("{")[0].rpartition("/")[0] if self.kind == "uri" else self.uri.location
 
+    @property
+    def access(self) -> Access:
+        """The right that it takes to read a member."""
+        return self.fields.access
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -105,6 +114,9 @@ class Settings:
     public_urls: PublicUrls
     layers: Mapping[str, LayerConfig]
     collections: Mapping[str, CollectionConfig]
+    tokens: tuple[Token, ...]
+    signing_keys: tuple[bytes, ...] = field(repr=False)
+    """Keys that verify signatures; the first signs."""
     redis_url: str | None = field(repr=False)
     redis_tls_verify: bool
     first_read_bytes: int
@@ -173,12 +185,20 @@ def _settings(path: Path, env: Mapping[str, str]) -> Settings:
     maker = _LayerMaker(folder, file, options, Identities(env), env)
     is_on_heroku = bool(env.get("DYNO"))  # Heroku's Redis has a self-signed certificate
     redis_tls_verify = flag(env, "RAWCOG_REDIS_TLS_VERIFY", default=not is_on_heroku)
+    layers = {name: maker.layer(name, fields) for name, fields in file.layers.items()}
+    collections = {name: maker.collection(name, fields) for name, fields in file.collections.items()}
+    tokens, keys = tokens_of(file.tokens, env), signing_keys(env)
+    for kind, configs in (("layers", layers), ("collections", collections)):
+        for config in configs.values():
+            check_access(f"{kind}.{config.name}.access", config.access, tokens, keys)
     return Settings(
         path=path,
         server=file.server,
         public_urls=public_urls,
-        layers={name: maker.layer(name, fields) for name, fields in file.layers.items()},
-        collections={name: maker.collection(name, fields) for name, fields in file.collections.items()},
+        layers=layers,
+        collections=collections,
+        tokens=tokens,
+        signing_keys=keys,
         redis_url=_redis_url(env, redis_tls_verify),
         redis_tls_verify=redis_tls_verify,
         first_read_bytes=first_read_bytes(env, default=0),
@@ -272,6 +292,7 @@ class _LayerMaker:
             uri=uri,
             options=options,
             identity=self._identities.of(uri, options),
+            access=fields.access,
             max_age_s=fields.max_age_s,
             empty=fields.empty,
             cache_tiles=uri.scheme != "file" if fields.cache_tiles is None else fields.cache_tiles,

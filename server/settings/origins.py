@@ -44,14 +44,20 @@ def source_options(where: str, source: SourceConfig, env: Mapping[str, str]) -> 
     stated: dict[str, Any] = {key: value for key in _SAME if (value := getattr(source, key)) is not None}
     stated["region"] = source.region or default.region
     stated["redirect_hosts"] = tuple(host.lower().strip("[]") for host in source.redirect_hosts)
-    stated |= {key: _secret(f"{where}.{key}_env", getattr(source, f"{key}_env"), env) for key in _SECRETS}
+    variables = {key: getattr(source, f"{key}_env") for key in _SECRETS}
+    stated |= {
+        key: None if variable is None else secret_of(f"{where}.{key}_env", variable, env)
+        for key, variable in variables.items()
+    }
     return replace(default, **stated)
 
 
-def _secret(where: str, variable: str | None, env: Mapping[str, str]) -> str | None:
-    """The value of the variable that a key names, if it does."""
-    if variable is None:
-        return None
+def secret_of(where: str, variable: str, env: Mapping[str, str]) -> str:
+    """The value of the variable that a key names.
+
+    Raises:
+        FileError: it is not set.
+    """
     if not env.get(variable):
         name = variable if _VARIABLE.fullmatch(variable) else "that it names"
         raise FileError(f"{where}: the environment variable {name} is not set")

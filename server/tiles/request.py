@@ -7,12 +7,17 @@ service is a change of one line. Key-value pairs of WMTS are read by `server.doc
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 from cogread.deadline import Deadline
+from server.access.authenticator import Authenticator
+from server.access.caller import Caller
 from server.layers.layer_version import IMAGE, MASK
 from server.settings.collections import ANY_NAME
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIEnvironment
 
 NUMBER: Final = r"(?:0|[1-9][0-9]{0,9})"
 """Pattern of a tile's number in any URL. No leading zeros: a tile has one path, which caches may keep for ever."""
@@ -102,9 +107,16 @@ class TileRequest:
     """Key of the caches of plans and replies; with the encoding, if the request is for terrain."""
     if_none_match: str | None
     is_head: bool
+    environ: "WSGIEnvironment"
+    authenticator: Authenticator
     options_key: str = field(default="", init=False)
     """The part of the cache key beside the path: what the reply depends on in a format with options."""
     _deadline: Deadline | None = field(default=None, init=False)
+
+    @property
+    def caller(self) -> Caller:
+        """The caller, made when the right to a layer is first checked."""
+        return self.authenticator.caller(self.environ)
 
     def deadline(self) -> Deadline:
         """The one deadline of the request; made at the first call, where it may begin to wait, as hits need none."""

@@ -44,12 +44,15 @@ class Tiles:
             None: no plan is cached, or it was of a version that is gone; call `serve`.
 
         Raises:
+            Unauthorized, Forbidden: the caller may not read the layer.
             CogError: the tile cannot be given.
             ServerBusy: no memory or no decoder is free for the tile.
         """
         plan = self._cache.get(request.path + request.options_key)
         if plan is None:
             return None
+        if not plan.layer.is_public:
+            request.caller.check(plan.layer.config.name, plan.layer.config.access)
         try:
             reply = respond_from_plan(plan, request)
             if reply is None:
@@ -74,7 +77,8 @@ class Tiles:
             address: the tile in its URL, in the terms of XYZ.
 
         Raises:
-            ServerError: there is no such layer or grid, the query is invalid, or the worker is busy.
+            ServerError: there is no such layer or grid, the caller may not read it, the query is invalid, or the worker
+                is busy.
             CogError: the tile cannot be given.
         """
         if address.format in WITH_OPTIONS:
@@ -82,7 +86,7 @@ class Tiles:
             reply = self.serve_cached(request)
             if reply is not None:
                 return reply
-        deadline, layer = request.deadline(), self._catalog[address.layer]
+        deadline, layer = request.deadline(), self._catalog.layer(address.layer, request.caller)
         try:
             try:
                 return self._serve(layer, request, address, deadline)

@@ -5,12 +5,14 @@ from typing import cast
 
 from flask import Flask, current_app, request
 
+from server.access.authenticator import Authenticator
+from server.access.caller import Caller
 from server.cache import Cache
 from server.documents.summary import Summary
 from server.documents.wmts.capabilities import Capabilities
 from server.file.service import Files
-from server.layers.catalog import Catalog
-from server.layers.summaries import Summaries
+from server.layers.catalog import Catalog, Layer
+from server.layers.summaries import Listing, Summaries
 from server.logs.request_log import RequestLog
 from server.settings.load import Settings
 from server.tiles.service import Tiles
@@ -30,6 +32,20 @@ class Context:
     packed: PackedDocuments
     cache: Cache | None
     log: RequestLog
+    authenticator: Authenticator
+
+    @property
+    def caller(self) -> Caller:
+        """The caller of this request."""
+        return self.authenticator.caller(request.environ)
+
+    def layer(self, name: str) -> Layer:
+        """The layer of this name, if the caller may read it; see `Catalog.layer`."""
+        return self.catalog.layer(name, self.caller)
+
+    def listing(self) -> Listing[Summary]:
+        """The layers that lists show to the caller, with their summaries."""
+        return self.summaries.all(self.caller)
 
     @property
     def link_prefix(self) -> str:

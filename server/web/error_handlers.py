@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 _DETAILS: Final = {404: "nothing is served at this path", 405: "wanted GET, HEAD or OPTIONS"}
 
+_SAME_FOR_ALL: Final = frozenset({"/layers/<name>/cog.tif", "/collections/<name>/map/tiles/<grid>/<z>/<row>/<col>"})
+"""Endpoints whose replies have no URLs, and no signature therefore."""
+
 
 def install(app: Flask) -> None:
     """Register the handlers."""
@@ -90,7 +93,7 @@ def _error(error: Exception) -> Response:
 def _layer_name() -> str | None:
     """Name of the layer of the requested document, which views of one layer get as their argument `name`."""
     name = split_version((request.view_args or {}).get("name", ""))[0].removeprefix(f"{NATIVE}.")
-    return name if name in context().catalog else None
+    return None if context().catalog.get(name) is None else name
 
 
 def _negotiated(reply: Reply, detail: str) -> Response:
@@ -102,6 +105,13 @@ def _negotiated(reply: Reply, detail: str) -> Response:
 def _end(response: Response) -> Response:
     for field in EVERY_REPLY:
         response.headers.set(*field)
+    caller = context().caller
+    if "Cache-Control" in response.headers:
+        response.headers["Cache-Control"] = caller.policy(
+            response.headers["Cache-Control"], is_tile=request.endpoint in _SAME_FOR_ALL
+        )
+    if caller.varies:
+        response.vary.add("Authorization")
     if request.method == "OPTIONS":
         response.headers.extend(PREFLIGHT)
     target, size_bytes = f"path={escaped(request.path)}", response.content_length or 0

@@ -28,7 +28,7 @@ def cog(name: str) -> Response:
 def _reply(name: str, deadline: Deadline) -> Response:
     ctx = context()
     name, version = split_version(name)
-    layer = ctx.catalog[name]
+    layer = ctx.layer(name)
     if not layer.config.file:
         raise UnknownUrl(f"layer {name!r} has tiles alone: its config serves no cog.tif")
     if layer.config.file == "redirect" and version in (None, layer.source.version(deadline).key):

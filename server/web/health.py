@@ -15,7 +15,7 @@ def ready() -> Response:
     """Tell that the worker can serve. Redis and origins are not checked: layers that do not need them are served."""
     ctx = context()
     cache = "none" if ctx.cache is None else "configured"
-    return _status({"status": "ready", "layers": sum(1 for _ in ctx.catalog), "redis": cache})
+    return _status({"status": "ready", "layers": ctx.catalog.public_count, "redis": cache})
 
 
 def _status(body: dict[str, object]) -> Response:

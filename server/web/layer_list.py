@@ -73,7 +73,7 @@ def asked_query() -> Query:
 def layers_document() -> Response:
     """Write the list of the layers that the request asks for."""
     ctx, query = context(), asked_query()
-    listing, prefix = ctx.summaries.all(), ctx.link_prefix
+    listing, prefix = ctx.listing(), ctx.link_prefix
 
     def write() -> Iterator[bytes]:
         yield msgspec.json.encode({"layers": [_row(entry, prefix) for entry in _selection(listing, query).entries]})
@@ -99,7 +99,7 @@ def _row(entry: Entry, link_prefix: str) -> Json:
 def layers_page() -> Response:
     """Write the page of the layers that the request asks for."""
     query = asked_query()
-    selected = _selection(context().summaries.all(), query)
+    selected = _selection(context().listing(), query)
     view = _view(selected.total)
     entries, length = selected.broken_last(), LENGTHS[view]
     pages = max(1, -(-len(entries) // length))

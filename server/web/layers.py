@@ -27,7 +27,7 @@ def layer(name: str) -> Response:
     _ = asked_format("json", "html")
     name, version = split_version(name)
     ctx = context()
-    catalog_layer = ctx.catalog[name]
+    catalog_layer = ctx.layer(name)
     opened = catalog_layer.open(Deadline.after(BUDGET_S))
     if version is not None and version != opened.version_key:
         return response(redirect(ctx.link_prefix + catalog_layer.path))

@@ -54,7 +54,7 @@ def api() -> Response:
 
 def collections() -> Response:
     """A page of the layers that have tilesets; those that are not opened yet are among them, in short."""
-    part, listing = asked_page(), context().summaries.all()
+    part, listing = asked_page(), context().listing()
 
     def write(base_url: str) -> Json:
         listed = [
@@ -90,7 +90,7 @@ def tileset(name: str, grid: str) -> Response:
 
 def tile_matrix_sets() -> Response:
     """The tile matrix sets that layers share, and a page of those of the layers' own grids."""
-    part, listing = asked_page(), context().summaries.all()
+    part, listing = asked_page(), context().listing()
 
     def write(base_url: str) -> Json:
         listed = [
@@ -118,7 +118,7 @@ def _layer_document(
     template: str, name: str, write: Callable[[Layer, LayerVersion, str], Json], parameter: str = ""
 ) -> Response:
     """A document of a layer; see `_document`. `parameter` is that of `write`."""
-    layer = context().catalog[name]
+    layer = context().layer(name)
     opened = layer.open(Deadline.after(BUDGET_S))
     key = (*layer.document_key(opened), parameter)
     return _document(template, key, lambda base_url: write(layer, opened, base_url), layer=layer.config)

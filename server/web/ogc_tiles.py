@@ -21,13 +21,15 @@ _OF_AUTO: Final = tuple(WRAPPERS[extension].media_type for extension in PICTURES
 def tile(name: str, grid: str, z: str, row: str, col: str) -> Response:
     """A tile, in the format of its level that the client prefers."""
     ctx = context()
-    layer, address = ctx.catalog[name], parse(request.path)
+    layer, address = ctx.layer(name), parse(request.path)
     if address is None:
         raise UnknownUrl(
             f"tile {'/'.join((z, row, col))[:100]!r}: wanted {{tileMatrix}}/{{tileRow}}/{{tileCol}}, {PLAIN_NUMBERS}"
         )
     wanted = asked_format(_AUTO, *FILES)
-    asked = TileRequest(request.path, request.headers.get("If-None-Match"), request.method == "HEAD")
+    asked = TileRequest(
+        request.path, request.headers.get("If-None-Match"), request.method == "HEAD", request.environ, ctx.authenticator
+    )
     opened = layer.open(asked.deadline())
     level = opened.grids.named(grid).place(address.z, address.x, address.y).level
     offered = opened.offered(IMAGE, level)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
+from server.access.authenticator import CALLER, Authenticator
 from server.documents.wmts.exceptions import report
 from server.documents.wmts.names import QUERIES
 from server.documents.wmts.tiles import WmtsTiles
@@ -52,6 +53,7 @@ class TileMiddleware:
         log: RequestLog,
         public_urls: PublicUrls,
         problem_reply: "Callable[[WSGIEnvironment, Exception], Reply]",
+        authenticator: Authenticator,
     ) -> None:
         """Wrap an app.
 
@@ -63,9 +65,11 @@ class TileMiddleware:
             log: of requests.
             public_urls: start of the URLs in redirections.
             problem_reply: makes the reply to a request that ended in an error.
+            authenticator: tells the callers of requests.
         """
         self._app, self._tiles, self._wmts, self._services = app, tiles, wmts, services
         self._log, self._public_urls, self._problem_reply = log, public_urls, problem_reply
+        self._authenticator = authenticator
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Reply, or hand on."""
@@ -76,9 +80,12 @@ class TileMiddleware:
         trace.reset()
         path, query = environ["PATH_INFO"], environ.get("QUERY_STRING")
         key = cache_key(path, query) if query else path
-        request, cause = TileRequest(key, environ.get("HTTP_IF_NONE_MATCH"), method == "HEAD"), ""
+        if_none_match, is_head, cause = environ.get("HTTP_IF_NONE_MATCH"), method == "HEAD", ""
+        request = TileRequest(key, if_none_match, is_head, environ, self._authenticator)
         try:
             reply = self._tiles.serve_cached(request) or self._serve(request, environ)
+            if CALLER in environ and reply is not None:
+                reply = reply._replace(headers=request.caller.limited(reply.headers))
             if "HTTP_RANGE" in environ and reply is not None and method == "GET":
                 reply = ranged(reply, environ["HTTP_RANGE"], environ.get("HTTP_IF_RANGE"))
         except Exception as error:  # the client gets a reply and the log the cause, whatever it is

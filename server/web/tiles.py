@@ -15,5 +15,5 @@ def malformed(name: str, rest: str, template: str) -> Response:
         rest: path below it.
         template: the form of the URL.
     """
-    _ = context().catalog[split_version(name)[0]]
+    _ = context().layer(split_version(name)[0])
     raise UnknownUrl(f"tile {rest[:100]!r}: wanted {template}, {PLAIN_NUMBERS}, the format in lower case")

@@ -26,7 +26,7 @@ def services() -> Response:
 
 def service() -> Response:
     """All maps."""
-    listing = context().summaries.all()
+    listing = context().listing()
 
     def maps() -> list[Layer]:
         return [layer for layer, summary in listing if isinstance(summary, Summary) and summary.has_tile_map]

@@ -28,7 +28,7 @@ def versioned(name: str, path: str, write: Callable[[Layer, LayerVersion, str], 
     """
     ctx = context()
     name, version = split_version(name)
-    layer = ctx.catalog[name]
+    layer = ctx.layer(name)
     opened = layer.open(Deadline.after(BUDGET_S))
     if version is not None and version != opened.version_key:
         return response(redirect(ctx.link_prefix + path.format(layer.config.name)))

@@ -20,7 +20,7 @@ def queries() -> Response:
     """Requests by key-value pairs; those for tiles do not come here."""
     pairs = pairs_of(request.query_string.decode("latin-1"))
     _ = operation(pairs)
-    asked, contents = capabilities_request(pairs), context().capabilities.contents()
+    asked, contents = capabilities_request(pairs), _contents()
     sections = asked.sections or None
     if asked.update_sequence == contents.update_sequence:
         sections = ()
@@ -35,7 +35,12 @@ def capabilities() -> Response:
     ranges = accepted()
     if ranges and not ranges.best_match(_ACCEPTABLE):
         raise NotAcceptable(f"wanted a client that accepts {MEDIA_TYPE}")
-    return _reply(context().capabilities.contents(), None)
+    return _reply(_contents(), None)
+
+
+def _contents() -> Contents:
+    ctx = context()
+    return ctx.capabilities.contents(ctx.caller)
 
 
 def _reply(contents: Contents, sections: tuple[str, ...] | None) -> Response:

@@ -8,10 +8,17 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from server import create_app
+from server.access.authenticator import Authenticator
+from server.access.caller import Caller
 from server.settings.load import Settings, load
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 NO_ENVIRONMENT: Final[Mapping[str, str]] = {}
+
+
+def anonymous() -> Caller:
+    """A caller without credentials."""
+    return Authenticator((), ()).caller({})
 
 
 def layer(name: str, uri: str | Path, more: str = "") -> str:

@@ -5,13 +5,14 @@ so a document without a layer is never taken for the whole one.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from zlib import decompress
 
 from markupsafe import Markup, escape
 
 from cogread.errors import CogError
+from server.access.caller import Caller
 from server.documents.summary import Summary
 from server.documents.templates import rendered_pieces
 from server.documents.wmts.kvp import SECTIONS
@@ -72,30 +73,33 @@ class Capabilities:
         self._summaries, self._title = summaries, xml_text(title)
         self._left_out: Mapping[str, str] = {}
 
-    def contents(self) -> Contents:
-        """The document as of now.
+    def contents(self, caller: Caller) -> Contents:
+        """The document for a caller, as of now.
 
         Raises:
             ListBusy: see `Summaries.all`.
         """
         parts: list[LayerPart] = []
         left_out: dict[str, str] = {}
+        names: set[str] = set()
         newest_s = 0
-        for layer, summary in self._summaries.all():
+        for layer, summary in self._summaries.all(caller):
+            names.add(layer.config.name)
             if isinstance(summary, Summary) and summary.wmts is not None:
                 parts.append(summary.wmts)
                 newest_s = max(newest_s, summary.written_at_s)
             else:
                 left_out[layer.config.name] = _reason(summary)
-        self._log_left_out(left_out)
+        self._log_left_out(left_out, names)
         sequence = update_sequence(self._title, newest_s, (part.digest for part in parts))
         return Contents(self._title, sequence, parts)
 
-    def _log_left_out(self, left_out: Mapping[str, str]) -> None:
-        """Log each layer that is left out, once until it is back."""
+    def _log_left_out(self, left_out: Mapping[str, str], names: Set[str]) -> None:
+        """Log each layer that is left out, once until it is back; `names` are those that the caller may read."""
         for name in left_out.keys() - self._left_out.keys():
             logger.warning("layer %r is left out of the WMTS capabilities: %s", name, left_out[name])
-        self._left_out = left_out
+        others = {name: reason for name, reason in self._left_out.items() if name not in names}
+        self._left_out = {**others, **left_out}
 
 
 def _reason(summary: Summary | CogError | None) -> str:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import Final
 
-from cogread.deadline import Deadline
 from cogread.errors import FormatNotOffered, TileOutOfRange
 from server.documents.pictures import MEDIA_TYPES
 from server.documents.wmts.exceptions import OwsError
@@ -36,7 +35,7 @@ class WmtsTiles:
             raise FormatNotOffered(f"format {address.format!r}: wanted one of: {', '.join(MEDIA_TYPES)}")
         grid = grid_of(address.layer, address.grid)
         if grid == WEB_MERCATOR:
-            self._check_shared(address, request.deadline())
+            self._check_shared(request, address)
         variant = VARIANTS.get(address.format, address.format)
         return self._tiles.serve(request, address._replace(grid=grid, format=variant))
 
@@ -53,21 +52,21 @@ class WmtsTiles:
         address = tile_address(pairs)
         by_path = replace(request, path=address.path(WMTS))
         try:
-            _ = self._catalog[address.layer]
+            _ = self._catalog.layer(address.layer, request.caller)
             return self._tiles.serve_cached(by_path) or self.serve(by_path, address)
         except TileOutOfRange as error:
-            raise self._out_of_range(address, str(error), by_path.deadline()) from error
+            raise self._out_of_range(by_path, address, str(error)) from error
         except tuple(_LOCATORS) as error:
             raise OwsError("InvalidParameterValue", str(error), _LOCATORS[type(error)]) from error
 
-    def _check_shared(self, address: TileAddress, deadline: Deadline) -> None:
-        opened = self._catalog[address.layer].open(deadline)
+    def _check_shared(self, request: TileRequest, address: TileAddress) -> None:
+        opened = self._catalog.layer(address.layer, request.caller).open(request.deadline())
         if not shares_web_mercator(opened.grids):
             raise unknown_set(address.layer, address.grid)
 
-    def _out_of_range(self, address: TileAddress, message: str, deadline: Deadline) -> OwsError:
+    def _out_of_range(self, request: TileRequest, address: TileAddress, message: str) -> OwsError:
         """The exception that names the number (OGC 07-057r7, table 24)."""
-        opened = self._catalog[address.layer].open(deadline)
+        opened = self._catalog.layer(address.layer, request.caller).open(request.deadline())
         matrix = opened.grids.named(grid_of(address.layer, address.grid)).by_z.get(address.z)
         if matrix is None:
             return OwsError("InvalidParameterValue", message, "TileMatrix")

@@ -4,7 +4,7 @@ import tracemalloc
 from pathlib import Path
 
 from cogread.deadline import Deadline
-from tests.support.app import ROOT, client, layer
+from tests.support.app import ROOT, anonymous, client, layer
 from tests.support.tiffs import gdal_tiff
 
 WORLD = ROOT / "data" / "world.tif"
@@ -26,9 +26,9 @@ def test_the_stated_cost_of_an_open_layer_version_is_its_memory(tmp_path: Path) 
     tables = "".join(layer(f"{name}{number}", path) for name, path in files.items() for number in range(21))
     catalog = client(tmp_path, tables).application.extensions["rawcog"].catalog
     for name in files:
-        catalog[f"{name}0"].open(Deadline.after(60))
+        catalog.layer(f"{name}0", anonymous()).open(Deadline.after(60))
         tracemalloc.start()
-        versions = [catalog[f"{name}{number}"].open(Deadline.after(60)) for number in range(1, 21)]
+        versions = [catalog.layer(f"{name}{number}", anonymous()).open(Deadline.after(60)) for number in range(1, 21)]
         used_bytes, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         stated_bytes = sum(version.cost_bytes for version in versions)

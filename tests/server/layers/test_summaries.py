@@ -17,7 +17,7 @@ from server.layers import summaries
 from server.layers.catalog import Layer
 from server.layers.layer_version import LayerVersion
 from server.layers.summaries import OPENERS, Summaries, lists_bulkhead
-from tests.support.app import ROOT, client, layer
+from tests.support.app import ROOT, anonymous, client, layer
 from tests.support.faults import hang
 from tests.support.origin import Connection, Origin, Reply, send
 from tests.support.tiffs import KINDS, gdal_tiff
@@ -94,7 +94,7 @@ def test_a_layer_is_summarized_once_for_lists_at_the_same_moment(
     calls: Counter[str] = Counter()
     listed = of_app(app, calls, Barrier(2))
     with ThreadPoolExecutor(8) as pool:
-        for listing in pool.map(lambda _: list(listed.all()), range(8)):
+        for listing in pool.map(lambda _: list(listed.all(anonymous())), range(8)):
             assert len(listing) == COUNT
     assert calls == {f"l{number}": 1 for number in range(COUNT)}
 
@@ -106,7 +106,7 @@ def test_summaries_keep_within_their_bound(app: FlaskClient, monkeypatch: pytest
     calls: Counter[str] = Counter()
     listed = of_app(app, calls)
     for _ in range(2):
-        names = [summary.name for _, summary in listed.all() if isinstance(summary, Facts)]
+        names = [summary.name for _, summary in listed.all(anonymous()) if isinstance(summary, Facts)]
         assert names == [f"l{number}" for number in range(COUNT)]
     assert COUNT < calls.total() <= 2 * COUNT
 
@@ -123,7 +123,7 @@ def of_uris(folder: Path, uris: list[str], revalidate_s: float = 60) -> Summarie
 
 
 def states(listed: Summaries[Facts]) -> list[object]:
-    return [summary for _, summary in listed.all()]
+    return [summary for _, summary in listed.all(anonymous())]
 
 
 def openers() -> int:

@@ -184,7 +184,7 @@ MISSPELLED = {
 }
 MISTAKES = {
     "= 1": "not TOML: Invalid statement (at line 1, column 1)",
-    "foo = 1": "foo: unknown key, wanted one of server, defaults, sources, layers, collections",
+    "foo = 1": "foo: unknown key, wanted one of server, defaults, sources, tokens, layers, collections",
     "layers = 1": "layers: found 1, wanted a table",
     "[layers]\na = 'b.tif'": "layers.a: found a string, wanted a table",
     "[[layers]]\nuri = 'x'": "layers: found an array, wanted a table",

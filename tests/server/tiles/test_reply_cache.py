@@ -15,7 +15,7 @@ from server.tiles.plan import TilePlan, make_plan
 from server.tiles.reply_cache import PLAN_BYTES, ReplyCache
 from server.tiles.request import TileRequest, parse
 from server.web.context import Context
-from tests.support.app import client, layer, settings
+from tests.support.app import anonymous, client, layer, settings
 from tests.support.origin import Origin
 from tests.support.tiffs import gdal_tiff
 
@@ -27,9 +27,9 @@ def plan(tmp_path: Path) -> TilePlan:
     (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
     context: Context = create_app(settings(tmp_path, layer("a", "a.tif"))).extensions["rawcog"]
     deadline = Deadline.after(60)
-    request, address = TileRequest(TILE, None, is_head=False), parse(TILE)
+    request, address = TileRequest(TILE, None, False, {}, context.authenticator), parse(TILE)
     assert address is not None
-    layer_a = context.catalog["a"]
+    layer_a = context.catalog.layer("a", anonymous())
     plan = make_plan(layer_a, layer_a.open(deadline), request, address, deadline)
     assert isinstance(plan, TilePlan)
     return plan
