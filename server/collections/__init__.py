@@ -13,6 +13,7 @@ RULES: Final = {
     "uri": "server.collections.template",
     "folder": "server.collections.folder",
     "prefix": "server.collections.prefix",
+    "stac": "server.collections.stac.rule",
 }
 """Key of the config file -> module with `make(config: CollectionConfig) -> Rule`, imported at first use."""
 

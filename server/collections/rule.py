@@ -34,6 +34,12 @@ class Member(NamedTuple):
     """West, south, east, north in degrees."""
     parts: Mapping[str, str] = {}
     """Values that `title` and `time` of the config may name in braces."""
+    end_datetime: str | None = None
+    """Last instant, of a member that took longer."""
+    is_own: bool = True
+    """False: another host than the collection's document, to which no credentials of HTTP go."""
+    refusal: str | None = None
+    """The reason why it is no layer, a clause about it; its URI is void."""
 
 
 class Query(NamedTuple):

@@ -180,6 +180,10 @@ class Collection:
         member = self.rule.find(name)
         if member is None:
             raise UnknownLayer(f"collection {self.config.name!r} has no member {name[:100]!r}; see {self.path}")
+        if member.refusal is not None:
+            raise UnknownLayer(
+                f"member {name[:100]!r} of collection {self.config.name!r} is no layer: {member.refusal}"
+            )
         return self.layer(member)
 
     def get(self, name: str) -> Layer | None:
@@ -192,7 +196,9 @@ class Collection:
         if layer is None or layer.config.uri != member.uri:
             attribution = Attribution((Part(member.attribution),)) if member.attribution else self.config.attribution
             name = f"{self.config.name}{SEPARATOR}{member.name}"
-            layer = self._make_layer(self.config.member(name, member.uri, self.member_title(member), attribution))
+            layer = self._make_layer(
+                self.config.member(name, member.uri, self.member_title(member), attribution, member.is_own)
+            )
             self._layers.put((self, member.name), layer, MEMBER_BYTES)
         return layer
 

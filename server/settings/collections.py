@@ -10,6 +10,7 @@ from typing import Final
 from cogread.errors import UriError
 from cogread.sources import SourceUri, parse_uri
 from server.settings.file import CollectionFields, FileError
+from server.settings.hosts import Host
 from server.settings.templates import UriTemplate, check_text, parse_template
 
 LAYER_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
@@ -35,7 +36,7 @@ _BELONGS_TO: Final = {
 
 
 _PREFIX: Final = re.compile(r"s3://[^/?#]+(?:/.*)?")
-_PARTS: Final = {"stac": ("name", "title", "datetime")}
+_PARTS: Final = {"stac": ("name", "title", "datetime", "date", "year")}
 """Kind -> names of the values of its members that texts may name in braces; of others `name`, or their template's."""
 
 
@@ -55,6 +56,11 @@ def kind_of(where: str, fields: CollectionFields) -> str:
     for key, owners in _BELONGS_TO.items():
         if getattr(fields, key) and kinds[0] not in owners:
             raise FileError(f"{where}.{key}: not for a collection by {kinds[0]}, only by {' or '.join(owners)}")
+    for at, host in enumerate(fields.hosts):
+        try:
+            Host.parse(host)
+        except ValueError as error:
+            raise FileError(f"{where}.hosts[{at}]: {error}") from None
     return kinds[0]
 
 

@@ -7,7 +7,7 @@ broken layer must not stop the others.
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
@@ -86,10 +86,11 @@ class CollectionConfig:
     attribution: Attribution | None
     options: SourceOptions
     """Options of the origin of `uri`."""
-    options_of: Callable[[str], SourceOptions] = field(compare=False, repr=False)
-    """Returns the options of origins of a scheme: those of its source where the scheme fits, else the environment's."""
-    member: Callable[[str, SourceUri, str, Attribution | None], LayerConfig] = field(compare=False, repr=False)
-    """Makes the configuration of a member of a whole name, a URI, a title and an attribution."""
+    options_for: Callable[[str, bool], SourceOptions] = field(compare=False, repr=False)
+    """Returns the options of origins of a scheme: those of its source where the scheme fits, else the environment's.
+    True: the origin is that of `uri`; the source's credentials for HTTP go to no other."""
+    member: Callable[[str, SourceUri, str, Attribution | None, bool], LayerConfig] = field(compare=False, repr=False)
+    """Makes the configuration of a member of a whole name, a URI, a title and an attribution; True: see above."""
 
     @property
     def folder(self) -> str | None:
@@ -244,12 +245,15 @@ class _LayerMaker:
         stated = self._source(where, fields.source, uri.scheme if kind in ("uri", "folder", "prefix") else None)
         kinds = self._file.sources[fields.source].type if fields.source is not None else None
 
-        def options_of(scheme: str) -> SourceOptions:
+        def options_for(scheme: str, is_own: bool) -> SourceOptions:
             is_stated = stated is not None and scheme.replace("https", "http") == kinds
-            return stated if stated is not None and is_stated else options_from_environment(scheme, self._env)
+            options = stated if stated is not None and is_stated else options_from_environment(scheme, self._env)
+            return options if is_own else replace(options, username=None, password=None, bearer_token=None)
 
-        def member(whole: str, uri: SourceUri, title: str, attribution: Attribution | None) -> LayerConfig:
-            return self._config(whole, uri, title, attribution, options_of(uri.scheme), fields, name)
+        def member(
+            whole: str, uri: SourceUri, title: str, attribution: Attribution | None, is_own: bool
+        ) -> LayerConfig:
+            return self._config(whole, uri, title, attribution, options_for(uri.scheme, is_own), fields, name)
 
         return CollectionConfig(
             name=name,
@@ -258,8 +262,8 @@ class _LayerMaker:
             uri=uri,
             template=template_of(where, kind, uri, fields),
             attribution=_attribution(where, fields.attribution),
-            options=options_of(uri.scheme),
-            options_of=options_of,
+            options=options_for(uri.scheme, True),
+            options_for=options_for,
             member=member,
         )
 

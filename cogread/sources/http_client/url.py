@@ -88,26 +88,30 @@ def split_url(url: str) -> WebUrl:
 
 
 def redirection(current: WebUrl, location: str) -> WebUrl:
-    """The target of a Location (RFC 9110 §10.2.2).
+    """The target of a Location (RFC 9110 §10.2.2); see `resolved`."""
+    with suppress(UnicodeError):  # http.client reads headers as Latin-1, servers write UTF-8
+        location = location.encode("latin-1").decode()
+    return resolved(current, location.strip(" \t"))
+
+
+def resolved(current: WebUrl, reference: str) -> WebUrl:
+    """The target of a reference in a document or header (RFC 3986 §5).
 
     Args:
-        current: the URL of the request.
-        location: value of the header.
+        current: the URL of the document, or of the request.
+        reference: a URL, or a path relative to that.
 
     Raises:
         ValueError: parsers may disagree about it, or it has a user; the message does not show it.
     """
-    with suppress(UnicodeError):  # http.client reads headers as Latin-1, servers write UTF-8
-        location = location.encode("latin-1").decode()
-    location = location.strip(" \t")
-    if _AMBIGUOUS.search(location):
+    if _AMBIGUOUS.search(reference):
         raise ValueError("a backslash, a control character or white space in it")
-    if _SCHEME.match(location):
-        target = split_url(location)
-    elif location.startswith("//"):
-        target = split_url(f"{current.origin.scheme}:{location}")
+    if _SCHEME.match(reference):
+        target = split_url(reference)
+    elif reference.startswith("//"):
+        target = split_url(f"{current.origin.scheme}:{reference}")
     else:
-        target = split_url(urljoin(str(current), location))
+        target = split_url(urljoin(str(current), reference))
     if target.userinfo is not None:
         raise ValueError("a user in it")
     if not target.origin.host.isascii():

@@ -63,6 +63,6 @@ def test_members_take_the_settings_of_their_collection_and_the_defaults(tmp_path
     )
     collection = config.collections["ortho"]
     assert collection.template is not None
-    member = collection.member("ortho:a", collection.template.uri({"x": "a"}), "A", None)
+    member = collection.member("ortho:a", collection.template.uri({"x": "a"}), "A", None, True)
     assert (member.uri.location, member.empty, member.max_age_s) == ("s3://imagery/a.tif", "404", 7)
     assert (member.options.region, member.collection) == ("eu-west-1", "ortho")
