@@ -1,10 +1,10 @@
 // The previews of the list: layers of values are drawn from samples once they are in view, and pictures are cropped to what
 // they show, since aligned files are padded. Without scripts, values have their type in that place.
+import { opaquePart } from "./opaque-part.js"
 
 const MARGIN = "300px"
 const MOST_PIXELS = 256 // of the longer side of the copy that tells where a picture is transparent
 const LEAST_SIDE = 160 // pixels of the longer side of a cut picture; with less it comes from a finer level
-const LEAST_CUT = 0.06 // part of a side; less is not worth a cut
 
 const observer = new IntersectionObserver(
   (entries) => {
@@ -79,18 +79,3 @@ async function sharpen(box, part, size) {
 
 const loaded = (image) =>
   image.complete || new Promise((resolve) => ["load", "error"].forEach((name) => image.addEventListener(name, resolve)))
-
-/** @return {number[] | null} left, top, width and height of what is not transparent; null: that is nearly all, or nothing */
-export function opaquePart({ data, width, height }) {
-  let [left, top, right, bottom] = [width, height, 0, 0]
-  for (let row = 0, at = 3; row < height; row++)
-    for (let col = 0; col < width; col++, at += 4) {
-      if (data[at] === 0) continue
-      left = Math.min(left, col)
-      right = Math.max(right, col + 1)
-      top = Math.min(top, row)
-      bottom = Math.max(bottom, row + 1)
-    }
-  const isCut = right - left < width * (1 - LEAST_CUT) || bottom - top < height * (1 - LEAST_CUT)
-  return right > left && isCut ? [left, top, right - left, bottom - top] : null
-}

@@ -6,7 +6,7 @@ import { SampleTiles } from "../layer/sample-tiles.js"
 import { statisticsOf } from "../layer/statistics.js"
 import { drawingOf, drawnBands, firstStyle, modesOf } from "../layer/style.js"
 import { neighboursOf, textureOf } from "../layer/texture.js"
-import { opaquePart } from "./previews.js"
+import { opaquePart } from "./opaque-part.js"
 
 const LEAST_SIDE = 192 // pixels of the longer side
 const MOST_TILES = 4
