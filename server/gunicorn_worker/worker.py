@@ -176,17 +176,30 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             pass
 
     def _serve(self) -> None:
-        """Answer requests until the worker ends. Runs in each thread."""
-        while (conn := self._waiting.take()) is not None:
+        """Answer requests until the worker ends. Runs in each thread, which outlives every error.
+
+        Even without memory a connection is neither lost nor in two places.
+        """
+        conn: Connection | None = None
+        while True:
             try:
+                if conn is not None:
+                    self.method_queue.defer(self._finish, conn)
+                    conn = None
+                conn = self._waiting.take()
+                if conn is None:
+                    return
                 result = self.handle(conn)
+                if result:
+                    self._waiting.put_back(conn, is_ready=result is True and conn.has_read_ahead)
+                    conn = None
             except BaseException:
-                self.log.exception("an error that was not foreseen")
-                result = False
-            if result:
-                self._waiting.put_back(conn, is_ready=result is True and conn.has_read_ahead)
-            else:
-                self.method_queue.defer(self._finish, conn)
+                with suppress(BaseException):
+                    self.log.exception("an error that was not foreseen")
+                if conn is not None:
+                    self._waiting.remove(conn)
+                else:
+                    time.sleep(PAUSE_S)
 
     def _finish(self, conn: Connection) -> None:
         """End a connection: close it once the client has."""

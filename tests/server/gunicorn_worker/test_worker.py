@@ -4,7 +4,7 @@ import re
 import resource
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -378,6 +378,46 @@ def test_a_thread_serves_on_after_any_error_in_a_request(error: type[BaseExcepti
     manual.worker.murder_keepalived(force=True)
     manual.worker.method_queue.close()
     assert manual.worker.nr_conns == 0
+
+
+@pytest.mark.parametrize("place", ["take", "put_back", "defer"])
+def test_a_thread_and_the_count_of_connections_outlive_a_lack_of_memory_outside_requests(
+    place: str, manual: ManualWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Length", "0")])
+        return []
+
+    def scarce(method: Callable[..., Any]) -> Callable[..., Any]:
+        failures = [MemoryError, MemoryError]
+
+        def call(*arguments: Any, **more: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return method(*arguments, **more)
+
+        return call
+
+    worker = manual.worker
+    worker.wsgi = app
+    worker.method_queue.init()
+    owner = worker.method_queue if place == "defer" else manual.waiting
+    monkeypatch.setattr(owner, place, scarce(getattr(owner, place)))
+    monkeypatch.setattr(worker.log, "exception", scarce(worker.log.exception))
+    thread = Thread(target=worker._serve, daemon=True)
+    thread.start()
+    for _ in range(4):
+        client = manual.client()
+        client.sendall(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") if place == "defer" else GET)
+        worker.accept(manual.listener)
+        assert reply(client) == b"HTTP/1.1 200 OK"
+    manual.waiting.shutdown()
+    thread.join(20)
+    assert not thread.is_alive()
+    worker.method_queue.run_callbacks(None)
+    worker.murder_keepalived(force=True)
+    worker.method_queue.close()
+    assert worker.nr_conns == 0
 
 
 def test_a_new_client_has_time_for_its_request_where_no_connection_is_kept() -> None:
