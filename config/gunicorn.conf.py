@@ -79,8 +79,8 @@ def on_reload(server: Arbiter) -> None:
 def when_ready(server: Arbiter) -> None:
     """Print the banner."""
     address = server.LISTENERS[0].sock.getsockname()  # of PORT=0 with the port that the kernel chose
-    port = address[1] if isinstance(address, tuple) else _deployment.port
-    text = banner(current.settings(), _deployment.host, port)
+    place = address[:2] if isinstance(address, tuple) else os.fsdecode(address)
+    text = banner(current.settings(), place, is_tls=server.cfg.is_ssl)
     if sys.__stdout__:
         DirectStream(sys.__stdout__.fileno()).write(text)
 

@@ -114,8 +114,8 @@ def redirect(location: str) -> Reply:
     return Reply(302, headers, b"")
 
 
-def local_url(host: str, port: int | str) -> str:
+def local_url(host: str, port: int | str, scheme: str = "http") -> str:
     """The URL of a server that listens on `host`, for clients on the same machine."""
     wildcards = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noqa: S104 - nothing is bound here
     name = wildcards.get(host, host)
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    return f"{scheme}://[{name}]:{port}" if ":" in name else f"{scheme}://{name}:{port}"

@@ -1,5 +1,6 @@
 """The banner that the server prints when it is ready: version, address, and commands that try a layer."""
 
+import shlex
 from contextlib import suppress
 from threading import Thread
 from typing import Final
@@ -17,17 +18,22 @@ FILES_S: Final = 2.0
 """Longest wait for files: a mount that hangs must not stop the start."""
 
 
-def banner(settings: Settings, host: str, port: int) -> str:
+def banner(settings: Settings, address: tuple[str, int] | str, *, is_tls: bool) -> str:
     """Write the banner.
 
     Args:
         settings: the current ones.
-        host: address that the server listens on.
-        port: port that the server listens on.
+        address: that the server listens on: host and port, or the path of a Unix socket.
+        is_tls: the server speaks TLS.
     """
-    url, count = local_url(host, port), len(settings.layers)
-    commands = _commands(settings, url) or [f"curl {url}/layers"]
-    serves = f"rawcog {__version__} serves {count} layer{'' if count == 1 else 's'} on {url}"
+    scheme, count = "https" if is_tls else "http", len(settings.layers)
+    if isinstance(address, str):
+        place = f"unix:{address}"
+        commands = [f"curl --unix-socket {shlex.quote(address)} {scheme}://localhost/layers"]
+    else:
+        place = local_url(*address, scheme)
+        commands = _commands(settings, place) or [f"curl {place}/layers"]
+    serves = f"rawcog {__version__} serves {count} layer{'' if count == 1 else 's'} on {place}"
     return "\n".join([serves, *(f"Try:  {command}" for command in commands), ""])
 
 

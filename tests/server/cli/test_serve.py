@@ -1,7 +1,9 @@
 """`rawcog serve`, run as a user does: files, folders and configs become layers, and mistakes are one line."""
 
+import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.support.certificate import make_certificate
 from tests.support.gunicorn import ROOT, wait_for
 from tests.support.tiffs import gdal_tiff
 
@@ -18,14 +21,21 @@ RAWCOG = [sys.executable, "-c", "from server.cli.main import main; main(prog_nam
 
 
 @contextmanager
-def serving(log: Path, *arguments: str) -> Iterator[str]:
-    """The URL of `rawcog serve …` on a free port; the server ends with the `with`, and well."""
+def serving(log: Path, *arguments: str, gunicorn: str = "") -> Iterator[str]:
+    """The place of `rawcog serve …` on a free port; the server ends with the `with`, and well.
+
+    Args:
+        log: file of all that it writes.
+        arguments: of the command.
+        gunicorn: arguments of gunicorn's own.
+    """
     with log.open("wb") as stream:
         command = [*RAWCOG, "serve", "--port", "0", "--workers", "1", *arguments]
-        server = subprocess.Popen(command, cwd=ROOT, stdout=stream, stderr=stream)
+        environment = {**os.environ, "GUNICORN_CMD_ARGS": gunicorn}
+        server = subprocess.Popen(command, cwd=ROOT, stdout=stream, stderr=stream, env=environment)
     try:
         wait_for(lambda: server.poll() is not None or "Try:" in log.read_text(), "the server's first lines")
-        url = re.search(r"rawcog \S+ serves .* on (\S+)", log.read_text())
+        url = re.search(r"rawcog \S+ serves .* on (.+)", log.read_text())
         assert url is not None, log.read_text()
         yield url[1]
     finally:
@@ -107,3 +117,32 @@ def test_mistakes_are_told_in_a_line(arguments: list[str], status: int, wanted: 
     done = subprocess.run(command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert (done.returncode, wanted in done.stderr) == (status, True), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_first_line_names_a_unix_socket(tmp_path: Path) -> None:
+    path = tmp_path / "my socket"
+    with serving(tmp_path / "log", gunicorn=f"--bind='unix:{path}'") as place, socket.socket(socket.AF_UNIX) as client:
+        assert place == f"unix:{path}"
+        assert f"Try:  curl --unix-socket '{path}' http://localhost/layers\n" in (tmp_path / "log").read_text()
+        client.settimeout(30)
+        client.connect(str(path))
+        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_the_first_line_names_https(tmp_path: Path) -> None:
+    trusted, _ = make_certificate(tmp_path)
+    with serving(tmp_path / "log", gunicorn=f"--certfile={trusted} --keyfile={tmp_path / 'origin.key'}") as url:
+        assert url.startswith("https://127.0.0.1:")
+        assert requests.get(f"{url}/health/live", verify=str(trusted), timeout=30).status_code == 200
+
+
+def test_gunicorn_counts_requests_for_statsd(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as statsd:
+        statsd.bind(("127.0.0.1", 0))
+        statsd.settimeout(30)
+        address = f"127.0.0.1:{statsd.getsockname()[1]}"
+        with serving(tmp_path / "log", gunicorn=f"--statsd-host={address} --statsd-prefix=test") as url:
+            assert requests.get(f"{url}/health/live", timeout=30).status_code == 200
+            while statsd.recv(1000) != b"test.gunicorn.requests:1|c|@1.0":
+                pass

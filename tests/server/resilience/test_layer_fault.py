@@ -122,7 +122,11 @@ def test_a_damaged_tag_costs_its_layer_alone(kind: str, tmp_path: Path) -> None:
             if reply.status_code == 502:
                 assert problem(reply, 502)
         assert (app.get(f"/layers/{name}").status_code == 502) == (name in broken)
-    assert banner.banner(settings(tmp_path, config), "127.0.0.1", 80).splitlines()[-1].startswith("Try:  curl -o tile.")
+    assert (
+        banner.banner(settings(tmp_path, config), ("127.0.0.1", 80), is_tls=False)
+        .splitlines()[-1]
+        .startswith("Try:  curl -o tile.")
+    )
 
 
 INJECTED: Final = (
@@ -197,7 +201,10 @@ def test_the_banner_passes_over_a_layer_that_fails(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(banner, "wrappers_of", failing)
     config = layer("bad", "bad.tif") + layer(GOOD, f"{GOOD}.tif")
-    assert f"/layers/{GOOD}/tiles/" in banner.banner(settings(tmp_path, config), "127.0.0.1", 80).splitlines()[-1]
+    assert (
+        f"/layers/{GOOD}/tiles/"
+        in banner.banner(settings(tmp_path, config), ("127.0.0.1", 80), is_tls=False).splitlines()[-1]
+    )
 
 
 @pytest.mark.usefixtures("patience")
