@@ -1,5 +1,6 @@
 """The server. `create_app` is the only place that assembles its parts."""
 
+import gc
 from functools import partial
 from typing import Final
 
@@ -30,7 +31,7 @@ from server.origin.mounts import MountedFile, Mounts
 from server.resilience.failures import Failures
 from server.resilience.inflight import Limits, MemoryBudget, decoders_bulkhead, free_at_once
 from server.resilience.parallel import Helpers
-from server.settings.current import settings as current_settings
+from server.settings import current
 from server.settings.load import CollectionConfig, LayerConfig, Settings
 from server.tiles.reply_cache import ReplyCache
 from server.tiles.service import Tiles
@@ -103,6 +104,7 @@ class Assembly:
             settings, catalog, before.summaries.successor(catalog), before.tiles.successor(catalog)
         )
         self.app.wsgi_app = _wsgi_app(self._context).wsgi_app  # type: ignore[method-assign]
+        keep_from_collector()
 
     def _make_context(
         self, settings: Settings, catalog: Catalog, summaries: Summaries[Summary], tiles: Tiles
@@ -173,7 +175,19 @@ def create_app(settings: Settings | None = None) -> Flask:
         ConfigError: there are no current settings, and those of the config file and the environment are wrong.
     """
     free_at_once()
-    return Assembly(settings or current_settings()).app
+    if settings is not None:
+        return Assembly(settings).app
+    settings = current.settings()
+    assembly = Assembly(settings)
+    current.follow(settings, assembly.change)
+    return assembly.app
+
+
+def keep_from_collector() -> None:
+    """Spare the garbage collector repeated scans of all that lives as long as the settings: up to 10,000 layers."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _wsgi_app(context: Context) -> Flask:

@@ -68,13 +68,17 @@ def test_each_key_of_the_config_file_has_a_description(heading: str, keys: tuple
     assert not [key for key in keys if f"`{key}`" not in section]
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", CONFIGURATION], ids=["README", "configuration"])
-def test_the_example_of_a_config_file_loads(page: Path, tmp_path: Path) -> None:
-    (text,) = blocks(page, "toml")
+CONFIGS = {f"{page.stem}-{at}": text for page in GUIDES for at, text in enumerate(blocks(page, "toml"))}
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_example_of_a_config_file_loads(name: str, tmp_path: Path) -> None:
     config = tmp_path / "layers.toml"
-    config.write_text(text)
-    environment = {"RAWCOG_CONFIG": str(config), "MINIO_KEY": "key", "MINIO_SECRET": "secret", "HOME": str(tmp_path)}
-    assert len(load(environment).layers) == 1
+    config.write_text(CONFIGS[name])
+    variables = re.findall(r'env = "(\w+)"|\$\{(\w+)\}', CONFIGS[name])
+    secrets = {variable: f"a-secret-of-the-tests-{variable}" for names in variables for variable in names if variable}
+    settings = load({"RAWCOG_CONFIG": str(config), "HOME": str(tmp_path), "RAWCOG_SIGNING_KEYS": "k" * 32, **secrets})
+    assert len(settings.layers) + len(settings.collections) >= 1
 
 
 def commands(*names: str) -> Iterator[list[str]]:

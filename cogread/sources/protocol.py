@@ -155,3 +155,7 @@ class Document(Protocol):
             SourceError: see `Source.read`; a larger document is a SourceProtocolError.
         """
         ...
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        ...

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from cogread.errors import CogError
 from cogread.reader import open_cog
 from server.cli.progress import in_parallel
+from server.settings.variables import escape
 
 SUFFIXES: Final = {".tif", ".tiff", ".gtiff"}
 
@@ -64,9 +65,13 @@ def candidate_files(sources: Sequence[str]) -> list[LayerFile]:
 def config_text(layers: Sequence[LayerFile]) -> str:
     """The layers as a config file. JSON's strings are TOML's basic strings."""
     return "".join(
-        f"[layers.{json.dumps(each.name)}]\nuri = {json.dumps(each.uri)}\ntitle = {json.dumps(each.title)}\n"
+        f"[layers.{json.dumps(each.name)}]\nuri = {_string(each.uri)}\ntitle = {_string(each.title)}\n"
         for each in layers
     )
+
+
+def _string(text: str) -> str:
+    return json.dumps(escape(text))
 
 
 class _Place(NamedTuple):

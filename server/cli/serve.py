@@ -78,7 +78,7 @@ def _config(paths: tuple[str, ...]) -> str:
     if configs and len(paths) > 1:
         raise click.UsageError(f"A config file is served alone; found {len(paths)} paths, among them {configs[0]}.")
     if configs:
-        return str(Path(configs[0]).absolute())
+        return configs[0] if "://" in configs[0] else str(Path(configs[0]).absolute())
     return _config_of_files(paths)
 
 

@@ -9,6 +9,9 @@ from server.settings.load import LayerConfig, Settings
 MOST_NAMED: Final = 10
 """Names in a list; the rest is counted."""
 
+FIXED: Final = ("memory_bytes", "inflight_bytes")
+"""Keys of `[server]` that a worker reads when it starts."""
+
 _KEYS: Final = {field.name: field.name for field in fields(LayerConfig)} | {
     "options": "source",
     "identity": "credentials",
@@ -36,6 +39,12 @@ def describe_changes(before: Settings, after: Settings) -> str:
         ],
     }
     return "; ".join(f"{label}: {_bounded(names)}" for label, names in lists.items() if names) or "nothing changed"
+
+
+def describe_pending(before: Settings, after: Settings) -> str:
+    """Name the changes that a running worker cannot make; empty if there are none."""
+    names = [f"server.{key}" for key in FIXED if getattr(before.server, key) != getattr(after.server, key)]
+    return f"from the next start or HUP on: {', '.join(names)}" if names else ""
 
 
 def _changed_keys(before: LayerConfig, after: LayerConfig) -> Iterator[str]:

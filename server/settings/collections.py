@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-from cogread.errors import UriError
-from cogread.sources import SourceUri, parse_uri
+from cogread.sources import SourceUri
+from server.settings.config_place import uri_of
 from server.settings.file import CollectionFields, FileError
 from server.settings.hosts import Host
 from server.settings.templates import UriTemplate, check_text, parse_template
@@ -64,14 +64,14 @@ def kind_of(where: str, fields: CollectionFields) -> str:
     return kinds[0]
 
 
-def place_of(where: str, kind: str, text: str, folder: Path) -> SourceUri:
+def place_of(where: str, kind: str, text: str, folder: Path | None) -> SourceUri:
     """The canonical URI of the rule: of the template, the folder, the prefix or the document.
 
     Args:
         where: name of the table, for messages.
         kind: the key of the rule.
         text: its value.
-        folder: folder that relative paths start from.
+        folder: folder that relative paths start from; None: they are an error.
 
     Raises:
         FileError: it has a form that the rule cannot use.
@@ -80,10 +80,7 @@ def place_of(where: str, kind: str, text: str, folder: Path) -> SourceUri:
         if not _PREFIX.fullmatch(text):
             raise FileError(f"{where}.prefix: wanted s3://bucket/path/")
         return SourceUri("s3", text)
-    try:
-        uri = parse_uri(text, base=folder)
-    except UriError as error:
-        raise FileError(f"{where}.{kind}: {error}") from error
+    uri = uri_of(f"{where}.{kind}", text, folder)
     if kind == "folder" and uri.scheme != "file":
         raise FileError(f"{where}.folder: found a URI of scheme {uri.scheme!r}, wanted the path of a folder")
     return uri

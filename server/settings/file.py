@@ -15,6 +15,7 @@ from msgspec.structs import FieldInfo, fields
 
 from cogread.sources.protocol import Validators
 from server.access.caller import Access
+from server.settings.variables import Variables, key_word
 
 T = TypeVar("T", bound=Struct)
 
@@ -43,6 +44,8 @@ class ServerConfig(Struct, frozen=True):
     """Proxies with trusted X-Forwarded-Proto, -Host and -Prefix: their number in a row, or their networks."""
     memory_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)] = 128 << 20
     """Bound of each worker's memory cache: bytes of files, parsed headers and whole replies."""
+    watch_s: Seconds = 0.0
+    """Time within which a change of the config file is seen; 0: at HUP only."""
     inflight_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)] = 256 << 20
     """Bound of the memory of large tiles in flight, in each worker."""
 
@@ -173,8 +176,12 @@ _KINDS: Final = {
 """Name of a type in Python or msgspec -> its name in messages."""
 
 
-def decode(data: bytes) -> ConfigFile:
+def decode(data: bytes, variables: Variables) -> ConfigFile:
     """Read the content of a config file.
+
+    Args:
+        data: the content.
+        variables: replaces those in its strings.
 
     Raises:
         FileError: the content is not TOML, or a key is unknown, missing, or of a wrong type or value.
@@ -185,6 +192,10 @@ def decode(data: bytes) -> ConfigFile:
         raise FileError(f"byte {error.start} is not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise FileError(f"not TOML: {error}") from error
+    try:
+        raw = variables.replaced(raw)
+    except ValueError as error:
+        raise FileError(str(error)) from None
     defaults = raw.get("defaults", {})
     for kind in ("layers", "collections"):
         if isinstance(tables := raw.get(kind), dict):
@@ -202,7 +213,7 @@ def _convert(place: str, table: object, struct: type[T]) -> T:
     allowed = _fields(struct)
     values: dict[str, Any] = {}
     for key, value in table.items():
-        where = f"{place}.{_word(key)}".removeprefix(".")
+        where = f"{place}.{key_word(key)}".removeprefix(".")
         if key not in allowed:
             advice = _dotted_name(place, key, value) if isinstance(value, dict) else ""
             raise FileError(f"{where}: unknown key, wanted one of {', '.join(allowed)}{advice}")
@@ -234,11 +245,11 @@ def _value(where: str, value: object, field: FieldInfo) -> Any:
     if isinstance(field.type, type) and issubclass(field.type, Struct):
         return _convert(where, value, field.type)
     if where in _NAMED and isinstance(value, dict):
-        return {name: _convert(f"{where}.{_word(name)}", table, _NAMED[where]) for name, table in value.items()}
+        return {name: _convert(f"{where}.{key_word(name)}", table, _NAMED[where]) for name, table in value.items()}
     if get_origin(field.type) is dict and isinstance(value, dict):
         for key, text in value.items():
             if not isinstance(text, str):
-                raise FileError(f"{where}.{_word(key)}: found {_shown(text)}, wanted a string")
+                raise FileError(f"{where}.{key_word(key)}: found {_shown(text)}, wanted a string")
     try:
         return msgspec.convert(value, field.type)
     except msgspec.ValidationError as error:
@@ -271,8 +282,3 @@ def _shown(value: object, show_text: bool = False) -> str:
     if isinstance(value, int | float) or (show_text and isinstance(value, str)):
         return repr(value)[:50]
     return _KINDS.get(type(value).__name__, f"a {type(value).__name__}")
-
-
-def _word(key: str) -> str:
-    """A key as messages show it, in quotes if it is no plain word."""
-    return key if key.isprintable() and key and not set(key) & set(" .\"'=") else repr(key)

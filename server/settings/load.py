@@ -1,4 +1,4 @@
-"""Settings: the TOML file with the layers, and the environment. The only module that reads either.
+"""Settings: the TOML file with the layers, and the environment, which no other module reads.
 
 `settings.file` defines the keys of the file; checks beyond their types are here. The files of layers are not opened: a
 broken layer must not stop the others.
@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Final
+from typing import Final, overload
 
-from cogread.errors import SettingError, UriError
-from cogread.sources import SourceOptions, SourceUri, parse_uri
+from cogread.byterange import SourceBytes, Version
+from cogread.errors import SettingError
+from cogread.sources import SourceOptions, SourceUri
 from cogread.sources.gdal_env import first_read_bytes, flag, options_from_environment
 from server.access.caller import Access
 from server.access.token import Token
@@ -21,11 +22,13 @@ from server.cache import open_cache
 from server.http.public_urls import PublicUrls, TrustedProxies
 from server.settings.attribution import Attribution, parse_attribution
 from server.settings.collections import LAYER_NAME, kind_of, place_of, template_of
+from server.settings.config_place import ConfigPlace, uri_of
 from server.settings.credentials import check_access, signing_keys, tokens_of
 from server.settings.file import CollectionFields, ConfigFile, Empty, File, FileError, LayerFields, ServerConfig, decode
 from server.settings.origin_identity import Identities
 from server.settings.origins import check_url, source_options
 from server.settings.templates import UriTemplate
+from server.settings.variables import Variables
 
 _DEFAULT_PATH = Path(__file__).resolve().parents[2] / "config" / "layers.toml"
 
@@ -109,8 +112,8 @@ class CollectionConfig:
 class Settings:
     """All settings, from the config file and the environment."""
 
-    path: Path
-    """The config file."""
+    config_name: str
+    """Path or URI of the config file, without credentials."""
     server: ServerConfig
     public_urls: PublicUrls
     layers: Mapping[str, LayerConfig]
@@ -165,25 +168,63 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     Raises:
         ConfigError: a value is missing, unknown or wrong; the message names file and key.
     """
+    place = config_place(environ)
+    return parse(place, read(place).data, environ)
+
+
+def config_place(environ: Mapping[str, str] | None = None) -> ConfigPlace:
+    """The place that RAWCOG_CONFIG names.
+
+    Raises:
+        ConfigError: it is a URI of no supported form, or a variable with options of its origin is wrong.
+    """
     env = os.environ if environ is None else environ
-    path = Path(env.get("RAWCOG_CONFIG") or _DEFAULT_PATH)
     try:
-        return _settings(path, env)
+        return ConfigPlace(env.get("RAWCOG_CONFIG") or str(_DEFAULT_PATH), env)
     except SettingError as error:
         raise ConfigError(str(error)) from error
     except FileError as error:
-        raise ConfigError(f"config file {path}: {error}") from error
-    except OSError as error:
-        raise ConfigError(f"config file {path}: {error.strerror}") from error
+        raise ConfigError(f"RAWCOG_CONFIG: {error}") from error
 
 
-def _settings(path: Path, env: Mapping[str, str]) -> Settings:
-    file = decode(path.read_bytes())
+@overload
+def read(place: ConfigPlace) -> SourceBytes: ...
+@overload
+def read(place: ConfigPlace, unless: Version | None) -> SourceBytes | None: ...
+def read(place: ConfigPlace, unless: Version | None = None) -> SourceBytes | None:
+    """Read the config file; None: it still has the version `unless`.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    try:
+        return place.read(unless)
+    except FileError as error:
+        raise ConfigError(f"config file {place.name}: {error}") from error
+
+
+def parse(place: ConfigPlace, data: bytes, environ: Mapping[str, str] | None = None) -> Settings:
+    """Make the settings of the content of a config file and of the environment.
+
+    Raises:
+        ConfigError: a value is missing, unknown or wrong; the message names file and key.
+    """
+    env = os.environ if environ is None else environ
+    variables = Variables(env)
+    try:
+        return _settings(place, data, variables, env)
+    except SettingError as error:
+        raise ConfigError(str(error)) from error
+    except FileError as error:
+        raise ConfigError(f"config file {place.name}: {variables.without_values(str(error))}") from None
+
+
+def _settings(place: ConfigPlace, data: bytes, variables: Variables, env: Mapping[str, str]) -> Settings:
+    file = decode(data, variables)
     check_url("server.public_url", file.server.public_url, "http(s)://host/path/")
-    folder = path.resolve().parent
     public_urls = PublicUrls(file.server.public_url, _trusted(file.server.trusted_proxies))
     options = {name: source_options(f"sources.{name}", source, env) for name, source in file.sources.items()}
-    maker = _LayerMaker(folder, file, options, Identities(env), env)
+    maker = _LayerMaker(place.folder, file, options, Identities(env), env)
     is_on_heroku = bool(env.get("DYNO"))  # Heroku's Redis has a self-signed certificate
     redis_tls_verify = flag(env, "RAWCOG_REDIS_TLS_VERIFY", default=not is_on_heroku)
     layers = {name: maker.layer(name, fields) for name, fields in file.layers.items()}
@@ -193,7 +234,7 @@ def _settings(path: Path, env: Mapping[str, str]) -> Settings:
         for config in configs.values():
             check_access(f"{kind}.{config.name}.access", config.access, tokens, keys)
     return Settings(
-        path=path,
+        config_name=place.name,
         server=file.server,
         public_urls=public_urls,
         layers=layers,
@@ -212,7 +253,7 @@ class _LayerMaker:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | None,
         file: ConfigFile,
         options: Mapping[str, SourceOptions],
         identities: Identities,
@@ -223,10 +264,7 @@ class _LayerMaker:
     def layer(self, name: str, fields: LayerFields) -> LayerConfig:
         where = f"layers.{name}"
         _check_name("layers", name)
-        try:
-            uri = parse_uri(fields.uri, base=self._folder)
-        except UriError as error:
-            raise FileError(f"{where}.uri: {error}") from error
+        uri = uri_of(f"{where}.uri", fields.uri, self._folder)
         _check_file(where, fields.file, uri.scheme)
         options = self._source(where, fields.source, uri.scheme)
         if options is None:

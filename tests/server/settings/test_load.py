@@ -155,7 +155,7 @@ def test_an_empty_file_is_a_server_without_layers(tmp_path: Path) -> None:
 
 def test_without_a_name_the_demo_is_read() -> None:
     got = load({})
-    assert got.path == ROOT / "config" / "layers.toml"
+    assert got.config_name == str(ROOT / "config" / "layers.toml")
     assert len(got.layers) >= 2
     assert all(Path(layer.uri.location).is_file() for layer in got.layers.values())
 
@@ -177,7 +177,7 @@ MISSPELLED = {
     "https:/me:hunter2@a/x": "source of scheme 'https': two slashes have to follow, wanted https://host/path",
     "$HOME/x.tif": f"source '$HOME/x.tif': variables are not expanded, wanted '{Path.home()}/x.tif'",
     "~/x.tif": f"source '~/x.tif': '~' stands for nothing here, wanted '{Path.home()}/x.tif'",
-    "/a/${USER}/x": "source '/a/${USER}/x': variables are not expanded, wanted a path such as '/data/x.tif'",
+    "/a/$USER/x": "source '/a/$USER/x': variables are not expanded, wanted a path such as '/data/x.tif'",
     "http://me:hunter2@a@b/x": (
         "source of scheme 'http': its scheme, host and port cannot be read, wanted http://host[:port]/path"
     ),
