@@ -14,6 +14,7 @@ RULES: Final = {
     "folder": "server.collections.folder",
     "prefix": "server.collections.prefix",
     "stac": "server.collections.stac.rule",
+    "list": "server.collections.list_file",
 }
 """Key of the config file -> module with `make(config: CollectionConfig) -> Rule`, imported at first use."""
 

@@ -30,13 +30,14 @@ _BELONGS_TO: Final = {
     "match": ("uri",),
     "pattern": ("folder", "prefix"),
     "asset": ("stac",),
-    "hosts": ("stac",),
+    "hosts": ("stac", "list"),
 }
 """Key -> the kinds of rules that it belongs to."""
 
 
 _PREFIX: Final = re.compile(r"s3://[^/?#]+(?:/.*)?")
-_PARTS: Final = {"stac": ("name", "title", "datetime", "date", "year")}
+_FACTS: Final = ("name", "title", "datetime", "date", "year")
+_PARTS: Final = {"stac": _FACTS, "list": _FACTS}
 """Kind -> names of the values of its members that texts may name in braces; of others `name`, or their template's."""
 
 

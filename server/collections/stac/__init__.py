@@ -1,1 +1,1 @@
-"""STAC: documents, the places that they may lead to, and the rule of a collection by them."""
+"""STAC: documents, and the rule of a collection by them."""

@@ -14,18 +14,14 @@ from cogread.byterange import Version
 from cogread.deadline import Deadline
 from cogread.errors import CogError, FormatError, SourceTimeout
 from cogread.sources import Document, SourceUri
-from server.collections.stac.places import Places
-from server.collections.stac.reading import Entry, Reading, parse_document
+from server.collections.entries import DOCUMENT_BYTES, DOCUMENT_S, MOST_ENTRIES, Entry
+from server.collections.places import Places
+from server.collections.stac.reading import Reading, parse_document
 from server.resilience.parallel import Helpers
 
-DOCUMENT_BYTES: Final = 64 << 20
-"""Largest document: an ItemCollection of some ten thousand items."""
 MOST_DOCUMENTS: Final = 100_000
-MOST_ITEMS: Final = 200_000
 MOST_DEPTH: Final = 12
 """Levels of catalogs."""
-DOCUMENT_S: Final = 60.0
-"""Longest time to read a document."""
 THREADS: Final = 4
 """Documents in memory at the same time."""
 
@@ -173,17 +169,17 @@ class CatalogWalk:
 
     def _has_all(self) -> bool:
         """True once the bound of the items is reached, which is a problem."""
-        if len(self._entries) < MOST_ITEMS:
+        if len(self._entries) < MOST_ENTRIES:
             return False
-        self._problems[f"more than {MOST_ITEMS} items: the others are left out"] = None
+        self._problems[f"more than {MOST_ENTRIES} items: the others are left out"] = None
         return True
 
     def _owners(self) -> list[SourceUri]:
         """The documents that name the providers of items, if they are not read yet."""
-        locations = {entry.collection for entry in self._entries.values() if entry.collection is not None}
+        locations = {entry.owner for entry in self._entries.values() if entry.owner is not None}
         schemes = {location: location.partition("://") for location in locations - self._documents.keys()}
         return [SourceUri(parts[0] if parts[1] else "file", location) for location, parts in schemes.items()]
 
     def _attributed(self, entry: Entry) -> Entry:
-        owner = None if entry.collection is None else self._documents.get(entry.collection)
-        return entry if owner is None else replace(entry, attribution=owner.reading.attribution, collection=None)
+        owner = None if entry.owner is None else self._documents.get(entry.owner)
+        return entry if owner is None else replace(entry, attribution=owner.reading.attribution, owner=None)

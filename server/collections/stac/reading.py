@@ -1,17 +1,12 @@
-"""Parses a STAC document into entries, links to other documents, and problems. No I/O.
+"""Parses a STAC document into entries, links to other documents, and problems. No I/O."""
 
-An entry is an item as a layer, compact, as a catalog may have a hundred thousand. Its name is the id of the item with
-'~' for '/'. Ids with other characters than those of names are refused, so that each name has one id.
-"""
-
-import re
-from hashlib import blake2b
 from typing import Final
 
 from msgspec import Raw, Struct
 
-from cogread.crs.georeference import Bounds
 from cogread.sources import SourceUri
+from server.collections.entries import ID_FORM, Entry, name_of_id, refused
+from server.collections.places import Places, RefusedLink, Target
 from server.collections.stac.items import (
     Asset,
     Container,
@@ -27,37 +22,9 @@ from server.collections.stac.items import (
     parse_item,
     title_of,
 )
-from server.collections.stac.places import Places, RefusedLink, Target
 
-_ID: Final = re.compile(r"(?![:])[A-Za-z0-9_:-][A-Za-z0-9._:-]*(?:/[A-Za-z0-9_:-][A-Za-z0-9._:-]*)*", re.ASCII)
-_LONGEST_ID: Final = 200
-_ODD: Final = re.compile(r"[^A-Za-z0-9_-]+", re.ASCII)
 _FOLLOWED: Final = ("child", "item")
 _MOST_LINKS: Final = 100_000
-
-
-class Entry(Struct, frozen=True, gc=False):
-    """An item of a catalog."""
-
-    name: str
-    """Name of the layer; of a refused item with a digest behind it, where its id is no name."""
-    id: str
-    scheme: str = ""
-    location: str = ""
-    """The file, as in `SourceUri`."""
-    is_own: bool = True
-    """True: the file is on the origin of the collection's document, to which credentials may go."""
-    title: str | None = None
-    first: str | None = None
-    """First instant, RFC 3339 in UTC."""
-    last: str | None = None
-    """Last instant, where it differs."""
-    bbox: Bounds | None = None
-    attribution: str | None = None
-    collection: str | None = None
-    """Location of the document with the providers and the licence, where the item states none."""
-    refusal: str | None = None
-    """The reason why it is no layer; a clause about it."""
 
 
 class Reading(Struct, frozen=True, gc=False):
@@ -139,18 +106,19 @@ def _entry(raw: Raw, uri: SourceUri, places: Places, asset: str | None, is_docum
     try:
         item = parse_item(raw)
     except RefusedItem as error:
-        return _refused(id_of(raw) or "", str(error))
+        return refused(id_of(raw) or "", str(error))
     base = uri if is_document else _base(item, uri, places)
     try:
-        if not _is_name(item.id):
-            raise RefusedItem(f"its id has other characters than letters, digits and '_-.:/', or over {_LONGEST_ID}")
+        name = name_of_id(item.id)
+        if name is None:
+            raise RefusedItem(f"its id has another form than {ID_FORM}")
         target = _target(choose_asset(item.assets, asset), base, places)
     except (RefusedItem, RefusedLink) as error:
-        return _refused(item.id, str(error), title_of(item))
+        return refused(item.id, str(error), title_of(item))
     attribution = attribution_of(item.properties)
     first, last = interval_of(item.properties) or (None, None)
     return Entry(
-        name=item.id.replace("/", "~"),
+        name=name,
         id=item.id,
         scheme=target.uri.scheme,
         location=target.uri.location,
@@ -160,21 +128,8 @@ def _entry(raw: Raw, uri: SourceUri, places: Places, asset: str | None, is_docum
         last=None if first == last else last,
         bbox=bounds_of(item.bbox),
         attribution=attribution,
-        collection=None if attribution is not None else _linked(item, "collection", base, places),
+        owner=None if attribution is not None else _linked(item, "collection", base, places),
     )
-
-
-def _refused(item_id: str, reason: str, title: str | None = None) -> Entry:
-    """The entry of an item that is no layer; where its id is no name, under another."""
-    name = item_id.replace("/", "~")
-    if not _is_name(item_id):
-        digest = blake2b(f"{item_id}\0{reason}".encode("utf-8", "replace"), digest_size=4).hexdigest()
-        name = f"{_ODD.sub('_', item_id[:100]).strip('_')}-{digest}".lstrip("-")
-    return Entry(name, item_id[:_LONGEST_ID], title=title, refusal=reason)
-
-
-def _is_name(item_id: str) -> bool:
-    return len(item_id) <= _LONGEST_ID and _ID.fullmatch(item_id) is not None
 
 
 def _base(item: Item, uri: SourceUri, places: Places) -> SourceUri:

@@ -246,7 +246,7 @@ class TestBrokenParts:
         reasons = " ".join(str(reason) for reason in refused.values())
         assert "'169.254.169.254', which hosts does not name" in reasons
         assert "no asset that is a COG by its media type, only a" in reasons
-        assert reasons.count("its id has other characters") == 6
+        assert reasons.count("its id has another form") == 6
 
     def test_documents_are_left_out_and_told_once(
         self, origin: Origin, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -373,7 +373,7 @@ class TestBounds:
                 for at in range(50)
             },
         )
-        monkeypatch.setattr(catalog_walk, "MOST_ITEMS", 20)
+        monkeypatch.setattr(catalog_walk, "MOST_ENTRIES", 20)
         assert len(names(rule_of(tmp_path, f"{origin.url}/p0.json"))) == 20
         monkeypatch.setattr(catalog_walk, "MOST_DOCUMENTS", 10)
         assert len(names(rule_of(tmp_path, f"{origin.url}/p0.json"))) == 10

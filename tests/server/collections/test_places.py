@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cogread.sources import SourceUri, parse_uri
-from server.collections.stac.places import Places, RefusedLink
+from server.collections.places import Places, RefusedLink
 from server.settings.hosts import Host
 
 HOME = "https://catalog.example.com/stac/events/collection.json"
