@@ -81,7 +81,7 @@ class Assembly:
         catalog = self._catalog(settings, Catalog({}, {}))
         lists = lists_bulkhead(settings.threads)
         limits = Limits(MemoryBudget(settings.server.inflight_bytes), decoders_bulkhead())
-        self._files = Files(limits.memory, settings.threads)
+        self._files = Files(limits.memory, settings.server.inflight_bytes, settings.threads)
         self._context = self._make_context(
             settings,
             catalog,

@@ -18,6 +18,9 @@ from server.layers.layer_version import LayerVersion
 from server.resilience.bulkhead import Bulkhead
 from server.resilience.inflight import MemoryBudget
 
+STREAM_BYTES: Final = 2 * PIECE_BYTES
+"""Memory of a long reply on its way: a piece, and its copy while it is received."""
+
 BUDGET_S: Final = 12.0
 """Longest time of each piece after the first, as of a whole request for a tile."""
 
@@ -25,19 +28,29 @@ BUDGET_S: Final = 12.0
 class Files:
     """The files of all layers. Thread-safe."""
 
-    def __init__(self, memory: MemoryBudget, threads: int) -> None:
+    def __init__(self, memory: MemoryBudget, inflight_bytes: int, threads: int) -> None:
         """Make the service.
 
         Args:
             memory: for the bytes in flight.
+            inflight_bytes: bound of the memory, of which half is for tiles.
             threads: of the worker.
         """
         self._memory = memory
         busy = partial(ServerBusy, "as many files are being sent as may at the same time: try again")
-        self._streams = Bulkhead(max(1, threads // 4), busy)
+        self._downloads = Bulkhead(max(1, inflight_bytes // (2 * STREAM_BYTES)), busy)
+        self._by_threads = Bulkhead(max(1, threads // 4), busy, self._downloads)
 
     def reply(
-        self, layer: Layer, opened: LayerVersion, field: Field, is_head: bool, is_versioned: bool, deadline: Deadline
+        self,
+        layer: Layer,
+        opened: LayerVersion,
+        field: Field,
+        deadline: Deadline,
+        *,
+        is_head: bool,
+        is_versioned: bool,
+        takes_thread: bool,
     ) -> tuple[FilePlan, Iterable[bytes]]:
         """Plan the reply, and read its body, or the first piece of a long one.
 
@@ -45,9 +58,10 @@ class Files:
             layer: the layer.
             opened: its version.
             field: fields of the request.
+            deadline: of all reads before the reply begins.
             is_head: whether the body is left out.
             is_versioned: whether the URL names the version.
-            deadline: of all reads before the reply begins.
+            takes_thread: whether a thread of requests sends a long body.
 
         Raises:
             PreconditionFailed, RangeNotSatisfiable: as `plan_reply`.
@@ -61,12 +75,14 @@ class Files:
         if is_head or not plan.parts:
             return plan, ()
         if plan.size_bytes > PIECE_BYTES:
-            return plan, self._stream(layer, plan, version, deadline)
+            return plan, self._stream(layer, plan, version, deadline, takes_thread)
         ranges = [part for part in plan.parts if isinstance(part, ByteRange)]
         read = iter(gather(ranges, lambda wanted: source.read_range(wanted, version, deadline)))
         return plan, [b"".join(part if isinstance(part, bytes) else next(read) or b"" for part in plan.parts)]
 
-    def _stream(self, layer: Layer, plan: FilePlan, version: Version, deadline: Deadline) -> FileBody:
+    def _stream(
+        self, layer: Layer, plan: FilePlan, version: Version, deadline: Deadline, takes_thread: bool
+    ) -> FileBody:
         deadlines = chain([deadline], map(Deadline.after, repeat(BUDGET_S)))
 
         def read(wanted: ByteRange) -> bytes:
@@ -74,8 +90,9 @@ class Files:
 
         held = ExitStack()
         try:
-            held.enter_context(self._streams.entered(Deadline.after(0)))
-            held.callback(self._memory.take(2 * PIECE_BYTES, deadline).close)
+            downloads = self._by_threads if takes_thread else self._downloads
+            held.enter_context(downloads.entered(Deadline.after(0)))
+            held.callback(self._memory.take(STREAM_BYTES, deadline).close)
             return FileBody(layer.config.name, plan.parts, read, held.close)
         except BaseException:
             held.close()

@@ -8,6 +8,8 @@ import socket
 import struct
 from typing import Any, Final
 
+from server.gunicorn_worker.download import Body
+
 SEND_S: Final = 30
 """Longest wait for a client that takes nothing more of its reply."""
 
@@ -24,6 +26,7 @@ class ClientSocket(socket.socket):
         self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_S, 0))
         self.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", RECEIVE_S, 0))
         self._is_holding, self._head = False, b""
+        self._later: Body | None = None
 
     def gettimeout(self) -> float | None:
         """Return None: the socket blocks."""
@@ -38,6 +41,15 @@ class ClientSocket(socket.socket):
     def hold_head(self) -> None:
         """Hold the bytes of the next `sendall` back, and send them with those of the one after it, or at `flush`."""
         self._is_holding = True
+
+    def send_later(self, body: Body) -> None:
+        """Have the worker send a body after the head of this reply, without a thread of its own; see `Download`."""
+        self._later = body
+
+    def take_later(self) -> Body | None:
+        """The body that is to be sent later, once."""
+        body, self._later = self._later, None
+        return body
 
     def flush(self) -> None:
         """Send the bytes that are held back."""

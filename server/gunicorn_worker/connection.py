@@ -13,6 +13,7 @@ from typing import Any, Final
 from gunicorn.workers.gthread import TConn
 
 from cogread.deadline import NEVER, Deadline
+from server.gunicorn_worker.download import Download
 
 MOST_HEAD_BYTES: Final = 32 * 1024
 """Size of a request line and its fields, as much as nginx takes."""
@@ -46,6 +47,8 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         self.descriptor: int = self.sock.fileno()
         self._head_deadline = NEVER
         self._drained_bytes = 0
+        self.download: Download | None = None
+        """The reply that is being sent, if that is a long one."""
 
     def read_head(self) -> Head:
         """Read the received bytes of the next request.
@@ -78,6 +81,8 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
 
     def has_request(self) -> bool:
         """Tell whether the connection waits for a thread: a head was read ahead, or bytes or the end are unread."""
+        if self.download is not None:  # it waits for its client
+            return False
         if self.parser is not None and b"\r\n\r\n" in self.parser.unreader.buf.getvalue():
             return True
         try:
@@ -103,6 +108,17 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         except OSError:
             pass  # the client reset it
         return True
+
+    def end_download(self) -> None:
+        """Release the download, if any."""
+        download, self.download = self.download, None
+        if download is not None:
+            download.close()
+
+    def close(self) -> None:
+        """Close the socket, and release the download."""
+        self.end_download()
+        super().close()
 
     def _may_drain(self, size_bytes: int) -> bool:
         self._drained_bytes += size_bytes

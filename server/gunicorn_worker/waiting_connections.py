@@ -13,6 +13,7 @@ import os
 import select
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from itertools import islice
 from threading import Lock
 from typing import Final
@@ -39,14 +40,18 @@ class WaitingConnections:
         self._queue: OrderedDict[int, Connection] = OrderedDict()
         self._end: int | None = None
 
-    def add(self, conn: Connection) -> None:
+    def add(self, conn: Connection, *, is_ready: bool = False) -> None:
         """Add a new connection.
+
+        Args:
+            conn: the connection.
+            is_ready: it waits for room for more bytes of its reply, not for input.
 
         Raises:
             OSError: the kernel has no memory for it.
         """
         with self._mutex:
-            self._epoll.register(conn.descriptor, _INPUT)
+            self._epoll.register(conn.descriptor, _AT_ONCE if is_ready else _INPUT)
             self._append(conn)
 
     def put_back(self, conn: Connection, *, is_ready: bool) -> None:
@@ -83,6 +88,11 @@ class WaitingConnections:
             if is_waiting:
                 del self._queue[conn.descriptor]
             return is_waiting
+
+    def leave(self, conn: Connection) -> None:
+        """Let go of a connection that was taken, and that waits elsewhere from now on."""
+        with suppress(OSError):
+            self._epoll.unregister(conn.descriptor)
 
     def first(self, count: int) -> list[Connection]:
         """Return the connections that have waited longest, at most `count`."""

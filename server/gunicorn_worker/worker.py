@@ -29,6 +29,7 @@ from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 from cogread.deadline import Deadline
 from server.gunicorn_worker.client_socket import ClientSocket
 from server.gunicorn_worker.connection import HEAD_S, MOST_HEAD_BYTES, Connection, Head
+from server.gunicorn_worker.download import SENDERS, STALL_S, Download
 from server.gunicorn_worker.refusal import StatusRecorder, refusal
 from server.gunicorn_worker.waiting_connections import WaitingConnections
 
@@ -58,6 +59,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(*arguments)
         self._draining: OrderedDict[Connection, Deadline] = OrderedDict()
         """Ended connections with the ends of their waits, oldest first; they count as connections until closed."""
+        self._downloads = WaitingConnections(STALL_S)
         self._accept_pause = self._warning_pause = self._burst = Deadline.after(0)
 
     def get_thread_pool(self) -> WaitingConnections:
@@ -81,6 +83,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                     raise
                 self.log.warning("started %d of %d threads: the machine has no more", count, self.cfg.threads)
                 break
+        for _ in range(SENDERS):
+            with suppress(RuntimeError):
+                Thread(target=self._send_downloads, name="sender", daemon=True).start()
         super().run()
 
     def is_parent_alive(self) -> bool:
@@ -148,6 +153,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             conn.sock.hold_head()
             result = super().handle_request(req, conn)
             conn.sock.flush()
+            if (body := conn.sock.take_later()) is not None:
+                conn.download = Download(body, is_kept_alive=result)
         except BlockingIOError:  # after `SEND_S`
             self.log.warning("closed a connection: the client stopped reading its reply")
             return False
@@ -172,6 +179,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 self._close(conns[0])
         while self._draining and (force or next(iter(self._draining.values())).is_expired):
             self._close(self._draining.popitem(last=False)[0])
+        while (conns := self._downloads.first(1)) and (force or conns[0].timeout <= now):
+            if self._downloads.remove(conns[0]):
+                self.log.warning("closed a connection: the client stopped reading its reply")
+                self._close(conns[0])
         while self.nr_conns >= self.worker_connections and self._close_idlest():
             pass
 
@@ -190,16 +201,50 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 if conn is None:
                     return
                 result = self.handle(conn)
-                if result:
+                if conn.download is not None:
+                    self._downloads.add(conn, is_ready=True)
+                    conn = None
+                elif result:
                     self._waiting.put_back(conn, is_ready=result is True and conn.has_read_ahead)
                     conn = None
             except BaseException:
-                with suppress(BaseException):
-                    self.log.exception("an error that was not foreseen")
+                self._survive(conn)
+
+    def _send_downloads(self) -> None:
+        """Send pieces of downloads until the worker ends. Runs in each sender, which outlives every error too."""
+        conn: Connection | None = None
+        while True:
+            try:
                 if conn is not None:
-                    self._waiting.remove(conn)
-                else:
-                    time.sleep(PAUSE_S)
+                    self._downloads.leave(conn)
+                    conn.end_download()
+                    self.method_queue.defer(self._finish, conn)
+                    conn = None
+                conn = self._downloads.take()
+                if conn is None:
+                    return
+                if conn.download is not None and conn.download.send(conn.sock):
+                    self._downloads.put_back(conn, is_ready=True)
+                    conn = None
+                elif conn.download is not None and conn.download.is_kept_alive and self.alive:
+                    self._downloads.leave(conn)
+                    conn.end_download()
+                    self._waiting.put_back(conn, is_ready=conn.has_read_ahead)
+                    conn = None
+            except OSError as error:
+                self.log.debug("ended a download: %s", error)
+            except BaseException:
+                self._survive(conn)
+
+    def _survive(self, conn: Connection | None) -> None:
+        """Log an error of a thread, and take the connection out of the queues, for the thread to end it."""
+        with suppress(BaseException):
+            self.log.exception("an error that was not foreseen")
+        if conn is not None:
+            self._waiting.remove(conn)
+            self._downloads.remove(conn)
+        else:
+            time.sleep(PAUSE_S)
 
     def _finish(self, conn: Connection) -> None:
         """End a connection: close it once the client has."""

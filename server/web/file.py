@@ -6,6 +6,8 @@ from flask import Response, request
 
 from cogread.deadline import Deadline
 from cogread.errors import SourceChanged
+from server.file.body import FileBody
+from server.gunicorn_worker.client_socket import ClientSocket
 from server.http.errors import UnknownUrl
 from server.http.reply import redirect
 from server.tiles.request import BUDGET_S, split_version
@@ -36,8 +38,19 @@ def _reply(name: str, deadline: Deadline) -> Response:
     opened = layer.open(deadline)
     if version is not None and version != opened.version_key:
         return response(redirect(f"{ctx.link_prefix}{layer.path}/cog.tif"))
-    is_head = request.method == "HEAD"
-    plan, body = ctx.files.reply(layer, opened, request.headers.get, is_head, version is not None, deadline)
+    sock = request.environ.get("gunicorn.socket")
+    plan, body = ctx.files.reply(
+        layer,
+        opened,
+        request.headers.get,
+        deadline,
+        is_head=request.method == "HEAD",
+        is_versioned=version is not None,
+        takes_thread=not isinstance(sock, ClientSocket),
+    )
+    if isinstance(body, FileBody) and isinstance(sock, ClientSocket):
+        sock.send_later(body)
+        body = ()
     flask_response = Response(body, plan.status, plan.headers, direct_passthrough=True)
     if plan.status == 304:
         del flask_response.headers["Content-Type"]

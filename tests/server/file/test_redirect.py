@@ -1,0 +1,60 @@
+"""`file = "redirect"`: the client gets the right to read, and the bucket sends the bytes."""
+
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from server.settings.load import ConfigError
+from tests.support.app import client, layer, problem, settings
+from tests.support.s3 import running_store
+from tests.support.tiffs import gdal_tiff
+
+FILE: Final = gdal_tiff("jpeg-ycbcr")
+URL: Final = "/layers/a/cog.tif"
+STORE: Final = """
+[sources.store]
+type = "s3"
+endpoint_url = "{}"
+region = "us-east-1"
+access_key_id_env = "STORE_KEY"
+secret_access_key_env = "STORE_SECRET"
+"""
+KEYS: Final = {"STORE_KEY": "test", "STORE_SECRET": "hunter2"}
+REDIRECT: Final = "source = 'store'\nfile = 'redirect'"
+
+
+def test_the_bucket_sends_the_bytes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with running_store() as store:
+        app = client(tmp_path, STORE.format(store.endpoint_url) + layer("a", store.put("a.tif", FILE), REDIRECT), KEYS)
+        reply = app.get(URL, headers={"Range": "bytes=5-9"})
+        location = reply.headers["Location"]
+        assert (reply.status_code, reply.headers["Cache-Control"], reply.data) == (302, "no-store", b"")
+        assert reply.headers["Access-Control-Allow-Origin"] == "*"
+        assert location.startswith(f"{store.endpoint_url}/imagery/a.tif?")
+        query = parse_qs(urlsplit(location).query)
+        assert (query["X-Amz-Expires"], query["X-Amz-SignedHeaders"]) == (["3600"], ["host"])
+        part = requests.get(location, headers={"Range": "bytes=5-9"}, timeout=10)
+        assert (part.status_code, part.content) == (206, FILE[5:10])
+        version = app.get("/layers/a").get_json()["version"]
+        assert app.head(f"/layers/a@{version}/cog.tif").headers["Location"].startswith(store.endpoint_url)
+        _ = store.put("a.tif", FILE + b"x")
+        anew = client(tmp_path, STORE.format(store.endpoint_url) + layer("a", "s3://imagery/a.tif", REDIRECT), KEYS)
+        assert anew.get(f"/layers/a@{version}/cog.tif").headers["Location"] == URL
+        _ = store.client.delete_object(Bucket=store.bucket, Key="a.tif")
+        gone = client(tmp_path, STORE.format(store.endpoint_url) + layer("a", "s3://imagery/a.tif", REDIRECT), KEYS)
+        _ = problem(gone.get(URL), 404)
+    assert "X-Amz" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("uri", ["a.tif", "http://127.0.0.1/a.tif"])
+def test_only_buckets_have_such_urls(uri: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"layers\.a\.file: found 'redirect', wanted true or false"):
+        _ = settings(tmp_path, layer("a", uri, "file = 'redirect'"))
+
+
+def test_the_key_takes_nothing_else(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"layers\.a\.file: found 'proxy', wanted true or false or 'redirect'"):
+        _ = settings(tmp_path, layer("a", "a.tif", "file = 'proxy'"))
