@@ -1,4 +1,4 @@
-"""Whole files on their way: slow clients hold no thread, and a file that changes or fails meanwhile ends the connection."""
+"""Whole files on their way: slow clients hold no thread, and a file that changes meanwhile ends the connection."""
 
 import os
 import socket

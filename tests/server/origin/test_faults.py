@@ -1,9 +1,9 @@
 """Whatever an origin does, through the whole server: its status, what a client may know, one line in the log, and that
 nothing of it stays once the origin is well again.
 
-One server has three layers for each fault: `cold`, whose header is not known when the fault comes; `warm`, where it
-hits the read of a tile; and `once`, where it hits that read a single time. All are asked at the same moment, for some
-faults take their time.
+One server has four layers for each fault: `cold`, whose header is not known when the fault comes; `warm`, where it
+hits the read of a tile; `file`, where it hits the read of a range of the file; and `once`, where it hits the read of a
+tile a single time. All are asked at the same moment, for some faults take their time.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,9 @@ from tests.support.origin import EtagKind, Fault, Origin
 from tests.support.tiffs import gdal_tiff
 from tests.support.wait import wait_until
 
-FILE = gdal_tiff("jpeg-ycbcr")
+FILE = gdal_tiff("jpeg-ycbcr") + bytes(range(200)) * 500
+RANGE = (len(FILE) - 40_000, len(FILE))
+"""No part of the header."""
 FIRST, SECOND = "native/0/0/0.jpg", "native/1/0/0.jpg"
 CLIENTS = 24
 """Fewer than a worker has threads, so that each fault has the time that it takes to itself."""
@@ -112,7 +114,7 @@ ROWS: dict[str, Row] = {
     "s3-slow": BUSY(refused(503, "SlowDown"), retry_after="1"),
 }
 
-CASES = [(name, state) for name, row in ROWS.items() for state in ("cold", "warm")]
+CASES = [(name, state) for name, row in ROWS.items() for state in ("cold", "warm", "file")]
 ONCE = [name for name, row in ROWS.items() if row.is_tried_again]
 ALL = [*CASES, *((name, "once") for name in ONCE)]
 
@@ -151,7 +153,10 @@ class Story:
 
 
 def tile(server: Gunicorn, name: str, state: str, place: str) -> requests.Response:
-    """Within the 30 s of a platform's router."""
+    """Within the 30 s of a platform's router. The second tile of `file` is the range."""
+    if (state, place) == ("file", SECOND):
+        wanted = {"Range": f"bytes={RANGE[0]}-{RANGE[1] - 1}"}
+        return requests.get(f"{server.url}/layers/{state}-{name}/cog.tif", headers=wanted, timeout=25)
     return requests.get(f"{server.url}/layers/{state}-{name}/tiles/{place}", timeout=25)
 
 
@@ -164,17 +169,23 @@ def tell(server: Gunicorn, origin: Origin) -> Story:
         origin.fail(path_of(name, state), ROWS[name].fault, 1 if state == "once" else 100)
     with ThreadPoolExecutor(CLIENTS) as clients:
         replies = list(clients.map(lambda case: tile(server, case[0], case[1], SECOND), ALL))
-    wait_until(lambda: server.log().count(f" tile={SECOND} ") >= len(ALL))
+    wait_until(lambda: sum(is_of(line, *case) for case in ALL for line in server.log().splitlines()) >= len(ALL))
     lines = server.log().splitlines()
     outcomes = {
         (name, state): Outcome(
             reply,
             len(origin.ranges(path_of(name, state))) - before[name, state],
-            [line for line in lines if f" layer={state}-{name} tile={SECOND} " in line],
+            [line for line in lines if is_of(line, name, state)],
         )
         for (name, state), reply in zip(ALL, replies, strict=True)
     }
     return Story(outcomes, reasons_of(server), server.log(), origin.host)
+
+
+def is_of(line: str, name: str, state: str) -> bool:
+    """Tell whether a line of the log is that of the request that the fault hit."""
+    target = f" path=/layers/{state}-{name}/cog.tif " if state == "file" else f" layer={state}-{name} tile={SECOND} "
+    return target in line
 
 
 def reasons_of(server: Gunicorn) -> dict[str, tuple[str | None, str | None]]:
@@ -191,7 +202,7 @@ def reasons_of(server: Gunicorn) -> dict[str, tuple[str | None, str | None]]:
 def server() -> Iterator[tuple[Gunicorn, Origin]]:
     with Origin() as origin:
         config = "[server]\nrevalidate_s = 3600\n" + STORE.format(url=origin.url)
-        for name, state in [*ALL, ("sound", "warm")]:
+        for name, state in [*ALL, ("sound", "warm"), ("sound", "file")]:
             origin.put(path_of(name, state), FILE)
             config += layer_of(name, state, origin.url)
         secrets = dict(zip(("STORE_KEY", "STORE_SECRET"), SECRETS, strict=True))
@@ -237,9 +248,10 @@ def test_nothing_of_a_fault_stays(name: str, state: str, story: Story, server: t
     running, origin = server
     for case in ALL:
         origin.mend(path_of(*case))
-    wait_until(lambda: tile(running, name, state, SECOND).status_code == 200)
+    wait_until(lambda: tile(running, name, state, SECOND).ok)
+    sound = "file" if state == "file" else "warm"
     for place in (FIRST, SECOND):
-        assert tile(running, name, state, place).content == tile(running, "sound", "warm", place).content
+        assert tile(running, name, state, place).content == tile(running, "sound", sound, place).content
 
 
 def test_no_fault_is_one_of_ours_nor_tells_a_secret(story: Story) -> None:
