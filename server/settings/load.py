@@ -24,7 +24,8 @@ from server.settings.attribution import Attribution, parse_attribution
 from server.settings.collections import LAYER_NAME, kind_of, place_of, template_of
 from server.settings.config_place import ConfigPlace, uri_of
 from server.settings.credentials import check_access, signing_keys, tokens_of
-from server.settings.file import CollectionFields, ConfigFile, Empty, File, FileError, LayerFields, ServerConfig, decode
+from server.settings.decode import decode
+from server.settings.file import CollectionFields, ConfigFile, Empty, File, FileError, LayerFields, ServerConfig
 from server.settings.origin_identity import Identities
 from server.settings.origins import check_url, source_options
 from server.settings.templates import UriTemplate
