@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 from cogread.image import Image
 from cogread.wrap import CODINGS, TERRAIN, Options, Wrapper
+from server.access.query import without_credentials
 from server.http.errors import BadRequest
 from server.http.reply import accepted_codings
 
@@ -47,8 +48,9 @@ def named_terrain(encoding: str) -> Wrapper:
 
 
 def options_key(query: str, accept_encoding: str | None) -> str:
-    """Make the part of a cache key that stands for all that `options_of` reads."""
+    """Make the part of a cache key that stands for all that `options_of` reads; callers share it."""
     codings = ",".join(accepted_codings(accept_encoding, CODINGS))
+    query = without_credentials(query)
     if len(query) > _MOST_CHARACTERS:
         return f"?{codings}#{blake2b(query.encode('utf-8', 'replace')).hexdigest()}"
     return f"?{codings}?{query}"

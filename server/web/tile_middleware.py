@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from server.access.authenticator import CALLER, Authenticator
+from server.access.query import without_credentials
 from server.documents.wmts.exceptions import report
 from server.documents.wmts.names import QUERIES
 from server.documents.wmts.tiles import WmtsTiles
@@ -130,7 +131,8 @@ def _log_fields(target: str) -> str:
     """The path of a tile, or a query for one, as fields of the log."""
     path, _, query = target.partition("?")
     if path in _QUERIES:
-        return f'path={path} query="{escaped(query, most=400).replace(_EQUALS, "=")}"'
+        shown = escaped(without_credentials(query), most=400)
+        return f'path={path} query="{shown.replace(_EQUALS, "=")}"'
     _, first, second, third, rest = path.split("/", 4)
     if first == "layers":
         return f"layer={second} {_FIELDS[third]}={rest}"
