@@ -15,6 +15,7 @@ from server.documents.tms import SERVICE, tms_refusal
 from server.documents.web_maps import web_map_refusal
 from server.documents.wmts.layer import wmts_refusal
 from server.documents.wmts.names import CAPABILITIES
+from server.http.public_urls import Links
 from server.layers.catalog import Layer
 from server.layers.layer_version import LayerVersion
 
@@ -32,24 +33,24 @@ def service_refusals(layer: Layer, opened: LayerVersion) -> dict[str, Refusal | 
     return {service: check(layer, opened) for service, check in _CHECKS.items()}
 
 
-def client_links(layer: Layer, refusals: Mapping[str, Refusal | None], link_prefix: str) -> list[Json]:
+def client_links(layer: Layer, refusals: Mapping[str, Refusal | None], links: Links) -> list[Json]:
     """Links to the documents that follow the file.
 
     Args:
         layer: the layer.
         refusals: as `service_refusals` returns them.
-        link_prefix: beginning of the links.
+        links: makes the links.
     """
     documents = {
         "tilejson": ("tilejson", f"{layer.path}/tilejson.json", _JSON),
         "tms": ("tms", f"{SERVICE}/{layer.config.name}", _XML),
         "gdal.vrt": ("gdal", f"{layer.path}/gdal.vrt", _XML),
         "gdal.xml": ("gdal-wms", f"{layer.path}/gdal.xml", _XML),
-        "wmts": ("wmts", CAPABILITIES, _XML),
+        "wmts": ("wmts", CAPABILITIES if layer.is_public else f"{layer.path}/wmts.xml", _XML),
         "ogc-tiles": (TILESETS, f"/collections/{layer.config.name}/map/tiles", _JSON),
     }
     return [
-        {"rel": rel, "href": link_prefix + path, "type": media_type}
+        {"rel": rel, "href": links.to(path), "type": media_type}
         for service, (rel, path, media_type) in documents.items()
         if refusals[service] is None
     ]

@@ -1,5 +1,6 @@
 """Lines to copy into the clients of a layer."""
 
+from shlex import quote
 from typing import Final, NamedTuple
 from urllib.parse import urljoin
 
@@ -48,7 +49,7 @@ def copy_lines(about: Json, base_url: str) -> list[Client]:
     by_wmts = _of_wmts(urls["wmts"], about) if "wmts" in urls else {}
     clients = {
         "QGIS": [*_of_gdal(urls, "QGIS", "{}", _QGIS), *by_wmts.get("QGIS", ())],
-        "GDAL": [*_of_gdal(urls, "GDAL", "gdalinfo {}", _GDAL), *by_wmts.get("GDAL", ())],
+        "GDAL": [*_of_gdal(urls, "GDAL", f"gdalinfo {quote(urls.get('gdal', ''))}", _GDAL), *by_wmts.get("GDAL", ())],
         **_code(about, urls, base_url),
         "URLs": [*by_wmts.get("URLs", ()), *_of_web_maps(about["web_mercator"], urls.get("tilejson"), base_url)],
     }
@@ -76,11 +77,17 @@ def _code(about: Json, urls: dict[str, str], base_url: str) -> dict[str, list[Li
         for name, code in snippets.web_maps(about, urljoin(base_url, facts["tiles"]), urls["tilejson"]).items():
             clients[name] = [Line(name, code, f"for an element with id “map”; {_WEB_MAPS[name]}")]
     elif facts["minzoom"] is not None and about["bounds_wgs84"] and about["terrain"]["encodings"]:
-        code = snippets.terrain(about, f"{urls['self']}/tilejson.json")
+        code = snippets.terrain(about, urljoin(base_url, _terrain(about)))
         clients["MapLibre"] = [Line("MapLibre", code, f"hillshade; {_WEB_MAPS['MapLibre']}")]
     if "gdal" in urls:
         clients["Python"] = [Line("Python", snippets.python(urls["gdal"], about), "with the package rasterio")]
     return clients
+
+
+def _terrain(about: Json) -> str:
+    """URL of the TileJSON of terrain."""
+    wanted = f"/tilejson.json?encoding={snippets.ENCODING}"
+    return next(str(link["href"]) for link in about["links"] if wanted in link["href"])
 
 
 def _is_picture(about: Json) -> bool:
@@ -90,7 +97,8 @@ def _is_picture(about: Json) -> bool:
 
 def _of_wmts(url: str, about: Json) -> dict[str, list[Line]]:
     name = about["name"]
-    hint = f"the capabilities of all layers, for any WMTS client; the layer is “{name}”"
+    whole = "this layer alone" if "/layers/" in url else "all layers"
+    hint = f"the capabilities of {whole}, for any WMTS client; the layer is “{name}”"
     lines = {"URLs": [Line("WMTS", url, hint)]}
     if not _is_picture(about):
         return lines

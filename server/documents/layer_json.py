@@ -14,6 +14,7 @@ from server.documents import Json
 from server.documents.client_links import client_links, service_refusals
 from server.documents.openapi.schemas import MOST_BANDS
 from server.documents.web_maps import facts
+from server.http.public_urls import Links
 from server.layers.catalog import Layer
 from server.layers.grids import NATIVE, WEB_MERCATOR, Matrix
 from server.layers.layer_version import IMAGE, MASK, LayerVersion
@@ -25,31 +26,31 @@ _UNITS: Final = {"degree": "degrees", "metre": "m", "foot": "ft", "US survey foo
 """PROJ's names of units -> those of map libraries; others keep their names."""
 
 
-def row(layer: Layer, link_prefix: str) -> Json:
-    """The facts of the config about a layer; links begin with `link_prefix`."""
+def row(layer: Layer, links: Links) -> Json:
+    """The facts of the config about a layer."""
     config = layer.config
     return {
         "name": config.name,
         "title": config.title,
         "attribution": config.attribution.text if config.attribution else None,
         "attribution_html": config.attribution.html if config.attribution else None,
-        "href": link_prefix + layer.path,
+        "href": links.to(layer.path),
     }
 
 
-def describe(layer: Layer, opened: LayerVersion, link_prefix: str) -> Json:
+def describe(layer: Layer, opened: LayerVersion, links: Links) -> Json:
     """The description of a layer: all that a client needs to request and place tiles.
 
     Args:
         layer: the layer.
         opened: its version.
-        link_prefix: beginning of links.
+        links: makes the links.
     """
     cog = opened.cog
     services = service_refusals(layer, opened)
     bands = band_facts(cog, MOST_BANDS, opened.resolver)
     return {
-        **row(layer, link_prefix),
+        **row(layer, links),
         "version": opened.version_key,
         "size_bytes": cog.version.size_bytes,
         **_image(cog),
@@ -60,15 +61,15 @@ def describe(layer: Layer, opened: LayerVersion, link_prefix: str) -> Json:
         "minzoom": 0,
         "maxzoom": len(cog.levels) - 1,
         "levels": _levels(cog, opened),
-        "web_mercator": facts(layer, opened, link_prefix),
+        "web_mercator": facts(layer, opened, links),
         **_offers("formats", opened.refusals(IMAGE)),
         **_offers("mask_formats", opened.refusals(MASK)),
         **_offers("services", services),
         "terrain": _terrain(layer, opened),
         "links": [
-            *_links(layer, opened, link_prefix),
-            *_terrain_links(layer, opened, link_prefix),
-            *client_links(layer, services, link_prefix),
+            *_links(layer, opened, links),
+            *_terrain_links(layer, opened, links),
+            *client_links(layer, services, links),
         ],
     }
 
@@ -147,30 +148,37 @@ def _terrain(layer: Layer, opened: LayerVersion) -> Json:
     }
 
 
-def _terrain_links(layer: Layer, opened: LayerVersion, link_prefix: str) -> list[Json]:
+def _terrain_links(layer: Layer, opened: LayerVersion, links: Links) -> list[Json]:
     """Tiles of terrain, and for web maps the TileJSON of each encoding."""
     if opened.terrain_refusal is not None:
         return []
-    tiles = f"{link_prefix}{layer.versioned_path(opened)}/{IMAGE}/{NATIVE}/{{z}}/{{x}}/{{y}}"
-    links: list[Json] = [
-        {"rel": "terrain", "href": f"{tiles}.{wrapper.extension}", "type": wrapper.media_type, "templated": True}
+    tiles = f"{layer.versioned_path(opened)}/{IMAGE}/{NATIVE}/{{z}}/{{x}}/{{y}}"
+    terrain: list[Json] = [
+        {
+            "rel": "terrain",
+            "href": links.to(f"{tiles}.{wrapper.extension}"),
+            "type": wrapper.media_type,
+            "templated": True,
+        }
         for wrapper in TERRAIN.values()
     ]
     if opened.grids.web_mercator is not None:
-        document = f"{link_prefix}{layer.path}/tilejson.json?encoding="
-        links += [{"rel": "terrain", "href": document + name, "type": "application/json"} for name in TERRAIN]
-    return links
+        document = f"{layer.path}/tilejson.json?encoding="
+        terrain += [
+            {"rel": "terrain", "href": links.to(document + name), "type": "application/json"} for name in TERRAIN
+        ]
+    return terrain
 
 
-def _links(layer: Layer, opened: LayerVersion, link_prefix: str) -> list[Json]:
-    links: list[Json] = [{"rel": "self", "href": link_prefix + layer.path, "type": "application/json"}]
-    start = link_prefix + layer.versioned_path(opened)
+def _links(layer: Layer, opened: LayerVersion, links: Links) -> list[Json]:
+    own: list[Json] = [{"rel": "self", "href": links.to(layer.path), "type": "application/json"}]
+    start = layer.versioned_path(opened)
     if any(opened.refusal(number, AUTO) is None for number in range(len(opened.cog.levels))):
-        links.append({"rel": IMAGE, "href": f"{start}/{IMAGE}/{_PLACE}", "templated": True})
-    links += [
+        own.append({"rel": IMAGE, "href": links.to(f"{start}/{IMAGE}/{_PLACE}"), "templated": True})
+    own += [
         {
             "rel": kind,
-            "href": f"{start}/{kind}/{_PLACE}.{extension}",
+            "href": links.to(f"{start}/{kind}/{_PLACE}.{extension}"),
             "type": WRAPPERS[extension].media_type,
             "templated": True,
         }
@@ -178,4 +186,4 @@ def _links(layer: Layer, opened: LayerVersion, link_prefix: str) -> list[Json]:
         for extension, reason in opened.refusals(kind).items()
         if reason is None
     ]
-    return links
+    return own

@@ -29,6 +29,8 @@ _DIFFERS: Final = {
 """Nodata that JSON has as text -> JavaScript's condition of a value that differs."""
 _AUTO: Final = "auto"
 """The picture that suits each tile, whose URL has no extension."""
+ENCODING: Final = "terrarium"
+"""Encoding of terrain in the code."""
 _UNITS: Final = ("m", "ft", "us-ft", "degrees")
 
 
@@ -93,7 +95,11 @@ def _common(about: Json, formats: Sequence[str]) -> str | None:
 def _template(about: Json, extension: str) -> str:
     """URL of the tiles in the layer's own grid, as the layer's JSON links it."""
     end = "{y}" if extension == _AUTO else f"{{y}}.{extension}"
-    return next(str(link["href"]) for link in about["links"] if link["rel"] == "tiles" and link["href"].endswith(end))
+    return next(
+        str(link["href"])
+        for link in about["links"]
+        if link["rel"] == "tiles" and link["href"].partition("?")[0].endswith(end)
+    )
 
 
 def _grid(about: Json) -> dict[str, Any]:
@@ -142,8 +148,7 @@ def web_maps(about: Json, tiles: str, tilejson: str) -> dict[str, str]:
 
 def terrain(about: Json, tilejson: str) -> str:
     """Code of MapLibre that shades a layer of heights on the grid of web maps."""
-    url = f"{tilejson}?encoding=terrarium"
-    return rendered("snippets/maplibre.js", **_places(about), url=url, kind="raster-dem", layer="hillshade")
+    return rendered("snippets/maplibre.js", **_places(about), url=tilejson, kind="raster-dem", layer="hillshade")
 
 
 def _places(about: Json) -> dict[str, Any]:

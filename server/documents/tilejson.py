@@ -4,6 +4,7 @@ from typing import Final
 
 from server.documents import Json
 from server.documents.web_maps import lonlat_bounds, picture_suffix, terrain_format, tiles_template, web_mercator
+from server.http.public_urls import Links
 from server.layers.catalog import Layer
 from server.layers.layer_version import LayerVersion
 
@@ -11,13 +12,13 @@ VERSION: Final = "1.0.0"
 """Version of the tile set in semver: constant, as the URLs of tiles name the version."""
 
 
-def tilejson(layer: Layer, opened: LayerVersion, base_url: str, encoding: str | None = None) -> Json:
+def tilejson(layer: Layer, opened: LayerVersion, links: Links, encoding: str | None = None) -> Json:
     """The document of a version of a layer.
 
     Args:
         layer: the layer.
         opened: its version.
-        base_url: beginning of its URLs.
+        links: makes its URLs.
         encoding: of terrain; None: the tiles are pictures. MapLibre reads it from the document.
 
     Raises:
@@ -33,7 +34,7 @@ def tilejson(layer: Layer, opened: LayerVersion, base_url: str, encoding: str | 
         "name": layer.config.title,
         "version": VERSION,
         "scheme": "xyz",
-        "tiles": [base_url + tiles_template(layer, opened, suffix)],
+        "tiles": [links.to(tiles_template(layer, opened, suffix))],
         "minzoom": least,
         "maxzoom": most,
         "tileSize": grid.matrices[0].tile_width,

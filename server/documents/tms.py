@@ -12,6 +12,7 @@ from cogread.refusal import Refusal
 from server.documents.pictures import CUT_OUT, MEDIA_TYPES, service_picture
 from server.documents.templates import rendered
 from server.documents.web_maps import no_pictures, web_map_refusal, web_mercator
+from server.http.public_urls import Links
 from server.http.reply import Reply
 from server.layers.catalog import Catalog, Layer
 from server.layers.grids import HALF_WORLD_M, MAX_Z, WEB_MERCATOR
@@ -24,8 +25,8 @@ SERVICE: Final = "/tms/1.0.0"
 PROFILE: Final = "global-mercator"
 
 
-def tile_map(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
-    """The document of a version of a layer; its URLs begin with `base_url`.
+def tile_map(layer: Layer, opened: LayerVersion, links: Links) -> bytes:
+    """The document of a version of a layer; `links` makes its URLs.
 
     Raises:
         UnknownGrid: no level lies on the grid of web maps.
@@ -36,18 +37,19 @@ def tile_map(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
     if extension is None:
         raise no_pictures(opened, grid)
     side = grid.matrices[0].tile_width
+    path = layer.versioned_path(opened).replace("/layers", SERVICE, 1)
+    zooms = range(grid.matrices[-1].z + 1)
     return rendered(
         "tms_map.xml",
         title=layer.config.title,
         attribution=layer.config.attribution.text if layer.config.attribution else None,
-        service=base_url + SERVICE,
+        service=links.prefix + SERVICE,
         profile=PROFILE,
-        tiles=base_url + layer.versioned_path(opened).replace("/layers", SERVICE, 1),
         half_world=HALF_WORLD_M,
         tile_size=side,
         extension=extension,
         media_type=MEDIA_TYPES[extension],
-        units_per_pixel=[2 * HALF_WORLD_M / side / 2**z for z in range(grid.matrices[-1].z + 1)],
+        tile_sets=[(links.to(f"{path}/{z}"), 2 * HALF_WORLD_M / side / 2**z) for z in zooms],
     ).encode()
 
 

@@ -11,6 +11,7 @@ from server.documents import Json
 from server.documents.alignment import Misfit, misfit
 from server.documents.pictures import tiles_suffix
 from server.http.errors import UnknownGrid
+from server.http.public_urls import Links
 from server.layers.catalog import Layer
 from server.layers.grids import WEB_MERCATOR, Grid
 from server.layers.layer_version import IMAGE, LayerVersion
@@ -20,7 +21,7 @@ _MOST_LATITUDE: Final = degrees(atan(sinh(pi)))
 """Latitude at which the square of web maps ends."""
 
 
-def facts(layer: Layer, opened: LayerVersion, link_prefix: str) -> Json:
+def facts(layer: Layer, opened: LayerVersion, links: Links) -> Json:
     """The member `web_mercator` of the layer's JSON: its aligned levels, and the obstacle of the others."""
     grid, obstacle = opened.grids.web_mercator, misfit(opened.cog, opened.grids, opened.resolver)
     suffix = None if grid is None else _suffix(opened, grid)
@@ -28,7 +29,7 @@ def facts(layer: Layer, opened: LayerVersion, link_prefix: str) -> Json:
         "minzoom": None if grid is None else grid.matrices[0].z,
         "maxzoom": None if grid is None else grid.matrices[-1].z,
         "tile_size": None if grid is None else grid.matrices[0].tile_width,
-        "tiles": None if suffix is None else link_prefix + tiles_template(layer, opened, suffix),
+        "tiles": None if suffix is None else links.to(tiles_template(layer, opened, suffix)),
         "off_levels": [] if obstacle is None else obstacle.off_levels,
         "reason": None if obstacle is None else obstacle.reason,
         "command": None if obstacle is None else obstacle.command,

@@ -8,13 +8,27 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from server.http.errors import BadRequest
 from server.http.reply import local_url
 
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,253})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _PREFIX: Final = re.compile(r"(?:/(?!\.\.?(?:/|$))[A-Za-z0-9._~-]{1,100}){0,10}/?")
+
+
+class Links(NamedTuple):
+    """URLs of this server, for a document."""
+
+    prefix: str
+    """Beginning of the URLs."""
+    query: str = ""
+    """Signature that the document was asked for with, which its URLs carry on; empty: there was none."""
+
+    def to(self, path: str) -> str:
+        """The URL of a path, which may have a query of its own."""
+        return f"{self.prefix}{path}{'&' if '?' in path else '?'}{self.query}" if self.query else self.prefix + path
+
 
 Environ = Mapping[str, Any]
 TrustedProxies = int | tuple[IPv4Network | IPv6Network, ...]

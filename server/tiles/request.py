@@ -60,7 +60,7 @@ OGC: Final = "/collections/{layer}/map/tiles/{grid}/{z}/{y}/{x}"
 TEMPLATES: Final = (XYZ, XYZ_AUTO, XYZ_MASK, WMTS, TMS, OGC)
 
 
-_QUERY_CHARACTERS: Final = "%!$&'()*+,;=:@/?-._~"
+QUERY_CHARACTERS: Final = "%!$&'()*+,;=:@/?-._~"
 """Characters that a query may hold as they are (RFC 3986 §3.4)."""
 
 
@@ -92,7 +92,7 @@ class TileAddress(NamedTuple):
     def unversioned(self, path: str) -> str:
         """The URL that follows the file, of a path that names a version."""
         path = path.replace(f"@{self.version}", "", 1)
-        return f"{path}?{quote(self.query, safe=_QUERY_CHARACTERS)}" if self.query else path
+        return f"{path}?{quote(self.query, safe=QUERY_CHARACTERS)}" if self.query else path
 
     def path(self, template: str) -> str:
         """The path of the same numbers, names and format in another form, without the version."""

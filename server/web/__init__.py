@@ -29,6 +29,7 @@ URLS: Final[Mapping[str, Callable[..., Response]]] = {
     "/layers/<name>/tilejson.json": tilejson_and_gdal.tilejson_document,
     "/layers/<name>/gdal.vrt": tilejson_and_gdal.gdal_vrt_document,
     "/layers/<name>/gdal.xml": tilejson_and_gdal.gdal_wms_document,
+    "/layers/<name>/wmts.xml": wmts.layer_capabilities,
     "/layers/<name>/tiles/<path:rest>": partial(tiles.malformed, template=XYZ),
     "/layers/<name>/mask/<path:rest>": partial(tiles.malformed, template=XYZ_MASK),
     "/wmts": wmts.queries,

@@ -11,6 +11,7 @@ from server.cache import Cache
 from server.documents.summary import Summary
 from server.documents.wmts.capabilities import Capabilities
 from server.file.service import Files
+from server.http.public_urls import Links
 from server.layers.catalog import Catalog, Layer
 from server.layers.summaries import Listing, Summaries
 from server.logs.request_log import RequestLog
@@ -56,6 +57,16 @@ class Context:
     def base_url(self) -> str:
         """Prefix of absolute URLs; see `PublicUrls.base_url`."""
         return self.settings.public_urls.base_url(request.environ)
+
+    @property
+    def links(self) -> Links:
+        """Links in the reply, once the layer was taken by `layer`."""
+        return Links(self.link_prefix, self.caller.signature)
+
+    @property
+    def absolute_links(self) -> Links:
+        """The same as absolute URLs."""
+        return Links(self.base_url, self.caller.signature)
 
     @property
     def base_url_policy(self) -> str:

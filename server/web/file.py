@@ -13,6 +13,7 @@ from server.http.reply import redirect
 from server.tiles.request import BUDGET_S, split_version
 from server.web.context import context
 from server.web.replies import response
+from server.web.versioned import moved
 
 PRESIGNED_S: Final = 3600
 """Lifetime of a URL of the bucket: a client that opens a file keeps to the URL that it was sent to."""
@@ -37,7 +38,7 @@ def _reply(name: str, deadline: Deadline) -> Response:
         return response(redirect(layer.source.presigned_url(PRESIGNED_S, deadline)))
     opened = layer.open(deadline)
     if version is not None and version != opened.version_key:
-        return response(redirect(f"{ctx.link_prefix}{layer.path}/cog.tif"))
+        return moved(f"{layer.path}/cog.tif")
     sock = request.environ.get("gunicorn.socket")
     plan, body = ctx.files.reply(
         layer,

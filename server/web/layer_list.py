@@ -13,6 +13,7 @@ from server.documents.layer_json import row
 from server.documents.layer_list import BROKEN, FILTERS, OK, UNOPENED, Entry, Query, Selection, select
 from server.documents.summary import Summary
 from server.http.errors import BadRequest, public_reason
+from server.http.public_urls import Links
 from server.layers.summaries import Listing
 from server.web.context import context
 from server.web.pages import page
@@ -73,12 +74,12 @@ def asked_query() -> Query:
 def layers_document() -> Response:
     """Write the list of the layers that the request asks for."""
     ctx, query = context(), asked_query()
-    listing, prefix = ctx.listing(), ctx.link_prefix
+    listing, links = ctx.listing(), ctx.links
 
     def write() -> Iterator[bytes]:
-        yield msgspec.json.encode({"layers": [_row(entry, prefix) for entry in _selection(listing, query).entries]})
+        yield msgspec.json.encode({"layers": [_row(entry, links) for entry in _selection(listing, query).entries]})
 
-    packed = ctx.packed.of_long(("layers", listing.key, query, prefix), write)
+    packed = ctx.packed.of_long(("layers", listing.key, query, links), write)
     return document(packed, "application/json", "no-cache", NEGOTIATED)
 
 
@@ -86,8 +87,8 @@ def _selection(listing: Listing[Summary], query: Query) -> Selection:
     return select((Entry(*each) for each in listing), query)
 
 
-def _row(entry: Entry, link_prefix: str) -> Json:
-    facts, summary = row(entry.layer, link_prefix), entry.summary
+def _row(entry: Entry, links: Links) -> Json:
+    facts, summary = row(entry.layer, links), entry.summary
     if isinstance(summary, Summary):
         size: Json = {"width": summary.width, "height": summary.height, "bands": summary.bands, "dtype": summary.dtype}
         return {**facts, "status": entry.status, **size, "crs": summary.crs, "formats": summary.formats}
@@ -107,7 +108,7 @@ def layers_page() -> Response:
     url = _url(query)
     return page(
         "layers.html",
-        entries=[(_row(entry, url.prefix), entry.summary) for entry in entries[(number - 1) * length :][:length]],
+        entries=[(_row(entry, context().links), entry.summary) for entry in entries[(number - 1) * length :][:length]],
         query=query,
         matches=len(entries),
         total=selected.total,

@@ -6,15 +6,15 @@ from werkzeug.http import http_date
 
 from cogread.deadline import Deadline
 from server.documents.layer_json import describe
-from server.http.reply import IMMUTABLE, redirect
+from server.http.reply import IMMUTABLE
 from server.tiles.request import BUDGET_S, split_version
 from server.web.context import context
 from server.web.layer_list import layers_document, layers_page
 from server.web.negotiation import asked_format, prefers_html
 from server.web.ogc_api import landing
 from server.web.pages import layer_page
-from server.web.replies import NEGOTIATED, document, response
-from server.web.versioned import PRIVATE_IMMUTABLE
+from server.web.replies import NEGOTIATED, document
+from server.web.versioned import PRIVATE_IMMUTABLE, moved
 
 
 def layers() -> Response:
@@ -30,12 +30,12 @@ def layer(name: str) -> Response:
     catalog_layer = ctx.layer(name)
     opened = catalog_layer.open(Deadline.after(BUDGET_S))
     if version is not None and version != opened.version_key:
-        return response(redirect(ctx.link_prefix + catalog_layer.path))
-    prefix = ctx.link_prefix
+        return moved(catalog_layer.path)
+    links = ctx.links
     if prefers_html():
-        return layer_page(describe(catalog_layer, opened, prefix), opened, catalog_layer.versioned_path(opened))
-    key = ("layer", *catalog_layer.document_key(opened), prefix)
-    packed = ctx.packed.of(key, lambda: msgspec.json.encode(describe(catalog_layer, opened, prefix)))
+        return layer_page(describe(catalog_layer, opened, links), opened, catalog_layer.versioned_path(opened))
+    key = ("layer", *catalog_layer.document_key(opened), links)
+    packed = ctx.packed.of(key, lambda: msgspec.json.encode(describe(catalog_layer, opened, links)))
     immutable = IMMUTABLE if ctx.settings.public_urls.is_prefix_fixed else PRIVATE_IMMUTABLE
     cache_control = "no-cache" if version is None else immutable
     reply = document(packed, "application/json", cache_control, NEGOTIATED)

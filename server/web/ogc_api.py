@@ -20,6 +20,7 @@ from server.documents.openapi import document as api_document
 from server.documents.openapi.contents import contents
 from server.documents.summary import Summary
 from server.http.errors import UnknownUrl
+from server.http.public_urls import Links
 from server.layers.catalog import Layer
 from server.layers.layer_version import LayerVersion
 from server.tiles.request import BUDGET_S
@@ -34,7 +35,7 @@ from server.web.replies import NEGOTIATED, document
 def landing() -> Response:
     """`/` for programs."""
     title = context().settings.server.title
-    return _json("landing", (title,), lambda base_url: landing_document(title, base_url))
+    return _json("landing", (title,), lambda links: landing_document(title, links.prefix))
 
 
 def conformance() -> Response:
@@ -49,22 +50,22 @@ def api() -> Response:
     title = ctx.settings.server.title
     if prefers_html():
         return page("api.html", **contents(api_document(title, ctx.base_url))._asdict())
-    return _json("api", (title,), lambda base_url: api_document(title, base_url), OPENAPI)
+    return _json("api", (title,), lambda links: api_document(title, links.prefix), OPENAPI)
 
 
 def collections() -> Response:
     """A page of the layers that have tilesets; those that are not opened yet are among them, in short."""
     part, listing = asked_page(), context().listing()
 
-    def write(base_url: str) -> Json:
+    def write(links: Links) -> Json:
         listed = [
             (layer.config, None if summary is None else summary.tilesets)
             for layer, summary in listing
             if summary is None or (isinstance(summary, Summary) and summary.tilesets is not None)
         ]
-        items = [documents.collection_item(config, item, base_url) for config, item in listed[part.part]]
+        items = [documents.collection_item(config, item, links) for config, item in listed[part.part]]
         about = {"numberMatched": len(listed), "numberReturned": len(items), "collections": items}
-        return {"links": part.links(f"{base_url}/collections", len(listed)), **about}
+        return {"links": part.links(links.to("/collections"), len(listed)), **about}
 
     return _document("collections.html", (listing.key, part), write)
 
@@ -82,8 +83,8 @@ def tilesets(name: str) -> Response:
 def tileset(name: str, grid: str) -> Response:
     """A tileset, with the addresses of its tiles."""
 
-    def write(layer: Layer, opened: LayerVersion, base_url: str) -> Json:
-        return documents.tileset(layer, opened, grid, base_url)
+    def write(layer: Layer, opened: LayerVersion, links: Links) -> Json:
+        return documents.tileset(layer, opened, grid, links)
 
     return _layer_document("tileset.html", name, write, grid)
 
@@ -92,22 +93,22 @@ def tile_matrix_sets() -> Response:
     """The tile matrix sets that layers share, and a page of those of the layers' own grids."""
     part, listing = asked_page(), context().listing()
 
-    def write(base_url: str) -> Json:
+    def write(links: Links) -> Json:
         listed = [
             (layer.config, summary.tilesets)
             for layer, summary in listing
             if isinstance(summary, Summary) and summary.tilesets is not None
         ]
-        items = [*shared_set_items(base_url), *set_items(listed[part.part], base_url)]
-        return {"links": part.links(f"{base_url}{SETS}", len(listed)), "tileMatrixSets": items}
+        items = [*shared_set_items(links), *set_items(listed[part.part], links)]
+        return {"links": part.links(links.to(SETS), len(listed)), "tileMatrixSets": items}
 
     return _document("tile_matrix_sets.html", (listing.key, part), write)
 
 
 def tile_matrix_set(name: str) -> Response:
     """A tile matrix set."""
-    if shared_set(name, "") is not None:
-        return _document("tile_matrix_set.html", (name,), lambda base_url: shared_set(name, base_url) or {})
+    if shared_set(name, Links("")) is not None:
+        return _document("tile_matrix_set.html", (name,), lambda links: shared_set(name, links) or {})
     layer = layer_of(name)
     if layer is None:
         raise UnknownUrl(f"no tile matrix set {name[:100]!r}; all are at /tileMatrixSets")
@@ -115,38 +116,38 @@ def tile_matrix_set(name: str) -> Response:
 
 
 def _layer_document(
-    template: str, name: str, write: Callable[[Layer, LayerVersion, str], Json], parameter: str = ""
+    template: str, name: str, write: Callable[[Layer, LayerVersion, Links], Json], parameter: str = ""
 ) -> Response:
     """A document of a layer; see `_document`. `parameter` is that of `write`."""
     layer = context().layer(name)
     opened = layer.open(Deadline.after(BUDGET_S))
     key = (*layer.document_key(opened), parameter)
-    return _document(template, key, lambda base_url: write(layer, opened, base_url), layer=layer.config)
+    return _document(template, key, lambda links: write(layer, opened, links), layer=layer.config)
 
 
 def _document(
-    template: str, key: Key, write: Callable[[str], Json], cache_control: str | None = None, **values: Any
+    template: str, key: Key, write: Callable[[Links], Json], cache_control: str | None = None, **values: Any
 ) -> Response:
     """A document as JSON or as a page, as the client prefers.
 
     Args:
         template: of the page.
-        key: names all that the content depends on beside the template and the beginning of links.
-        write: writes the document with a beginning of its links: absolute in JSON, those of pages in a page.
+        key: names all that the content depends on beside the template and the links.
+        write: writes the document with its links: absolute in JSON, those of pages in a page.
         cache_control: of the JSON; None: that of documents with absolute URLs.
         values: other values of the template.
     """
     _ = asked_format("json", "html")
     if not prefers_html():
         return _json(template, key, write, cache_control=cache_control)
-    about = msgspec.json.decode(msgspec.json.encode(write(context().link_prefix)))
+    about = msgspec.json.decode(msgspec.json.encode(write(context().links)))
     return page(template, about=about, **values)
 
 
 def _json(
-    name: str, key: Key, write: Callable[[str], Json], media_type: str = JSON, cache_control: str | None = None
+    name: str, key: Key, write: Callable[[Links], Json], media_type: str = JSON, cache_control: str | None = None
 ) -> Response:
     ctx = context()
-    base_url = ctx.base_url
-    packed = ctx.packed.of((name, base_url, *key), lambda: msgspec.json.encode(write(base_url)))
+    links = ctx.absolute_links
+    packed = ctx.packed.of((name, links, *key), lambda: msgspec.json.encode(write(links)))
     return document(packed, media_type, cache_control or ctx.base_url_policy, NEGOTIATED)

@@ -16,6 +16,7 @@ from server.documents import Json
 from server.documents.copy_lines import copy_lines
 from server.documents.geographic import geographic_of
 from server.documents.preview import preview_of
+from server.http.public_urls import Links
 from server.http.reply import STATUS_LINES
 from server.layers.layer_version import LayerVersion
 from server.web.context import context
@@ -47,7 +48,7 @@ def layer_page(about: Json, opened: LayerVersion, path: str) -> Response:
         modules=[name for name in static_files().documents if name.startswith(_MODULES) and name.endswith(".js")],
         geographic=geographic_of(opened),
         preview=preview_of(opened),
-        base=ctx.link_prefix + path,
+        tiles_path=path,
     )
 
 
@@ -80,6 +81,8 @@ def _written(template: str, **values: Any) -> str:
         template,
         site=ctx.settings.server.title,
         link_prefix=ctx.link_prefix,
+        links=ctx.links,
+        json_url=Links("", ctx.links.query).to("?f=json"),
         static=static,
         rawcog_version=__version__,
         **values,

@@ -8,6 +8,7 @@ from flask import Response, request
 from server.documents.gdal.vrt import gdal_vrt
 from server.documents.gdal.wms import gdal_wms
 from server.documents.tilejson import tilejson
+from server.http.public_urls import Links
 from server.http.reply import ACCEPT_RANGES, Reply
 from server.layers.catalog import Layer
 from server.layers.layer_version import LayerVersion
@@ -39,5 +40,5 @@ def gdal_wms_document(name: str) -> Response:
     return versioned(name, "/layers/{}/gdal.xml", gdal_wms, "application/xml")
 
 
-def _tilejson(layer: Layer, opened: LayerVersion, base_url: str, encoding: str | None) -> bytes:
-    return msgspec.json.encode(tilejson(layer, opened, base_url, encoding))
+def _tilejson(layer: Layer, opened: LayerVersion, links: Links, encoding: str | None) -> bytes:
+    return msgspec.json.encode(tilejson(layer, opened, links, encoding))

@@ -1,14 +1,17 @@
 """`/wmts` and `/wmts/1.0.0/WMTSCapabilities.xml`: the capabilities. Tiles are answered before the app sees them."""
 
+from hashlib import blake2b
 from typing import Final
 
 from flask import Response, request
 
+from cogread.deadline import Deadline
 from server.documents.wmts.capabilities import Contents
 from server.documents.wmts.exceptions import MEDIA_TYPE, OwsError
 from server.documents.wmts.kvp import capabilities_request, operation, pairs_of
 from server.documents.wmts.update_sequence import is_later
 from server.http.errors import NotAcceptable
+from server.tiles.request import BUDGET_S, split_version
 from server.web.context import context
 from server.web.negotiation import accepted
 from server.web.replies import document
@@ -38,6 +41,13 @@ def capabilities() -> Response:
     return _reply(_contents(), None)
 
 
+def layer_capabilities(name: str) -> Response:
+    """The document of one layer."""
+    ctx = context()
+    layer = ctx.layer(split_version(name)[0])
+    return _reply(ctx.capabilities.of_layer(layer, layer.open(Deadline.after(BUDGET_S))), None)
+
+
 def _contents() -> Contents:
     ctx = context()
     return ctx.capabilities.contents(ctx.caller)
@@ -45,7 +55,8 @@ def _contents() -> Contents:
 
 def _reply(contents: Contents, sections: tuple[str, ...] | None) -> Response:
     ctx = context()
-    base_url = ctx.base_url
-    key = ("wmts", contents.update_sequence, sections, base_url)
-    packed = ctx.packed.of_long(key, lambda: contents.pieces(sections, base_url))
+    links = ctx.absolute_links
+    digests = b"".join(part.digest for part in contents.parts)
+    key = ("wmts", contents.update_sequence, blake2b(digests).digest(), sections, links)
+    packed = ctx.packed.of_long(key, lambda: contents.pieces(sections, links))
     return document(packed, MEDIA_TYPE, ctx.base_url_policy)

@@ -28,6 +28,7 @@ from server.documents.gdal import vrt_elements as vrt
 from server.documents.gdal.tiles import crs_text, gdal_tiles, has_odd_bits, tiles_refusal
 from server.documents.xml_text import element, escaped
 from server.http.errors import UnknownUrl
+from server.http.public_urls import Links
 from server.layers.catalog import Layer
 from server.layers.layer_version import IMAGE, MASK, LayerVersion
 from server.tiles.request import BUDGET_S
@@ -45,8 +46,8 @@ def vrt_refusal(cog: Cog) -> Refusal | None:
     return next(map(Refusal, _obstacles(cog)), None)
 
 
-def gdal_vrt(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
-    """The document of a version of a layer; the URLs of its tiles begin with `base_url`.
+def gdal_vrt(layer: Layer, opened: LayerVersion, links: Links) -> bytes:
+    """The document of a version of a layer; `links` makes the URLs of its tiles.
 
     Raises:
         UnknownUrl: no VRT over the tiles reads as the file does; the message says why.
@@ -55,7 +56,7 @@ def gdal_vrt(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
     refusal = vrt_refusal(opened.cog)
     if refusal is not None:
         raise UnknownUrl(f"GDAL cannot open the layer by its tiles: {refusal}")
-    return _Vrt(layer, opened, base_url).written().encode()
+    return _Vrt(layer, opened, links).written().encode()
 
 
 def _obstacles(cog: Cog) -> Iterator[str]:
@@ -90,8 +91,8 @@ def _is_nested(cog: Cog) -> bool:
 class _Vrt:
     """Writer of one document."""
 
-    def __init__(self, layer: Layer, opened: LayerVersion, base_url: str) -> None:
-        self._layer, self._opened, self._base_url = layer, opened, base_url
+    def __init__(self, layer: Layer, opened: LayerVersion, links: Links) -> None:
+        self._layer, self._opened, self._links = layer, opened, links
         self._cog, self._bands, self._deadline = opened.cog, bands_of(opened.cog), Deadline.after(BUDGET_S)
         has_palette = self._bands[0].color_interpretation == PALETTE
         self._color_table = vrt.color_table(self._palette()) if has_palette else ""
@@ -152,7 +153,8 @@ class _Vrt:
 
     def _tiles(self, number: int, kind: str) -> str:
         """A level for GDAL's WMS driver."""
-        return vrt.wms(gdal_tiles(self._layer, self._opened, number, kind), self._base_url)
+        tiles = gdal_tiles(self._layer, self._opened, number, kind)
+        return vrt.wms(tiles, self._links.to(tiles.path))
 
     def _metadata(self) -> Mapping[str, str]:
         cog = self._cog

@@ -30,8 +30,8 @@ def overviews(datasets: Iterable[str], number: int) -> str:
     return "".join(element("Overview", source(dataset, number)) for dataset in datasets)
 
 
-def wms(tiles: GdalTiles, base_url: str) -> str:
-    """A dataset of GDAL's WMS driver (gdal.org/drivers/raster/wms.html), without a georeference."""
+def wms(tiles: GdalTiles, url: str) -> str:
+    """A dataset of GDAL's WMS driver (gdal.org/drivers/raster/wms.html), without a georeference; `url` is of tiles."""
     window = {
         "UpperLeftX": 0,
         "UpperLeftY": 0,
@@ -53,7 +53,7 @@ def wms(tiles: GdalTiles, base_url: str) -> str:
     }
     return element(
         "GDAL_WMS",
-        element("Service", element("ServerUrl", escaped(base_url + tiles.path)), name="TMS")
+        element("Service", element("ServerUrl", escaped(url)), name="TMS")
         + element("DataWindow", elements(window))
         + elements(facts)
         + ("" if tiles.nodata is None else element("DataValues", NoData=tiles.nodata)),

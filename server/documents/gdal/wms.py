@@ -16,6 +16,7 @@ from cogread.refusal import Refusal
 from server.documents.gdal.tiles import crs_text, gdal_tiles, tiles_refusal
 from server.documents.templates import rendered
 from server.http.errors import UnknownUrl
+from server.http.public_urls import Links
 from server.layers.catalog import Layer
 from server.layers.layer_version import IMAGE, LayerVersion
 
@@ -25,8 +26,8 @@ EXACT: Final = 2**53
 """Bound of the integers that a double holds exactly: the driver keeps nodata as a double."""
 
 
-def gdal_wms(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
-    """The document of a version of a layer; its URLs begin with `base_url`.
+def gdal_wms(layer: Layer, opened: LayerVersion, links: Links) -> bytes:
+    """The document of a version of a layer; `links` makes its URLs.
 
     Raises:
         UnknownUrl: the driver would read the file incorrectly; the message has the difference.
@@ -34,13 +35,14 @@ def gdal_wms(layer: Layer, opened: LayerVersion, base_url: str) -> bytes:
     cog = opened.cog
     refusal, transform = wms_refusal(opened), cog.geo.transform
     if refusal is not None or transform is None:
-        vrt = f"{base_url}{layer.path}/gdal.vrt"
+        vrt = links.to(f"{layer.path}/gdal.vrt")
         raise UnknownUrl(f"GDAL's WMS driver cannot read the layer as it is: {refusal}; GDAL can by {vrt}")
     x0, dx, _, y0, _, dy = transform
+    tiles = gdal_tiles(layer, opened, 0, IMAGE)
     return rendered(
         "gdal_wms.xml",
-        base_url=base_url,
-        tiles=gdal_tiles(layer, opened, 0, IMAGE),
+        url=links.to(tiles.path),
+        tiles=tiles,
         corners=(x0, y0, x0 + cog.full.width * dx, y0 + cog.full.height * dy),
         overviews=len(cog.levels) - 1,
         crs=crs_text(cog.geo, opened.resolver),

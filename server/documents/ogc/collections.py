@@ -14,6 +14,7 @@ from server.documents.ogc.links import GEODATA, JSON, MAP_TILESETS, TILING_SCHEM
 from server.documents.ogc.sets import Tileset, crs_json, tilesets
 from server.documents.pictures import CUT_OUT, MEDIA_TYPES, service_formats
 from server.http.errors import UnknownGrid
+from server.http.public_urls import Links
 from server.layers.catalog import Layer
 from server.layers.layer_version import IMAGE, LayerVersion
 from server.layers.tile_matrix_sets import corners
@@ -35,38 +36,39 @@ def tilesets_item(layer: Layer, opened: LayerVersion) -> TilesetsItem | Refusal:
     return sets if isinstance(sets, Refusal) else _item(opened, sets)
 
 
-def collection(layer: Layer, opened: LayerVersion, base_url: str) -> Json:
+def collection(layer: Layer, opened: LayerVersion, links: Links) -> Json:
     """A layer as a collection.
 
     Raises:
         UnknownGrid: it has no tilesets.
     """
-    return collection_item(layer.config, _item(opened, _tilesets(layer, opened)), base_url)
+    return collection_item(layer.config, _item(opened, _tilesets(layer, opened)), links)
 
 
-def collection_item(config: LayerConfig, item: TilesetsItem | None, base_url: str) -> Json:
+def collection_item(config: LayerConfig, item: TilesetsItem | None, links: Links) -> Json:
     """A collection in the list of all.
 
     Args:
         config: of the layer.
         item: of its version; None: it is not opened yet, and the collection is described in short.
-        base_url: beginning of the links.
+        links: makes the links.
     """
-    title, layer_path = config.title, f"{base_url}/layers/{config.name}"
+    title, layer_path, path = config.title, f"/layers/{config.name}", collection_path(config)
     about: Json = {"id": config.name, "title": title, "dataType": "map"}
     if config.attribution is not None:
         about["attribution"] = config.attribution.text
-    links = [link("self", base_url + collection_path(config), JSON, title)]
+    own = [link("self", links.to(path), JSON, title)]
     if item is None:
-        return {**about, "links": links}
-    links.append(link(MAP_TILESETS, f"{base_url}{collection_path(config)}/map/tiles", JSON, f"Tilesets of {title}"))
-    links.append(link("describedby", layer_path, JSON, f"All that is known of {title}"))
+        return {**about, "links": own}
+    own.append(link(MAP_TILESETS, links.to(f"{path}/map/tiles"), JSON, f"Tilesets of {title}"))
+    own.append(link("describedby", links.to(layer_path), JSON, f"All that is known of {title}"))
     if item.has_vrt:
-        links.append(link("alternate", f"{layer_path}/gdal.vrt", "application/xml", f"{title} for GDAL and QGIS"))
+        vrt = links.to(f"{layer_path}/gdal.vrt")
+        own.append(link("alternate", vrt, "application/xml", f"{title} for GDAL and QGIS"))
     about["crs"] = item.crs_uris
     if item.wgs84 is not None:
         about["extent"] = {"spatial": {"bbox": [item.wgs84], "crs": CRS84}}
-    return {**about, "links": links}
+    return {**about, "links": own}
 
 
 def _item(opened: LayerVersion, sets: Sequence[Tileset]) -> TilesetsItem:
@@ -87,23 +89,29 @@ def _tilesets(layer: Layer, opened: LayerVersion) -> list[Tileset]:
     return sets
 
 
-def tilesets_list(layer: Layer, opened: LayerVersion, base_url: str) -> Json:
+def tilesets_list(layer: Layer, opened: LayerVersion, links: Links) -> Json:
     """The tilesets of a layer, in short.
 
     Raises:
         UnknownGrid: the layer has none.
     """
-    url = f"{base_url}{collection_path(layer.config)}/map/tiles"
+    path = collection_path(layer.config)
     return {
-        "links": [link("self", url), link(GEODATA, base_url + collection_path(layer.config), JSON, layer.config.title)],
+        "links": [
+            link("self", links.to(f"{path}/map/tiles")),
+            link(GEODATA, links.to(path), JSON, layer.config.title),
+        ],
         "tilesets": [
-            {**_short(layer, each), "links": [link("self", f"{url}/{each.grid.name}"), _scheme(each, base_url)]}
+            {
+                **_short(layer, each),
+                "links": [link("self", links.to(f"{path}/map/tiles/{each.grid.name}")), _scheme(each, links)],
+            }
             for each in _tilesets(layer, opened)
         ],
     }
 
 
-def tileset(layer: Layer, opened: LayerVersion, grid_name: str, base_url: str) -> Json:
+def tileset(layer: Layer, opened: LayerVersion, grid_name: str, links: Links) -> Json:
     """A tileset in full. Its tiles are linked by URLs that name the version: clients such as GDAL keep them for days.
 
     Raises:
@@ -111,7 +119,7 @@ def tileset(layer: Layer, opened: LayerVersion, grid_name: str, base_url: str) -
     """
     grid = opened.grids.named(grid_name)
     entry = next(each for each in _tilesets(layer, opened) if each.grid is grid)
-    url = base_url + collection_path(layer.config)
+    path = collection_path(layer.config)
     crs, config, bounds = entry.set.matrices.crs, layer.config, opened.cog.geo.bounds
     formats = service_formats(opened, (matrix.level for matrix in entry.grid.matrices))
     about = _short(layer, entry)
@@ -120,18 +128,20 @@ def tileset(layer: Layer, opened: LayerVersion, grid_name: str, base_url: str) -
     if bounds is not None:
         lower, upper = corners(crs, bounds)
         about["boundingBox"] = {"lowerLeft": lower, "upperRight": upper, "crs": about["crs"]}
-    tiles = f"{base_url}{layer.versioned_path(opened)}/{IMAGE}/{entry.grid.name}/{{tileMatrix}}/{{tileCol}}/{{tileRow}}"
+    tiles = f"{layer.versioned_path(opened)}/{IMAGE}/{entry.grid.name}/{{tileMatrix}}/{{tileCol}}/{{tileRow}}"
     return {
         **about,
         "version": opened.version_key,
         "mediaTypes": [_media_type(extension) for extension in formats],
         "tileMatrixSetLimits": _limits(entry),
-        "layers": [{"id": config.name, "title": config.title, "dataType": "map", "links": [link(GEODATA, url)]}],
+        "layers": [
+            {"id": config.name, "title": config.title, "dataType": "map", "links": [link(GEODATA, links.to(path))]}
+        ],
         "links": [
-            link("self", f"{url}/map/tiles/{entry.grid.name}"),
-            _scheme(entry, base_url),
-            link(GEODATA, url, JSON, config.title),
-            *(link("item", f"{tiles}.{CUT_OUT.get(name, name)}", _media_type(name)) for name in formats),
+            link("self", links.to(f"{path}/map/tiles/{entry.grid.name}")),
+            _scheme(entry, links),
+            link(GEODATA, links.to(path), JSON, config.title),
+            *(link("item", links.to(f"{tiles}.{CUT_OUT.get(name, name)}"), _media_type(name)) for name in formats),
         ],
     }
 
@@ -147,8 +157,8 @@ def _short(layer: Layer, tileset: Tileset) -> Json:
     return about
 
 
-def _scheme(tileset: Tileset, base_url: str) -> Json:
-    return link(TILING_SCHEME, base_url + tileset.set.path, JSON, tileset.set.title)
+def _scheme(tileset: Tileset, links: Links) -> Json:
+    return link(TILING_SCHEME, links.to(tileset.set.path), JSON, tileset.set.title)
 
 
 def _limits(tileset: Tileset) -> list[Json]:

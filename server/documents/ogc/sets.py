@@ -12,6 +12,7 @@ from server.documents import Json
 from server.documents.ogc.item import TilesetsItem
 from server.documents.ogc.links import JSON, link
 from server.http.errors import UnknownGrid
+from server.http.public_urls import Links
 from server.layers.catalog import Layer
 from server.layers.grids import MAX_Z, NATIVE, WEB_MERCATOR, WEB_TILE_SIDES, Grid, native_set_name
 from server.layers.layer_version import LayerVersion
@@ -96,26 +97,26 @@ def crs_json(crs: Crs) -> str | Json:
     return {"wkt": {**whole, "coordinate_system": {**system, "axis": axes}}}
 
 
-def set_items(layers: Iterable[tuple[LayerConfig, TilesetsItem]], base_url: str) -> list[Json]:
+def set_items(layers: Iterable[tuple[LayerConfig, TilesetsItem]], links: Links) -> list[Json]:
     """The sets of layers' own grids in the list of all sets."""
     return [
-        _item(native_set_name(config.name), _native_title(config), item.own_crs_json(), base_url)
+        _item(native_set_name(config.name), _native_title(config), item.own_crs_json(), links)
         for config, item in layers
     ]
 
 
-def shared_set_items(base_url: str) -> list[Json]:
+def shared_set_items(links: Links) -> list[Json]:
     """The sets that layers share in the list of all sets."""
-    return [_named_item(web_mercator(side), base_url) for side in WEB_TILE_SIDES]
+    return [_named_item(web_mercator(side), links) for side in WEB_TILE_SIDES]
 
 
-def shared_set(name: str, base_url: str) -> Json | None:
+def shared_set(name: str, links: Links) -> Json | None:
     """A set that layers share, in full; None if no such set is shared."""
     sides = {web_mercator_id(side): side for side in WEB_TILE_SIDES}
-    return _document(web_mercator(sides[name]), base_url) if name in sides else None
+    return _document(web_mercator(sides[name]), links) if name in sides else None
 
 
-def own_set(layer: Layer, opened: LayerVersion, base_url: str) -> Json:
+def own_set(layer: Layer, opened: LayerVersion, links: Links) -> Json:
     """The set of a layer's own grid, in full.
 
     Raises:
@@ -124,26 +125,26 @@ def own_set(layer: Layer, opened: LayerVersion, base_url: str) -> Json:
     sets = tilesets(layer, opened)
     if isinstance(sets, Refusal):
         raise UnknownGrid(f"layer {layer.config.name!r} has no tile matrix set: {sets}")
-    return _document(sets[0].set, base_url)
+    return _document(sets[0].set, links)
 
 
 def _native_title(config: LayerConfig) -> str:
     return f"The grid of {config.title}"
 
 
-def _item(name: str, title: str, crs: str | Json | msgspec.Raw, base_url: str) -> Json:
-    return {"id": name, "title": title, "crs": crs, "links": [link("self", f"{base_url}{SETS}/{name}", JSON, title)]}
+def _item(name: str, title: str, crs: str | Json | msgspec.Raw, links: Links) -> Json:
+    return {"id": name, "title": title, "crs": crs, "links": [link("self", links.to(f"{SETS}/{name}"), JSON, title)]}
 
 
-def _named_item(named: NamedSet, base_url: str) -> Json:
-    item = _item(named.id, named.title, crs_json(named.matrices.crs), base_url)
+def _named_item(named: NamedSet, links: Links) -> Json:
+    item = _item(named.id, named.title, crs_json(named.matrices.crs), links)
     return item if named.uri is None else {**item, "uri": named.uri}
 
 
-def _document(named: NamedSet, base_url: str) -> Json:
+def _document(named: NamedSet, links: Links) -> Json:
     """A set in full."""
     document = {
-        **_named_item(named, base_url),
+        **_named_item(named, links),
         "orderedAxes": _axes(named),
         "tileMatrices": [_matrix(named.matrices, matrix) for matrix in named.matrices.matrices],
         **_version_1(named),

@@ -178,6 +178,9 @@ _OPERATIONS: Final[dict[str, dict[str, Get]]] = {
         "/wmts/1.0.0/WMTSCapabilities.xml": Get(
             "getWmtsCapabilities", "The capabilities of all layers", "", _XML, f"{_LIST} 406"
         ),
+        "/layers/{layer}/wmts.xml": Get(
+            "getLayerWmtsCapabilities", "The capabilities of a layer alone", "layer", _XML, f"304 400 404 {_FILE}"
+        ),
         "/wmts/1.0.0/{layer}/{style}/{tileMatrixSetId}/{tileMatrix}/{row}/{col}.{format}": _tile(
             "getWmtsTile", "A tile", "style tileMatrixSetId tileMatrix row col pictureFormat", FILES
         ),

@@ -12,15 +12,20 @@ from zlib import decompress
 from markupsafe import Markup, escape
 
 from cogread.errors import CogError
+from cogread.refusal import Refusal
 from server.access.caller import Caller
 from server.documents.summary import Summary
 from server.documents.templates import rendered_pieces
 from server.documents.wmts.kvp import SECTIONS
-from server.documents.wmts.layer import shared_set_part
-from server.documents.wmts.names import BASE_URL_PLACEHOLDER, CAPABILITIES, QUERIES, LayerPart
-from server.documents.wmts.update_sequence import update_sequence
+from server.documents.wmts.layer import layer_part, shared_set_part
+from server.documents.wmts.names import BASE_URL_PLACEHOLDER, CAPABILITIES, QUERIES, QUERY_PLACEHOLDER, LayerPart
+from server.documents.wmts.update_sequence import update_sequence, written_at_s
 from server.documents.xml_text import xml_text
+from server.http.errors import UnknownUrl
+from server.http.public_urls import Links
+from server.layers.catalog import Layer
 from server.layers.grids import WEB_MERCATOR
+from server.layers.layer_version import LayerVersion
 from server.layers.summaries import Summaries
 
 logger = logging.getLogger(__name__)
@@ -34,12 +39,12 @@ class Contents:
     update_sequence: str
     parts: Sequence[LayerPart]
 
-    def pieces(self, sections: tuple[str, ...] | None, base_url: str) -> Iterator[bytes]:
+    def pieces(self, sections: tuple[str, ...] | None, links: Links) -> Iterator[bytes]:
         """The document for a client, piece by piece.
 
         Args:
             sections: those that the client wants; () for nothing but the update sequence, None for all.
-            base_url: of the server, as the client sees it.
+            links: makes the URLs, as the client sees them.
         """
         wanted = SECTIONS if sections is None else sections
         pieces = rendered_pieces(
@@ -47,7 +52,7 @@ class Contents:
             update_sequence=self.update_sequence,
             title=self.title,
             base_url=BASE_URL_PLACEHOLDER,
-            queries=QUERIES,
+            queries=Links("", links.query).to(QUERIES) + ("&" if links.query else "?"),
             resource=CAPABILITIES,
             all_sections=list(SECTIONS),
             sections=wanted,
@@ -56,8 +61,10 @@ class Contents:
             tile_matrix_sets=_elements(part.tile_matrix_set for part in self.parts),
             shared_set=self._shared_set() if "Contents" in wanted else None,
         )
-        escaped_base_url = str(escape(base_url))
-        return (piece.replace(BASE_URL_PLACEHOLDER, escaped_base_url).encode() for piece in pieces)
+        prefix, query = escape(links.prefix), escape(f"?{links.query}" if links.query else "")
+        return (
+            piece.replace(BASE_URL_PLACEHOLDER, prefix).replace(QUERY_PLACEHOLDER, query).encode() for piece in pieces
+        )
 
     def _shared_set(self) -> Markup | None:
         shared_z = [part.web_mercator_z for part in self.parts if part.web_mercator_z is not None]
@@ -93,6 +100,18 @@ class Capabilities:
         self._log_left_out(left_out, names)
         sequence = update_sequence(self._title, newest_s, (part.digest for part in parts))
         return Contents(self._title, sequence, parts)
+
+    def of_layer(self, layer: Layer, opened: LayerVersion) -> Contents:
+        """The document of one layer.
+
+        Raises:
+            UnknownUrl: WMTS cannot describe it.
+        """
+        part = layer_part(layer, opened)
+        if isinstance(part, Refusal):
+            raise UnknownUrl(f"the layer is not in WMTS: {part}")
+        sequence = update_sequence(self._title, written_at_s(opened.cog.version.modified), [part.digest])
+        return Contents(self._title, sequence, [part])
 
     def _log_left_out(self, left_out: Mapping[str, str], names: Set[str]) -> None:
         """Log each layer that is left out, once until it is back; `names` are those that the caller may read."""

@@ -12,6 +12,7 @@ from server.documents.pictures import MEDIA_TYPES, service_formats
 from server.documents.templates import rendered
 from server.documents.wmts.names import (
     BASE_URL_PLACEHOLDER,
+    QUERY_PLACEHOLDER,
     RESOURCES,
     SHARED_SIDE,
     LayerPart,
@@ -52,6 +53,7 @@ def layer_part(layer: Layer, opened: LayerVersion) -> LayerPart | Refusal:
         formats=formats,
         native=native_set_name(config.name),
         shared=shared,
+        query=QUERY_PLACEHOLDER,
         tiles=f"{BASE_URL_PLACEHOLDER}{RESOURCES}/{layer.versioned_path(opened).rpartition('/')[2]}",
     )
     own = _tile_matrix_set_part(native_set_name(config.name), native, box)

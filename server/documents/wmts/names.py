@@ -24,6 +24,9 @@ VARIANTS: Final = {TIFF.extension: WHOLE_TIFF.extension, **CUT_OUT}
 BASE_URL_PLACEHOLDER: Final = "\x1a"
 """Stands for the base URL, which differs among clients; a character that no XML text can hold."""
 
+QUERY_PLACEHOLDER: Final = "\x1b"
+"""The same for the query of the URLs of tiles."""
+
 SHARED_SIDE: Final = 256
 """Width of the tiles of the tile matrix set that layers share, in pixels."""
 

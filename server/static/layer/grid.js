@@ -76,7 +76,7 @@ function levelOf(layer, level, isPlaced) {
 /** URL templates by format; that of auto has no extension. */
 function templatesOf(layer, rel) {
   const links = layer.links.filter((link) => link.rel === rel && link.templated)
-  return Object.fromEntries(links.map(({ href }) => [/\{y\}\.(\w+)$/.exec(href)?.[1] ?? "auto", href]))
+  return Object.fromEntries(links.map(({ href }) => [/\{y\}\.(\w+)(?:\?|$)/.exec(href)?.[1] ?? "auto", href]))
 }
 
 export const urlOf = (template, { z }, col, row) => template.replace("{z}", z).replace("{x}", col).replace("{y}", row)

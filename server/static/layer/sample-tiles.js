@@ -26,7 +26,7 @@ export class SampleTiles {
 
   url(z, col, row, band = 1) {
     const url = urlOf(this.levels[z].templates.bin, this.levels[z], col, row)
-    return this.isPlanar && band > 1 ? `${url}?band=${band}` : url
+    return this.isPlanar && band > 1 ? `${url}${url.includes("?") ? "&" : "?"}band=${band}` : url
   }
 
   /**

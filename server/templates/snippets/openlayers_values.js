@@ -9,7 +9,7 @@ import TileGrid from "ol/tilegrid/TileGrid.js"
 const [width, height] = [{{ width }}, {{ height }}]
 // value and opacity of each pixel
 const loader = async (z, x, y) => {
-  const reply = await fetch(`{{ url }}?predictor=none&band=1`)
+  const reply = await fetch(`{{ url }}{{ "&" if "?" in url else "?" }}predictor=none&band=1`)
   if (!reply.ok) throw new Error(`tile ${z}/${x}/${y}: ${reply.status}`)
   const pixels = new Float32Array(2 * width * height)
 {% if has_nodata %}  if (reply.status === 204) return pixels

@@ -105,7 +105,7 @@ def test_terrain_on_the_grid_of_web_maps(encoding: str, app: FlaskClient) -> Non
     links = app.get("/layers/dem").get_json()["links"]
     assert f"/layers/dem/tilejson.json?encoding={encoding}" in {link["href"] for link in links}
     old = app.get(f"/layers/dem@0/tilejson.json?encoding={encoding}&x=1")
-    assert (old.status_code, old.headers["Location"]) == (302, f"/layers/dem/tilejson.json?encoding={encoding}")
+    assert (old.status_code, old.headers["Location"]) == (302, f"/layers/dem/tilejson.json?encoding={encoding}&x=1")
 
 
 def test_layers_without_aligned_terrain_are_told_why(app: FlaskClient) -> None:

@@ -148,8 +148,8 @@ def test_a_fault_of_ours_is_a_500_with_its_traceback_in_the_log(
         raise RuntimeError("the reason")
 
     app = app_of(tmp_path, "a.tif")
-    for method in ("__getitem__", "__iter__"):
-        monkeypatch.setattr(Catalog, method, fault)
+    for method, kind in {"layer": fault, "public_count": property(fault)}.items():
+        monkeypatch.setattr(Catalog, method, kind)
     assert problem(app.get(path), 500) == "an error in the server; its log names the cause"
     *traceback, line = written()
     assert traceback[1].startswith("Traceback")
