@@ -46,9 +46,6 @@ PICTURES: tuple[str, ...] = tuple(name for name, wrapper in WRAPPERS.items() if 
 FILES: tuple[str, ...] = tuple(name for name, wrapper in WRAPPERS.items() if wrapper.kind is not Kind.SAMPLES)
 """Extensions of the formats that describe themselves, so that a client needs nothing but the file."""
 
-WITH_OPTIONS: frozenset[str] = frozenset(name for name, wrapper in WRAPPERS.items() if wrapper.has_options)
-"""Extensions of the formats that have `Options`."""
-
 EMPTY_TILES: dict[str, Callable[[int, int], bytes]] = {
     wrapper.media_type: wrapper.transparent for wrapper in WRAPPERS.values() if wrapper.transparent is not None
 }
@@ -79,7 +76,6 @@ __all__ = [
     "PICTURES",
     "TERRAIN",
     "USUAL",
-    "WITH_OPTIONS",
     "WITH_REPACKED",
     "WRAPPERS",
     "Heights",

@@ -102,8 +102,6 @@ class Wrapper:
     prepare: Callable[[Cog, Level, Options], Steps[Wrapping]]
     """Prepares a level that is offered: asks for values that the header left out, and raises FormatError where the data
     that its tiles share is damaged."""
-    has_options: bool = False
-    """The client has a choice of `Options`; other formats get the usual ones."""
     transparent: Callable[[int, int], bytes] | None = None
     """Makes a transparent picture of (width, height) pixels."""
     is_for_masks: bool = True

@@ -1,29 +1,36 @@
-"""Options of a representation by the query and Accept-Encoding; the encoding of terrain. Unknown keys are ignored."""
+"""Options of a representation by the query and Accept-Encoding: of samples, and the encoding of terrain.
+
+Each has one spelling, without percent-encoding; of several values the last counts. Other keys are ignored.
+"""
 
 import re
-from hashlib import blake2b
 from typing import Final
-from urllib.parse import parse_qs
 
 from cogread.image import Image
 from cogread.wrap import CODINGS, TERRAIN, Options, Wrapper
-from server.access.query import without_credentials
+from cogread.wrap.bin.wrapper import SAMPLES
 from server.http.errors import BadRequest
 from server.http.reply import accepted_codings
 
-_NUMBER: Final = re.compile(r"[0-9]{1,6}")
-_MOST_CHARACTERS: Final = 64
-"""Longer queries are replaced by their digest in keys, whose size is bounded so."""
-_ENCODING: Final = re.compile(r"(?:^|&)encoding=([^&]*)")
+SAMPLES_SUFFIX: Final = f".{SAMPLES.extension}"
+"""End of the paths of tiles whose options do not depend on the query alone."""
+ENCODING: Final = "encoding="
+"""Start of keys of terrain."""
 _TERRAIN_SUFFIX: Final = ".png"
+_OPTION: Final = re.compile(r"(?:^|&)(band|encoding|predictor)=([^&]*)")
+_NUMBER: Final = re.compile(r"[0-9]{1,6}")
 
 
-def cache_key(path: str, query: str) -> str:
-    """The path of a tile as a key of caches: with the encoding, if the query asks for terrain."""
-    match = _ENCODING.search(query) if path.endswith(_TERRAIN_SUFFIX) else None
-    if match is None:
-        return path
-    return f"{path}?encoding={match[1] if match[1] in TERRAIN else ''}"
+def cache_key(path: str, query: str, accept_encoding: str | None) -> str:
+    """The path of a tile as a key of caches, behind all options that its format has.
+
+    Options do not begin with a slash, so no path is taken for a key with options. Invalid ones are never cached.
+    """
+    if path.endswith(SAMPLES_SUFFIX):
+        options, codings = _options(query), accepted_codings(accept_encoding, CODINGS)
+        return f"{(options.get('band'), options.get('predictor'), codings)}{path}"
+    encoding = _options(query).get("encoding") if path.endswith(_TERRAIN_SUFFIX) else None
+    return path if encoding is None else f"{ENCODING}{encoding if encoding in TERRAIN else ''}{path}"
 
 
 def terrain_format(query: str) -> str | None:
@@ -32,8 +39,8 @@ def terrain_format(query: str) -> str | None:
     Raises:
         BadRequest: there is no such encoding.
     """
-    match = _ENCODING.search(query)
-    return None if match is None else named_terrain(match[1]).extension
+    encoding = _options(query).get("encoding")
+    return None if encoding is None else named_terrain(encoding).extension
 
 
 def named_terrain(encoding: str) -> Wrapper:
@@ -47,17 +54,8 @@ def named_terrain(encoding: str) -> Wrapper:
     return TERRAIN[encoding]
 
 
-def options_key(query: str, accept_encoding: str | None) -> str:
-    """Make the part of a cache key that stands for all that `options_of` reads; callers share it."""
-    codings = ",".join(accepted_codings(accept_encoding, CODINGS))
-    query = without_credentials(query)
-    if len(query) > _MOST_CHARACTERS:
-        return f"?{codings}#{blake2b(query.encode('utf-8', 'replace')).hexdigest()}"
-    return f"?{codings}?{query}"
-
-
 def options_of(query: str, accept_encoding: str | None, image: Image) -> Options:
-    """Parse the options of a request for a representation with options.
+    """Read the options of a request for samples.
 
     Args:
         query: query of the URL, undecoded.
@@ -67,15 +65,16 @@ def options_of(query: str, accept_encoding: str | None, image: Image) -> Options
     Raises:
         BadRequest: a value is invalid.
     """
-    try:
-        values = parse_qs(query, keep_blank_values=True, max_num_fields=50)
-    except ValueError as error:
-        raise BadRequest(f"query: {error}") from error
-    is_plain = "predictor" in values
-    if is_plain and values["predictor"] != ["none"]:
-        raise BadRequest(f"predictor={values['predictor'][-1][:20]!r}: wanted none, or no such key")
-    band = _band(values["band"][-1], image.samples) if "band" in values else None
-    return Options(band, is_plain, accepted_codings(accept_encoding, CODINGS))
+    options = _options(query)
+    predictor, band = options.get("predictor"), options.get("band")
+    if predictor not in (None, "none"):
+        raise BadRequest(f"predictor={predictor[:20]!r}: wanted none, or no such key")
+    number = None if band is None else _band(band, image.samples)
+    return Options(number, predictor is not None, accepted_codings(accept_encoding, CODINGS))
+
+
+def _options(query: str) -> dict[str, str]:
+    return dict(_OPTION.findall(query))
 
 
 def _band(text: str, bands: int) -> int:

@@ -8,7 +8,8 @@ from cogread.deadline import Deadline
 from cogread.image import Image
 from cogread.tiff.parse import drive
 from cogread.tile_index import index_places, locate, tile_number
-from cogread.wrap import EMPTY_TILES, USUAL, WITH_OPTIONS, Heights, Options, Wrapping
+from cogread.wrap import EMPTY_TILES, USUAL, Heights, Options, Wrapping
+from cogread.wrap.bin.wrapper import SAMPLES
 from cogread.wrap.tile import Tile
 from server.http.reply import ACCEPT_RANGES, Reply, none_match
 from server.layers.catalog import Layer
@@ -111,14 +112,13 @@ def _policy(layer: Layer, address: TileAddress) -> tuple[tuple[str, str], ...]:
 def _representation(
     layer: Layer, opened: LayerVersion, address: TileAddress, level: int, read: Callable[[ByteRange], bytes]
 ) -> Representation:
-    options = USUAL
     if address.query and address.format == "png" and address.template in (XYZ, XYZ_MASK):
         terrain = terrain_format(address.query)
         if terrain is not None:
             options = Options(heights=Heights(layer.config.terrain_nodata, opened.height_unit_m))
             return opened.representation(address.kind, level, terrain, options, read)
-    offered = opened.level(address.kind, level)
-    if offered is not None and address.format in WITH_OPTIONS:
+    options, offered = USUAL, opened.level(address.kind, level)
+    if offered is not None and address.format == SAMPLES.extension:
         options = options_of(address.query, address.accept_encoding, offered.image)
     return opened.representation(address.kind, level, address.format, options, read)
 

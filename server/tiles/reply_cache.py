@@ -37,7 +37,7 @@ class ReplyCache:
         """The plan of a tile; None: it is not cached.
 
         Args:
-            key: path of the URL, and the options of formats that have some.
+            key: see `server.tiles.options.cache_key`.
         """
         return self._replies.get(key) or self._plans.get(key)
 

@@ -103,14 +103,12 @@ class TileAddress(NamedTuple):
 class TileRequest:
     """The part of a request for a tile that a cached reply needs. Not frozen, since it is made for each hit."""
 
-    path: str
-    """Key of the caches of plans and replies; with the encoding, if the request is for terrain."""
+    key: str
+    """Key of the caches of plans and replies; see `server.tiles.options.cache_key`."""
     if_none_match: str | None
     is_head: bool
     environ: "WSGIEnvironment"
     authenticator: Authenticator
-    options_key: str = field(default="", init=False)
-    """The part of the cache key beside the path: what the reply depends on in a format with options."""
     _deadline: Deadline | None = field(default=None, init=False)
 
     @property

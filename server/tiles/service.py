@@ -6,13 +6,11 @@ A request whose source changes on the way starts again, once, with the header of
 from cogread.byterange import Version
 from cogread.deadline import Deadline
 from cogread.errors import CogError, SourceChanged
-from cogread.wrap import WITH_OPTIONS
 from server.http.errors import ServerError
 from server.http.reply import Reply, redirect
 from server.layers.catalog import Catalog, Layer
 from server.resilience.inflight import Limits
 from server.resilience.layer_fault import layer_fault
-from server.tiles.options import options_key
 from server.tiles.plan import TilePlan, make_plan
 from server.tiles.reply_cache import ReplyCache
 from server.tiles.request import TileAddress, TileRequest
@@ -48,7 +46,7 @@ class Tiles:
             CogError: the tile cannot be given.
             ServerBusy: no memory or no decoder is free for the tile.
         """
-        plan = self._cache.get(request.path + request.options_key)
+        plan = self._cache.get(request.key)
         if plan is None:
             return None
         if not plan.layer.is_public:
@@ -62,7 +60,7 @@ class Tiles:
                 _check(plan, version)
             return reply
         except SourceChanged:
-            self._cache.drop(request.path + request.options_key)
+            self._cache.drop(request.key)
             return None
         except (CogError, ServerError):
             raise
@@ -81,11 +79,6 @@ class Tiles:
                 is busy.
             CogError: the tile cannot be given.
         """
-        if address.format in WITH_OPTIONS:
-            request.options_key = options_key(address.query, address.accept_encoding)
-            reply = self.serve_cached(request)
-            if reply is not None:
-                return reply
         deadline, layer = request.deadline(), self._catalog.layer(address.layer, request.caller)
         try:
             try:
@@ -100,14 +93,14 @@ class Tiles:
     def _serve(self, layer: Layer, request: TileRequest, address: TileAddress, deadline: Deadline) -> Reply:
         opened = layer.open(deadline)
         if address.version is not None and address.version != opened.version_key:
-            return redirect(address.unversioned(request.path.partition("?")[0]))
+            return redirect(address.unversioned(request.environ["PATH_INFO"]))
         plan = make_plan(layer, opened, request, address, deadline)
         if isinstance(plan, Reply):
             return plan
         reply = respond(plan, request, deadline, self._limits)
         if reply.body:
             plan.ok_headers = reply.headers
-        self._cache.put_plan(request.path + request.options_key, plan)
+        self._cache.put_plan(request.key, plan)
         return reply
 
     def _read(self, plan: TilePlan, request: TileRequest) -> Reply:
@@ -119,7 +112,7 @@ class Tiles:
         if reply.body and plan.ok_headers is None:
             plan.ok_headers = reply.headers
         elif reply.body and plan.layer.config.cache_replies and source.may_keep_tiles(plan.version):
-            self._cache.put_reply(request.path + request.options_key, plan, reply)
+            self._cache.put_reply(request.key, plan, reply)
         return reply
 
 

@@ -21,7 +21,7 @@ from server.http.reply import STATUS_LINES, Reply
 from server.layers.layer_version import IMAGE, MASK
 from server.logs.request_log import RequestLog, escaped
 from server.logs.trace import trace
-from server.tiles.options import cache_key
+from server.tiles.options import ENCODING, SAMPLES_SUFFIX, cache_key
 from server.tiles.request import TileAddress, TileRequest, parse
 from server.tiles.service import Tiles
 
@@ -80,7 +80,8 @@ class TileMiddleware:
         began_s = time.perf_counter()
         trace.reset()
         path, query = environ["PATH_INFO"], environ.get("QUERY_STRING")
-        key = cache_key(path, query) if query else path
+        accept_encoding = environ.get("HTTP_ACCEPT_ENCODING")
+        key = cache_key(path, query or "", accept_encoding) if query or path.endswith(SAMPLES_SUFFIX) else path
         if_none_match, is_head, cause = environ.get("HTTP_IF_NONE_MATCH"), method == "HEAD", ""
         request = TileRequest(key, if_none_match, is_head, environ, self._authenticator)
         try:
@@ -93,10 +94,13 @@ class TileMiddleware:
             cause = f"{type(error).__name__}: {error}"
             if status_of(error) == 500:
                 logger.exception("tile request failed")
-            reply = report(error) if request.path in _QUERIES else self._problem_reply(environ, error)
+            reply = report(error) if path in _QUERIES else self._problem_reply(environ, error)
         if reply is None:
             return self._app(environ, start_response)
-        target = f"{request.path}?{environ.get('QUERY_STRING', '')}" if request.path in _QUERIES else request.path
+        if path in _QUERIES:
+            target = f"{path}?{query or ''}"
+        else:
+            target = f"{path}?{key.partition('/')[0]}" if key.startswith(ENCODING) else path
         self._log.write(method, target, reply.status, len(reply.body), began_s, cause, _log_fields)
         start_response(STATUS_LINES[reply.status], reply.headers[:])  # a copy, which the server may change
         if method != "GET" or not reply.body:
@@ -105,10 +109,10 @@ class TileMiddleware:
 
     def _serve(self, request: TileRequest, environ: "WSGIEnvironment") -> Reply | None:
         """Reply without the cache; None if the URL is not that of a tile."""
-        query = environ.get("QUERY_STRING", "")
-        if request.path in _QUERIES:
+        path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
+        if path in _QUERIES:
             return self._wmts.serve_query(request, query)
-        address = parse(environ["PATH_INFO"], query, environ.get("HTTP_ACCEPT_ENCODING"))
+        address = parse(path, query, environ.get("HTTP_ACCEPT_ENCODING"))
         serve = None if address is None else self._services.get(address.template)
         if address is None or serve is None:
             return None

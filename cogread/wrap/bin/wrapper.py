@@ -127,6 +127,4 @@ def _place(image: Image, band: int | None) -> tuple[int, int | None]:
     return 0, band if image.samples > 1 else None
 
 
-SAMPLES: Final = Wrapper(
-    "bin", "application/octet-stream", Kind.SAMPLES, revision=2, refusal=refusal, prepare=prepare, has_options=True
-)
+SAMPLES: Final = Wrapper("bin", "application/octet-stream", Kind.SAMPLES, revision=2, refusal=refusal, prepare=prepare)

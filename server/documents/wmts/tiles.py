@@ -50,7 +50,7 @@ class WmtsTiles:
         if operation(pairs) != GET_TILE:
             return None
         address = tile_address(pairs)
-        by_path = replace(request, path=address.path(WMTS))
+        by_path = replace(request, key=address.path(WMTS))
         try:
             _ = self._catalog.layer(address.layer, request.caller)
             return self._tiles.serve_cached(by_path) or self.serve(by_path, address)
