@@ -54,10 +54,16 @@ class OriginGuard:
             clock: monotonic seconds.
         """
         self._name, self._clock = name, clock
-        self.bulkhead: Final = Bulkhead(threads * 7 // 8, self._busy, origins, is_paced=True, clock=clock)
+        busy = partial(SourceBusy, f"{name}: too many requests wait for the origin already", RETRY_AFTER_S)
+        self.bulkhead: Final = Bulkhead(threads * 7 // 8, busy, origins, is_paced=True, clock=clock)
         """Nearly all threads: a healthy origin may have them."""
         self.breaker: Final = CircuitBreaker(
-            self._log_outage, self._log_recovery, failures=FAILURES, stuck_s=STUCK_S, pause_s=PAUSE_S, clock=clock
+            partial(log.warning, "%s: the origin does not answer (%s): failing at once", name),
+            partial(log.info, "%s: the origin answers again", name),
+            failures=FAILURES,
+            stuck_s=STUCK_S,
+            pause_s=PAUSE_S,
+            clock=clock,
         )
 
     @contextmanager
@@ -118,15 +124,6 @@ class OriginGuard:
             yield
         finally:
             _current.guard = outer
-
-    def _busy(self) -> SourceBusy:
-        return SourceBusy(f"{self._name}: too many requests wait for the origin already", RETRY_AFTER_S)
-
-    def _log_outage(self, error: Exception) -> None:
-        log.warning("%s: the origin does not answer (%s): failing at once", self._name, error)
-
-    def _log_recovery(self) -> None:
-        log.info("%s: the origin answers again", self._name)
 
 
 def origins_bulkhead(threads: int, clock: Callable[[], float] = time.monotonic) -> Bulkhead:
