@@ -32,6 +32,7 @@ def describe_changes(before: Settings, after: Settings) -> str:
             for name in {**before.collections, **after.collections}
             if before.collections.get(name) != after.collections.get(name)
         ],
+        "tokens changed": sorted({token.name for token in {*before.tokens} ^ {*after.tokens}}),
         "settings changed": [
             f"server.{key}"
             for key in after.server.__struct_fields__

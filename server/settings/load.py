@@ -90,6 +90,8 @@ class CollectionConfig:
     attribution: Attribution | None
     options: SourceOptions
     """Options of the origin of `uri`."""
+    source: SourceOptions | None
+    """Options of the source that its table names, which may be that of its members alone."""
     options_for: Callable[[str, bool], SourceOptions] = field(compare=False, repr=False)
     """Returns the options of origins of a scheme: those of its source where the scheme fits, else the environment's.
     True: the origin is that of `uri`; the source's credentials for HTTP go to no other."""
@@ -302,6 +304,7 @@ class _LayerMaker:
             template=template_of(where, kind, uri, fields),
             attribution=_attribution(where, fields.attribution),
             options=options_for(uri.scheme, True),
+            source=stated,
             options_for=options_for,
             member=member,
         )

@@ -1,5 +1,6 @@
 """A worker whose settings change while it serves: what stays in memory, what goes, and requests in between."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,8 +14,10 @@ from tests.support.app import layer, problem, settings
 from tests.support.origin import Connection, Origin, Reply, send
 from tests.support.tiffs import gdal_tiff
 from tests.support.wait import wait_until
+from tests.support.webmercator import web_mercator_tiff
 
 TILE = "/layers/{}/tiles/native/0/0/0.{}"
+SECRET = "a-secret-of-the-tests"
 OTHER_TILE = "/layers/{}/tiles/native/1/0/0.{}"
 
 
@@ -103,3 +106,48 @@ def test_a_request_in_flight_ends_with_the_settings_that_it_began_with(origin: O
         assert reply.result().data == expected[old]
     replies = [assembly.app.test_client().get(TILE.format("a", "jpg")).data for _ in range(3)]
     assert set(replies) == {expected[new]}
+
+
+DOCUMENTS = (
+    *("/", "/layers", "/layers/{name}", "/layers/{name}/gdal.vrt", "/layers/{name}/gdal.xml"),
+    *("/layers/{name}/tilejson.json", "/wmts/1.0.0/WMTSCapabilities.xml", "/tms/1.0.0", "/tms/1.0.0/{name}"),
+    *("/collections", "/collections/{name}", "/collections/{name}/map/tiles", "/collections/{name}/map/tiles/native"),
+    *("/tileMatrixSets", "/tileMatrixSets/native.{name}", "/api", "/health/ready", "/layers/c", "/layers/c:a"),
+)
+
+
+def documents(client: FlaskClient) -> dict[tuple[str, str], object]:
+    """All documents and pages, without what differs between two servers of the same settings."""
+    replies = {
+        (path, accept): client.get(path, headers={"Accept": accept, "Authorization": f"Bearer {SECRET}"})
+        for template in DOCUMENTS
+        for path in {template.format(name=name) for name in ("a", "b", "web")}
+        for accept in ("application/json", "text/html")
+    }
+    time = re.compile(r'updateSequence="[^"]*"')
+    return {key: (reply.status_code, time.sub("", reply.text)) for key, reply in replies.items()}
+
+
+def test_every_document_is_that_of_a_server_that_was_started_with_the_settings(origin: Origin, tmp_path: Path) -> None:
+    """Documents are cached by what they depend on, titles and the public URL of the server included."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
+    (tmp_path / "web.tif").write_bytes(web_mercator_tiff())
+    same = layer("a", f"{origin.url}/a.tif") + layer("web", tmp_path / "web.tif")
+    files = f"[collections.c]\nfolder = '{folder}'\n"
+    texts = [
+        same + layer("b", f"{origin.url}/b.tif"),
+        "[server]\ntitle = 'new'\n" + same + layer("b", f"{origin.url}/b.tif", "title = 'B'\nattribution = 'C'"),
+        "[server]\npublic_url = 'https://example.com/x/'\n"
+        + "[tokens.t]\nenv = 'TOKEN'\nlayers = ['*']\n"
+        + (same + layer("b", f"{origin.url}/b.tif", "access = 'token'") + files),
+        "[defaults]\nversioned_urls = false\nmax_age_s = 5\n" + same + files + "title = 'D'",
+        layer("web", tmp_path / "web.tif"),
+    ]
+    every = [settings(tmp_path, text, {"TOKEN": SECRET}) for text in texts]
+    fresh = [documents(Assembly(each).app.test_client()) for each in every]
+    assembly = Assembly(every[0])
+    for number in (1, 2, 3, 4, 0):
+        assembly.change(every[number])
+        assert documents(assembly.app.test_client()) == fresh[number]

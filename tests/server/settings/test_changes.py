@@ -9,6 +9,7 @@ from tests.support.app import layer, settings
 
 ORIGIN = "[sources.a]\ntype = 'http'\nbearer_token_env = 'TOKEN'\n"
 OF_FOLDER = "[collections.c]\nfolder = 'files'\n"
+OF_LIST = "[collections.c]\nlist = 'list.csv'\nsource = 'a'\n"
 OF_ORIGIN = layer("a", "http://h/a.tif", "source = 'a'")
 
 
@@ -20,6 +21,12 @@ OF_ORIGIN = layer("a", "http://h/a.tif", "source = 'a'")
         (layer("a", "a"), layer("a", "b", "title = 'A'\nmax_age_s = 1"), "layers changed: a (title, uri, max_age_s)"),
         (ORIGIN + OF_ORIGIN, f"{ORIGIN}read_timeout_s = 2\n{OF_ORIGIN}", "layers changed: a (source)"),
         (OF_FOLDER, OF_FOLDER.replace("files", "other"), "collections changed: c"),
+        (ORIGIN + OF_LIST, f"{ORIGIN}read_timeout_s = 2\n{OF_LIST}", "collections changed: c"),
+        (
+            "[tokens.a]\nenv = 'TOKEN'\nlayers = ['b', 'c']\n[tokens.d]\nenv = 'OTHER'\nlayers = []",
+            "[tokens.a]\nenv = 'TOKEN'\nlayers = ['b']\n[tokens.d]\nenv = 'OTHER'\nlayers = []",
+            "tokens changed: a",
+        ),
         ("", "[server]\ntitle = 'T'\nrevalidate_s = 1", "settings changed: server.title, server.revalidate_s"),
         (
             "",
@@ -29,7 +36,7 @@ OF_ORIGIN = layer("a", "http://h/a.tif", "source = 'a'")
     ],
 )
 def test_a_change_is_named(before: str, after: str, described: str, tmp_path: Path) -> None:
-    secret = {"TOKEN": "s3cret"}
+    secret = {"TOKEN": "s3cret-of-the-tests", "OTHER": "another-s3cret-of-the-tests"}
     assert describe_changes(settings(tmp_path, before, secret), settings(tmp_path, after, secret)) == described
 
 
