@@ -60,6 +60,8 @@ class Head(NamedTuple):
     is_jfif: bool
     adobe_transform: int | None
     """The transform in Adobe's marker: 0 for RGB or CMYK, 1 for YCbCr, 2 for YCCK; None without one."""
+    size_bytes: int
+    """Bytes up to the marker of the scan, with it."""
 
 
 def head(stream: bytes) -> Head:
@@ -72,7 +74,7 @@ def head(stream: bytes) -> Head:
     is_jfif, adobe_transform = False, None
     for marker, start, stop in segments(stream, "JPEG tile", TileDamaged):
         if marker == MARK_SOS:
-            return Head(frame, is_jfif, adobe_transform)
+            return Head(frame, is_jfif, adobe_transform, stop)
         if marker in FRAMES:
             frame = _frame(stream, marker, start, stop)
         elif marker in COLOR_MARKERS:

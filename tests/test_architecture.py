@@ -16,7 +16,7 @@ LAYERS = {
     "cogread": """
         __main__ filedumper httpdumper s3dumper
         cli
-        reader description
+        reader description copy
         first_tiles
         wrap
         header metadata tile_index
@@ -28,7 +28,7 @@ LAYERS = {
     "server": """
         wsgi config.gunicorn cli
         server
-        web
+        web export
         documents
         tiles file
         layers
@@ -46,11 +46,18 @@ FOREIGN_TO_COGREAD = {"server", "flask", "werkzeug", "redis", "gunicorn", "wsgi"
 COMMAND_LINES = {"__main__", "filedumper", "httpdumper", "s3dumper", "cli"}
 ENVIRONMENT = {"environ", "environb", "getenv", "getenvb", "putenv"}
 """Names of `os`."""
-READ_THE_ENVIRONMENT = {"server.settings.load", "server.cli.serve", "server.cli.check", "cogread.cli.main"}
+READ_THE_ENVIRONMENT = {
+    "server.settings.load",
+    "server.cli.serve",
+    "server.cli.check",
+    "server.cli.layer_source",
+    "cogread.cli.main",
+}
 TABLES = {
     "cogread.sources",
     "server.cache",
     "server.collections",
+    "server.export.job",
     "cogread.wrap.auto.wrapper",
     "cogread.wrap.bin.wrapper",
     "cogread.wrap.jxl.wrapper",

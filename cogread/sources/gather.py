@@ -25,21 +25,31 @@ def gather(places: Sequence[ByteRange | None], read: Callable[[ByteRange], bytes
         data = read(wanted[0])
         return [data if place is not None else None for place in places]
     parts: dict[ByteRange, bytes] = {}
-    for run in _runs(sorted(set(wanted), key=lambda place: place.start)):
+    for run in runs_of(sorted(set(wanted), key=lambda place: place.start)):
         start, stop = run[0].start, max(place.stop for place in run)
         data = read(ByteRange(start, stop))
         parts |= {place: data[place.start - start : place.stop - start] for place in run}
     return [parts[place] if place is not None else None for place in places]
 
 
-def _runs(places: Sequence[ByteRange]) -> list[list[ByteRange]]:
-    """Split ascending ranges at gaps that are too wide."""
+def runs_of(
+    places: Sequence[ByteRange], gap_bytes: int = GAP_BYTES, most_bytes: int | None = None
+) -> list[list[ByteRange]]:
+    """Split ascending ranges at gaps that are too wide, and where a run would be too long.
+
+    Args:
+        places: the ranges by their starts.
+        gap_bytes: largest gap within a run.
+        most_bytes: longest run of several ranges; None: any.
+    """
     runs: list[list[ByteRange]] = []
-    stop = 0
+    start = stop = 0
     for place in places:
-        if runs and place.start - stop <= GAP_BYTES:
+        is_near = bool(runs) and place.start - stop <= gap_bytes
+        if is_near and (most_bytes is None or place.stop - start <= most_bytes):
             runs[-1].append(place)
         else:
             runs.append([place])
+            start = place.start
         stop = max(stop, place.stop)
     return runs

@@ -55,9 +55,17 @@ def prepare(image: Image) -> StreamWrapping:
     is_rgb = image.photometric == Photometric.RGB
     prefix = Prefix.make(SOI + (ADOBE_RGB if is_rgb else b""), image)
     shape = (image.tile_height, image.tile_width, image.samples)
+    sound = b""
+    """The bytes of the last tile up to its first scan, which were sound; those of all tiles are alike."""
 
     def wrap(stored: bytes) -> bytes:
+        nonlocal sound
         _check_ends(stored)
+        if not sound or not stored.startswith(sound):
+            sound = check_head(stored)
+        return wrap_again(stored)
+
+    def check_head(stored: bytes) -> bytes:
         header = head(stored)
         frame = header.frame
         stated = (frame.height, frame.width, len(frame.components)) if frame else None
@@ -66,7 +74,8 @@ def prepare(image: Image) -> StreamWrapping:
         _check_shown(image, header)
         if frame and frame.marker == PROGRESSIVE:
             _check_scans(stored)
-        return wrap_again(stored)
+            return b""  # the next one may have more
+        return stored[: header.size_bytes]
 
     def wrap_again(stored: bytes) -> bytes:
         if is_rgb:

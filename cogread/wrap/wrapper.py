@@ -86,6 +86,10 @@ class Wrapping:
     planes, and returns None where no pixel is visible; raises TileDamaged for the mask. None: this wrapping is the only
     one."""
 
+    def form(self, tile: Tile) -> "Wrapping | None":
+        """Choose the wrapping of a tile; None: no pixel of it is visible. Raises TileDamaged for the mask."""
+        return self if self.choose is None else self.choose(tile)
+
 
 @dataclass(frozen=True, slots=True)
 class Wrapper:

@@ -8,6 +8,7 @@ import click
 from cogread import __version__
 from cogread.cli.main import info, tile
 from server.cli.check import check
+from server.cli.export import export_command
 from server.cli.serve import serve
 
 
@@ -22,10 +23,11 @@ def main() -> None:
     rawcog check ~/imagery               find what would be slow or not shown, and how to mend it
     rawcog info scene.tif                print size, bands, CRS, levels, formats
     rawcog tile scene.tif 0 3 2          write a stored tile: level, column, row
+    rawcog export scene.tif scene.pmtiles   copy all tiles into one file
 
     Shell completion: `eval "$(_RAWCOG_COMPLETE=bash_source rawcog)"`, likewise zsh_source and fish_source.
     """
 
 
-for command in (serve, check, info, tile):
+for command in (serve, check, info, tile, export_command):
     main.add_command(command)

@@ -74,7 +74,7 @@ def make_plan(
         return source.read(wanted, version, deadline).data
 
     place = opened.grids.named(address.grid).place(address.z, address.x, address.y)
-    representation = _representation(layer, opened, address, place.level, read_header)
+    representation = representation_of(layer, opened, address, place.level, read_header)
     wrapping, image = representation.wrapping, representation.level.image
     ranges = _locate(representation, place, source, version, deadline)
     size_bytes, first = 0, None
@@ -109,9 +109,14 @@ def _policy(layer: Layer, address: TileAddress) -> tuple[tuple[str, str], ...]:
     return layer.headers if address.version is None else layer.immutable_headers
 
 
-def _representation(
+def representation_of(
     layer: Layer, opened: LayerVersion, address: TileAddress, level: int, read: Callable[[ByteRange], bytes]
 ) -> Representation:
+    """The representation that an address names, of the tiles of a level; `read` reads header bytes.
+
+    Raises:
+        CogError: the level does not offer it; see `LayerVersion.representation`.
+    """
     if address.query and address.format == "png" and address.template in (XYZ, XYZ_MASK):
         terrain = terrain_format(address.query)
         if terrain is not None:

@@ -69,7 +69,7 @@ def _settle(plan: TilePlan, deadline: Deadline, limits: Limits) -> Parts:
     share = limits.memory.take(plan.memory_bytes, deadline) if plan.memory_bytes > SMALL_BYTES else None
     try:
         parts = _read(plan, deadline)
-        plan.settle(plan.wrapping.choose(_tile(plan, parts)) if plan.wrapping.choose else plan.wrapping)
+        plan.settle(plan.wrapping.form(_tile(plan, parts)))
         return parts
     except TileDamaged as error:
         raise _located(plan, error) from error

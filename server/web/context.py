@@ -81,4 +81,9 @@ def attach(app: Flask, context: Context) -> None:
 
 def context() -> Context:
     """The context of this request's app."""
-    return cast(Context, current_app.extensions["rawcog"])
+    return context_of(current_app)
+
+
+def context_of(app: Flask) -> Context:
+    """The context of an app."""
+    return cast(Context, app.extensions["rawcog"])

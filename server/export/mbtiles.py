@@ -1,0 +1,80 @@
+"""MBTiles 1.3 (github.com/mapbox/mbtiles-spec), by sqlite3.
+
+`tiles` is a view of two tables, as other writers have it, so that equal tiles are stored once. Rows count from the
+south. The file has a page size that suits blobs of some KiB.
+"""
+
+import json
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from server.export.journal import Records
+from server.export.target import About, Item
+
+_SCHEMA: Final = """
+PRAGMA page_size = 32768;
+PRAGMA application_id = 0x4d504258;
+CREATE TABLE metadata (name TEXT PRIMARY KEY, value TEXT);
+CREATE TABLE images (tile_id INTEGER PRIMARY KEY, tile_data BLOB NOT NULL);
+CREATE TABLE map (
+    zoom_level INTEGER, tile_column INTEGER, tile_row INTEGER, tile_id INTEGER NOT NULL,
+    PRIMARY KEY (zoom_level, tile_column, tile_row)
+) WITHOUT ROWID;
+CREATE VIEW tiles AS
+    SELECT zoom_level, tile_column, tile_row, tile_data FROM map JOIN images ON images.tile_id = map.tile_id;
+"""
+_FORMATS: Final = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+"""Media type -> the specification's name; others have their media type."""
+
+
+class MbtilesTarget:
+    """A database; each batch is a transaction."""
+
+    def __init__(self, part: Path, extension: str) -> None:
+        self._part = part
+        self._db = sqlite3.connect(part, isolation_level=None, check_same_thread=False)
+
+    def resume(self, records: Records) -> None:
+        """See `Target.resume`."""
+        self._db.executescript("PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF;")
+        if not self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+
+    def add(self, items: Sequence[Item]) -> None:
+        """See `Target.add`."""
+        self._db.execute("BEGIN")
+        images = ((item.offset, item.picture.body) for item in items if item.is_new)
+        self._db.executemany("INSERT OR IGNORE INTO images VALUES (?, ?)", images)
+        tiles = ((each.z, each.x, 2**each.z - 1 - each.y, offset) for each, offset, _ in items)
+        self._db.executemany("INSERT OR IGNORE INTO map VALUES (?, ?, ?, ?)", tiles)
+        self._db.execute("COMMIT")
+
+    def finish(self, about: About, records: Records) -> None:
+        """See `Target.finish`."""
+        document, form = about.tilejson, about.media_types[0]
+        rows = {
+            **{name: document.get(name) for name in ("name", "attribution", "minzoom", "maxzoom", "encoding")},
+            **{name: ",".join(f"{number:.12g}" for number in document[name]) for name in ("bounds", "center")},
+            "description": document["name"],
+            "format": _FORMATS.get(form, form),
+            "formats": json.dumps(about.media_types),
+            "type": "baselayer",
+            "version": document["version"],
+        }
+        self._db.execute("BEGIN")
+        values = [(name, str(value)) for name, value in rows.items() if value is not None]
+        self._db.executemany("INSERT OR REPLACE INTO metadata VALUES (?, ?)", values)
+        self._db.execute("COMMIT")
+        self._db.execute("PRAGMA journal_mode = DELETE")
+        with self._part.open("r+b") as file:
+            os.fsync(file)
+
+    def close(self) -> None:
+        """See `Target.close`."""
+        self._db.close()
+
+
+make = MbtilesTarget

@@ -1,0 +1,213 @@
+"""The tiles of a selection as the server sends them, read in large ranges.
+
+Each tile has the representation that a request for it gets; the places of many tiles are found and read at once.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, NamedTuple
+
+from cogread.byterange import ByteRange
+from cogread.copy.places import TilePlace, TilePlaces, read_whole
+from cogread.copy.reads import BATCH_BYTES, BATCH_TILES, Batch, read_batches
+from cogread.errors import TileDamaged, TileError
+from cogread.image import Image
+from cogread.sources import Source
+from cogread.tile_index import tile_number
+from cogread.wrap import TERRAIN
+from cogread.wrap.tile import Tile
+from server.export.selection import Block, Box, Selection
+from server.layers.catalog import Layer
+from server.layers.grids import WEB_MERCATOR
+from server.layers.layer_version import LayerVersion, Representation
+from server.tiles.plan import representation_of
+from server.tiles.request import XYZ, XYZ_AUTO, TileAddress
+
+AUTO: Final = "auto"
+"""The format of URLs without an extension."""
+_CPUS: Final = len(os.sched_getaffinity(0))
+
+
+class Picture(NamedTuple):
+    """A tile of an export."""
+
+    id: int
+    """Its number in PMTiles; see `tile_ids`."""
+    z: int
+    x: int
+    y: int
+    media_type: str
+    body: bytes
+    """The file, as the server sends it."""
+
+
+class _Planned(NamedTuple):
+    id: int
+    x: int
+    y: int
+    damage: TileDamaged | None
+    """The error of its place in the file."""
+
+
+class _Work(NamedTuple):
+    """The tiles of a batch; all are of one level."""
+
+    box: Box
+    representation: Representation
+    tiles: list[_Planned]
+
+
+def stop(damage: TileError) -> None:
+    """Raise the error of a damaged tile."""
+    raise damage
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """The tiles of a selection of a layer."""
+
+    layer: Layer
+    opened: LayerVersion
+    source: Source
+    """The file; reads of it state the version."""
+    selection: Selection
+    format: str
+    """`auto`, an extension, or an encoding of terrain."""
+
+    def representation(self, box: Box) -> Representation:
+        """The form of the tiles of a zoom.
+
+        Raises:
+            FormatNotOffered: the level does not offer it.
+        """
+        is_terrain = self.format in TERRAIN
+        address = TileAddress(
+            XYZ_AUTO if self.format == AUTO else XYZ,
+            self.layer.config.name,
+            None,
+            WEB_MERCATOR,
+            box.matrix.z,
+            box.min_x,
+            box.min_y,
+            "png" if is_terrain else "" if self.format == AUTO else self.format,
+            f"encoding={self.format}" if is_terrain else "",
+        )
+        return representation_of(self.layer, self.opened, address, box.matrix.level, self._read)
+
+    def batches(
+        self, skip: int = 0, on_damage: Callable[[TileError], None] = stop
+    ) -> Iterator[tuple[int, list[Picture]]]:
+        """The tiles in order, in batches that are the same in each run: the number of positions, and their pictures.
+
+        Tiles without a visible pixel, and those that are not stored, have no picture.
+
+        Args:
+            skip: batches that are left out at the start.
+            on_damage: gets the error of a damaged tile, which is left out; by default it is raised.
+
+        Raises:
+            TileDamaged: of a damaged tile.
+            SourceError: it cannot be read, or is no longer of this version.
+        """
+        batches = islice(self._planned(), skip, None)
+        with ThreadPoolExecutor(_CPUS, thread_name_prefix="encode") as pool:
+            for work, stored in read_batches(self.source, self.opened.cog.version, batches):
+                results = list(self._results(pool, work, stored))
+                for damage in results:
+                    if isinstance(damage, TileError):
+                        on_damage(damage)
+                yield len(work.tiles), [picture for picture in results if isinstance(picture, Picture)]
+
+    def skipped(self, batches: int) -> int:
+        """Number of positions in the first batches."""
+        return sum(len(batch.use.tiles) for batch in islice(self._planned(), batches))
+
+    def _read(self, wanted: ByteRange) -> bytes:
+        return read_whole(self.source, wanted, self.opened.cog.version)
+
+    def _planned(self) -> Iterator[Batch[_Work]]:
+        box, images, representation = None, [], None
+        for block in self.selection.blocks():
+            if block.box is not box or representation is None:
+                box, representation = block.box, self.representation(block.box)
+                images = self._images(representation)
+            yield from _cut(block, representation, images)
+
+    def _images(self, representation: Representation) -> list[tuple[Image, int, TilePlaces]]:
+        """Images and planes with the stored bytes of a tile, as in `TilePlan.ranges`."""
+        level, wrapping = representation.level, representation.wrapping
+        parts = [(level.image, plane) for plane in wrapping.planes]
+        if wrapping.wants_mask and level.mask is not None:
+            parts.append((level.mask, 0))
+        version = self.opened.cog.version
+        places = {id(image): TilePlaces(self.source, version, image) for image, _ in parts}
+        return [(image, plane, places[id(image)]) for image, plane in parts]
+
+    def _results(
+        self, pool: ThreadPoolExecutor, work: _Work, stored: Sequence[bytes | None]
+    ) -> Iterator[Picture | TileError | None]:
+        width = len(stored) // len(work.tiles)
+
+        def make(at: int) -> Picture | TileError | None:
+            return _picture(work, at, stored[at * width : (at + 1) * width])
+
+        positions = range(len(work.tiles))
+        return pool.map(make, positions) if work.representation.wrapping.work_bytes else map(make, positions)
+
+
+def _picture(work: _Work, at: int, stored: Sequence[bytes | None]) -> Picture | TileError | None:
+    """Make a tile as the server makes it; None where it sends nothing."""
+    (box, representation, tiles) = work
+    tile, wrapping = tiles[at], representation.wrapping
+    planes = len(wrapping.planes)
+    try:
+        if tile.damage is not None:
+            raise tile.damage
+        if not any(stored[:planes]):
+            return None
+        col, row = tile.x - box.matrix.min_x, tile.y - box.matrix.min_y
+        whole = Tile(col, row, tuple(stored[:planes]), stored[planes] if len(stored) > planes else None)
+        form = wrapping.form(whole)
+        if form is None:
+            return None
+        return Picture(tile.id, box.matrix.z, tile.x, tile.y, form.media_type, form.wrap(whole))
+    except TileDamaged as error:
+        return TileDamaged(f"tile {box.matrix.z}/{tile.x}/{tile.y}: {error.message}", error.evidence)
+
+
+def _cut(
+    block: Block, representation: Representation, images: Sequence[tuple[Image, int, TilePlaces]]
+) -> Iterator[Batch[_Work]]:
+    """Cut a block into batches."""
+    stored = list(zip(*(_places(block, *image) for image in images), strict=True))
+    tiles: list[_Planned] = []
+    places: list[ByteRange | None] = []
+    size_bytes, across = 0, len(block.cols)
+    for number, position in zip(*block.in_order(), strict=True):
+        damage = None
+        if tiles and (size_bytes >= BATCH_BYTES or len(tiles) == BATCH_TILES):
+            yield Batch(_Work(block.box, representation, tiles), places)
+            tiles, places, size_bytes = [], [], 0
+        for place in stored[position]:
+            if isinstance(place, ByteRange):
+                places.append(place)
+                size_bytes += place.stop - place.start
+            else:
+                places.append(None)
+                damage = damage or place
+        row, col = divmod(position, across)
+        tiles.append(_Planned(number, block.cols[col], block.rows[row], damage))
+    yield Batch(_Work(block.box, representation, tiles), places)
+
+
+def _places(block: Block, image: Image, plane: int, places: TilePlaces) -> list[TilePlace]:
+    """Places of the tiles of a block, row by row."""
+    matrix = block.box.matrix
+    stored: list[TilePlace] = []
+    for y in block.rows:
+        first = tile_number(image, block.cols.start - matrix.min_x, y - matrix.min_y, plane)
+        stored += places.places(range(first, first + len(block.cols)))
+    return stored

@@ -1,0 +1,157 @@
+"""PMTiles, version 3 (github.com/protomaps/PMTiles/blob/main/spec/v3/spec.md), by the package `pmtiles`.
+
+The directory of all tiles is known at the end. So that no tile is written twice, the root directory has the first
+16 KiB, as the specification bounds it, the tiles follow, and metadata and leaf directories are behind them.
+"""
+
+import gzip
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from pmtiles.tile import Compression, Entry, HeaderDict, TileType, serialize_directory, serialize_header
+
+from server.export.errors import ExportError
+from server.export.journal import Records
+from server.export.target import About, Item
+
+_HEADER_BYTES: Final = 127
+_DATA_START: Final = 16384
+"""Bound of header and root directory."""
+_LEAF_ENTRIES: Final = 4096
+_MOST_ROOT_ENTRIES: Final = 16384
+"""Entries of a tile take more than a byte."""
+_BUFFERS: Final = 512
+"""Buffers of a write; the system takes 1024 at most."""
+_TYPES: Final = {"image/jpeg": TileType.JPEG, "image/webp": TileType.WEBP, "image/png": TileType.PNG}
+
+
+class PmtilesTarget:
+    """An archive."""
+
+    def __init__(self, part: Path, extension: str) -> None:
+        self._file = os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
+
+    def resume(self, records: Records) -> None:
+        """See `Target.resume`."""
+        os.truncate(self._file, _DATA_START + _data_bytes(records))
+        os.lseek(self._file, 0, os.SEEK_END)
+
+    def add(self, items: Sequence[Item]) -> None:
+        """See `Target.add`."""
+        wrong = next((item.picture for item in items if item.picture.media_type not in _TYPES), None)
+        if wrong is not None:
+            place = f"tile {wrong.z}/{wrong.x}/{wrong.y}"
+            raise ExportError(f"{place}: {wrong.media_type}, wanted one of {', '.join(_TYPES)}, as PMTiles holds them")
+        bodies = [item.picture.body for item in items if item.is_new]
+        for start in range(0, len(bodies), _BUFFERS):
+            _write(self._file, bodies[start : start + _BUFFERS])
+
+    def finish(self, about: About, records: Records) -> None:
+        """See `Target.finish`."""
+        data_bytes = _data_bytes(records)
+        top, leaves, entries = _directories(records)
+        metadata = gzip.compress(json.dumps(_metadata(about)).encode(), mtime=0)
+        document = about.tilejson
+        west, south, east, north, longitude, latitude = (
+            round(degrees * 1e7) for degrees in (*document["bounds"], *document["center"][:2])
+        )
+        leaves_start = _DATA_START + data_bytes + len(metadata)
+        header: HeaderDict = {
+            "version": 3,
+            "root_offset": _HEADER_BYTES,
+            "root_length": len(top),
+            "metadata_offset": _DATA_START + data_bytes,
+            "metadata_length": len(metadata),
+            "leaf_directory_offset": leaves_start,
+            "leaf_directory_length": len(leaves),
+            "tile_data_offset": _DATA_START,
+            "tile_data_length": data_bytes,
+            "addressed_tiles_count": len(records),
+            "tile_entries_count": entries,
+            "tile_contents_count": len(np.unique(records["offset"])),
+            "clustered": True,
+            "internal_compression": Compression.GZIP,
+            "tile_compression": Compression.NONE,
+            "tile_type": _TYPES[about.media_types[0]],
+            "min_zoom": document["minzoom"],
+            "max_zoom": document["maxzoom"],
+            "center_zoom": document["center"][2],
+            "min_lon_e7": west,
+            "min_lat_e7": south,
+            "max_lon_e7": east,
+            "max_lat_e7": north,
+            "center_lon_e7": longitude,
+            "center_lat_e7": latitude,
+        }
+        os.pwrite(self._file, serialize_header(header).ljust(_HEADER_BYTES, b"\0") + top, 0)
+        os.pwrite(self._file, metadata + leaves, _DATA_START + data_bytes)
+        os.fsync(self._file)
+
+    def close(self) -> None:
+        """See `Target.close`."""
+        os.close(self._file)
+
+
+def _write(file: int, bodies: list[bytes]) -> None:
+    """Write buffers without a copy of them all; the system may take less than all at once."""
+    written = os.writev(file, bodies)
+    if written < sum(map(len, bodies)):
+        rest = memoryview(b"".join(bodies))[written:]
+        while rest:
+            rest = rest[os.write(file, rest) :]
+
+
+def _data_bytes(records: Records) -> int:
+    return int((records["offset"] + records["size"]).max()) if len(records) else 0
+
+
+def _directories(records: Records) -> tuple[bytes, bytes, int]:
+    """The root directory, the leaf directories, and the number of entries of tiles."""
+    entries = _entries(records)
+    if len(entries) < _MOST_ROOT_ENTRIES:
+        top = serialize_directory(entries)
+        if len(top) <= _DATA_START - _HEADER_BYTES:
+            return top, b"", len(entries)
+    size = _LEAF_ENTRIES
+    while True:
+        top, leaves = _tree(entries, size)
+        if len(top) <= _DATA_START - _HEADER_BYTES:
+            return top, leaves, len(entries)
+        size *= 2
+
+
+def _tree(entries: Sequence[Entry], size: int) -> tuple[bytes, bytes]:
+    leaves, pointers = bytearray(), []
+    for start in range(0, len(entries), size):
+        leaf = serialize_directory(entries[start : start + size])
+        pointers.append(Entry(entries[start].tile_id, len(leaves), len(leaf), 0))
+        leaves += leaf
+    return serialize_directory(pointers), bytes(leaves)
+
+
+def _entries(records: Records) -> list[Entry]:
+    """The tiles in order; neighbours of one body are one entry."""
+    ids, offsets = records["id"].astype(np.int64), records["offset"].astype(np.int64)
+    is_first = np.ones(len(records), bool)
+    is_first[1:] = (np.diff(ids) != 1) | (np.diff(offsets) != 0)
+    starts = np.flatnonzero(is_first)
+    runs = np.diff(starts, append=len(records))
+    fields = (ids[starts], offsets[starts], records["size"][starts], runs)
+    return [Entry(*values) for values in zip(*(field.tolist() for field in fields), strict=True)]
+
+
+def _metadata(about: About) -> dict[str, Any]:
+    names = ("name", "version", "attribution", "tileSize", "encoding")
+    return {
+        **{name: about.tilejson[name] for name in names if name in about.tilejson},
+        "type": "baselayer",
+        "format": about.media_types[0],
+        "formats": about.media_types,
+    }
+
+
+make = PmtilesTarget

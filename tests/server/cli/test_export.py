@@ -1,0 +1,220 @@
+"""`rawcog export`: selections, refusals, interrupted exports, lists of files."""
+
+import math
+import os
+import random
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.app import ROOT, client, layer
+from tests.support.exports import COMMAND, FILES, Tiles, rawcog, served, tiles_of
+from tests.support.wait import wait_until
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("scene") / "scene.tif"
+    FILES["jpeg-mask"](path)
+    return path
+
+
+def all_tiles(scene: Path, folder: Path) -> Tiles:
+    return served(client(folder, layer("scene", scene)), "scene")
+
+
+def test_a_bounding_box_and_zooms_select_tiles(scene: Path, tmp_path: Path) -> None:
+    every = all_tiles(scene, tmp_path)
+    finest = max(z for z, _, _ in every)
+    x, y = next((x, y) for z, x, y in every if z == finest and (z, x + 1, y + 1) in every)
+    west, east = (column / 2**finest * 360 - 180 for column in (x + 0.25, x + 1.75))
+    north, south = (latitude(finest, row) for row in (y + 0.25, y + 1.75))
+    done = rawcog(
+        "export", scene, tmp_path / "a.pmtiles",
+        "--zooms", f"{finest - 1}-{finest}", f"--bbox={west},{south},{east},{north}",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    places = {(finest, x + right, y + down) for right in (0, 1) for down in (0, 1)}
+    places |= {(z - 1, column // 2, row // 2) for z, column, row in places}
+    assert tiles_of(tmp_path / "a.pmtiles") == {place: every[place] for place in places if place in every}
+
+
+def latitude(z: int, row: float) -> float:
+    return math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * row / 2**z))))
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--zooms", "3"], "no tile in the zooms 3 to 3: the file has 10 to 14"),
+        (["--bbox=10,10,11,11"], "no tile within the bounding box: the file has (west, south, east, north) 5.27"),
+        (["--zooms", "9-4"], "Invalid value for '--zooms': found '9-4', wanted a zoom or two, such as 12 or 8-14"),
+        (["--bbox=1,2,3"], "wanted four numbers with commas: west,south,east,north"),
+        (["--bbox=11,2,10,4"], "wanted degrees with west < east and south < north"),
+        (["--format", "webp"], "format 'webp': the tiles are JPEG, not WebP"),
+        (["--format", "tif"], "image/tiff;application=geotiff, wanted one of image/jpeg"),
+    ],
+)
+def test_a_selection_that_has_no_tile_is_an_error(words: list[str], error: str, scene: Path, tmp_path: Path) -> None:
+    done = rawcog("export", scene, tmp_path / "a.pmtiles", *words)
+    assert done.returncode in (1, 2)
+    assert error in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "a.pmtiles").exists()
+
+
+def test_a_file_off_the_grid_is_told_the_line_that_aligns_it(tmp_path: Path) -> None:
+    done = rawcog("export", ROOT / "data/netherlands.tif", tmp_path / "a.mbtiles")
+    assert done.returncode == 1
+    assert "not aligned" in done.stderr
+    assert "gdal_translate -of COG -co TILING_SCHEME=GoogleMapsCompatible" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.pmtiles", "a.mbtiles", "a"])
+def test_a_target_is_replaced_only_on_demand(name: str, scene: Path, tmp_path: Path) -> None:
+    target = tmp_path / name
+    assert rawcog("export", scene, target, "--zooms", "11").returncode == 0
+    before = tiles_of(target)
+    done = rawcog("export", scene, target)
+    assert (done.returncode, done.stderr) == (1, f"Error: {target} exists: --overwrite replaces it\n")
+    assert tiles_of(target) == before
+    assert rawcog("export", scene, target, "--overwrite").returncode == 0
+    assert len(tiles_of(target)) > len(before)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_damaged_tile_stops_the_export_unless_it_is_left_out(scene: Path, tmp_path: Path) -> None:
+    every = all_tiles(scene, tmp_path)
+    jpeg = next(place for place, body in every.items() if body.startswith(b"\xff\xd8"))
+    data = scene.read_bytes()
+    tail = every[jpeg][-400:]
+    assert data.count(tail) == 1
+    at = data.index(tail) + len(tail) - 2
+    (tmp_path / "bad.tif").write_bytes(data[:at] + b"\0\1" + data[at + 2 :])
+    done = rawcog("export", tmp_path / "bad.tif", tmp_path / "a.pmtiles")
+    assert done.returncode == 1
+    assert f"tile {jpeg[0]}/{jpeg[1]}/{jpeg[2]}: JPEG tile: wanted ffd8 at its start and ffd9 at its end" in done.stderr
+    assert not (tmp_path / "a.pmtiles").exists()
+    done = rawcog("export", tmp_path / "bad.tif", tmp_path / "a.pmtiles", "--skip-broken")
+    assert done.returncode == 0, done.stderr
+    assert f"left out: tile {jpeg[0]}/{jpeg[1]}/{jpeg[2]}" in done.stderr
+    assert "1 damaged ones left out" in done.stdout
+    assert tiles_of(tmp_path / "a.pmtiles") == {place: body for place, body in every.items() if place != jpeg}
+
+
+def test_an_interrupted_export_of_another_file_or_selection_is_not_continued(scene: Path, tmp_path: Path) -> None:
+    source, target = tmp_path / "scene.tif", tmp_path / "a.pmtiles"
+    shutil.copy(scene, source)
+    interrupt(source, target)
+    done = rawcog("export", source, target, "--zooms", "12")
+    assert done.returncode == 1
+    assert "a.pmtiles.part.journal: the interrupted export has tiles '10/" in done.stderr
+    os.utime(source, (1, 1))
+    done = rawcog("export", source, target)
+    assert done.returncode == 1
+    assert "the source was replaced since this export was interrupted; --overwrite begins anew" in done.stderr
+    assert rawcog("export", source, target, "--overwrite").returncode == 0
+    assert tiles_of(target) == all_tiles(scene, tmp_path)
+
+
+SLOW = """
+import sys, time
+from server.cli.main import main
+from server.export import job, pictures
+pause_s = float(sys.argv.pop())
+pictures.BATCH_TILES = 3
+enter = job._Ledger.enter
+job._Ledger.enter = lambda self, batch: (time.sleep(pause_s), enter(self, batch))[1]
+main(sys.argv[1:], prog_name="rawcog")
+"""
+"""The command with small batches and a pause before each, so that there is a time to kill it."""
+
+
+def start(source: Path, target: Path, pause_s: float = 0.05) -> "subprocess.Popen[bytes]":
+    command = [COMMAND[0], "-c", SLOW, "export", str(source), str(target), str(pause_s)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def interrupt(source: Path, target: Path, progress_bytes: int = 700) -> None:
+    """Kill an export after so many bytes of its journal."""
+    journal = target.with_name(f"{target.name}.part.journal")
+    limit = (journal.stat().st_size if journal.exists() else 0) + progress_bytes
+    process = start(source, target)
+    wait_until(lambda: process.poll() is not None or (journal.exists() and journal.stat().st_size >= limit))
+    process.kill()
+    _, errors = process.communicate()
+    assert process.returncode == -signal.SIGKILL, errors
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(("name", "kills"), [("a.pmtiles", 10), ("a.mbtiles", 2), ("a", 2)])
+def test_an_export_that_is_killed_again_and_again_has_the_bytes_of_one_that_is_not(
+    name: str, kills: int, scene: Path, tmp_path: Path
+) -> None:
+    whole, target = tmp_path / f"whole-{name}", tmp_path / name
+    process = start(scene, whole, 0)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    chance = random.Random(name)
+    for _ in range(kills):
+        interrupt(scene, target, chance.randrange(1, 300))
+    process = start(scene, target, 0)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert content(target) == content(whole)
+    assert not [*tmp_path.glob("*.part*")]
+
+
+def content(target: Path) -> dict[str, bytes]:
+    files = [target] if target.is_file() else [file for file in target.rglob("*") if file.is_file()]
+    return {str(file.relative_to(target)): file.read_bytes() for file in files}
+
+
+def test_two_exports_do_not_write_one_target(scene: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.pmtiles"
+    process = start(scene, target, 3)
+    wait_until(lambda: target.with_name("a.pmtiles.part.journal").exists())
+    done = rawcog("export", scene, target)
+    process.kill()
+    process.communicate()
+    assert (done.returncode, done.stderr) == (1, f"Error: {target}.part.journal: another process writes this export\n")
+
+
+def test_a_list_of_files_is_exported_and_one_failure_stops_no_other(scene: Path, tmp_path: Path) -> None:
+    shutil.copy(scene, tmp_path / "b.tif")
+    (tmp_path / "c.tif").write_bytes(b"no TIFF")
+    listed = tmp_path / "files.txt"
+    listed.write_text(f"# scenes\n{scene}\n{tmp_path}/b.tif\n\n{tmp_path}/c.tif\n{tmp_path}/none.tif\n")
+    out = tmp_path / "out"
+    done = rawcog("export", "--from-list", listed, out, "--to", "mbtiles", "--jobs", "2")
+    assert done.returncode == 1
+    assert done.stdout.endswith("2 exported, 0 there before, 2 failed\n")
+    assert "c.tif: not a TIFF" in done.stderr
+    assert "none.tif: no such file" in done.stderr
+    assert "Traceback" not in done.stderr
+    every = all_tiles(scene, tmp_path)
+    assert tiles_of(out / "scene.mbtiles") == tiles_of(out / "b.mbtiles") == every
+    done = rawcog("export", "--from-list", listed, out, "--to", "mbtiles", "--jobs", "2")
+    assert done.stdout == "0 exported, 2 there before, 2 failed\n"
+
+
+def test_no_space_is_one_line_and_the_rest_follows_when_there_is_some(scene: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stands for a full disk."""
+    target = tmp_path / "a.pmtiles"
+    limited = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+    limited += "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n" + COMMAND[2]
+    done = subprocess.run(
+        [COMMAND[0], "-c", limited, "export", str(scene), str(target)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "Error: File too large\n")
+    assert not target.exists()
+    assert rawcog("export", scene, target).returncode == 0
+    assert tiles_of(target) == all_tiles(scene, tmp_path)
