@@ -36,7 +36,9 @@ from server.settings.load import CollectionConfig, LayerConfig, Settings
 from server.tiles.reply_cache import ReplyCache
 from server.tiles.service import Tiles
 from server.web import STRICT, TILE_URLS, URLS
+from server.web.access import Rest
 from server.web.context import Context, attach
+from server.web.cors import CorsMiddleware
 from server.web.error_handlers import install, problem_reply
 from server.web.packed import PackedDocuments
 from server.web.tile_middleware import TileMiddleware
@@ -207,6 +209,9 @@ def _wsgi_app(context: Context) -> Flask:
         partial(problem_reply, app),
         context.authenticator,
     )
+    origins = context.settings.server.cors_origins
+    if origins != "*":
+        app.wsgi_app = CorsMiddleware(app.wsgi_app, frozenset(origins))  # type: ignore[method-assign]
     return app
 
 
@@ -215,6 +220,7 @@ def _flask_app(context: Context) -> Flask:
     app = Flask(__name__, static_folder=None)  # `web.static` serves them
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False  # a slash at the end of a document's URL changes nothing
+    app.url_map.converters["rest"] = Rest
     attach(app, context)
     install(app)
     for rule, view in URLS.items():

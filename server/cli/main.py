@@ -1,4 +1,4 @@
-"""`rawcog`: serve files, check and describe them, extract tiles.
+"""`rawcog`: serve files, sign URLs, check and describe files, extract tiles.
 
 Exit codes: 0 success; 1 an error, with one line on standard error; 2 wrong usage; 130 interrupted.
 """
@@ -10,6 +10,7 @@ from cogread.cli.main import info, tile
 from server.cli.check import check
 from server.cli.export import export_command
 from server.cli.serve import serve
+from server.cli.sign import sign
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -21,6 +22,7 @@ def main() -> None:
     rawcog serve ~/imagery               serve every COG in a folder on http://127.0.0.1:8000
     rawcog serve s3://imagery/2025.tif   serve one COG of a bucket
     rawcog check ~/imagery               find what would be slow or not shown, and how to mend it
+    rawcog sign naip --for 1d            print a signed URL of a layer that takes one
     rawcog info scene.tif                print size, bands, CRS, levels, formats
     rawcog tile scene.tif 0 3 2          write a stored tile: level, column, row
     rawcog export scene.tif scene.pmtiles   copy all tiles into one file
@@ -29,5 +31,5 @@ def main() -> None:
     """
 
 
-for command in (serve, check, info, tile, export_command):
+for command in (serve, check, sign, info, tile, export_command):
     main.add_command(command)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 CORS: Final = ("Access-Control-Allow-Origin", "*")
 PREFLIGHT: Final = [
     ("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
-    ("Access-Control-Allow-Headers", "If-None-Match, If-Range, Range"),
+    ("Access-Control-Allow-Headers", "Authorization, If-None-Match, If-Range, Range"),
     ("Access-Control-Max-Age", "86400"),
 ]
 EXPOSED: Final = ("Access-Control-Expose-Headers", "ETag, Content-Length, Content-Range, Accept-Ranges, Retry-After")

@@ -227,6 +227,16 @@ class Catalog:
         public += [name for name, collection in self._collections.items() if collection.config.access == PUBLIC]
         self._similar_names = lru_cache(256)(SimilarNames(public).to)
 
+    def check(self, name: str, caller: Caller) -> None:
+        """Require the right to a layer, a collection or a member; an unknown name is no secret.
+
+        Raises:
+            Unauthorized, Forbidden: the caller may not read it.
+        """
+        owner = self._layers.get(name) or self._collections.get(name.partition(SEPARATOR)[0])
+        if owner is not None:
+            caller.check(name, owner.config.access)
+
     def layer(self, name: str, caller: Caller) -> Layer:
         """The layer of this name.
 

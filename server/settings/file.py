@@ -43,6 +43,8 @@ class ServerConfig(Struct, frozen=True):
     documents, a sixteenth for ranges of `cog.tif`, the rest for bytes of files."""
     inflight_bytes: Annotated[int, Meta(ge=1 << 20, le=1 << 40)] = 256 << 20
     """Bound of the memory that each worker uses for large tiles while it makes and sends them."""
+    cors_origins: tuple[str, ...] | Literal["*"] = "*"
+    """Origins of the web pages that may read replies, such as `["https://maps.example.com"]`; `"*"`: all."""
     watch_s: Seconds = 0.0
     """Time within which all workers follow [a change of the config file](operating.md#changes-of-the-config-file); 0:
     at HUP only."""

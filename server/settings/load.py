@@ -27,7 +27,7 @@ from server.settings.credentials import check_access, signing_keys, tokens_of
 from server.settings.decode import decode
 from server.settings.file import CollectionFields, ConfigFile, Empty, File, FileError, LayerFields, ServerConfig
 from server.settings.origin_identity import Identities
-from server.settings.origins import check_url, source_options
+from server.settings.origins import check_origins, check_url, source_options
 from server.settings.templates import UriTemplate
 from server.settings.variables import Variables
 
@@ -225,6 +225,7 @@ def parse(place: ConfigPlace, data: bytes, environ: Mapping[str, str] | None = N
 def _settings(place: ConfigPlace, data: bytes, variables: Variables, env: Mapping[str, str]) -> Settings:
     file = decode(data, variables)
     check_url("server.public_url", file.server.public_url, "http(s)://host/path/")
+    check_origins(() if file.server.cors_origins == "*" else file.server.cors_origins)
     public_urls = PublicUrls(file.server.public_url, _trusted(file.server.trusted_proxies))
     options = {name: source_options(f"sources.{name}", source, env) for name, source in file.sources.items()}
     maker = _LayerMaker(place.folder, file, options, Identities(env), env)

@@ -1,7 +1,7 @@
 """[sources.NAME] and the environment -> options of an origin. The environment is passed in, and no origin is asked."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -20,6 +20,8 @@ _KEYS = SourceConfig.__struct_fields__
 _SECRETS = [key.removesuffix("_env") for key in _KEYS if key.endswith("_env")]
 _SAME = [field.name for field in fields(SourceOptions) if field.name in _KEYS]
 """Keys that are the names of options too."""
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](?::[0-9]{1,5})?")
 
 _VARIABLE = re.compile(r"[A-Z]{1,40}|[A-Z][A-Z0-9]{0,19}(?:_[A-Z0-9]{1,20}){1,5}")
 """A name that messages may show. Others may be a secret that the config holds in place of a variable's name."""
@@ -101,3 +103,15 @@ def check_url(where: str, url: str | None, wanted: str) -> None:
     if not is_plain or "@" in url:
         shown = "a URL with a user" if "@" in url else repr(url)
         raise FileError(f"{where}: found {shown}, wanted {wanted}")
+
+
+def check_origins(origins: Sequence[str]) -> None:
+    """Refuse an origin of web pages that browsers would not send.
+
+    Raises:
+        FileError: an origin is refused.
+    """
+    for at, origin in enumerate(origins):
+        if not _ORIGIN.fullmatch(origin):
+            wanted = "http(s)://host[:port] in lower case"
+            raise FileError(f"server.cors_origins[{at}]: found {origin[:100]!r}, wanted {wanted}")

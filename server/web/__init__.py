@@ -10,7 +10,7 @@ from server.documents.tms import TmsTiles
 from server.documents.wmts.tiles import WmtsTiles
 from server.tiles.request import TMS, WMTS, XYZ, XYZ_MASK
 from server.tiles.service import Tiles
-from server.web import file, health, layers, ogc_api, ogc_tiles, static, tilejson_and_gdal, tiles, tms, wmts
+from server.web import access, file, health, layers, ogc_api, ogc_tiles, static, tilejson_and_gdal, tiles, tms, wmts
 
 TILE_URLS: Final[Mapping[str, type[Tiles | WmtsTiles | TmsTiles]]] = {
     "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}.{format}": Tiles,
@@ -48,6 +48,7 @@ URLS: Final[Mapping[str, Callable[..., Response]]] = {
     "/tileMatrixSets": ogc_api.tile_matrix_sets,
     "/tileMatrixSets/<name>": ogc_api.tile_matrix_set,
     "/api": ogc_api.api,
+    "/access/<rest:rest>": access.check,
     "/health/live": health.live,
     "/health/ready": health.ready,
     "/static/<digest>/<path:name>": static.static_file,

@@ -29,7 +29,9 @@ logger = logging.getLogger(__name__)
 
 _DETAILS: Final = {404: "nothing is served at this path", 405: "wanted GET, HEAD or OPTIONS"}
 
-_SAME_FOR_ALL: Final = frozenset({"/layers/<name>/cog.tif", "/collections/<name>/map/tiles/<grid>/<z>/<row>/<col>"})
+_SAME_FOR_ALL: Final = frozenset(
+    {"/access/<rest:rest>", "/layers/<name>/cog.tif", "/collections/<name>/map/tiles/<grid>/<z>/<row>/<col>"}
+)
 """Endpoints whose replies have no URLs, and no signature therefore."""
 
 

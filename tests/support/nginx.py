@@ -51,6 +51,11 @@ class Nginx:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def folder(self) -> str:
+        """Folder of its files."""
+        return self._folder.name
+
     def log(self) -> str:
         return Path(self._folder.name, "log").read_text()
 

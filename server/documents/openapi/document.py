@@ -7,14 +7,14 @@ from cogread import __version__
 from cogread.wrap import FILES, PICTURES, WRAPPERS
 from server.documents import Json
 from server.documents.ogc.links import JSON, OPENAPI
-from server.documents.openapi.parts import MASK_FORMATS, PARAMETERS, RESPONSES
+from server.documents.openapi.parts import MASK_FORMATS, PARAMETERS, RESPONSES, SECURITY, SECURITY_SCHEMES
 from server.documents.openapi.schemas import OBJECT, SCHEMAS, STRING, ref
 from server.file.plan import MEDIA_TYPE
 
 _XML: Final[Json] = {"application/xml": STRING}
 _BINARY: Final[Json] = STRING | {"format": "binary"}
-_LIST: Final = "304 400 503"
-_FILE: Final = "502 503 504"
+_LIST: Final = "304 400 401 503"
+_FILE: Final = "401 403 502 503 504"
 """Statuses of operations that read the file of a layer."""
 _DOCUMENT: Final = f"302 304 400 404 {_FILE}"
 _TILE: Final = f"204 206 304 400 empty404 416 {_FILE}"
@@ -173,7 +173,7 @@ _OPERATIONS: Final[dict[str, dict[str, Get]]] = {
             "WMTS 1.0.0 by key-value pairs, keys in any case",
             " ".join(name for name in PARAMETERS if name.startswith("wmts-")),
             _XML | _tiles(FILES),
-            "204 206 304 ows400 ows404 ows416 ows501 ows502 ows503 ows504",
+            "204 206 304 ows400 ows401 ows403 ows404 ows416 ows501 ows502 ows503 ows504",
         ),
         "/wmts/1.0.0/WMTSCapabilities.xml": Get(
             "getWmtsCapabilities", "The capabilities of all layers", "", _XML, f"{_LIST} 406"
@@ -215,5 +215,11 @@ def document(title: str, base_url: str) -> Json:
         "servers": [{"url": base_url}],
         "tags": [{"name": name} for name in _OPERATIONS],
         "paths": PATHS,
-        "components": {"schemas": SCHEMAS, "parameters": PARAMETERS, "responses": RESPONSES},
+        "security": SECURITY,
+        "components": {
+            "schemas": SCHEMAS,
+            "parameters": PARAMETERS,
+            "responses": RESPONSES,
+            "securitySchemes": SECURITY_SCHEMES,
+        },
     }

@@ -97,6 +97,8 @@ PARAMETERS: Final[dict[str, Json]] = {
 
 _FAILURES: Final = {
     "400": "A parameter of the request is invalid",
+    "401": "The layer takes credentials, or the token is unknown",
+    "403": "The credentials do not open the layer, or the signature has expired",
     "404": "No such layer, grid, tile or format; the message lists those available, or similar names of layers",
     "406": "The client accepts none of the available formats; the message lists them",
     "412": "The file has another version than the request asks for",
@@ -107,6 +109,8 @@ _FAILURES: Final = {
 }
 _REPORTS: Final = {
     "ows400": "The request is invalid: an exception report",
+    "ows401": _FAILURES["401"],
+    "ows403": _FAILURES["403"],
     "ows404": "A sparse tile of a layer with `empty = 404`",
     "ows416": _FAILURES["416"],
     "ows501": "The server does not offer the operation: an exception report",
@@ -139,3 +143,17 @@ RESPONSES: Final[dict[str, Json]] = {
         "No such layer, grid, tile or format, or a sparse tile of a layer with `empty = 404`", _PROBLEM
     ),
 }
+
+SECURITY_SCHEMES: Final[Json] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A token"},
+    **{
+        name: {"type": "apiKey", "in": "query", "name": name, "description": text}
+        for name, text in {
+            "token": "A token, for clients that can send no header",
+            "expires": "Expiry of the signature, in seconds since the epoch",
+            "signature": "Signature of a layer or a collection, see `rawcog sign`",
+        }.items()
+    },
+}
+SECURITY: Final[list[Json]] = [{}, {"bearer": []}, {"token": []}, {"expires": [], "signature": []}]
+"""Alternatives; none for public layers and for lists."""

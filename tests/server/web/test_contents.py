@@ -23,7 +23,7 @@ def test_all_forms_of_tile_urls_are_in_the_table() -> None:
 def test_the_description_of_the_api_has_the_urls_of_the_table() -> None:
     """Written by hand, apart from the table."""
     described = {form(path.replace("{style}", "default")) for path in PATHS}
-    assert described == {form(rule) for rule in (*TILE_URLS, *URLS) if "<path:" not in rule}
+    assert described == {form(rule) for rule in (*TILE_URLS, *URLS) if not re.search("<(path|rest):", rule)}
 
 
 def form(url: str) -> str:
