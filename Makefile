@@ -5,7 +5,7 @@ PORT ?= 8000
 HOST = 127.0.0.1
 PY = .venv/bin/python
 
-.PHONY: help serve test check bench format pages clean
+.PHONY: help serve test check lock bench format pages clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -23,7 +23,15 @@ test: ## check style and types, run all tests
 	$(PY) -m mypy
 	$(PY) -m pytest -n auto --maxprocesses=4 --dist worksteal $(ARGS)
 
-check: test ## the same; run it before each commit
+check: test ## the same, and look the packages up in advisories; run it before each commit
+	@$(PY) -m pip install --quiet "pip-audit>=2.10,<3" 2>/dev/null || true
+	@$(PY) .ci/audit.py
+
+lock: ## resolve requirements.txt into requirements.lock, with hashes
+	@.ci/setup requirements-dev.txt
+	@$(PY) -m pip install --quiet "uv>=0.9,<1"
+	$(PY) -m uv pip compile requirements.txt --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--custom-compile-command "make lock" --output-file requirements.lock
 
 bench: ## run the benchmarks of bench/README.md, or some of them: ARGS="hot …"
 	@.ci/setup requirements-dev.txt wrk=wrk "nginx|/usr/sbin/nginx=nginx-light"
