@@ -8,10 +8,11 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
+from server.access.authenticator import CALLER
 from server.documents.wmts.exceptions import report
 from server.documents.wmts.names import QUERIES
 from server.http.errors import UnknownUrl, problem, public_reason, reply_to, status_of
-from server.http.reply import EVERY_REPLY, PREFLIGHT, Reply
+from server.http.reply import EVERY_REPLY, NOSNIFF, PREFLIGHT, Reply
 from server.layers.grids import NATIVE
 from server.logs.request_log import escaped
 from server.logs.trace import trace
@@ -105,17 +106,17 @@ def _negotiated(reply: Reply, detail: str) -> Response:
 
 
 def _end(response: Response) -> Response:
-    for field in EVERY_REPLY:
-        response.headers.set(*field)
-    caller = context().caller
-    if "Cache-Control" in response.headers:
-        response.headers["Cache-Control"] = caller.policy(
-            response.headers["Cache-Control"], is_tile=request.endpoint in _SAME_FOR_ALL
-        )
-    if caller.varies:
-        response.vary.add("Authorization")
+    ctx, headers = context(), response.headers
+    if NOSNIFF[0] not in headers:  # else the reply has them all, as an error or a tile has
+        headers.extend(EVERY_REPLY)
+    if CALLER in request.environ:  # else the reply rests on no right
+        if "Cache-Control" in headers:
+            is_tile = request.endpoint in _SAME_FOR_ALL
+            headers["Cache-Control"] = ctx.caller.policy(headers["Cache-Control"], is_tile=is_tile)
+        if ctx.caller.varies:
+            response.vary.add("Authorization")
     if request.method == "OPTIONS":
-        response.headers.extend(PREFLIGHT)
+        headers.extend(PREFLIGHT)
     target, size_bytes = f"path={escaped(request.path)}", response.content_length or 0
-    context().log.write(escaped(request.method), target, response.status_code, size_bytes, g.began_s, g.cause)
+    ctx.log.write(escaped(request.method), target, response.status_code, size_bytes, g.began_s, g.cause)
     return response
