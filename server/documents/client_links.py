@@ -15,6 +15,7 @@ from server.documents.tms import SERVICE, tms_refusal
 from server.documents.web_maps import web_map_refusal
 from server.documents.wmts.layer import wmts_refusal
 from server.documents.wmts.names import CAPABILITIES
+from server.file.plan import MEDIA_TYPE
 from server.http.public_urls import Links
 from server.layers.catalog import Layer
 from server.layers.layer_version import LayerVersion
@@ -22,6 +23,7 @@ from server.layers.layer_version import LayerVersion
 Check = Callable[[Layer, LayerVersion], Refusal | None]
 """Refuses a layer that cannot be in a service."""
 
+NOT_SERVED: Final = Refusal("the config of the layer does not serve the file itself (`file = false`)")
 TILESETS: Final = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map"
 
 _JSON: Final = "application/json"
@@ -47,6 +49,7 @@ def client_links(layer: Layer, refusals: Mapping[str, Refusal | None], links: Li
         "gdal.vrt": ("gdal", f"{layer.path}/gdal.vrt", _XML),
         "gdal.xml": ("gdal-wms", f"{layer.path}/gdal.xml", _XML),
         "wmts": ("wmts", CAPABILITIES if layer.is_public else f"{layer.path}/wmts.xml", _XML),
+        "cog.tif": ("cog", f"{layer.path}/cog.tif", MEDIA_TYPE),
         "ogc-tiles": (TILESETS, f"/collections/{layer.config.name}/map/tiles", _JSON),
     }
     return [
@@ -68,5 +71,6 @@ _CHECKS: Final[dict[str, Check]] = {
     "tilejson": lambda _, opened: web_map_refusal(opened),
     "gdal.vrt": lambda _, opened: vrt_refusal(opened.cog),
     "gdal.xml": lambda _, opened: wms_refusal(opened),
+    "cog.tif": lambda layer, _: None if layer.config.file else NOT_SERVED,
 }
 """Service -> function that checks a layer for it, in the order of the layer's JSON."""

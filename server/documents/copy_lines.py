@@ -10,6 +10,7 @@ from server.layers.grids import native_set_name
 
 _QGIS: Final = "Layer › Add Layer › Add Raster Layer: paste it as the dataset; values and places are the file's own"
 _GDAL: Final = "the file with all its bands, overviews and metadata"
+_FILE: Final = "the file itself by byte ranges, through the caches of the server"
 _WEB_MAPS: Final = {
     "Leaflet": "load Leaflet's script and style before it",
     "MapLibre": "a module of the package maplibre-gl; load its style too",
@@ -48,13 +49,22 @@ def copy_lines(about: Json, base_url: str) -> list[Client]:
         urls.setdefault(link["rel"], urljoin(base_url, link["href"]))
     by_wmts = _of_wmts(urls["wmts"], about) if "wmts" in urls else {}
     clients = {
-        "QGIS": [*_of_gdal(urls, "QGIS", "{}", _QGIS), *by_wmts.get("QGIS", ())],
-        "GDAL": [*_of_gdal(urls, "GDAL", f"gdalinfo {quote(urls.get('gdal', ''))}", _GDAL), *by_wmts.get("GDAL", ())],
+        "QGIS": [
+            *_of_gdal(urls, "QGIS", "{}", _QGIS),
+            *_of_file(urls, "QGIS, the file itself", "/vsicurl/{}", _FILE),
+            *by_wmts.get("QGIS", ()),
+        ],
+        "GDAL": [
+            *_of_gdal(urls, "GDAL", f"gdalinfo {quote(urls.get('gdal', ''))}", _GDAL),
+            *_of_file(urls, "GDAL, the file itself", f"gdalinfo {quote('/vsicurl/' + urls.get('cog', ''))}", _FILE),
+            *by_wmts.get("GDAL", ()),
+        ],
         **_code(about, urls, base_url),
         "URLs": [*by_wmts.get("URLs", ()), *_of_web_maps(about["web_mercator"], urls.get("tilejson"), base_url)],
     }
     if "tiles" in urls:
         clients["URLs"].append(Line("Tiles", urls["tiles"], "z/x/y in the file's own grid, from the upper left"))
+    clients["URLs"] += _of_file(urls, "COG", "{}", f"{_FILE}, for every program that reads COGs")
     clients["URLs"].append(Line("JSON", urls["self"], "the properties of the layer as data"))
     clients["URLs"] += _to_align(about)
     return [Client(name, lines) for name, lines in clients.items() if lines]
@@ -62,6 +72,10 @@ def copy_lines(about: Json, base_url: str) -> list[Client]:
 
 def _of_gdal(urls: dict[str, str], label: str, text: str, hint: str) -> list[Line]:
     return [Line(label, text.format(urls["gdal"]), hint)] if "gdal" in urls else []
+
+
+def _of_file(urls: dict[str, str], label: str, text: str, hint: str) -> list[Line]:
+    return [Line(label, text.format(urls["cog"]), hint)] if "cog" in urls else []
 
 
 def _code(about: Json, urls: dict[str, str], base_url: str) -> dict[str, list[Line]]:
@@ -81,6 +95,9 @@ def _code(about: Json, urls: dict[str, str], base_url: str) -> dict[str, list[Li
         clients["MapLibre"] = [Line("MapLibre", code, f"hillshade; {_WEB_MAPS['MapLibre']}")]
     if "gdal" in urls:
         clients["Python"] = [Line("Python", snippets.python(urls["gdal"], about), "with the package rasterio")]
+    if "cog" in urls:
+        code = snippets.geotiff_js(urls["cog"], about)
+        clients["geotiff.js"] = [Line("geotiff.js", code, f"a module of the package geotiff; {_FILE}")]
     return clients
 
 

@@ -36,9 +36,18 @@ _UNITS: Final = ("m", "ft", "us-ft", "degrees")
 
 def python(vrt: str, about: Json) -> str:
     """Read a window in the middle by rasterio."""
+    return rendered("snippets/rasterio.txt", url=vrt, **_window(about))
+
+
+def geotiff_js(url: str, about: Json) -> str:
+    """Read a window in the middle of the file itself by geotiff.js."""
+    return rendered("snippets/geotiff.js", url=url, **_window(about))
+
+
+def _window(about: Json) -> dict[str, int]:
     width, height = (min(256, about[name]) for name in ("width", "height"))
     col, row = (about["width"] - width) // 2, (about["height"] - height) // 2
-    return rendered("snippets/rasterio.txt", url=vrt, col=col, row=row, width=width, height=height)
+    return {"col": col, "row": row, "width": width, "height": height}
 
 
 def openlayers(about: Json, base_url: str) -> str | None:

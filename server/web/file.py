@@ -6,6 +6,7 @@ from flask import Response, request
 
 from cogread.deadline import Deadline
 from cogread.errors import SourceChanged
+from server.documents.client_links import NOT_SERVED
 from server.file.body import FileBody
 from server.gunicorn_worker.client_socket import ClientSocket
 from server.http.errors import UnknownUrl
@@ -33,7 +34,7 @@ def _reply(name: str, deadline: Deadline) -> Response:
     name, version = split_version(name)
     layer = ctx.layer(name)
     if not layer.config.file:
-        raise UnknownUrl(f"layer {name!r} has tiles alone: its config serves no cog.tif")
+        raise UnknownUrl(f"layer {name!r}: {NOT_SERVED}")
     if layer.config.file == "redirect" and version in (None, layer.source.version(deadline).key):
         return response(redirect(layer.source.presigned_url(PRESIGNED_S, deadline)))
     opened = layer.open(deadline)

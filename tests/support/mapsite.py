@@ -24,12 +24,20 @@ _CODE_PAGE: Final = b"""<!DOCTYPE html><html lang="en"><meta charset="utf-8"><ti
 <style>body { margin: 0 } #map { position: relative; background: #fff; width: 400px; height: 300px }</style>
 <script type="importmap">{ "imports": {
   "ol/": "/ol/", "maplibre-gl": "/maplibre-gl.mjs",
-  "@deck.gl/core": "/deck.gl.mjs", "@deck.gl/geo-layers": "/deck.gl.mjs", "@deck.gl/layers": "/deck.gl.mjs"
+  "@deck.gl/core": "/deck.gl.mjs", "@deck.gl/geo-layers": "/deck.gl.mjs", "@deck.gl/layers": "/deck.gl.mjs",
+  "@deck.gl/mesh-layers": "/deck.gl.mjs", "geotiff": "/geotiff.mjs",
+  "@developmentseed/deck.gl-geotiff": "/deck.gl-geotiff.mjs"
 } }</script>
 <div id="map"></div>
-<script src="leaflet.js"></script><script src="openlayers.js"></script><script src="deck.gl.js"></script></html>"""
+<script src="leaflet.js"></script><script src="geotiff.js"></script><script src="openlayers.js"></script>
+<script src="deck.gl.js"></script></html>"""
 
-_DECK_GL: Final = b"export const { BitmapLayer, Deck, MapView, TileLayer } = deck"
+_MODULES: Final = {
+    "/deck.gl.mjs": b"export const { BitmapLayer, Deck, MapView, TileLayer, CompositeLayer, PathLayer, PolygonLayer, "
+    b"SimpleMeshLayer, AmbientLight, LightingEffect, assert, _GlobeViewport, _Tileset2D } = deck",
+    "/geotiff.mjs": b"export const { fromUrl } = GeoTIFF",
+}
+"""Path -> module of a library that is a global variable."""
 
 
 class MapSite:
@@ -64,8 +72,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(200, file.read_bytes(), _TYPES[name.suffix], gzip=True)
         elif self.path == "/ol.js":
             self._send(200, _OPENLAYERS.read_bytes(), _TYPES[".js"])
-        elif self.path == "/deck.gl.mjs":
-            self._send(200, _DECK_GL, _TYPES[".mjs"])
+        elif self.path in _MODULES:
+            self._send(200, _MODULES[self.path], _TYPES[".mjs"])
         elif self.path.startswith("/ol/"):
             member = ".".join(name.with_suffix("").parts[1:])
             self._send(200, f"export default {member}".encode(), _TYPES[".js"])

@@ -181,7 +181,7 @@ def test_links_lead_to_what_they_say(root: str, tmp_path: Path) -> None:
         reply = app.get(url)
         assert (reply.status_code, reply.content_type) == (200, link.get("type", "image/jpeg"))
     tilesets = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map"
-    assert {link["rel"] for link in about["links"]} == {"self", "tiles", "terrain", "gdal", "wmts", tilesets}
+    assert {link["rel"] for link in about["links"]} == {"self", "tiles", "terrain", "gdal", "cog", "wmts", tilesets}
     listed = app.get("/layers").get_json()["layers"]
     assert [row["href"] for row in listed] == [f"{root}/layers/a"]
 

@@ -1,5 +1,6 @@
 """The code of a layer's page runs as it is copied, and shows what GDAL reads."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,6 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("valley", "netherlands", "elk-mountains"):
         Path(path, f"{name}.tif").symlink_to(ROOT / f"data/{name}.tif")
     Path(path, "hidden.tif").write_bytes(masked_values())
+    rasterio.shutil.copy(ROOT / "data/valley.tif", path / "plain.tif", driver="COG", COMPRESS="DEFLATE", BLOCKSIZE=256)
     return path
 
 
@@ -124,8 +126,15 @@ def run(chromium: Chromium, site: MapSite, code: str) -> Page:
     return page
 
 
-def expect(page: Page, picture: Picture, tolerance: float) -> None:
-    """Wait until the map shows a picture; its squares may differ by so many grey steps."""
+def expect(page: Page, picture: Picture, tolerance: float, usual: str = "nothing") -> None:
+    """Wait until the map shows a picture; its squares may differ by so many grey steps.
+
+    Args:
+        page: shows the map.
+        picture: the right one.
+        tolerance: grey steps.
+        usual: a part of a library's own complaint that says nothing about us.
+    """
     assert np.ptp(means(picture)) > 60  # or an empty map would do
     differences: list[float] = []
 
@@ -202,3 +211,72 @@ def test_rasterio_reads_the_window_of_the_file(name: str, server: Gunicorn, fold
     ]
     assert printed[0] == printed[1]
     assert len(printed[0].split()) == 6  # the bounds, the least and the greatest value
+
+
+def test_geotiff_js_reads_the_window_of_the_file(
+    chromium: Chromium, site: MapSite, server: Gunicorn, folder: Path
+) -> None:
+    code = code_of(server, "elk-mountains")["geotiff.js"]
+    page = run(chromium, site, f"console.log = (...values) => {{ window.logged = values }}\n{code}")
+    page.wait("window.logged")
+    width, height, values = page.run("return [logged[0], logged[1], Array.from(logged[2][0])]")
+    with rasterio.open(folder / "elk-mountains.tif") as dataset:
+        assert (width, height) == (dataset.width, dataset.height)
+        window = Window((width - 256) // 2, (height - 256) // 2, 256, 256)
+        assert values == dataset.read(1, window=window).ravel().tolist()
+    assert page.complaints == []
+
+
+READERS: Final = {
+    "OpenLayers": """
+import GeoTIFF from "ol/source/GeoTIFF.js"
+import Map from "ol/Map.js"
+import View from "ol/View.js"
+import WebGLTile from "ol/layer/WebGLTile.js"
+new Map({
+  target: "map",
+  layers: [new WebGLTile({ source: new GeoTIFF({ sources: [{ url: URL }] }) })],
+  view: new View({ projection: "EPSG:3857", center: CENTER, resolution: RESOLUTION, constrainResolution: false }),
+})""",
+    "deck.gl-raster": """
+import { COGLayer, proj } from "@developmentseed/deck.gl-geotiff"
+import { AmbientLight, Deck, LightingEffect, MapView } from "@deck.gl/core"
+const light = new AmbientLight({ intensity: 1 / 0.35 }) // of a material that reflects 0.35 of it
+const def = "+proj=merc +a=6378137 +b=6378137 +lat_ts=0 +lon_0=0 +x_0=0 +y_0=0 +k=1 +units=m +nadgrids=@null +no_defs"
+const [x, y] = CENTER, radius = 6378137
+new Deck({
+  parent: document.getElementById("map"),
+  views: new MapView(),
+  effects: [new LightingEffect({ light })],
+  initialViewState: {
+    longitude: x / radius * 180 / Math.PI,
+    latitude: (2 * Math.atan(Math.exp(y / radius)) - Math.PI / 2) * 180 / Math.PI,
+    zoom: Math.log2(2 * Math.PI * radius / 512 / RESOLUTION),
+  },
+  layers: [
+    new COGLayer({
+      id: "cog",
+      geotiff: URL,
+      geoKeysParser: async () => ({ def, parsed: proj.parseCrs(def), coordinatesUnits: "metre" }),
+    }),
+  ],
+})""",
+}
+"""Library that reads COGs by itself -> code that shows one; URL, CENTER and RESOLUTION are to be filled in."""
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_libraries_that_read_cogs_show_the_file_itself(
+    reader: str, chromium: Chromium, site: MapSite, server: Gunicorn, folder: Path
+) -> None:
+    path = folder / "plain.tif"  # geotiff.js 2, of deck.gl-raster, reads no WebP of three bands
+    with rasterio.open(path) as dataset:
+        left, bottom, right, top = dataset.bounds
+        resolution = max(dataset.width / WIDTH, dataset.height / HEIGHT) * dataset.res[0]
+    values = {"URL": code_of(server, "plain")["COG"], "CENTER": [(left + right) / 2, (bottom + top) / 2]}
+    code = READERS[reader]
+    for name, value in {**values, "RESOLUTION": resolution}.items():
+        code = code.replace(name, json.dumps(value))
+    page = run(chromium, site, code)
+    expect(page, on_white(*on_map(path, resolution)), 16, usual="luma.gl: Binding sampler not set")
+    assert any(url == values["URL"] for url in page.urls)

@@ -164,5 +164,5 @@ def test_what_lies_beside_the_file_is_not_there_and_costs_no_read(tmp_path: Path
 def test_a_layer_may_keep_its_file_to_itself(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(FILE)
     app = client(tmp_path, "[defaults]\nfile = false\n" + layer("a", "a.tif") + layer("b", "a.tif", "file = true"))
-    assert "tiles alone" in problem(app.get(URL), 404)
+    assert "does not serve the file itself" in problem(app.get(URL), 404)
     assert app.get("/layers/b/cog.tif").data == FILE
