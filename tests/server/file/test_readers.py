@@ -19,7 +19,7 @@ from tests.support.system_gdal import gdal_program
 
 NAMES: Final = "valley", "elk-mountains", "land-cover"
 """WebP, values, and a header and tiles of many blocks."""
-HERE, THERE = Window(1000, 2000, 700, 500), Window(5000, 7000, 700, 500)
+READ_TWICE, READ_ONCE = Window(1000, 2000, 700, 500), Window(5000, 7000, 700, 500)
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +74,13 @@ def test_the_second_client_costs_the_origin_nothing_until_it_wants_another_tile(
     servers: tuple[Gunicorn, Gunicorn], origin: Origin
 ) -> None:
     with rasterio.open(url(servers[0], "unread")) as first:
-        pixels = first.read(1, window=HERE)
+        pixels = first.read(1, window=READ_TWICE)
     asked = len(origin.ranges("/unread"))
     assert asked > 0
     with rasterio.open(url(servers[1], "unread")) as second:
-        np.testing.assert_array_equal(second.read(1, window=HERE), pixels)
+        np.testing.assert_array_equal(second.read(1, window=READ_TWICE), pixels)
         assert len(origin.ranges("/unread")) == asked
-        other = second.read(1, window=THERE)
+        other = second.read(1, window=READ_ONCE)
         assert len(origin.ranges("/unread")) > asked
     with rasterio.open(ROOT / "data/land-cover.tif") as right:
-        np.testing.assert_array_equal(other, right.read(1, window=THERE))
+        np.testing.assert_array_equal(other, right.read(1, window=READ_ONCE))
