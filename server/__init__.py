@@ -46,7 +46,7 @@ from server.web.tile_middleware import TileMiddleware
 MEMORY_SHARES: Final = {
     "open_versions": 1 / 4,
     "summaries": 3 / 16,  # 24 MiB of 128 MiB hold 12,000 layers
-    "members": 1 / 32,
+    "members": 1 / 16,  # 8 MiB of 128 MiB hold 1,000 layers
     "replies": 1 / 8,
     "plans": 1 / 32,
     "documents": 1 / 32,
@@ -111,7 +111,7 @@ class Assembly:
     def _make_context(
         self, settings: Settings, catalog: Catalog, summaries: Summaries[Summary], tiles: Tiles
     ) -> Context:
-        capabilities = Capabilities(summaries, settings.server.title)
+        capabilities = Capabilities(catalog, summaries, settings.server.title)
         authenticator = Authenticator(settings.tokens, settings.signing_keys)
         parts = tiles, self._files, self._packed, self._cache, self._log
         return Context(settings, catalog, summaries, capabilities, *parts, authenticator)

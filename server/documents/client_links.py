@@ -14,7 +14,7 @@ from server.documents.ogc.sets import tilesets
 from server.documents.tms import SERVICE, tms_refusal
 from server.documents.web_maps import web_map_refusal
 from server.documents.wmts.layer import wmts_refusal
-from server.documents.wmts.names import CAPABILITIES
+from server.documents.wmts.names import CAPABILITIES, LAYER_CAPABILITIES
 from server.file.plan import MEDIA_TYPE
 from server.http.public_urls import Links
 from server.layers.catalog import Layer
@@ -43,12 +43,13 @@ def client_links(layer: Layer, refusals: Mapping[str, Refusal | None], links: Li
         refusals: as `service_refusals` returns them.
         links: makes the links.
     """
+    is_in_all = layer.is_public and layer.config.collection is None
     documents = {
         "tilejson": ("tilejson", f"{layer.path}/tilejson.json", _JSON),
         "tms": ("tms", f"{SERVICE}/{layer.config.name}", _XML),
         "gdal.vrt": ("gdal", f"{layer.path}/gdal.vrt", _XML),
         "gdal.xml": ("gdal-wms", f"{layer.path}/gdal.xml", _XML),
-        "wmts": ("wmts", CAPABILITIES if layer.is_public else f"{layer.path}/wmts.xml", _XML),
+        "wmts": ("wmts", CAPABILITIES if is_in_all else layer.path + LAYER_CAPABILITIES, _XML),
         "cog.tif": ("cog", f"{layer.path}/cog.tif", MEDIA_TYPE),
         "ogc-tiles": (TILESETS, f"/collections/{layer.config.name}/map/tiles", _JSON),
     }

@@ -101,6 +101,12 @@ def select(entries: Iterable[Entry], query: Query) -> Selection:
     return Selection(matches, total, counts)
 
 
+def text_matches(text: str, query: str) -> bool:
+    """Tell whether a text has all words of a query."""
+    searched = plain(text)
+    return all(word in searched for word in plain(query).split())
+
+
 def plain(text: str) -> str:
     """The text without accents and case, as the search compares it."""
     if text.isascii():

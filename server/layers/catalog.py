@@ -162,6 +162,8 @@ class Collection:
             layers: members of all collections that were used last.
         """
         self.config, self.rule = config, rule
+        self.serial: Final = next(_SERIALS)
+        """Number in the worker, as that of a layer."""
         self.path: Final = f"/layers/{config.name}"
         """Path of its document, below the server's base URL."""
         self.title: Final = self._text(dict.fromkeys(rule.parts, "…")) or config.name

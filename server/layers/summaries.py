@@ -80,7 +80,7 @@ class _Outcome(NamedTuple):
 
 
 class Listing(Generic[S]):
-    """All layers, in the catalog's order: each with the summary of its current version, its error, or None.
+    """Some layers, in order: each with the summary of its current version, its error, or None.
 
     None: the layer is not opened yet. Each summary is decoded when an iterator comes to it.
     """
@@ -146,15 +146,26 @@ class Summaries(Generic[S]):
         return other
 
     def all(self, caller: Caller) -> Listing[S]:
-        """The layers that lists show to a caller.
+        """The layers that lists show to a caller; see `of`.
 
-        If an origin is slow to tell the current version, or the bulkhead is full, the last one counts.
+        Raises:
+            Unauthorized: the caller's token is unknown.
+        """
+        return self.of(self._catalog.listed(caller))
+
+    def of(self, layers: Sequence[Layer], *, opens: bool = True) -> Listing[S]:
+        """Some layers. If an origin is slow to tell the current version, or the bulkhead is full, the last one counts.
+
+        Args:
+            layers: layers of the config, or members of collections.
+            opens: False: no file is opened and no origin is asked; the last version counts.
 
         Raises:
             ListBusy: the bulkhead is full, and some layers were never tried.
-            Unauthorized: the caller's token is unknown.
         """
-        layers = self._catalog.listed(caller)
+        if not opens:
+            last = self._outcomes.get
+            return Listing([(each, last(each.config.name) or each.last_error) for each in layers], self._decoder.decode)
         outcomes: dict[str, _Outcome | CogError | None] = {layer.config.name: self._current(layer) for layer in layers}
         missing = [layer for layer in layers if outcomes[layer.config.name] is None]
         if missing:

@@ -40,6 +40,11 @@ class UriTemplate:
         """Names of the parts, in their order."""
         return tuple(self._patterns)
 
+    @property
+    def patterns(self) -> dict[str, str]:
+        """Part -> regular expression of its values."""
+        return {part: pattern.pattern for part, pattern in self._patterns.items()}
+
     def values(self, texts: list[str]) -> dict[str, str] | None:
         """Part -> value, of the values in their order; None: one is not allowed, or there are more or fewer."""
         if len(texts) != len(self._patterns):

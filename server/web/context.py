@@ -12,7 +12,7 @@ from server.documents.summary import Summary
 from server.documents.wmts.capabilities import Capabilities
 from server.file.service import Files
 from server.http.public_urls import Links
-from server.layers.catalog import Catalog, Layer
+from server.layers.catalog import Catalog, Collection, Layer
 from server.layers.summaries import Listing, Summaries
 from server.logs.request_log import RequestLog
 from server.settings.load import Settings
@@ -43,6 +43,14 @@ class Context:
     def layer(self, name: str) -> Layer:
         """The layer of this name, if the caller may read it; see `Catalog.layer`."""
         return self.catalog.layer(name, self.caller)
+
+    def collection(self, name: str) -> Collection | None:
+        """The collection of this name, if there is one and the caller may read it; see `Catalog.collection`."""
+        return self.catalog.collection(name, self.caller)
+
+    def collections(self) -> list[Collection]:
+        """The collections that lists show to the caller."""
+        return self.catalog.listed_collections(self.caller)
 
     def listing(self) -> Listing[Summary]:
         """The layers that lists show to the caller, with their summaries."""

@@ -8,12 +8,11 @@ from urllib.parse import urlencode
 import msgspec
 from flask import Response, request
 
-from server.documents import Json
-from server.documents.layer_json import row
-from server.documents.layer_list import BROKEN, FILTERS, OK, UNOPENED, Entry, Query, Selection, select
+from server.documents.collection_json import collection_row, layer_row
+from server.documents.layer_list import BROKEN, FILTERS, OK, UNOPENED, Entry, Query, Selection, select, text_matches
 from server.documents.summary import Summary
-from server.http.errors import BadRequest, public_reason
-from server.http.public_urls import Links
+from server.http.errors import BadRequest
+from server.layers.catalog import Collection
 from server.layers.summaries import Listing
 from server.web.context import context
 from server.web.pages import page
@@ -74,27 +73,28 @@ def asked_query() -> Query:
 def layers_document() -> Response:
     """Write the list of the layers that the request asks for."""
     ctx, query = context(), asked_query()
-    listing, links = ctx.listing(), ctx.links
+    listing, links, collections = ctx.listing(), ctx.links, _collections(query)
 
     def write() -> Iterator[bytes]:
-        yield msgspec.json.encode({"layers": [_row(entry, links) for entry in _selection(listing, query).entries]})
+        layers = [layer_row(entry, links) for entry in _selection(listing, query).entries]
+        yield msgspec.json.encode(
+            {"layers": layers, "collections": [collection_row(each, links) for each in collections]}
+        )
 
-    packed = ctx.packed.of_long(("layers", listing.key, query, links), write)
+    serials = [each.serial for each in collections]
+    packed = ctx.packed.of_long(("layers", listing.key, serials, query, links), write)
     return document(packed, "application/json", "no-cache", NEGOTIATED)
+
+
+def _collections(query: Query) -> list[Collection]:
+    """The collections that match a query; filters are for layers alone."""
+    collections = context().collections()
+    texts = ((each, f"{each.config.name} {each.title}") for each in collections)
+    return [] if query.filters else [each for each, text in texts if text_matches(text, query.text)]
 
 
 def _selection(listing: Listing[Summary], query: Query) -> Selection:
     return select((Entry(*each) for each in listing), query)
-
-
-def _row(entry: Entry, links: Links) -> Json:
-    facts, summary = row(entry.layer, links), entry.summary
-    if isinstance(summary, Summary):
-        size: Json = {"width": summary.width, "height": summary.height, "bands": summary.bands, "dtype": summary.dtype}
-        return {**facts, "status": entry.status, **size, "crs": summary.crs, "formats": summary.formats}
-    if summary is None:
-        return {**facts, "status": entry.status}
-    return {**facts, "status": entry.status, "reason": public_reason(summary)}
 
 
 def layers_page() -> Response:
@@ -105,10 +105,12 @@ def layers_page() -> Response:
     entries, length = selected.broken_last(), LENGTHS[view]
     pages = max(1, -(-len(entries) // length))
     number = min(_page_number(), pages)
-    url = _url(query)
+    url, links = _url(query), context().links
     return page(
         "layers.html",
-        entries=[(_row(entry, context().links), entry.summary) for entry in entries[(number - 1) * length :][:length]],
+        entries=[(layer_row(entry, links), entry.summary) for entry in entries[(number - 1) * length :][:length]],
+        collections=[collection_row(each, links) for each in _collections(query)] if number == 1 else [],
+        has_collections=bool(context().collections()),
         query=query,
         matches=len(entries),
         total=selected.total,

@@ -8,6 +8,7 @@ from cogread.deadline import Deadline
 from server.documents.layer_json import describe
 from server.http.reply import IMMUTABLE
 from server.tiles.request import BUDGET_S, split_version
+from server.web.collection import collection_document
 from server.web.context import context
 from server.web.layer_list import layers_document, layers_page
 from server.web.negotiation import asked_format, prefers_html
@@ -27,6 +28,9 @@ def layer(name: str) -> Response:
     _ = asked_format("json", "html")
     name, version = split_version(name)
     ctx = context()
+    collection = ctx.collection(name) if version is None else None
+    if collection is not None:
+        return collection_document(collection)
     catalog_layer = ctx.layer(name)
     opened = catalog_layer.open(Deadline.after(BUDGET_S))
     if version is not None and version != opened.version_key:

@@ -12,6 +12,7 @@ from flask import Response
 from cogread.deadline import Deadline
 from server.documents import Json
 from server.documents.ogc import collections as documents
+from server.documents.ogc.item import TilesetsItem
 from server.documents.ogc.landing import CONFORMS_TO
 from server.documents.ogc.landing import landing as landing_document
 from server.documents.ogc.links import JSON, OPENAPI
@@ -21,9 +22,11 @@ from server.documents.openapi.contents import contents
 from server.documents.summary import Summary
 from server.http.errors import UnknownUrl
 from server.http.public_urls import Links
-from server.layers.catalog import Layer
+from server.layers.catalog import Collection, Layer
 from server.layers.layer_version import LayerVersion
+from server.settings.load import LayerConfig
 from server.tiles.request import BUDGET_S
+from server.web.collection import MemberPage
 from server.web.context import context
 from server.web.negotiation import asked_format, prefers_html
 from server.web.packed import Key
@@ -54,25 +57,53 @@ def api() -> Response:
 
 
 def collections() -> Response:
-    """A page of the layers that have tilesets; those that are not opened yet are among them, in short."""
-    part, listing = asked_page(), context().listing()
+    """A page of the layers that have tilesets, those that are not opened yet in short, and of the collections."""
+    ctx, part = context(), asked_page()
+    listing, parents = ctx.listing(), ctx.collections()
 
     def write(links: Links) -> Json:
-        listed = [
+        listed: list[Collection | tuple[LayerConfig, TilesetsItem | None]] = [
             (layer.config, None if summary is None else summary.tilesets)
             for layer, summary in listing
             if summary is None or (isinstance(summary, Summary) and summary.tilesets is not None)
         ]
-        items = [documents.collection_item(config, item, links) for config, item in listed[part.part]]
+        listed += parents
+        items = [
+            documents.parent_item(each, links)
+            if isinstance(each, Collection)
+            else documents.collection_item(*each, links)
+            for each in listed[part.part]
+        ]
         about = {"numberMatched": len(listed), "numberReturned": len(items), "collections": items}
         return {"links": part.links(links.to("/collections"), len(listed)), **about}
 
-    return _document("collections.html", (listing.key, part), write)
+    return _document("collections.html", (listing.key, [each.serial for each in parents], part), write)
 
 
 def collection(name: str) -> Response:
-    """A layer."""
-    return _layer_document("collection.html", name, documents.collection)
+    """A layer, or a collection of layers with a page of its members."""
+    parent = context().collection(name)
+    return _layer_document("collection.html", name, documents.collection) if parent is None else _parent(parent)
+
+
+def _parent(parent: Collection) -> Response:
+    """A collection of layers. Members that cannot be opened or have no tilesets are left out, as in the list of all."""
+    if not parent.rule.is_listable:
+        return _document(
+            "parent.html", (parent.serial,), lambda links: documents.parent_item(parent, links), path=parent.path
+        )
+    members = MemberPage(parent)
+
+    def write(links: Links) -> Json:
+        about, items = documents.parent_item(parent, links), []
+        for member, layer, summary in members.entries():
+            item = summary.tilesets if isinstance(summary, Summary) else None
+            if layer is not None and (summary is None or item is not None):
+                items.append(documents.member_item(layer.config, member, item, links))
+        own = [*members.links(links, f"/collections/{parent.config.name}"), *about["links"][1:]]
+        return {**about, **members.counts(), "numberReturned": len(items), "links": own, "collections": items}
+
+    return _document("parent.html", members.key, write, path=parent.path)
 
 
 def tilesets(name: str) -> Response:

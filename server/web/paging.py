@@ -56,10 +56,15 @@ def asked_page() -> Page:
     Raises:
         BadRequest: `limit` or `offset` is invalid.
     """
-    return Page(_number("offset", FIRST.offset, 0), min(_number("limit", FIRST.limit, 1), MOST))
+    return Page(asked_number("offset", FIRST.offset, 0), min(asked_number("limit", FIRST.limit, 1), MOST))
 
 
-def _number(name: str, default: int, least: int) -> int:
+def asked_number(name: str, default: int, least: int) -> int:
+    """The number that a parameter of the request states, or the default.
+
+    Raises:
+        BadRequest: it is no number, or less than `least`.
+    """
     text = request.args.get(name, str(default))
     if not _NUMBER.fullmatch(text) or int(text) < least:
         raise BadRequest(f"{name}={text[:20]!r}: wanted a number, {least} at least, of 9 digits at most")

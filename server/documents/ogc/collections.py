@@ -7,6 +7,7 @@ from zlib import compress
 import msgspec
 
 from cogread.refusal import Refusal
+from server.collections import Member
 from server.documents import Json
 from server.documents.gdal.vrt import vrt_refusal
 from server.documents.ogc.item import TilesetsItem
@@ -15,12 +16,13 @@ from server.documents.ogc.sets import Tileset, crs_json, tilesets
 from server.documents.pictures import CUT_OUT, MEDIA_TYPES, service_formats
 from server.http.errors import UnknownGrid
 from server.http.public_urls import Links
-from server.layers.catalog import Layer
+from server.layers.catalog import Collection, Layer
 from server.layers.layer_version import IMAGE, LayerVersion
 from server.layers.tile_matrix_sets import corners
 from server.settings.load import LayerConfig
 
 CRS84: Final = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
+_GREGORIAN: Final = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 _GEOTIFF: Final = "image/tiff; application=geotiff"
 """Media type of `tif` tiles as OGC API documents spell it and GDAL expects it."""
 
@@ -69,6 +71,33 @@ def collection_item(config: LayerConfig, item: TilesetsItem | None, links: Links
     if item.wgs84 is not None:
         about["extent"] = {"spatial": {"bbox": [item.wgs84], "crs": CRS84}}
     return {**about, "links": own}
+
+
+def parent_item(parent: Collection, links: Links) -> Json:
+    """A collection of layers; its document has a page of them, if they can be listed."""
+    config, title = parent.config, parent.title
+    about: Json = {"id": config.name, "title": title}
+    if config.attribution is not None:
+        about["attribution"] = config.attribution.text
+    return {
+        **about,
+        "links": [
+            link("self", links.to(f"/collections/{config.name}"), JSON, title),
+            link("describedby", links.to(parent.path), JSON, f"All that is known of {title}"),
+        ],
+    }
+
+
+def member_item(config: LayerConfig, member: Member, item: TilesetsItem | None, links: Links) -> Json:
+    """A member in the page of its collection; see `collection_item`."""
+    about = collection_item(config, item, links)
+    extent = about.get("extent", {})
+    if "spatial" not in extent and member.bbox is not None:
+        extent = {"spatial": {"bbox": [member.bbox], "crs": CRS84}}
+    if member.datetime is not None:
+        interval = [member.datetime, member.end_datetime or member.datetime]
+        extent = {**extent, "temporal": {"interval": [interval], "trs": _GREGORIAN}}
+    return {**about, "extent": extent} if extent else about
 
 
 def _item(opened: LayerVersion, sets: Sequence[Tileset]) -> TilesetsItem:

@@ -19,6 +19,9 @@ _FILE: Final = "401 403 502 503 504"
 _DOCUMENT: Final = f"302 304 400 404 {_FILE}"
 _TILE: Final = f"204 206 304 400 empty404 416 {_FILE}"
 
+_MEMBERS: Final = "member-limit after q bbox datetime"
+"""Parameters of lists of the members of a collection."""
+
 
 class Get(NamedTuple):
     """The GET of a path; names of parameters and replies are separated by spaces."""
@@ -79,7 +82,12 @@ _OPERATIONS: Final[dict[str, dict[str, Get]]] = {
         "/api": Get("getApi", "This document", "f-page", {OPENAPI: OBJECT, "text/html": STRING}, "304 400"),
         "/conformance": _page("getConformance", "Requirements that the API meets", "", "Conformance", "304 400"),
         "/collections": _list("getCollections", "A page of the layers, as collections", "Collections"),
-        "/collections/{layer}": _facts("getCollection", "A layer, as a collection", "layer", "Collection"),
+        "/collections/{layer}": _facts(
+            "getCollection",
+            "A layer, as a collection; or a collection of layers, with a page of them where they can be listed",
+            f"layer {_MEMBERS}",
+            "Collection",
+        ),
         "/collections/{layer}/map/tiles": _facts(
             "layer.collection.map.getTileSetsList", "The tilesets of a layer", "layer", "Tilesets"
         ),
@@ -115,9 +123,10 @@ _OPERATIONS: Final[dict[str, dict[str, Get]]] = {
         ),
         "/layers/{layer}": _page(
             "getLayer",
-            "A layer with its properties; for browsers a page with a map",
-            "versionedLayer",
-            "Layer",
+            "A layer with its properties; for browsers a page with a map. Or a collection, with a page of its members "
+            "where they can be listed",
+            f"versionedLayer {_MEMBERS}",
+            "LayerOrCollection",
             _DOCUMENT,
         ),
     },
@@ -176,10 +185,17 @@ _OPERATIONS: Final[dict[str, dict[str, Get]]] = {
             "204 206 304 ows400 ows401 ows403 ows404 ows416 ows501 ows502 ows503 ows504",
         ),
         "/wmts/1.0.0/WMTSCapabilities.xml": Get(
-            "getWmtsCapabilities", "The capabilities of all layers", "", _XML, f"{_LIST} 406"
+            "getWmtsCapabilities",
+            "The capabilities of all layers of the config, and of members of collections that are listed with them",
+            "",
+            _XML,
+            f"{_LIST} 406",
         ),
-        "/layers/{layer}/wmts.xml": Get(
-            "getLayerWmtsCapabilities", "The capabilities of a layer alone", "layer", _XML, f"304 400 404 {_FILE}"
+        "/layers/{layer}/wmts.xml": _document(
+            "getLayerCapabilities",
+            "The capabilities of one layer, or of a page of the members of a collection",
+            _XML,
+            _MEMBERS,
         ),
         "/wmts/1.0.0/{layer}/{style}/{tileMatrixSetId}/{tileMatrix}/{row}/{col}.{format}": _tile(
             "getWmtsTile", "A tile", "style tileMatrixSetId tileMatrix row col pictureFormat", FILES

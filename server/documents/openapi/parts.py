@@ -90,6 +90,14 @@ PARAMETERS: Final[dict[str, Json]] = {
         "Length of the page, in layers that have tilesets; at most 1,000",
         INTEGER | {"minimum": 1, "maximum": 999_999_999, "default": 100},
     ),
+    "member-limit": _in_query(
+        "limit",
+        "Members of a collection on the page; at most 1,000",
+        INTEGER | {"minimum": 1, "maximum": 999_999_999, "default": 100},
+    ),
+    "after": _in_query("after", "Name of the last member of the page before; the link `next` has it", STRING),
+    "bbox": _in_query("bbox", "West, south, east, north in degrees: members that are known to overlap", STRING),
+    "datetime": _in_query("datetime", "Members of an instant or an interval: `2024`, `2024-05-01/..`", STRING),
     "offset": _in_query(
         "offset", "Layers with tilesets before the page", INTEGER | {"minimum": 0, "maximum": 999_999_999, "default": 0}
     ),

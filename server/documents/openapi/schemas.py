@@ -82,12 +82,26 @@ SCHEMAS: Final[Json] = {
         | {
             "dataType": choice("map"),
             "crs": array(_URI),
-            "extent": record({"spatial": record({"bbox": array(_BOX, minItems=1), "crs": _URI})}),
+            "extent": {
+                "type": "object",
+                "properties": {
+                    "spatial": record({"bbox": array(_BOX, minItems=1), "crs": _URI}),
+                    "temporal": record({"interval": array(array(nullable(STRING)))}, {"trs": _URI}),
+                },
+            },
+            "collections": array(ref("Collection")),
+            **_each("numberMatched numberReturned", WHOLE),
         },
     ),
     "Collections": record(
         {"links": _LINKS, "collections": array(ref("Collection"))}, _each("numberMatched numberReturned", WHOLE)
     ),
+    "LayerCollection": record(
+        _each("name title href names", STRING) | {"is_listable": {"type": "boolean"}, "links": _LINKS},
+        _each("numberMatched numberReturned", WHOLE)
+        | {"layers": array(ref("LayerItem")), "patterns": {"type": "object", "additionalProperties": STRING}},
+    ),
+    "LayerOrCollection": {"anyOf": [ref("Layer"), ref("LayerCollection")]},
     "TilesetItem": record(
         {"dataType": STRING, "crs": _CRS, "links": _LINKS}, {"title": STRING, "tileMatrixSetURI": _URI}
     ),
@@ -125,17 +139,21 @@ SCHEMAS: Final[Json] = {
         {"cornerOfOrigin": choice("topLeft")},
     ),
     "LayerItem": record(
-        _each("name title href status", STRING),
+        _each("name title status", STRING),
         {
+            "href": STRING,
             **_each("attribution attribution_html", nullable(STRING)),
             "reason": STRING,
             **_each("width height bands", INTEGER),
             "dtype": STRING,
             "crs": nullable(STRING),
             "formats": array(STRING),
+            "datetime": STRING,
+            "bbox": _BOX,
         },
     ),
-    "Layers": record({"layers": array(ref("LayerItem"))}),
+    "CollectionItem": record(_each("name title href", STRING), _each("attribution attribution_html", nullable(STRING))),
+    "Layers": record({"layers": array(ref("LayerItem")), "collections": array(ref("CollectionItem"))}),
     "Band": record(
         {"band": POSITIVE, "color_interpretation": STRING}
         | _each("scale offset", _VALUE)

@@ -1,4 +1,4 @@
-"""The capabilities of all layers, put together from the parts in the layers' summaries.
+"""The capabilities of all layers or of some, put together from the parts in the layers' summaries.
 
 A layer that could not be opened in time is not named. The document's update sequence names the versions of the layers,
 so a document without a layer is never taken for the whole one.
@@ -14,16 +14,25 @@ from markupsafe import Markup, escape
 from cogread.errors import CogError
 from cogread.refusal import Refusal
 from server.access.caller import Caller
+from server.collections import Query
+from server.collections.rule import MOST_LISTED
 from server.documents.summary import Summary
 from server.documents.templates import rendered_pieces
 from server.documents.wmts.kvp import SECTIONS
 from server.documents.wmts.layer import layer_part, shared_set_part
-from server.documents.wmts.names import BASE_URL_PLACEHOLDER, CAPABILITIES, QUERIES, QUERY_PLACEHOLDER, LayerPart
+from server.documents.wmts.names import (
+    BASE_URL_PLACEHOLDER,
+    CAPABILITIES,
+    LAYER_CAPABILITIES,
+    QUERIES,
+    QUERY_PLACEHOLDER,
+    LayerPart,
+)
 from server.documents.wmts.update_sequence import update_sequence, written_at_s
 from server.documents.xml_text import xml_text
 from server.http.errors import UnknownUrl
 from server.http.public_urls import Links
-from server.layers.catalog import Layer
+from server.layers.catalog import Catalog, Collection, Layer
 from server.layers.grids import WEB_MERCATOR
 from server.layers.layer_version import LayerVersion
 from server.layers.summaries import Summaries
@@ -38,6 +47,8 @@ class Contents:
     title: str
     update_sequence: str
     parts: Sequence[LayerPart]
+    resource: str = CAPABILITIES
+    """Path of the document, and its query if it has one."""
 
     def pieces(self, sections: tuple[str, ...] | None, links: Links) -> Iterator[bytes]:
         """The document for a client, piece by piece.
@@ -53,7 +64,7 @@ class Contents:
             title=self.title,
             base_url=BASE_URL_PLACEHOLDER,
             queries=Links("", links.query).to(QUERIES) + ("&" if links.query else "?"),
-            resource=CAPABILITIES,
+            resource=Links("", links.query).to(self.resource),
             all_sections=list(SECTIONS),
             sections=wanted,
             is_whole=sections is None,
@@ -76,30 +87,22 @@ class Contents:
 class Capabilities:
     """States of the document. Safe to share between threads."""
 
-    def __init__(self, summaries: Summaries[Summary], title: str) -> None:
-        self._summaries, self._title = summaries, xml_text(title)
+    def __init__(self, catalog: Catalog, summaries: Summaries[Summary], title: str) -> None:
+        self._catalog, self._summaries, self._title = catalog, summaries, title
         self._left_out: Mapping[str, str] = {}
 
     def contents(self, caller: Caller) -> Contents:
-        """The document for a caller, as of now.
+        """The document for a caller: layers of the config, and members of collections that are listed with them.
 
         Raises:
             ListBusy: see `Summaries.all`.
         """
-        parts: list[LayerPart] = []
-        left_out: dict[str, str] = {}
-        names: set[str] = set()
-        newest_s = 0
-        for layer, summary in self._summaries.all(caller):
-            names.add(layer.config.name)
-            if isinstance(summary, Summary) and summary.wmts is not None:
-                parts.append(summary.wmts)
-                newest_s = max(newest_s, summary.written_at_s)
-            else:
-                left_out[layer.config.name] = _reason(summary)
-        self._log_left_out(left_out, names)
-        sequence = update_sequence(self._title, newest_s, (part.digest for part in parts))
-        return Contents(self._title, sequence, parts)
+        collections = self._catalog.listed_collections(caller)
+        members = [member for each in collections for member in _members(each)]
+        listing = list(self._summaries.of([*self._catalog.listed(caller), *members]))
+        left_out = {layer.config.name: _reason(each) for layer, each in listing if _part(each) is None}
+        self._log_left_out(left_out, {layer.config.name for layer, _ in listing})
+        return contents(self._title, listing)
 
     def of_layer(self, layer: Layer, opened: LayerVersion) -> Contents:
         """The document of one layer.
@@ -110,8 +113,9 @@ class Capabilities:
         part = layer_part(layer, opened)
         if isinstance(part, Refusal):
             raise UnknownUrl(f"the layer is not in WMTS: {part}")
-        sequence = update_sequence(self._title, written_at_s(opened.cog.version.modified), [part.digest])
-        return Contents(self._title, sequence, [part])
+        title = xml_text(layer.config.title)
+        sequence = update_sequence(title, written_at_s(opened.cog.version.modified), [part.digest])
+        return Contents(title, sequence, [part], layer.path + LAYER_CAPABILITIES)
 
     def _log_left_out(self, left_out: Mapping[str, str], names: Set[str]) -> None:
         """Log each layer that is left out, once until it is back; `names` are those that the caller may read."""
@@ -119,6 +123,43 @@ class Capabilities:
             logger.warning("layer %r is left out of the WMTS capabilities: %s", name, left_out[name])
         others = {name: reason for name, reason in self._left_out.items() if name not in names}
         self._left_out = {**others, **left_out}
+
+
+def contents(
+    title: str, listing: Iterable[tuple[Layer, Summary | CogError | None]], resource: str = CAPABILITIES
+) -> Contents:
+    """The document of some layers; those that WMTS cannot describe are left out.
+
+    Args:
+        title: of the service.
+        listing: the layers with their summaries.
+        resource: see `Contents.resource`.
+    """
+    parts: list[LayerPart] = []
+    newest_s = 0
+    for _, summary in listing:
+        part = _part(summary)
+        if isinstance(summary, Summary) and part is not None:
+            parts.append(part)
+            newest_s = max(newest_s, summary.written_at_s)
+    title = xml_text(title)
+    return Contents(title, update_sequence(title, newest_s, (part.digest for part in parts)), parts, resource)
+
+
+def _members(collection: Collection) -> list[Layer]:
+    """The members of a collection that are listed with the layers of the config."""
+    if not (collection.config.fields.wmts and collection.rule.is_listable):
+        return []
+    try:
+        members = collection.page(Query(limit=MOST_LISTED)).members
+    except CogError as error:
+        logger.warning("collection %r is left out of the WMTS capabilities: %s", collection.config.name, error)
+        return []
+    return [collection.layer(member) for member in members if member.refusal is None]
+
+
+def _part(summary: Summary | CogError | None) -> LayerPart | None:
+    return summary.wmts if isinstance(summary, Summary) else None
 
 
 def _reason(summary: Summary | CogError | None) -> str:

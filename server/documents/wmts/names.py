@@ -14,6 +14,8 @@ QUERIES: Final = "/wmts"
 RESOURCES: Final = "/wmts/1.0.0"
 """Start of the paths of the RESTful binding."""
 CAPABILITIES: Final = f"{RESOURCES}/WMTSCapabilities.xml"
+LAYER_CAPABILITIES: Final = "/wmts.xml"
+"""End of the path of the capabilities of one layer or collection, behind its own path."""
 
 EXTENSIONS: Final = {media_type: extension for extension, media_type in MEDIA_TYPES.items()}
 """Media type -> extension. Media types have no blanks, which some clients cannot send."""

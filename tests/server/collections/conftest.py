@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -25,3 +26,10 @@ def other() -> Iterator[Origin]:
 def store() -> Iterator[Store]:
     with running_store() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `caplog` see the log: an app of another test in this process may have ended that."""
+    monkeypatch.setattr(logging.getLogger("server"), "propagate", True)
+    logging.getLogger("server").setLevel("INFO")

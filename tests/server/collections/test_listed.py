@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from server.collections import Query, Rule, make_rule
 from server.collections.keys import key_of, name_of
 from tests.support.app import ROOT, client, problem, settings
-from tests.support.s3 import Store, running_store
+from tests.support.s3 import Store
 from tests.support.wait import wait_until
 
 VALLEY = ROOT / "data" / "valley.tif"
@@ -41,12 +41,6 @@ NAMES = [
 """Names of the members, in the order of the bytes of their keys."""
 
 Put = Callable[[str, bytes], object]
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
-    with running_store() as running:
-        yield running
 
 
 @pytest.fixture(params=["folder", "prefix"])

@@ -37,7 +37,7 @@ CHECKS: Final = [
 UNPACKED: Final = {"Accept-Encoding": "identity"}
 """Called without a network, schemathesis asks for gzip and does not unpack it."""
 KINDS: Final = ("jpeg-mask", "zstd-float", "odd-factors", "sparse", "planar")
-NAMES: Final = (*KINDS, "aligned", "gone")
+NAMES: Final = (*KINDS, "aligned", "gone", "files", "files:planar")
 SETS: Final = ("WebMercatorQuad", *(f"native.{name}" for name in NAMES))
 PATHS: Final = tuple(document("", "")["paths"])
 EXAMPLES: Final = 10
@@ -79,7 +79,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
     for kind in KINDS:
         (folder / f"{kind}.tif").write_bytes(gdal_tiff(kind))
     (folder / "aligned.tif").write_bytes(web_mercator_tiff(width=400, height=300))
-    config = "".join(support.layer(name, f"{name}.tif") for name in NAMES)
+    config = "".join(support.layer(name, f"{name}.tif") for name in NAMES if "files" not in name)
+    config += "[collections.files]\nfolder = '.'\n"
     return create_app(support.settings(folder, config))
 
 
