@@ -15,11 +15,14 @@ import socket
 import sys
 
 from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
 
 from server.gunicorn_worker import descriptors, request_check
+from server.gunicorn_worker.log import Logger
 from server.logs.log_writer import DirectStream
+from server.metrics import shared_folder
 from server.settings import current
-from server.settings.banner import banner
+from server.settings.banner import banner, start_line
 from server.settings.load import ConfigError, deployment
 
 descriptors.open_standard_streams()
@@ -29,10 +32,17 @@ try:
 except ConfigError as error:
     sys.exit(f"rawcog: {error}")
 
-_host = f"[{_deployment.host}]" if ":" in _deployment.host else _deployment.host
-bind = f"{_host}:{_deployment.port}"
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+bind = [f"{_bracketed(_deployment.host)}:{_deployment.port}"]
+if _deployment.metrics_port is not None:  # the workers answer there too: there is no other process, and no other thread
+    bind.append(f"{_bracketed(_deployment.metrics_host)}:{_deployment.metrics_port}")
 loglevel = _deployment.log_level
 logger_class = "server.gunicorn_worker.log.Logger"
+Logger.line_format = _deployment.log_format
 
 # Threads wait for origins (20 to 100 ms a read), processes use the cores. Two processes fill a small machine, and one
 # serves while the other restarts. 32 threads keep a process busy at 50 ms an origin read; more gain little.
@@ -64,6 +74,7 @@ def on_starting(server: Arbiter) -> None:
     if not server.master_pid:  # else a USR2 upgrade, which inherits the sockets
         for address in server.cfg.address:
             _check_free(address)
+    _share_metrics()
 
 
 def on_reload(server: Arbiter) -> None:
@@ -74,15 +85,33 @@ def on_reload(server: Arbiter) -> None:
         server.log.error("not reloaded, the previous settings stay current: %s", error)
     else:
         server.log.info("reloaded: %s", changes)
+        _share_metrics()
 
 
 def when_ready(server: Arbiter) -> None:
-    """Print the banner."""
+    """Log what starts and, for readers of text, print the banner."""
+    server.log.info(start_line(current.settings(), server.num_workers))
     address = server.LISTENERS[0].sock.getsockname()  # of PORT=0 with the port that the kernel chose
     place = address[:2] if isinstance(address, tuple) else os.fsdecode(address)
     text = banner(current.settings(), place, is_tls=server.cfg.is_ssl)
-    if sys.__stdout__:
+    if sys.__stdout__ and _deployment.log_format != "json":
         DirectStream(sys.__stdout__.fileno()).write(text)
+
+
+def child_exit(_: Arbiter, worker: Worker) -> None:
+    """Keep the counters of a worker that has ended, however it did."""
+    shared_folder.end_process(worker.pid)
+
+
+def on_exit(_: Arbiter) -> None:
+    """Remove what the master made."""
+    shared_folder.remove()
+
+
+def _share_metrics() -> None:
+    """Make the folder of the metrics, which the workers inherit, if they are to be served."""
+    if current.settings().has_metrics:
+        shared_folder.make(worker_tmp_dir)
 
 
 def _check_free(address: object) -> None:
@@ -97,5 +126,7 @@ def _check_free(address: object) -> None:
         except OSError as error:
             is_host_wrong = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
             variable = "HOST (--host)" if is_host_wrong else "PORT (--port)"
+            if address[1] == _deployment.metrics_port:
+                variable = f"RAWCOG_METRICS_{'HOST' if is_host_wrong else 'PORT'}"
             place = f"{address[0]} port {address[1]}"
             sys.exit(f"rawcog: cannot listen on {place}: {error.strerror}; {variable} sets another")

@@ -42,6 +42,7 @@ from server.web.cors import CorsMiddleware
 from server.web.error_handlers import install, problem_reply
 from server.web.packed import PackedDocuments
 from server.web.tile_middleware import TileMiddleware
+from server.web.worker_metrics import WorkerMetrics, WorkerParts
 
 MEMORY_SHARES: Final = {
     "open_versions": 1 / 4,
@@ -68,7 +69,6 @@ class Assembly:
         """Assemble an app. Nothing is read or connected yet."""
         memory_bytes = settings.server.memory_bytes
         bounds = {name: int(memory_bytes * share) for name, share in MEMORY_SHARES.items()}
-        self._log = RequestLog(settings.log_level, set_up(settings.log_level))
         self._cache = open_cache(settings.redis_url, settings.redis_tls_verify)
         memory = MemoryCache(memory_bytes - sum(bounds.values()))
         self._flight = SingleFlight(memory, self._cache)
@@ -84,6 +84,11 @@ class Assembly:
         lists = lists_bulkhead(settings.threads)
         limits = Limits(MemoryBudget(settings.server.inflight_bytes), decoders_bulkhead())
         self._files = Files(limits.memory, settings.server.inflight_bytes, settings.threads)
+        writer = set_up(settings.log_level, settings.log_format)
+        parts = WorkerParts(writer, limits.memory, self._open_versions)
+        self._metrics = WorkerMetrics(settings, parts) if settings.has_metrics else None
+        observe = self._metrics.observe if self._metrics else None
+        self._log = RequestLog(settings.log_level, writer, settings.log_format, observe)
         self._context = self._make_context(
             settings,
             catalog,
@@ -102,6 +107,8 @@ class Assembly:
         before = self._context
         is_same = settings.server.revalidate_s == before.settings.server.revalidate_s
         catalog = self._catalog(settings, before.catalog if is_same else Catalog({}, {}))
+        if self._metrics is not None:
+            self._metrics.change(settings)
         self._context = self._make_context(
             settings, catalog, before.summaries.successor(catalog), before.tiles.successor(catalog)
         )
@@ -113,7 +120,7 @@ class Assembly:
     ) -> Context:
         capabilities = Capabilities(catalog, summaries, settings.server.title)
         authenticator = Authenticator(settings.tokens, settings.signing_keys)
-        parts = tiles, self._files, self._packed, self._cache, self._log
+        parts = tiles, self._files, self._packed, self._cache, self._log, self._metrics
         return Context(settings, catalog, summaries, capabilities, *parts, authenticator)
 
     def _catalog(self, settings: Settings, before: Catalog) -> Catalog:
@@ -134,7 +141,7 @@ class Assembly:
         )
 
     def _collection(self, config: CollectionConfig, settings: Settings) -> Collection:
-        guard = OriginGuard(f"collection {config.name!r}", settings.threads, self._origins)
+        guard = OriginGuard(f"collection {config.name!r}", settings.threads, self._origins, group=config.source_name)
         make_layer = partial(
             self._layer, settings=settings, failures=self._member_failures, collection=config, guard=guard
         )
@@ -161,7 +168,8 @@ class Assembly:
             revalidate_s=settings.server.revalidate_s,
             cache_tiles=config.cache_tiles,
             first_read_bytes=settings.first_read_bytes,
-            guard=guard or OriginGuard(label, settings.threads, self._origins),
+            guard=guard or OriginGuard(label, settings.threads, self._origins, group=config.source_name),
+            group=config.source_name,
             helpers=None if origin.is_local else self._helpers,
         )
         return Layer(config, source, self._open_versions, failures, self._crs_store)

@@ -35,7 +35,7 @@ LAYERS = {
         collections
         origin settings
         cache
-        resilience gunicorn_worker access
+        resilience gunicorn_worker access metrics
         http logs
     """,
 }
@@ -58,6 +58,7 @@ TABLES = {
     "server.cache",
     "server.collections",
     "server.export.job",
+    "server.metrics.shared_folder",
     "cogread.wrap.auto.wrapper",
     "cogread.wrap.bin.wrapper",
     "cogread.wrap.jxl.wrapper",
@@ -193,7 +194,7 @@ def test_modules_are_imported_by_name_only_behind_tables() -> None:
     assert {module.name for module in MODULES.values() if "importlib" in imports(module)} == TABLES
 
 
-LAZY = ("boto3", "botocore", "pyproj", "requests", "urllib3", "redis", "numpy", "imagecodecs")
+LAZY = ("boto3", "botocore", "pyproj", "requests", "urllib3", "redis", "numpy", "imagecodecs", "prometheus_client")
 
 _START = f"""
 import sys

@@ -4,6 +4,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,11 @@ SHORT = "/layers/short/tiles/native/0/0/0.jpg"
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Gunicorn]:
     (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
-    config = layer("a", tmp_path / "a.tif") + layer("short", tmp_path / "a.tif", "max_age_s = 1")
+    config = (
+        "[server]\nmetrics = true\n"
+        + layer("a", tmp_path / "a.tif")
+        + layer("short", tmp_path / "a.tif", "max_age_s = 1")
+    )
     with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as running:
         yield running
 
@@ -119,6 +124,33 @@ def test_tiles_outlive_the_server(nginx: Nginx, server: Gunicorn) -> None:
         return reply.headers["X-Cache"] in ("STALE", "UPDATING")
 
     wait_for(is_stale, "a stale tile")
+
+
+OUTSIDE = "127.0.0.2"
+"""An address of this machine that the configuration does not allow."""
+
+
+def test_metrics_stay_inside(nginx: Nginx) -> None:
+    """In whatever spelling, as nginx passes the path on as it came."""
+    assert "rawcog_workers" in requests.get(f"{nginx.url}/metrics", timeout=30).text
+    for path in ("/metrics", "/metrics/", "//metrics", "/%6detrics", "/./metrics", "/a/../metrics", "/metrics?a=b"):
+        connection = HTTPConnection("127.0.0.1", nginx.port, timeout=30, source_address=(OUTSIDE, 0))
+        connection.request("GET", path)
+        reply = connection.getresponse()
+        assert reply.status == 403, path
+        assert b"rawcog_" not in reply.read(), path
+        connection.close()
+    connection = HTTPConnection("127.0.0.1", nginx.port, timeout=30, source_address=(OUTSIDE, 0))
+    connection.request("GET", TILE)
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def test_each_reply_has_the_identifier_of_its_own_request(nginx: Nginx, server: Gunicorn) -> None:
+    """A cached one too; the one that reached the server is in its log."""
+    ids = [requests.get(nginx.url + TILE, timeout=30).headers["X-Request-ID"] for _ in range(3)]
+    assert len(set(ids)) == 3
+    wait_for(lambda: f"request_id={ids[0]}" in server.log(), "the line of the first request")
 
 
 @pytest.mark.parametrize("path", ["/", "/layers", "/layers/a", "/wmts/1.0.0/WMTSCapabilities.xml", "/api"])

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import OutOfTime
+from server.cache.hits import count_hits
 from server.cache.protocol import Cache
 from server.logs.trace import trace
+from server.metrics.counters import counters
+from server.metrics.definitions import WAITS
 
 FIRST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.025
@@ -61,6 +64,7 @@ class FleetFlight:
         """
         patience = Deadline.after(2 * self._lock_ttl_s)
         pause_s = FIRST_PAUSE_S
+        is_waiting = False
         while missing := self._collect(keys, job, values):
             if job.deadline.is_expired:
                 raise OutOfTime("no tier had it, and no other process, at the deadline")
@@ -71,6 +75,9 @@ class FleetFlight:
             if tokens:
                 self._load_locked(tokens, job, values)
             if len(tokens) < len(missing):
+                if not is_waiting:
+                    is_waiting = True
+                    counters.add(WAITS, "fleet")
                 time.sleep(min(pause_s, job.deadline.left_s))
                 pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
 
@@ -86,6 +93,7 @@ class FleetFlight:
     def _load(self, keys: Sequence[str], job: Job, values: dict[str, bytes]) -> None:
         loaded = job.load(keys)
         wanted = {key: loaded[key] for key in keys}
+        count_hits(wanted, "origin")
         self.shared.put(wanted, job.ttl_s)
         values.update(wanted)
 
@@ -96,4 +104,5 @@ class FleetFlight:
             if value is not None and job.usable(value):
                 values[key] = value
                 trace.reach("redis")
+                count_hits((key,), "redis")
         return [key for key in missing if key not in values]

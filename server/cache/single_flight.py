@@ -11,9 +11,12 @@ from threading import Event, Lock
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import OutOfTime
 from server.cache.fleet_flight import FleetFlight, Job, any_value
+from server.cache.hits import count_hits
 from server.cache.memory import MemoryCache
 from server.cache.protocol import Cache
 from server.logs.trace import trace
+from server.metrics.counters import counters
+from server.metrics.definitions import WAITS
 from server.resilience.failures import Failures, copy_of
 
 
@@ -35,6 +38,7 @@ class _Claim:
             OutOfTime: the thread was still busy at the deadline.
             Exception: the error that the thread ended with.
         """
+        counters.add(WAITS, "worker")
         if not self.done.wait(deadline.left_s):
             raise OutOfTime("another request was still reading the source at the deadline")
         trace.reach(self.tier)
@@ -116,10 +120,12 @@ class SingleFlight:
         value = self.local.lookup(key)
         if value is not None:
             trace.reach("memory")
+            count_hits((key,), "memory")
         elif self._shared is not None:
             value = self._shared.get([key])[0]
             if value is not None:
                 trace.reach("redis")
+                count_hits((key,), "redis")
                 self.local.put({key: value}, ttl_s)
         return value
 
@@ -147,6 +153,7 @@ class SingleFlight:
                 if value is not None and usable(value):
                     values[key] = value
                     trace.reach("memory")
+                    count_hits((key,), "memory")
                 else:
                     self._failures.check(key)
             for key in keys:
@@ -168,6 +175,7 @@ class SingleFlight:
             else:
                 loaded = job.load(list(own))
                 values.update({key: loaded[key] for key in own})
+                count_hits(own, "origin")
             self.local.put(values, job.ttl_s)
         except OutOfTime:
             raise  # of this thread alone: those that wait for it may have more time, and claim the keys next

@@ -30,6 +30,7 @@ from cogread.deadline import Deadline
 from server.gunicorn_worker.client_socket import ClientSocket
 from server.gunicorn_worker.connection import HEAD_S, MOST_HEAD_BYTES, Connection, Head
 from server.gunicorn_worker.download import SENDERS, STALL_S, Download
+from server.gunicorn_worker.ending import ending
 from server.gunicorn_worker.refusal import StatusRecorder, refusal
 from server.gunicorn_worker.waiting_connections import WaitingConnections
 
@@ -101,6 +102,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             return
         super().set_accept_enabled(enabled)
         if not enabled and not self.alive:
+            ending.set()
             for listener in self.sockets:
                 self._accept_waiting(listener)
                 listener.close()  # this worker's copy: after HUP the new workers go on with theirs

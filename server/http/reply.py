@@ -8,10 +8,13 @@ from typing import Final, NamedTuple
 CORS: Final = ("Access-Control-Allow-Origin", "*")
 PREFLIGHT: Final = [
     ("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"),
-    ("Access-Control-Allow-Headers", "Authorization, If-None-Match, If-Range, Range"),
+    ("Access-Control-Allow-Headers", "Authorization, If-None-Match, If-Range, Range, Traceparent, X-Request-ID"),
     ("Access-Control-Max-Age", "86400"),
 ]
-EXPOSED: Final = ("Access-Control-Expose-Headers", "ETag, Content-Length, Content-Range, Accept-Ranges, Retry-After")
+EXPOSED: Final = (
+    "Access-Control-Expose-Headers",
+    "ETag, Content-Length, Content-Range, Accept-Ranges, Retry-After, X-Request-ID",
+)
 ACCEPT_RANGES: Final = ("Accept-Ranges", "bytes")
 """Header of every tile; see `server.http.ranges`."""
 NOSNIFF: Final = ("X-Content-Type-Options", "nosniff")

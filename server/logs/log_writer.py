@@ -48,6 +48,8 @@ class LogWriter:
         self._fd, self._spell_dropped = descriptor, dropped
         self._waiting: deque[tuple[Callable[[Any], str], Any]] = deque()
         self._dropped = 0
+        self.dropped_lines = 0
+        """Number of dropped lines since the start."""
         self._is_running = False
         self._starting = Lock()
         self._hurry = Event()
@@ -62,6 +64,7 @@ class LogWriter:
         """
         if len(self._waiting) >= MOST_WAITING:
             self._dropped += 1  # a race loses a count, which does not matter
+            self.dropped_lines += 1
             return
         self._waiting.append((spell, entry))
         if is_urgent or len(self._waiting) == _SOON:

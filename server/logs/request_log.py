@@ -1,30 +1,26 @@
 """Logs on stderr: one line for each request, and the records of `logging`.
 
 The request line bypasses `logging`, which would cost a tenth of a tile: its fields are queued, then formatted
-and written in the background. Values from clients and origins are escaped.
+and written in the background.
 """
 
 import logging
 import os
-import re
 import sys
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
 
+from server.logs.line_format import DATE, MOST_CAUSE, dropped_lines, formatter, json_line, logfmt, quotable
 from server.logs.log_writer import LogStream, LogWriter
+from server.logs.request_ids import traceparent as valid_traceparent
 from server.logs.trace import trace
 
-_FORMAT: Final = "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
-_DATE: Final = "%Y-%m-%dT%H:%M:%S"
-_DOUBTFUL: Final = re.compile(r'[^!-~]|["=\\]')
 
-
-def set_up(level: str) -> LogWriter:
+def set_up(level: str, line_format: str) -> LogWriter:
     """Send the logs of the server, of cogread and of gunicorn's worker to stderr, and return their writer."""
-    writer = LogWriter(_stderr(), dropped_line)
+    writer = LogWriter(_stderr(), dropped_lines(line_format))
     handler = logging.StreamHandler(LogStream(writer))
-    handler.setFormatter(logging.Formatter(_FORMAT, _DATE))
+    handler.setFormatter(formatter(line_format))
     for name in ("server", "cogread"):
         logger = logging.getLogger(name)
         logger.handlers[:] = [handler]
@@ -41,34 +37,42 @@ def set_up(level: str) -> LogWriter:
     return writer
 
 
-def dropped_line(count: int) -> str:
-    """The line that reports dropped lines."""
-    now = time.strftime(_DATE)
-    return f"{now} WARNING {os.getpid()} {__name__}: {count} lines dropped: the reader of the log was too slow"
-
-
 def _stderr() -> int:
     if sys.__stderr__ is None:  # closed at the start: its number may belong to a client now
         return os.open(os.devnull, os.O_WRONLY)
     return sys.__stderr__.fileno()
 
 
-def escaped(text: str, most: int = 200) -> str:
-    """A value from a client as one printable ASCII word, which cannot pass for another line or field."""
-    return _DOUBTFUL.sub(lambda character: f"\\x{ord(character[0]):02x}", text[:most])
+Spell = Callable[[str], Mapping[str, str]]
+"""Returns the fields of a target, such as `layer` and `tile`, each as one printable ASCII word."""
 
-
-_Fields = tuple[float, str, str, Callable[[str], str], int, int, float, str, int, str]
-"""Seconds since the epoch, method, target, its formatter, status, bytes, seconds taken, tier, origin reads, cause."""
+RequestFields = tuple[float, str, str, Spell, int, int, float, str, int, str, str, str, str]
+"""Seconds since the epoch, method, target, its spelling, status, bytes, seconds taken, tier, origin reads, cause, media
+type, request ID, traceparent."""
 
 
 class RequestLog:
     """Writes the line of a request."""
 
-    def __init__(self, level: str, writer: LogWriter) -> None:
-        self.enabled = level in ("debug", "info")
+    def __init__(
+        self,
+        level: str,
+        writer: LogWriter,
+        line_format: str = "logfmt",
+        observe: Callable[[RequestFields], object] | None = None,
+    ) -> None:
+        """Write nothing yet.
+
+        Args:
+            level: of the log.
+            writer: gets the lines.
+            line_format: one of `line_format.FORMATS`.
+            observe: gets the fields of every request, whatever the level.
+        """
+        self._is_verbose = level in ("debug", "info")
         self._second = (0, "")
-        self._writer, self._pid = writer, os.getpid()
+        self._writer, self._pid, self._observe = writer, os.getpid(), observe
+        self._line = self._json_line if line_format == "json" else self._logfmt_line
 
     def write(
         self,
@@ -77,8 +81,11 @@ class RequestLog:
         status: int,
         size_bytes: int,
         began_s: float,
-        cause: str = "",
-        spelled: Callable[[str], str] = str,
+        cause: str,
+        spell: Spell,
+        media_type: str,
+        request_id: str,
+        traceparent: str,
     ) -> None:
         """Queue the line of a request; errors are written at every level, with their cause, and at once.
 
@@ -89,30 +96,54 @@ class RequestLog:
             size_bytes: size of the reply's body.
             began_s: start of the request by `time.perf_counter()`.
             cause: the error behind a failure; escaped here.
-            spelled: formats and escapes the target: for a tile `layer=… tile=z/x/y`; called later.
+            spell: makes fields of the target; called later.
+            media_type: of the reply; empty for a tile, whose URL says its format.
+            request_id: valid identifier of the request; empty if it has none.
+            traceparent: field of the request as the client sent it; empty if there is none.
         """
-        if not self.enabled and status < 500:
+        is_written = self._is_verbose or status >= 500
+        if not is_written and self._observe is None:
             return
         elapsed_s = time.perf_counter() - began_s
-        cost = (elapsed_s, trace.tier, trace.origin_reads)
-        fields = (time.time(), method, target, spelled, status, size_bytes, *cost, cause)
-        self._writer.put(fields, self._line, is_urgent=status >= 500)
+        cost, ids = (elapsed_s, trace.tier, trace.origin_reads), (request_id, traceparent)
+        fields = (time.time(), method, target, spell, status, size_bytes, *cost, cause, media_type, *ids)
+        if self._observe is not None:
+            self._observe(fields)
+        if is_written:
+            self._writer.put(fields, self._line, is_urgent=status >= 500)
 
-    def _line(self, fields: _Fields) -> str:
-        ended_at, method, target, spelled, status, size_bytes, elapsed_s, tier, origin_reads, cause = fields
+    def _logfmt_line(self, fields: RequestFields) -> str:
+        at_s, method, target, spell, status, size_bytes, elapsed_s, tier, origin_reads, cause, _, own_id, sent = fields
         line = (
-            f"{self._time(int(ended_at))} {'ERROR' if status >= 500 else 'INFO'} {self._pid} request: {method} "
-            f"{spelled(target)} status={status} bytes={size_bytes} "
-            f"ms={elapsed_s * 1000:.1f} tier={tier} origin_reads={origin_reads}"
+            f"{self._time(int(at_s))} {_level(status)} {self._pid} request: {method} "
+            f"{logfmt(spell(target))} status={status} bytes={size_bytes} "
+            f"ms={elapsed_s * 1000:.1f} tier={_tier(tier)} origin_reads={origin_reads}"
         )
-        return f'{line} cause="{_quoted(cause)}"' if cause else line
+        return f"{line} {logfmt(_optional(own_id, sent, quotable(cause)))}" if cause or own_id or sent else line
+
+    def _json_line(self, fields: RequestFields) -> str:
+        at_s, method, target, spell, status, size_bytes, elapsed_s, tier, origin_reads, cause, _, own_id, sent = fields
+        words = {"method": method, **spell(target), "status": status, "bytes": size_bytes}
+        cost = {"ms": round(elapsed_s * 1000, 1), "tier": _tier(tier), "origin_reads": origin_reads}
+        more = _optional(own_id, sent, cause[:MOST_CAUSE])
+        return json_line(at_s, _level(status), self._pid, "request", {**words, **cost, **more})
 
     def _time(self, second: int) -> str:
         """The time, formatted once for each second."""
         if second != self._second[0]:
-            self._second = (second, time.strftime(_DATE, time.localtime(second)))
+            self._second = (second, time.strftime(DATE, time.localtime(second)))
         return self._second[1]
 
 
-def _quoted(text: str) -> str:
-    return text.encode("unicode_escape").decode("ascii").replace('"', '\\"')[:1000]
+def _level(status: int) -> str:
+    return "ERROR" if status >= 500 else "INFO"
+
+
+def _tier(tier: str) -> str:
+    return "memory" if tier == "reply" else tier
+
+
+def _optional(own_id: str, sent_traceparent: str, cause: str) -> dict[str, str]:
+    """The fields that few requests have."""
+    words = {"request_id": own_id, "traceparent": valid_traceparent(sent_traceparent), "cause": cause}
+    return {key: word for key, word in words.items() if word}

@@ -3,8 +3,8 @@
 import threading
 from typing import NamedTuple
 
-TIERS = {"-": 0, "memory": 1, "redis": 2, "origin": 3}
-"""Tiers by distance; "-" stands for a request that needed no bytes."""
+TIERS = {"-": 0, "reply": 1, "memory": 1, "redis": 2, "origin": 3}
+"""Tiers by distance; "-" stands for a request that needed no bytes, "reply" for a whole reply in worker memory."""
 
 
 class Cost(NamedTuple):

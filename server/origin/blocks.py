@@ -12,6 +12,8 @@ from cogread.deadline import Deadline
 from cogread.errors import SourceError
 from server.cache.single_flight import SingleFlight
 from server.logs.trace import trace
+from server.metrics.counters import counters
+from server.metrics.definitions import HITS
 from server.resilience.parallel import Helpers
 
 BLOCK_BYTES: Final = 32 * 1024
@@ -56,6 +58,7 @@ class Blocks:
         block = self._flight.local.lookup(f"{prefix}{number}")
         if block is None or start >= len(block):
             return None
+        counters.add(HITS, "header", "memory")
         if trace.tier == "-":
             trace.tier = "memory"
         return block[start:stop]

@@ -6,18 +6,20 @@ are not asked for any more.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
-from cogread.errors import SourceChanged, SourceProtocolError
+from cogread.errors import SourceChanged, SourceError, SourceProtocolError
 from cogread.sources.file import is_at_rest
 from cogread.sources.protocol import PresigningSource, Source
 from server.cache.single_flight import SingleFlight
 from server.logs.trace import trace
+from server.metrics.counters import counters
+from server.metrics.definitions import HITS, ORIGIN_BYTES, ORIGIN_ERRORS, ORIGIN_SECONDS
 from server.origin.blocks import BLOCK_BYTES, BLOCK_TTL_S, Blocks
 from server.origin.current_version import CurrentVersion
 from server.origin.guard import OriginGuard
@@ -65,6 +67,7 @@ class CachedSource:
         first_read_bytes: int = 0,
         block_bytes: int = BLOCK_BYTES,
         clock: Callable[[], float] = time.time,
+        group: str = "",
     ) -> None:
         """Wrap a source; nothing is read yet.
 
@@ -81,12 +84,13 @@ class CachedSource:
             first_read_bytes: size of the first read of a file, rounded up to whole blocks, at least one.
             block_bytes: size of the blocks that `read` caches.
             clock: seconds since the epoch.
+            group: label of its reads in the metrics.
         """
         self.name = source.name
         self.is_local = source.is_local
         self._source = source
         self._flight = flight
-        self._key = key
+        self._key, self._group = key, group
         self._cache_tiles = cache_tiles
         self.checks_each_tile = source.is_local and not cache_tiles
         """True if each read of a tile also checks the version."""
@@ -160,6 +164,7 @@ class CachedSource:
     def read_tile(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         """Read a tile, through the cache tiers if this source's tiles are cached; see `Source.read`."""
         if not self._cache_tiles:
+            counters.add(HITS, "tile", "origin")
             if self.is_local:  # a local source has a bulkhead of its own
                 return self._ask(wanted, expect, deadline)
             with self._guard.waiting(deadline) as limit:
@@ -169,9 +174,12 @@ class CachedSource:
         tile = self._flight.local.lookup(key)
         if tile is None:
             if not self.may_keep_tiles(version):
+                counters.add(HITS, "tile", "origin")
                 return self._ask(wanted, version, deadline)
             with self.waiting(deadline) as limit:
                 return SourceBytes(self._fetch_tile(key, wanted, version, limit), version)
+        else:
+            counters.add(HITS, "tile", "memory")
         if trace.tier == "-":
             trace.tier = "memory"
         return SourceBytes(tile, version)
@@ -283,19 +291,33 @@ class CachedSource:
             return self._ask(wanted, expect, deadline)
 
     def _ask(self, wanted: ByteRange, expect: Version | None, deadline: Deadline) -> SourceBytes:
-        trace.ask_origin()
         try:
-            return self._source.read(wanted, expect, deadline)
+            with self._measured():
+                reply = self._source.read(wanted, expect, deadline)
         except SourceChanged:
             if expect is not None:
                 self.forget(expect)
             raise
+        counters.add(ORIGIN_BYTES, self._group, amount=len(reply.data))
+        return reply
+
+    @contextmanager
+    def _measured(self) -> Iterator[None]:
+        """Count a request to the origin for the length of a `with`."""
+        trace.ask_origin()
+        began_s = time.perf_counter()
+        try:
+            yield
+        except SourceError as error:
+            counters.add(ORIGIN_ERRORS, self._group, type(error).__name__)
+            raise
+        finally:
+            counters.observe(ORIGIN_SECONDS, self._group, value=time.perf_counter() - began_s)
 
     def _ask_version(self, before: Version | None, deadline: Deadline) -> Version:
         """Ask the origin, by reading the first blocks unless worker memory has them: they will be needed next."""
         if before is not None and self._flight.local.lookup(f"{self._keys_of(before).block}0") is not None:
-            with self._guard.asking(deadline):
-                trace.ask_origin()
+            with self._guard.asking(deadline), self._measured():
                 return self._source.version(deadline)
         start = self._read_origin(ByteRange(0, self._first_bytes), None, deadline)
         data, prefix = start.data, self._keys_of(start.version).block

@@ -44,7 +44,14 @@ _current = _Current()
 class OriginGuard:
     """The guard of one origin. Thread-safe."""
 
-    def __init__(self, name: str, threads: int, origins: Bulkhead, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        name: str,
+        threads: int,
+        origins: Bulkhead,
+        clock: Callable[[], float] = time.monotonic,
+        group: str = "",
+    ) -> None:
         """Make a guard.
 
         Args:
@@ -52,6 +59,7 @@ class OriginGuard:
             threads: of the worker.
             origins: the bulkhead around all origins; see `origins_bulkhead`.
             clock: monotonic seconds.
+            group: see `CircuitBreaker`.
         """
         self._name, self._clock = name, clock
         busy = partial(SourceBusy, f"{name}: too many requests wait for the origin already", RETRY_AFTER_S)
@@ -64,6 +72,7 @@ class OriginGuard:
             stuck_s=STUCK_S,
             pause_s=PAUSE_S,
             clock=clock,
+            group=group,
         )
 
     @contextmanager

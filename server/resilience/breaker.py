@@ -4,10 +4,13 @@ Calls that began before the last change of state say nothing about now: their re
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum
 from threading import Lock
+from typing import Final
+from weakref import WeakSet
 
 from server.resilience.failures import copy_of
 
@@ -25,6 +28,32 @@ class State(Enum):
     """One trial call is under way."""
 
 
+class _Outages:
+    """The breakers of the process that are not closed. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._mutex = Lock()
+        self._breakers: WeakSet[CircuitBreaker] = WeakSet()
+
+    def add(self, breaker: "CircuitBreaker") -> None:
+        """Note an open breaker."""
+        with self._mutex:
+            self._breakers.add(breaker)
+
+    def discard(self, breaker: "CircuitBreaker") -> None:
+        """Note a closed breaker."""
+        with self._mutex:
+            self._breakers.discard(breaker)
+
+    def counts(self) -> Counter[tuple[str, State]]:
+        """Count them by group and state."""
+        with self._mutex:
+            return Counter((breaker.group, breaker.state) for breaker in self._breakers)
+
+
+outages: Final = _Outages()
+
+
 class CircuitBreaker:
     """The circuit breaker of one dependency. Thread-safe."""
 
@@ -37,6 +66,7 @@ class CircuitBreaker:
         stuck_s: float = float("inf"),
         pause_s: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
+        group: str = "",
     ) -> None:
         """Make a closed breaker.
 
@@ -47,8 +77,9 @@ class CircuitBreaker:
             stuck_s: duration of a failed call that opens it alone.
             pause_s: between two trials.
             clock: monotonic seconds.
+            group: name under which `outages` counts it.
         """
-        self.clock = clock
+        self.clock, self.group = clock, group
         self.state = State.CLOSED
         self._opened, self._closed = opened, closed
         self._failures_allowed, self._stuck_s, self._pause_s = failures, stuck_s, pause_s
@@ -86,6 +117,7 @@ class CircuitBreaker:
             self._failures, self._answered_at = 0, self.clock()
             if self.state is not State.CLOSED and began_at >= self._changed_at:
                 self.state, self._error, self._changed_at = State.CLOSED, None, self._answered_at
+                outages.discard(self)
                 self._closed()
 
     def failed(self, error: Exception, began_at: float) -> None:
@@ -98,6 +130,7 @@ class CircuitBreaker:
             if self._failures >= self._failures_allowed or now - began_at >= self._stuck_s:
                 self.state, self._error = State.OPEN, copy_of(error)
                 self._changed_at, self._retry_at = now, now + self._pause_s
+                outages.add(self)
                 self._opened(error)
 
     def _begin_trial(self) -> bool:

@@ -73,10 +73,11 @@ class MemoryBudget:
             bound_bytes: size of all shares together.
             clock: monotonic seconds.
         """
-        self._bound_bytes: Final = bound_bytes
+        self.bound_bytes: Final = bound_bytes
         self._clock = clock
         self._changed = Condition()
-        self._used_bytes = 0
+        self.used_bytes = 0
+        """Size of all shares."""
         self._waiting: deque[object] = deque()
         self._waiting_bytes = 0
 
@@ -93,22 +94,22 @@ class MemoryBudget:
         with self._changed:
             if self._waiting or not self._fits(size_bytes):
                 self._wait(size_bytes, deadline)
-            self._used_bytes += size_bytes
+            self.used_bytes += size_bytes
         return Share(self, size_bytes)
 
     def release(self, size_bytes: int) -> None:
         """Free memory of a share."""
         with self._changed:
-            self._used_bytes -= size_bytes
+            self.used_bytes -= size_bytes
             if self._waiting:
                 self._changed.notify_all()
 
     def _fits(self, size_bytes: int) -> bool:
-        return not self._used_bytes or self._used_bytes + size_bytes <= self._bound_bytes
+        return not self.used_bytes or self.used_bytes + size_bytes <= self.bound_bytes
 
     def _wait(self, size_bytes: int, deadline: Deadline) -> None:
         """Wait until this request is the first in the queue and there is room for it."""
-        if self._waiting and self._waiting_bytes + size_bytes > WAITING_BUDGETS * self._bound_bytes:
+        if self._waiting and self._waiting_bytes + size_bytes > WAITING_BUDGETS * self.bound_bytes:
             raise self._busy(size_bytes)
         turn, limit = object(), deadline.earlier(Deadline(self._clock() + PATIENCE_S))
         self._waiting.append(turn)
@@ -127,7 +128,7 @@ class MemoryBudget:
     def _busy(self, size_bytes: int) -> ServerBusy:
         return ServerBusy(
             f"this tile takes up to {size_bytes} bytes of memory while it is made, and other tiles have taken "
-            f"{self._used_bytes} of {self._bound_bytes}: try again"
+            f"{self.used_bytes} of {self.bound_bytes}: try again"
         )
 
 

@@ -37,6 +37,27 @@ def banner(settings: Settings, address: tuple[str, int] | str, *, is_tls: bool) 
     return "\n".join([serves, *(f"Try:  {command}" for command in commands), ""])
 
 
+def start_line(settings: Settings, workers: int) -> str:
+    """Describe what starts, as fields for the log.
+
+    Args:
+        settings: the current ones.
+        workers: their number.
+    """
+    memory_mib = settings.server.memory_bytes >> 20
+    fields = {
+        "version": __version__,
+        "layers": len(settings.layers),
+        "collections": len(settings.collections),
+        "workers": workers,
+        "threads": settings.threads,
+        "cache": f"{memory_mib}MiB{'+redis' if settings.redis_url else ''}",
+        "metrics": "on" if settings.has_metrics else "off",
+        "config": shlex.quote(settings.config_name),
+    }
+    return "rawcog started: " + " ".join(f"{key}={value}" for key, value in fields.items())
+
+
 def _commands(settings: Settings, url: str) -> list[str]:
     """Commands for GDAL and curl; none if the files do not answer in time."""
     commands: list[str] = []

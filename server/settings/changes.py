@@ -9,10 +9,10 @@ from server.settings.load import LayerConfig, Settings
 MOST_NAMED: Final = 10
 """Names in a list; the rest is counted."""
 
-FIXED: Final = ("memory_bytes", "inflight_bytes")
+FIXED: Final = ("memory_bytes", "inflight_bytes", "metrics")
 """Keys of `[server]` that a worker reads when it starts."""
 
-_KEYS: Final = {field.name: field.name for field in fields(LayerConfig)} | {
+_KEYS: Final = {field.name: field.name for field in fields(LayerConfig) if field.name != "source_name"} | {
     "options": "source",
     "identity": "credentials",
 }

@@ -48,6 +48,8 @@ class ServerConfig(Struct, frozen=True):
     watch_s: Seconds = 0.0
     """Time within which all workers follow [a change of the config file](operating.md#changes-of-the-config-file); 0:
     at HUP only."""
+    metrics: bool = False
+    """Serve [`/metrics`](operating.md#metrics) for Prometheus; taken up when workers start."""
 
 
 class Defaults(Struct, frozen=True):

@@ -20,6 +20,7 @@ from server.access.caller import Access
 from server.access.token import Token
 from server.cache import open_cache
 from server.http.public_urls import PublicUrls, TrustedProxies
+from server.logs.line_format import FORMATS
 from server.settings.attribution import Attribution, parse_attribution
 from server.settings.collections import LAYER_NAME, kind_of, place_of, template_of
 from server.settings.config_place import ConfigPlace, uri_of
@@ -36,6 +37,8 @@ _DEFAULT_PATH = Path(__file__).resolve().parents[2] / "config" / "layers.toml"
 _HOST: Final = re.compile(
     r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})*|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(?:%[A-Za-z0-9]+)?"
 )
+
+LOOPBACK: Final = "127.0.0.1"
 
 THREADS: Final = 32
 """Threads of each worker; bulkheads take their sizes from it."""
@@ -70,6 +73,8 @@ class LayerConfig:
     terrain_nodata: float
     """Height of pixels without one in tiles of terrain, in metres."""
     versioned_urls: bool
+    source_name: str
+    """Name of its source, or the scheme of its URI: a label of metrics."""
     collection: str | None = None
     """Name of the collection that the layer is a member of."""
 
@@ -110,6 +115,11 @@ class CollectionConfig:
         """The right that it takes to read a member."""
         return self.fields.access
 
+    @property
+    def source_name(self) -> str:
+        """Name of its source, or the scheme of its URI: a label of metrics."""
+        return self.fields.source or self.uri.scheme.replace("https", "http")
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -129,8 +139,17 @@ class Settings:
     first_read_bytes: int
     """Least size of the first read of a file; a cache may read more."""
     log_level: str
+    log_format: str
+    """One of `server.logs.line_format.FORMATS`."""
+    metrics_port: int | None
+    """Port at which metrics are served beside `server.metrics`; None: at none."""
     threads: int = THREADS
     """Threads of the worker."""
+
+    @property
+    def has_metrics(self) -> bool:
+        """Tell whether metrics are served, at whatever port."""
+        return self.server.metrics or self.metrics_port is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +162,16 @@ class Deployment:
     log_level: str
     threads: int = THREADS
     """Threads of each worker."""
+    log_format: str = FORMATS[0]
+    metrics_host: str = LOOPBACK
+    metrics_port: int | None = None
 
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 
 def deployment(environ: Mapping[str, str] | None = None) -> Deployment:
-    """Read HOST, PORT, WEB_CONCURRENCY and LOG_LEVEL.
+    """Read HOST, PORT, WEB_CONCURRENCY, LOG_LEVEL, LOG_FORMAT, RAWCOG_METRICS_HOST and RAWCOG_METRICS_PORT.
 
     A platform that sets PORT expects the server on every interface; without it the server stays on loopback.
 
@@ -157,11 +179,17 @@ def deployment(environ: Mapping[str, str] | None = None) -> Deployment:
         ConfigError: a value is not a number, out of range or unknown.
     """
     env = os.environ if environ is None else environ
+    port, metrics_port = _number(env, "PORT", 8000, 0, 65535), _metrics_port(env)
+    if metrics_port == port:
+        raise ConfigError(f"RAWCOG_METRICS_PORT: found {port}, which is PORT too; wanted a port of its own")
     return Deployment(
-        host=_host(env),
-        port=_number(env, "PORT", 8000, 0, 65535),
+        host=_host(env, "HOST", "0.0.0.0" if env.get("PORT") else LOOPBACK),  # noqa: S104 - a platform's router
+        port=port,
         workers=_number(env, "WEB_CONCURRENCY", 2, 1, 1024),
         log_level=_log_level(env),
+        log_format=_log_format(env),
+        metrics_host=_host(env, "RAWCOG_METRICS_HOST", LOOPBACK),
+        metrics_port=metrics_port,
     )
 
 
@@ -249,6 +277,8 @@ def _settings(place: ConfigPlace, data: bytes, variables: Variables, env: Mappin
         redis_tls_verify=redis_tls_verify,
         first_read_bytes=first_read_bytes(env, default=0),
         log_level=_log_level(env),
+        log_format=_log_format(env),
+        metrics_port=_metrics_port(env),
     )
 
 
@@ -348,6 +378,7 @@ class _LayerMaker:
             jxl=fields.jxl,
             terrain_nodata=fields.terrain_nodata,
             versioned_urls=fields.versioned_urls,
+            source_name=fields.source or uri.scheme.replace("https", "http"),
             collection=collection,
         )
 
@@ -396,10 +427,21 @@ def _log_level(env: Mapping[str, str]) -> str:
     return level
 
 
-def _host(env: Mapping[str, str]) -> str:
-    host = env.get("HOST") or ("0.0.0.0" if env.get("PORT") else "127.0.0.1")  # noqa: S104 - a platform's router
+def _log_format(env: Mapping[str, str]) -> str:
+    line_format = (env.get("LOG_FORMAT") or FORMATS[0]).lower()
+    if line_format not in FORMATS:
+        raise ConfigError(f"LOG_FORMAT: found {line_format[:100]!r}, wanted one of {', '.join(FORMATS)}")
+    return line_format
+
+
+def _metrics_port(env: Mapping[str, str]) -> int | None:
+    return _number(env, "RAWCOG_METRICS_PORT", 0, 1, 65535) if env.get("RAWCOG_METRICS_PORT") else None
+
+
+def _host(env: Mapping[str, str], name: str, default: str) -> str:
+    host = env.get(name) or default
     if not _HOST.fullmatch(host):
-        raise ConfigError(f"HOST: found {host[:100]!r}, wanted a name or an IP address, such as 127.0.0.1 or ::1")
+        raise ConfigError(f"{name}: found {host[:100]!r}, wanted a name or an IP address, such as 127.0.0.1 or ::1")
     return host
 
 

@@ -21,7 +21,7 @@ def respond_from_plan(plan: TilePlan, request: TileRequest) -> Reply | None:
     if request.is_head:
         return _head(plan)
     if plan.reply is not None and trace.tier == "-":
-        trace.tier = "memory"
+        trace.tier = "reply"
     return plan.reply
 
 

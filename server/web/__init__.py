@@ -10,7 +10,20 @@ from server.documents.tms import TmsTiles
 from server.documents.wmts.tiles import WmtsTiles
 from server.tiles.request import TMS, WMTS, XYZ, XYZ_MASK
 from server.tiles.service import Tiles
-from server.web import access, file, health, layers, ogc_api, ogc_tiles, static, tilejson_and_gdal, tiles, tms, wmts
+from server.web import (
+    access,
+    file,
+    health,
+    layers,
+    metrics,
+    ogc_api,
+    ogc_tiles,
+    static,
+    tilejson_and_gdal,
+    tiles,
+    tms,
+    wmts,
+)
 
 TILE_URLS: Final[Mapping[str, type[Tiles | WmtsTiles | TmsTiles]]] = {
     "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}.{format}": Tiles,
@@ -51,6 +64,7 @@ URLS: Final[Mapping[str, Callable[..., Response]]] = {
     "/access/<rest:rest>": access.check,
     "/health/live": health.live,
     "/health/ready": health.ready,
+    "/metrics": metrics.metrics,
     "/static/<digest>/<path:name>": static.static_file,
 }
 """Rules of Flask -> views of GET and HEAD."""
@@ -59,8 +73,9 @@ STRICT: Final = frozenset(
     {
         "/",
         "/layers/<name>/cog.tif",
+        "/metrics",
         "/collections/<name>/map/tiles/<grid>/<z>/<row>/<col>",
         "/static/<digest>/<path:name>",
     }
 )
-"""Rules that do not match with a slash at the end: `/`, tiles and files."""
+"""Rules that do not match with a slash at the end: `/`, tiles, files and what proxies keep inside."""

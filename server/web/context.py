@@ -18,6 +18,7 @@ from server.logs.request_log import RequestLog
 from server.settings.load import Settings
 from server.tiles.service import Tiles
 from server.web.packed import PackedDocuments
+from server.web.worker_metrics import WorkerMetrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class Context:
     packed: PackedDocuments
     cache: Cache | None
     log: RequestLog
+    metrics: WorkerMetrics | None
+    """None: metrics are off."""
     authenticator: Authenticator
 
     @property

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from flask import Flask, Response, g, request
@@ -14,7 +15,8 @@ from server.documents.wmts.names import QUERIES
 from server.http.errors import UnknownUrl, problem, public_reason, reply_to, status_of
 from server.http.reply import EVERY_REPLY, NOSNIFF, PREFLIGHT, Reply
 from server.layers.grids import NATIVE
-from server.logs.request_log import escaped
+from server.logs.line_format import escaped
+from server.logs.request_ids import REQUEST_ID, request_id
 from server.logs.trace import trace
 from server.resilience.layer_fault import layer_fault
 from server.tiles.request import split_version
@@ -117,6 +119,24 @@ def _end(response: Response) -> Response:
             response.vary.add("Authorization")
     if request.method == "OPTIONS":
         headers.extend(PREFLIGHT)
-    target, size_bytes = f"path={escaped(request.path)}", response.content_length or 0
-    ctx.log.write(escaped(request.method), target, response.status_code, size_bytes, g.began_s, g.cause)
+    sent_id, own_id = request.headers.get(REQUEST_ID), ""
+    if sent_id is not None or response.status_code >= 400:
+        own_id = request_id(sent_id)
+        headers.set(REQUEST_ID, own_id)
+    ctx.log.write(
+        escaped(request.method),
+        request.path,
+        response.status_code,
+        response.content_length or 0,
+        g.began_s,
+        g.cause,
+        _log_fields,
+        response.mimetype or "-",
+        own_id,
+        request.headers.get("traceparent", ""),
+    )
     return response
+
+
+def _log_fields(path: str) -> Mapping[str, str]:
+    return {"path": escaped(path)}

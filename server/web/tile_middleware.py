@@ -19,7 +19,9 @@ from server.http.public_urls import PublicUrls
 from server.http.ranges import ranged
 from server.http.reply import STATUS_LINES, Reply
 from server.layers.layer_version import IMAGE, MASK
-from server.logs.request_log import RequestLog, escaped
+from server.logs.line_format import escaped
+from server.logs.request_ids import REQUEST_ID, request_id
+from server.logs.request_log import RequestLog
 from server.logs.trace import trace
 from server.tiles.options import ENCODING, SAMPLES_SUFFIX, cache_key
 from server.tiles.request import TileAddress, TileRequest, parse
@@ -101,8 +103,14 @@ class TileMiddleware:
             target = f"{path}?{query or ''}"
         else:
             target = f"{path}?{key.partition('/')[0]}" if key.startswith(ENCODING) else path
-        self._log.write(method, target, reply.status, len(reply.body), began_s, cause, _log_fields)
-        start_response(STATUS_LINES[reply.status], reply.headers[:])  # a copy, which the server may change
+        headers = reply.headers[:]  # a copy, which the server may change
+        sent_id, own_id = environ.get("HTTP_X_REQUEST_ID"), ""
+        if sent_id is not None or reply.status >= 400:
+            own_id = request_id(sent_id)
+            headers.append((REQUEST_ID, own_id))
+        ids = (own_id, environ.get("HTTP_TRACEPARENT", ""))
+        self._log.write(method, target, reply.status, len(reply.body), began_s, cause, _log_fields, "", *ids)
+        start_response(STATUS_LINES[reply.status], headers)
         if method != "GET" or not reply.body:
             return ()
         return (reply.body,) if reply.close is None else _Body(reply.body, reply.close)
@@ -131,13 +139,13 @@ class _Body:
         return self._parts
 
 
-def _log_fields(target: str) -> str:
+def _log_fields(target: str) -> Mapping[str, str]:
     """The path of a tile, or a query for one, as fields of the log."""
     path, _, query = target.partition("?")
     if path in _QUERIES:
         shown = escaped(without_credentials(query), most=400)
-        return f'path={path} query="{shown.replace(_EQUALS, "=")}"'
+        return {"path": path, "query": shown.replace(_EQUALS, "=")}
     _, first, second, third, rest = path.split("/", 4)
     if first == "layers":
-        return f"layer={second} {_FIELDS[third]}={rest}"
-    return f"layer={third} {first}={rest}"
+        return {"layer": second, _FIELDS[third]: rest}
+    return {"layer": third, first: rest}

@@ -60,7 +60,7 @@ class Nginx:
         return Path(self._folder.name, "log").read_text()
 
     def _adapted(self, upstream_port: int) -> str:
-        """The four lines that its head tells to adapt, and what needs root."""
+        """The lines that its head tells to adapt, and what needs root."""
         text = (ROOT / "config/nginx.conf").read_text()
         folder = self._folder.name
         for pattern, value in (
@@ -68,6 +68,7 @@ class Nginx:
             (r"/var/cache/rawcog", f"{folder}/cache"),
             (r"127\.0\.0\.1:8000", f"127.0.0.1:{upstream_port}"),
             (r"listen 8080", f"listen 127.0.0.1:{self.port}"),
+            (r"allow 127\.0\.0\.1;", "allow 127.0.0.1;"),
         ):
             text, count = re.subn(pattern, value, text)
             assert count == 1, pattern

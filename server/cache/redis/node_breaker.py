@@ -19,6 +19,9 @@ from server.resilience.breaker import CircuitBreaker, State
 log = logging.getLogger("server.cache.redis")
 
 NOT_ANSWERING: Final = "%s is not answering (%s): serving without it"
+GROUP: Final = "redis"
+"""Group of all breakers of Redis; see `CircuitBreaker`."""
+
 REFUSES_WRITES: Final = "%s refuses writes (%s): serving without storing"
 
 
@@ -39,7 +42,8 @@ def logged_breaker(
     def log_outage(error: Exception) -> None:
         log.warning(message, name, type(error).__name__)
 
-    return CircuitBreaker(log_outage, partial(log.info, "%s is back", name), pause_s=pause_s, clock=clock)
+    back = partial(log.info, "%s is back", name)
+    return CircuitBreaker(log_outage, back, pause_s=pause_s, clock=clock, group=GROUP)
 
 
 class NodeBreaker:

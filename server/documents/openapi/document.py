@@ -203,7 +203,14 @@ _OPERATIONS: Final[dict[str, dict[str, Get]]] = {
     },
     "Operations": {
         "/health/live": Get("getLive", "The process answers", "", {JSON: ref("Health")}),
-        "/health/ready": Get("getReady", "The worker can serve", "", {JSON: ref("Health")}),
+        "/health/ready": Get("getReady", "The worker can serve", "", {JSON: ref("Health")}, "health503"),
+        "/metrics": Get(
+            "getMetrics",
+            "Metrics of all workers for Prometheus, where the configuration serves them",
+            "",
+            {"text/plain": STRING, "application/openmetrics-text": STRING},
+            "404",
+        ),
     },
 }
 """Tag -> path -> operation, in the order of the document."""

@@ -147,6 +147,7 @@ RESPONSES: Final[dict[str, Json]] = {
     "302": _with_header("The version is no longer current: the plain URL of the layer", "Location", is_required=True),
     "304": _with_header("The copy of the client is current", "ETag", is_required=False),
     **{name: _failure(text, _REPORT) for name, text in _REPORTS.items()},
+    "health503": _failure("The worker cannot serve, for the `reasons`", (("application/json", ref("Health")),)),
     "empty404": _failure(
         "No such layer, grid, tile or format, or a sparse tile of a layer with `empty = 404`", _PROBLEM
     ),

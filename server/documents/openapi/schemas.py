@@ -186,5 +186,7 @@ SCHEMAS: Final[Json] = {
         {"tilejson": STRING, "tiles": array(STRING, minItems=1)},
         {"bounds": _BOX, **_each("minzoom maxzoom", WHOLE), **_each("name attribution encoding", STRING)},
     ),
-    "Health": record({"status": STRING}, {"layers": INTEGER, "redis": STRING}),
+    "Health": record(
+        {"status": STRING}, {"reasons": array(STRING), "layers": INTEGER, "redis": STRING, "origins": OBJECT}
+    ),
 }

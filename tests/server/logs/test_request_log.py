@@ -21,7 +21,8 @@ URL = "/layers/a/tiles/native/0/0/0.jpg"
 LINE = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d) (?P<level>INFO|ERROR) (?P<pid>\d+) request: (?P<method>\S+) "
     r"(?P<target>(layer=\S+ tile=\S+|path=\S*)) status=(?P<status>\d+) bytes=(?P<bytes>\d+) ms=(?P<ms>\d+\.\d) "
-    r"tier=(?P<tier>-|memory|redis|origin) origin_reads=(?P<reads>\d+)( cause=\"(?P<cause>.*)\")?"
+    r"tier=(?P<tier>-|memory|redis|origin) origin_reads=(?P<reads>\d+)( request_id=(?P<id>\S+))?"
+    r"( traceparent=(?P<traceparent>\S+))?( cause=\"(?P<cause>.*)\")?"
 )
 SECRETS = ("hunter1", "hunter2", "hunter3", "hunter4", "aHVudGVyMTpodW50ZXIy")
 """User, password, signature, password of Redis, and the first two as Basic authentication sends them."""

@@ -80,7 +80,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
         (folder / f"{kind}.tif").write_bytes(gdal_tiff(kind))
     (folder / "aligned.tif").write_bytes(web_mercator_tiff(width=400, height=300))
     config = "".join(support.layer(name, f"{name}.tif") for name in NAMES if "files" not in name)
-    config += "[collections.files]\nfolder = '.'\n"
+    config += "[server]\nmetrics = true\n[collections.files]\nfolder = '.'\n"
     return create_app(support.settings(folder, config))
 
 

@@ -1,0 +1,1 @@
+"""Metrics of the process, counted in plain memory, and their form for Prometheus."""
