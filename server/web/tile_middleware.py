@@ -82,8 +82,9 @@ class TileMiddleware:
         began_s = time.perf_counter()
         trace.reset()
         path, query = environ["PATH_INFO"], environ.get("QUERY_STRING")
-        accept_encoding = environ.get("HTTP_ACCEPT_ENCODING")
-        key = cache_key(path, query or "", accept_encoding) if query or path.endswith(SAMPLES_SUFFIX) else path
+        key = path
+        if query or path.endswith(SAMPLES_SUFFIX):
+            key = cache_key(path, query or "", environ.get("HTTP_ACCEPT_ENCODING"))
         if_none_match, is_head, cause = environ.get("HTTP_IF_NONE_MATCH"), method == "HEAD", ""
         request = TileRequest(key, if_none_match, is_head, environ, self._authenticator)
         try:
@@ -99,10 +100,7 @@ class TileMiddleware:
             reply = report(error) if path in _QUERIES else self._problem_reply(environ, error)
         if reply is None:
             return self._app(environ, start_response)
-        if path in _QUERIES:
-            target = f"{path}?{query or ''}"
-        else:
-            target = f"{path}?{key.partition('/')[0]}" if key.startswith(ENCODING) else path
+        target = _target(path, query, key) if query else path
         headers = reply.headers[:]  # a copy, which the server may change
         sent_id, own_id = environ.get("HTTP_X_REQUEST_ID"), ""
         if sent_id is not None or reply.status >= 400:
@@ -137,6 +135,13 @@ class _Body:
 
     def __iter__(self) -> Iterator[bytes]:
         return self._parts
+
+
+def _target(path: str, query: str, key: str) -> str:
+    """The path with the part of the query that the log has: all of a query for WMTS, and the encoding of terrain."""
+    if path in _QUERIES:
+        return f"{path}?{query}"
+    return f"{path}?{key.partition('/')[0]}" if key.startswith(ENCODING) else path
 
 
 def _log_fields(target: str) -> Mapping[str, str]:
