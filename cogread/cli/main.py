@@ -105,7 +105,7 @@ def main() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 def info(uri: str, as_json: bool, verbose: bool) -> None:
     """Describe the COG at URI: image, place, levels, formats."""
-    with one_line_errors(), _open(uri, verbose) as reader:
+    with one_line_errors(), open_reader(uri, verbose) as reader:
         description = describe(reader.cog, printable(reader.source.name))
         if as_json:
             write_stdout(msgspec.json.format(msgspec.json.encode(description), indent=2).decode() + "\n")
@@ -141,7 +141,7 @@ def _dump(
     Returns:
         Name of the output.
     """
-    with _open(uri, verbose) as reader:
+    with open_reader(uri, verbose) as reader:
         file = tile_file(reader, *place, band=band, with_mask=with_mask)
         written = write(output, f"{name}.{file.extension}", file.data)
         logging.getLogger("cogread").info("wrote %s, %d bytes", written, len(file.data))
@@ -151,7 +151,7 @@ def _dump(
 
 
 @contextmanager
-def _open(uri: str, verbose: bool) -> Iterator[CogReader]:
+def open_reader(uri: str, verbose: bool) -> Iterator[CogReader]:
     """Open the COG as the environment says; errors of its content name it."""
     options = options_from_environment(parse_uri(uri).scheme, os.environ)
     first_bytes = first_read_bytes(os.environ, BLOCK_BYTES)

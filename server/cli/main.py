@@ -6,6 +6,7 @@ Exit codes: 0 success; 1 an error, with one line on standard error; 2 wrong usag
 import click
 
 from cogread import __version__
+from cogread.cli.crop import crop_command
 from cogread.cli.main import info, tile
 from server.cli.check import check
 from server.cli.export import export_command
@@ -26,10 +27,11 @@ def main() -> None:
     rawcog info scene.tif                print size, bands, CRS, levels, formats
     rawcog tile scene.tif 0 3 2          write a stored tile: level, column, row
     rawcog export scene.tif scene.pmtiles   copy all tiles into one file
+    rawcog crop scene.tif part.tif --window 0,0,600,400   copy a part into a new COG
 
     Shell completion: `eval "$(_RAWCOG_COMPLETE=bash_source rawcog)"`, likewise zsh_source and fish_source.
     """
 
 
-for command in (serve, check, sign, info, tile, export_command):
+for command in (serve, check, sign, info, tile, export_command, crop_command):
     main.add_command(command)

@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-from cogread.crs.georeference import Bounds
+from cogread.cli.crop import bbox_of
 from cogread.wrap import FILES, TERRAIN
 from server.export.pictures import AUTO
 
@@ -22,22 +22,9 @@ def _zooms(context: click.Context, option: click.Parameter, value: str | None) -
     return least, most
 
 
-def _bbox(context: click.Context, option: click.Parameter, value: str | None) -> Bounds | None:
-    if value is None:
-        return None
-    try:
-        west, south, east, north = map(float, value.split(","))
-    except ValueError as error:
-        wanted = "four numbers with commas: west,south,east,north"
-        raise click.BadParameter(f"found {value!r}, wanted {wanted}") from error
-    if not (-180 <= west < east <= 180 and -90 < south < north < 90):
-        raise click.BadParameter(f"found {value!r}, wanted degrees with west < east and south < north")
-    return west, south, east, north
-
-
 ZOOMS: Final = click.option("--zooms", callback=_zooms, metavar="Z|MIN-MAX", help="Zooms of web maps. Default: all.")
 BBOX: Final = click.option(
-    "--bbox", callback=_bbox, metavar="W,S,E,N", help="Tiles within or across these bounds, in degrees. Default: all."
+    "--bbox", callback=bbox_of, metavar="W,S,E,N", help="Tiles within or across these bounds, in degrees. Default: all."
 )
 FORMAT: Final = click.option(
     "--format",
