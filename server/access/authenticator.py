@@ -1,6 +1,6 @@
 """The credentials that a server accepts, and the verified signatures of a worker.
 
-Verified signatures are cached by their whole query, so that a tile of a signed map costs a look-up. Only valid ones
+Verified signatures are cached by query and layer, so that a tile of a signed map costs a look-up. Only valid ones
 enter, and the cache is emptied when it is full: a client without a key cannot fill it.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from server.access.caller import Caller
-from server.access.signature import signed_until_s
+from server.access.signature import scope_of, signed_until_s
 from server.access.token import Token, digest_of
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ class Authenticator:
         matches = [token for token in self._tokens if token.is_digest(digest)]
         return matches[0] if matches else None
 
-    def signed_until_s(self, query: str, scope: str) -> int:
-        """See `server.access.signature`."""
-        until_s = self._verified.get((query, scope))
+    def signed_until_s(self, query: str, name: str) -> int:
+        """The expiry of a valid signature for a layer; 0: the query has none."""
+        until_s = self._verified.get((query, name))
         if until_s is not None:
             return until_s
-        until_s = signed_until_s(self._keys, query, scope)
+        until_s = signed_until_s(self._keys, query, scope_of(name))
         if until_s and len(query) <= LONGEST_QUERY:
             if len(self._verified) >= MOST_VERIFIED:
                 self._verified.clear()
-            self._verified[query, scope] = until_s
+            self._verified[query, name] = until_s
         return until_s

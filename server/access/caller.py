@@ -6,10 +6,11 @@ and no view can forget to make a reply private.
 
 import re
 import time
+from functools import lru_cache
 from typing import Final, Literal, Protocol
 from urllib.parse import unquote
 
-from server.access.signature import scope_of, signature_pairs
+from server.access.signature import signature_pairs
 from server.access.token import Token
 from server.http.errors import Forbidden, Unauthorized
 
@@ -36,23 +37,19 @@ class Authenticator(Protocol):
     def token(self, secret: str) -> Token | None:
         """The token with this secret."""
 
-    def signed_until_s(self, query: str, scope: str) -> int:
-        """The expiry of a valid signature for a scope; 0: the query has none."""
+    def signed_until_s(self, query: str, name: str) -> int:
+        """The expiry of a valid signature for a layer; 0: the query has none."""
 
 
 class Caller:
-    """The caller of a request. Not thread-safe."""
+    """The caller of a request. Not thread-safe. The defaults are class attributes, as one is made for each tile."""
 
-    __slots__ = (
-        "_authenticator",
-        "_authorization",
-        "_is_listing",
-        "_is_looked_up",
-        "_query",
-        "_reads_by_token",
-        "_token",
-        "_until_s",
-    )
+    _token: Token | None = None
+    _is_looked_up = _reads_by_token = _is_listing = False
+    _until_s = 0
+    """Expiry of the signature that opened a layer; 0: none did."""
+    _left_s = 0
+    """Seconds until then."""
 
     def __init__(self, authenticator: Authenticator, query: str, authorization: str) -> None:
         """Read nothing yet.
@@ -63,9 +60,6 @@ class Caller:
             authorization: the header's value; empty without it.
         """
         self._authenticator, self._query, self._authorization = authenticator, query, authorization
-        self._token: Token | None = None
-        self._is_looked_up = self._reads_by_token = self._is_listing = False
-        self._until_s = 0
 
     def check(self, name: str, access: Access) -> None:
         """Require the right to read a layer, a collection or a member.
@@ -130,26 +124,28 @@ class Caller:
             return cache_control if rest == "no-store" else f"private, {rest}"
         if not self._until_s:
             return cache_control
-        left_s = max(0, self._until_s - int(time.time()))
-        return _MAX_AGE.sub(lambda match: f"max-age={min(left_s, int(match[1]))}", cache_control)
+        return _within(cache_control, self._left_s)
 
     @property
     def varies(self) -> bool:
         """True if the reply depends on the header Authorization."""
         return self._reads_by_token or (self._is_listing and self._authenticator.has_tokens)
 
-    def limited(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
-        """Headers of a tile, after all checks; the same list where it is public."""
-        if not self._until_s and not self._reads_by_token:
-            return headers
-        own = [(key, self.policy(value, is_tile=True) if key == "Cache-Control" else value) for key, value in headers]
-        return [*own, VARY] if self.varies else own
+    def limit(self, headers: list[tuple[str, str]]) -> None:
+        """Change the headers of a reply to those of a tile for this caller, after all checks."""
+        for at, (name, value) in enumerate(headers):
+            if name == "Cache-Control":
+                headers[at] = name, self.policy(value, is_tile=True)
+                break
+        if self.varies:
+            headers.append(VARY)
 
     def _is_signed(self, name: str) -> bool:
-        until_s = self._authenticator.signed_until_s(self._query, scope_of(name))
-        if until_s <= time.time():
+        until_s = self._authenticator.signed_until_s(self._query, name)
+        left_s = until_s - int(time.time())
+        if left_s <= 0:
             return False
-        self._until_s = min(until_s, self._until_s or until_s)
+        self._until_s, self._left_s = until_s, left_s
         return True
 
     def _refusal(self, name: str, access: Access) -> Unauthorized | Forbidden:
@@ -160,7 +156,7 @@ class Caller:
             )
         if not signature_pairs(self._query):
             return Unauthorized("the layer takes a signed URL, or a token as `Authorization: Bearer`", CHALLENGE)
-        is_expired = self._authenticator.signed_until_s(self._query, scope_of(name)) > 0
+        is_expired = self._authenticator.signed_until_s(self._query, name) > 0
         return Forbidden("the signature has expired" if is_expired else "the signature is not valid for this layer")
 
     def _secret(self) -> str | None:
@@ -169,3 +165,9 @@ class Caller:
             return secret.strip()
         secrets = _TOKEN.findall(self._query)
         return unquote(secrets[0]) if len(secrets) == 1 else None if not secrets else ""
+
+
+@lru_cache(256)
+def _within(cache_control: str, left_s: int) -> str:
+    """A Cache-Control that ends with the signature. Cached, as all tiles of a second have the same."""
+    return _MAX_AGE.sub(lambda match: f"max-age={min(left_s, int(match[1]))}", cache_control)

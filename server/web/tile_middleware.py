@@ -89,8 +89,6 @@ class TileMiddleware:
         request = TileRequest(key, if_none_match, is_head, environ, self._authenticator)
         try:
             reply = self._tiles.serve_cached(request) or self._serve(request, environ)
-            if CALLER in environ and reply is not None:
-                reply = reply._replace(headers=request.caller.limited(reply.headers))
             if "HTTP_RANGE" in environ and reply is not None and method == "GET":
                 reply = ranged(reply, environ["HTTP_RANGE"], environ.get("HTTP_IF_RANGE"))
         except Exception as error:  # the client gets a reply and the log the cause, whatever it is
@@ -101,7 +99,9 @@ class TileMiddleware:
         if reply is None:
             return self._app(environ, start_response)
         target = _target(path, query, key) if query else path
-        headers = reply.headers[:]  # a copy, which the server may change
+        headers = reply.headers[:]  # a copy, which the server may change too
+        if CALLER in environ:
+            environ[CALLER].limit(headers)
         sent_id, own_id = environ.get("HTTP_X_REQUEST_ID"), ""
         if sent_id is not None or reply.status >= 400:
             own_id = request_id(sent_id)
