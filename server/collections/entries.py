@@ -104,6 +104,7 @@ class EntryRule:
     """A `Rule` of the entries of documents, which are read in the background. Problems are logged once."""
 
     is_listable: Final = True
+    is_fixed: Final = False
     parts: Final = ("name", "title", "datetime", "date", "year")
 
     def __init__(self, name: str, refresh_s: float, read: Callable[[Deadline], Entries]) -> None:
@@ -121,6 +122,14 @@ class EntryRule:
     def find(self, name: str) -> Member | None:
         """See `Rule.find`."""
         return self._members.get().find(name)
+
+    def holds(self, member: Member) -> bool:
+        """See `Rule.holds`."""
+        members = self._members.latest()
+        if members is None:
+            return True
+        current = members.find(member.name)
+        return current is not None and current.uri == member.uri
 
     def page(self, query: Query) -> Page:
         """See `Rule.page`."""

@@ -17,6 +17,7 @@ class KeyRule:
     """A `Rule`."""
 
     is_listable: Final = True
+    is_fixed: Final = True
     parts: Final = ("name",)
 
     def __init__(
@@ -36,6 +37,10 @@ class KeyRule:
         """See `Rule.find`."""
         key = key_of(name)
         return self._member(key) if key is not None and self._is_member(key) else None
+
+    def holds(self, member: Member) -> bool:
+        """See `Rule.holds`."""
+        return True
 
     def page(self, query: Query) -> Page:
         """See `Rule.page`."""

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from threading import Lock
 from typing import Final, Generic, TypeVar
 
@@ -75,6 +76,13 @@ class Refreshed(Generic[T]):
     def publish(self, part: T) -> None:
         """Show a part of the value, while it is read, to readers that have no other."""
         self._part = part
+
+    def latest(self) -> T | None:
+        """The value without a wait, whatever its age; None: there is none. A reading is begun if it is due."""
+        if self._clock() - self._read_at >= self._refresh_s / 2:
+            with suppress(SourceBusy):
+                self._begin()
+        return self._value
 
     def _checked(self) -> T:
         value = self._part if self._value is None else self._value

@@ -75,6 +75,11 @@ class Rule(Protocol):
         ...
 
     @property
+    def is_fixed(self) -> bool:
+        """True: a name stands for one URI always, whatever is listed."""
+        ...
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """Names of the values in `Member.parts`, for texts that explain how names are made."""
         ...
@@ -91,6 +96,10 @@ class Rule(Protocol):
         Raises:
             CogError: the list that tells the names cannot be read.
         """
+        ...
+
+    def holds(self, member: Member) -> bool:
+        """Tell whether the name of a member still stands for its URI. It never waits."""
         ...
 
     def page(self, query: Query) -> Page:

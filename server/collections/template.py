@@ -15,6 +15,7 @@ class Template:
     """A `Rule`."""
 
     is_listable: Final = False
+    is_fixed: Final = True
 
     def __init__(self, template: UriTemplate) -> None:
         self._template: Final = template
@@ -24,6 +25,10 @@ class Template:
         """See `Rule.find`."""
         values = self._template.values(name.replace(SLASH, "/").split(_SEPARATOR))
         return None if values is None else Member(name, self._template.uri(values), parts=values)
+
+    def holds(self, member: Member) -> bool:
+        """See `Rule.holds`."""
+        return True
 
     def page(self, query: Query) -> Page:
         """See `Rule.page`."""

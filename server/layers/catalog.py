@@ -3,7 +3,7 @@
 import re
 import threading
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import count
 from typing import Final
 
@@ -11,6 +11,7 @@ from cogread.crs.lookup import CrsResolver
 from cogread.deadline import Deadline
 from cogread.errors import CogError, OutOfTime
 from cogread.reader import read_cog
+from cogread.sources import SourceUri
 from cogread.wrap import WITH_REPACKED, WRAPPERS
 from server.access.caller import PUBLIC, Caller
 from server.cache.lru import ByteLru
@@ -75,6 +76,8 @@ class Layer:
         self._failures = failures
         self._resolver = resolver
         self._opening = threading.Lock()
+        self.holds: Callable[[], bool] | None = None
+        """Tells whether the layer is still that of its name; None: always."""
         self.last_error: CogError | None = None
         """Error of the last try to open the layer; None after a success and before the first try."""
 
@@ -177,7 +180,7 @@ class Collection:
             CogError: the list that tells the names cannot be read.
         """
         layer = self.get(name)
-        if layer is not None:
+        if layer is not None and self.rule.is_fixed:
             return layer
         member = self.rule.find(name)
         if member is None:
@@ -194,13 +197,12 @@ class Collection:
 
     def layer(self, member: Member) -> Layer:
         """The layer of a member."""
-        layer = self.get(member.name)
-        if layer is None or layer.config.uri != member.uri:
-            attribution = Attribution((Part(member.attribution),)) if member.attribution else self.config.attribution
+        layer, title = self.get(member.name), self.member_title(member)
+        attribution = Attribution((Part(member.attribution),)) if member.attribution else self.config.attribution
+        if layer is None or _shown(layer.config) != (member.uri, title, attribution):
             name = f"{self.config.name}{SEPARATOR}{member.name}"
-            layer = self._make_layer(
-                self.config.member(name, member.uri, self.member_title(member), attribution, member.is_own)
-            )
+            layer = self._make_layer(self.config.member(name, member.uri, title, attribution, member.is_own))
+            layer.holds = None if self.rule.is_fixed else partial(self.rule.holds, member)
             self._layers.put((self, member.name), layer, MEMBER_BYTES)
         return layer
 
@@ -218,6 +220,11 @@ class Collection:
     def _text(self, parts: Mapping[str, str]) -> str:
         """The title of the config with values in place of its parts."""
         return _PART.sub(lambda part: parts.get(part[1], ""), self.config.fields.title or "")
+
+
+def _shown(config: LayerConfig) -> tuple[SourceUri, str, Attribution | None]:
+    """The part of a member's configuration that its rule gives."""
+    return config.uri, config.title, config.attribution
 
 
 class Catalog:

@@ -49,6 +49,9 @@ class Tiles:
         plan = self._cache.get(request.key)
         if plan is None:
             return None
+        if plan.layer.holds is not None and not plan.layer.holds():
+            self._cache.drop(request.path + request.options_key)
+            return None
         if not plan.layer.is_public:
             request.caller.check(plan.layer.config.name, plan.layer.config.access)
         try:

@@ -9,8 +9,10 @@ from flask.testing import FlaskClient
 
 from tests.support.app import ROOT, client, layer, problem
 from tests.support.stac import item, items
+from tests.support.wait import wait_until
 
 VALLEY = ROOT / "data" / "valley.tif"
+RGB = ROOT / "tests" / "data" / "cog_rgb.tif"
 TILE = "tiles/native/0/0/0.webp"
 
 
@@ -40,3 +42,20 @@ def test_a_refused_item_and_a_missing_file_say_so(app: FlaskClient) -> None:
     assert "has no member 'nothing'" in problem(app.get(f"/layers/s:nothing/{TILE}"), 404)
     assert "is not there" in problem(app.get(f"/layers/s:gone/{TILE}"), 404)
     assert "is no layer: its link leads out of the folder" in problem(app.get("/layers/s:out"), 404)
+
+
+def test_a_changed_item_is_the_layer_of_its_new_file_at_once(tmp_path: Path) -> None:
+    shutil.copy(VALLEY, tmp_path / "old.tif")
+    (tmp_path / "new.tif").write_bytes(RGB.read_bytes())
+    config = "[collections.s]\nstac = 'items.json'\nrefresh_s = 1\n"
+    (tmp_path / "items.json").write_text(json.dumps(items(item("a", "old.tif"))))
+    app = client(tmp_path, layer("valley", VALLEY) + layer("rgb", RGB) + config)
+    old, new = (app.get(f"/layers/{name}/tiles/native/0/0/0.tif") for name in ("valley", "rgb"))
+    for _ in range(3):  # in all caches
+        assert app.get("/layers/s:a/tiles/native/0/0/0.tif").data == old.data
+    (tmp_path / "items.json").write_text(json.dumps(items(item("a", "new.tif"), item("b", "old.tif"))))
+    wait_until(lambda: app.get("/layers/s:a/tiles/native/0/0/0.tif").data == new.data)
+    assert app.get("/layers/s:a").get_json()["width"] == app.get("/layers/rgb").get_json()["width"]
+    (tmp_path / "items.json").write_text(json.dumps(items(item("b", "old.tif"))))
+    wait_until(lambda: app.get("/layers/s:a/tiles/native/0/0/0.tif").status_code == 404)
+    assert "no member 'a'" in problem(app.get("/layers/s:a/tiles/native/0/0/0.tif"), 404)
