@@ -23,6 +23,7 @@ from server.file.service import Files
 from server.layers.catalog import FAILURES_S, Catalog, Collection, Layer
 from server.layers.crs_store import CrsStore
 from server.layers.layer_version import LayerVersion
+from server.layers.series import Series
 from server.layers.summaries import Summaries, lists_bulkhead
 from server.logs.request_log import RequestLog, set_up
 from server.origin.cached_source import CachedSource
@@ -135,9 +136,11 @@ class Assembly:
             last = before.get_collection(config.name)
             return last if last and last.config == config else self._collection(config, settings)
 
+        collections = {name: collection(config) for name, config in settings.collections.items()}
         return Catalog(
             {name: layer(config) for name, config in settings.layers.items()},
-            {name: collection(config) for name, config in settings.collections.items()},
+            collections,
+            {name: Series(each) for name, each in collections.items() if each.config.fields.time is not None},
         )
 
     def _collection(self, config: CollectionConfig, settings: Settings) -> Collection:

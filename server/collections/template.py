@@ -1,9 +1,13 @@
-"""`uri` and `match`: a template of URIs, whose values are the names of the members. It cannot be listed."""
+"""`uri` and `match`: a template of URIs, whose values are the names of the members.
+
+It can be listed where `match` lists all values.
+"""
 
 from typing import Final
 
 from cogread.errors import SettingError
 from server.collections.rule import SLASH, Member, Page, Query
+from server.collections.sorted_members import SortedMembers
 from server.settings.load import CollectionConfig
 from server.settings.templates import UriTemplate
 
@@ -14,17 +18,24 @@ _SEPARATOR: Final = ":"
 class Template:
     """A `Rule`."""
 
-    is_listable: Final = False
     is_fixed: Final = True
 
     def __init__(self, template: UriTemplate) -> None:
         self._template: Final = template
         self.parts: Final = template.parts
+        listed = template.listed
+        self.is_listable: Final = listed is not None
+        names = sorted({_SEPARATOR.join(values) for values in listed or ()})
+        self._listed: Final = SortedMembers(names, lambda place: self._member(names[place]))
 
     def find(self, name: str) -> Member | None:
         """See `Rule.find`."""
         values = self._template.values(name.replace(SLASH, "/").split(_SEPARATOR))
         return None if values is None else Member(name, self._template.uri(values), parts=values)
+
+    def _member(self, name: str) -> Member:
+        values = dict(zip(self.parts, name.split(_SEPARATOR), strict=True))
+        return Member(name, self._template.uri(values), parts=values)
 
     def holds(self, member: Member) -> bool:
         """See `Rule.holds`."""
@@ -32,7 +43,7 @@ class Template:
 
     def page(self, query: Query) -> Page:
         """See `Rule.page`."""
-        return Page([])
+        return self._listed.page(query)
 
 
 def make(config: CollectionConfig) -> Template:

@@ -1,5 +1,6 @@
 """The JSON of a collection, and the rows of its members."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from cogread.errors import CogError
@@ -37,8 +38,14 @@ def collection_row(collection: Collection, links: Links) -> Json:
     }
 
 
-def describe_collection(collection: Collection, links: Links) -> Json:
-    """A collection without its members: what they are, and how their names are made."""
+def describe_collection(collection: Collection, links: Links, times: Sequence[str] = ()) -> Json:
+    """A collection without its members: what they are, and how their names are made.
+
+    Args:
+        collection: the collection.
+        links: makes links.
+        times: ascending, of a collection whose members are one layer in time.
+    """
     template = collection.config.template
     patterns = {} if template is None else template.patterns
     parts = [f"{{{part}}}" for part in collection.rule.parts] if template is not None else ["{name}"]
@@ -51,6 +58,7 @@ def describe_collection(collection: Collection, links: Links) -> Json:
         "is_listable": collection.rule.is_listable,
         "names": SEPARATOR.join([collection.config.name, *parts]),
         "patterns": patterns,
+        "time": {"values": times, "default": times[-1]} if times else None,
         "layers": [],
         "links": own,
     }

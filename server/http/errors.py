@@ -54,6 +54,10 @@ class UnknownGrid(ServerError):
     """The layer has no tile matrix set of this name."""
 
 
+class UnknownTime(ServerError):
+    """The layer has no member of this time, or none on its grid."""
+
+
 class BadRequest(ServerError):
     """Invalid query parameter."""
 
@@ -104,6 +108,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     Forbidden: 403,
     UnknownLayer: 404,
     UnknownGrid: 404,
+    UnknownTime: 404,
     UnknownUrl: 404,
     TileOutOfRange: 404,
     FormatNotOffered: 404,

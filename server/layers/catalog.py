@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from itertools import count
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from cogread.crs.lookup import CrsResolver
 from cogread.deadline import Deadline
@@ -81,6 +81,10 @@ class Layer:
         self.last_error: CogError | None = None
         """Error of the last try to open the layer; None after a success and before the first try."""
 
+    def under(self, config: LayerConfig, kind: "type[L]") -> "L":
+        """The same file as a layer of another configuration."""
+        return kind(config, self.source, self._open_versions, self._failures, self._resolver)
+
     def open(self, deadline: Deadline) -> LayerVersion:
         """The layer's current version; reads the header if needed.
 
@@ -117,7 +121,7 @@ class Layer:
         """Path of a version of the layer, for links in documents."""
         return f"{self.path}@{opened.version_key}" if self.config.versioned_urls else self.path
 
-    def document_key(self, opened: LayerVersion) -> tuple[int, str]:
+    def document_key(self, opened: LayerVersion) -> tuple[object, ...]:
         """The part of the keys of documents that stands for a version of the layer and for its configuration."""
         return self.serial, opened.version_key
 
@@ -140,6 +144,9 @@ class Layer:
             raise
         self._open_versions.put(self, opened, opened.cost_bytes)
         return opened
+
+
+L = TypeVar("L", bound=Layer)
 
 
 class Collection:
@@ -222,6 +229,24 @@ class Collection:
         return _PART.sub(lambda part: parts.get(part[1], ""), self.config.fields.title or "")
 
 
+class InTime(Protocol):
+    """The members of a collection in time; see `server.layers.series`."""
+
+    collection: Collection
+
+    def labels(self) -> tuple[str, ...]:
+        """The times as documents name them, ascending."""
+        ...
+
+    def layer(self) -> Layer:
+        """The layer of the latest member under the name of the collection."""
+        ...
+
+    def at(self, text: str, deadline: Deadline) -> Layer:
+        """The member of a time."""
+        ...
+
+
 def _shown(config: LayerConfig) -> tuple[SourceUri, str, Attribution | None]:
     """The part of a member's configuration that its rule gives."""
     return config.uri, config.title, config.attribution
@@ -230,8 +255,20 @@ def _shown(config: LayerConfig) -> tuple[SourceUri, str, Attribution | None]:
 class Catalog:
     """All layers, by name: those of the config, and the members of collections. Each caller sees what it may read."""
 
-    def __init__(self, layers: Mapping[str, Layer], collections: Mapping[str, Collection]) -> None:
-        self._layers, self._collections = dict(layers), dict(collections)
+    def __init__(
+        self,
+        layers: Mapping[str, Layer],
+        collections: Mapping[str, Collection],
+        series: Mapping[str, InTime] | None = None,
+    ) -> None:
+        """Make a catalog.
+
+        Args:
+            layers: those of the config.
+            collections: the collections.
+            series: collections whose members are one layer in time.
+        """
+        self._layers, self._collections, self._series = dict(layers), dict(collections), series or {}
         public = [layer.config.name for layer in self._layers.values() if layer.is_public]
         public += [name for name, collection in self._collections.items() if collection.config.access == PUBLIC]
         self._similar_names = lru_cache(256)(SimilarNames(public).to)
@@ -264,11 +301,28 @@ class Catalog:
             caller.check(name, self._collections[collection].config.access)
             if member:
                 return self._collections[collection][member]
+            if collection in self._series:
+                return self._series[collection].layer()
         name = name[:100]
         if name in self._collections:
             raise UnknownLayer(f"{name!r} is a collection; its members are {name}:…, see /layers/{name}")
         similar = ", ".join(self._similar_names(name))
         raise UnknownLayer(f"no layer {name!r}; {f'similar: {similar}' if similar else 'all are at /layers'}")
+
+    def series(self, name: str) -> InTime | None:
+        """The members in time of the collection of this name, without a check of the caller."""
+        return self._series.get(name)
+
+    def at(self, series: InTime, text: str, caller: Caller, deadline: Deadline) -> Layer:
+        """The member of a time.
+
+        Raises:
+            Unauthorized, Forbidden: the caller may not read the collection; nothing was read.
+            BadRequest, UnknownTime, CogError: see `Series.at`.
+        """
+        config = series.collection.config
+        caller.check(config.name, config.access)
+        return series.at(text, deadline)
 
     def collection(self, name: str, caller: Caller) -> Collection | None:
         """The collection of this name, if there is one.
@@ -293,6 +347,10 @@ class Catalog:
     def listed_collections(self, caller: Caller) -> list[Collection]:
         """The same of collections."""
         return [each for name, each in self._collections.items() if caller.may_list(name, each.config.access)]
+
+    def listed_series(self, caller: Caller) -> list[InTime]:
+        """The same of collections that are one layer in time."""
+        return [each for name, each in self._series.items() if caller.may_list(name, each.collection.config.access)]
 
     @property
     def public_count(self) -> int:

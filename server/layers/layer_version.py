@@ -77,6 +77,12 @@ class LayerVersion:
         return refusals(levels, self._wrappers)
 
     @cached_property
+    def grid_key(self) -> tuple[object, ...]:
+        """The grid and the CRS: equal for versions whose tiles lie on the same places."""
+        geo = self.cog.geo
+        return self.grids.native, geo.keys if geo.epsg is None else geo.epsg
+
+    @cached_property
     def terrain_refusal(self) -> Refusal | None:
         """The reason why the full resolution has no terrain; None: it has."""
         return next(iter(TERRAIN.values())).refusal(self.cog.levels[0])

@@ -97,4 +97,17 @@ def template_of(where: str, kind: str, uri: SourceUri, fields: CollectionFields)
     parts = template.parts if template is not None else _PARTS.get(kind, ("name",))
     check_text(f"{where}.title", fields.title, parts)
     check_text(f"{where}.time", fields.time, parts)
+    if template is not None and fields.time is not None:
+        _check_time(where, fields.time, template)
     return template
+
+
+def _check_time(where: str, time: str, template: UriTemplate) -> None:
+    """Refuse a time that does not name each file of a template, or whose values nothing lists."""
+    for part in template.parts:
+        if f"{{{part}}}" not in time:
+            raise FileError(f"{where}.time: found no {{{part}}}, wanted each part of uri: a time has one file")
+    if template.listed is None:
+        raise FileError(
+            f'{where}.time: wanted a list of values for each part, such as match = {{ year = "2018|2024" }}'
+        )

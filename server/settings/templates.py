@@ -6,6 +6,7 @@ may take. Python's `re` backtracks; `_cost` bounds its tries by the structure of
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import product
 from math import prod
 from re import _constants, _parser
 from typing import Any, Final
@@ -25,6 +26,9 @@ MOST_TRIES: Final = 1_000_000
 _FOLDER: Final = r"(?!\.)[A-Za-z0-9_.-]+"
 _VALUE: Final = re.compile(rf"(?!.*\.\.){_FOLDER}(?:/{_FOLDER})*", re.ASCII)
 """Characters of any value, whatever its pattern allows: no part of a path begins with a dot."""
+_LISTED: Final = re.compile(r"[A-Za-z0-9_-]+(?:\|[A-Za-z0-9_-]+)*", re.ASCII)
+"""A pattern that lists its values."""
+MOST_LISTED_VALUES: Final = 10_000
 _DEFAULT: Final = "[A-Za-z0-9_.-]+"
 """Pattern of parts that have none: a slash has to be asked for."""
 
@@ -44,6 +48,15 @@ class UriTemplate:
     def patterns(self) -> dict[str, str]:
         """Part -> regular expression of its values."""
         return {part: pattern.pattern for part, pattern in self._patterns.items()}
+
+    @property
+    def listed(self) -> list[list[str]] | None:
+        """The values of all files in order, where each pattern is a list such as `2018|2024`; None: one is not."""
+        lists = [pattern.pattern.split("|") for pattern in self._patterns.values()]
+        is_listed = all(_LISTED.fullmatch(pattern.pattern) for pattern in self._patterns.values())
+        if not is_listed or prod(map(len, lists)) > MOST_LISTED_VALUES:
+            return None
+        return [list(values) for values in product(*lists)]
 
     def values(self, texts: list[str]) -> dict[str, str] | None:
         """Part -> value, of the values in their order; None: one is not allowed, or there are more or fewer."""

@@ -5,17 +5,20 @@ Each has one spelling, without percent-encoding; of several values the last coun
 
 import re
 from typing import Final
+from urllib.parse import unquote_plus
 
 from cogread.image import Image
 from cogread.wrap import CODINGS, TERRAIN, Options, Wrapper
 from cogread.wrap.bin.wrapper import SAMPLES
 from server.http.errors import BadRequest
 from server.http.reply import accepted_codings
+from server.tiles.request import TIME
 
 SAMPLES_SUFFIX: Final = f".{SAMPLES.extension}"
 """End of the paths of tiles whose options do not depend on the query alone."""
 ENCODING: Final = "encoding="
 """Start of keys of terrain."""
+_TIME: Final = re.compile(rf"(?:^|&){TIME}=([^&]*)")
 _TERRAIN_SUFFIX: Final = ".png"
 _OPTION: Final = re.compile(r"(?:^|&)(band|encoding|predictor)=([^&]*)")
 _NUMBER: Final = re.compile(r"[0-9]{1,6}")
@@ -52,6 +55,12 @@ def named_terrain(encoding: str) -> Wrapper:
     if encoding not in TERRAIN:
         raise BadRequest(f"encoding={encoding[:20]!r}: wanted one of: {', '.join(TERRAIN)}")
     return TERRAIN[encoding]
+
+
+def time_of(query: str) -> str:
+    """The time that a query names; empty: the latest."""
+    match = _TIME.search(query)
+    return "" if match is None else unquote_plus(match[1])
 
 
 def options_of(query: str, accept_encoding: str | None, image: Image) -> Options:

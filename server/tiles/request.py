@@ -41,11 +41,12 @@ _PARTS: Final[Mapping[str, str]] = {
     "x": f"(?P<x>{NUMBER})",
     "y": f"(?P<y>{NUMBER})",
     "format": r"(?P<format>[a-z]{1,8})",
+    "time": r"(?P<time>[0-9A-Za-z:.+-]{1,40})",
 }
 """Pattern of each part of a template. All parts are printable ASCII without blanks or quotes, fit for the log as they
 are."""
 
-_GROUPS: Final = ("layer", "version", "grid", "z", "x", "y", "format")
+_GROUPS: Final = ("layer", "version", "grid", "z", "x", "y", "format", "time")
 
 XYZ: Final = "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}.{format}"
 XYZ_AUTO: Final = "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}"
@@ -53,11 +54,16 @@ XYZ_AUTO: Final = "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}"
 XYZ_MASK: Final = "/layers/{layer}/mask/{grid}/{z}/{x}/{y}.{format}"
 WMTS: Final = f"/wmts/1.0.0/{{layer}}/{STYLE}/{{grid}}/{{z}}/{{y}}/{{x}}.{{format}}"
 """Its grid is the identifier of a tile matrix set: `native.{layer}` for a layer's own."""
+WMTS_TIME: Final = f"/wmts/1.0.0/{{layer}}/{STYLE}/{{time}}/{{grid}}/{{z}}/{{y}}/{{x}}.{{format}}"
+"""The same of layers with a time."""
 TMS: Final = "/tms/1.0.0/{layer}/{z}/{x}/{y}.{format}"
 """Tiles of `WebMercatorQuad`, y counted from the bottom."""
 OGC: Final = "/collections/{layer}/map/tiles/{grid}/{z}/{y}/{x}"
 """The format is negotiated."""
-TEMPLATES: Final = (XYZ, XYZ_AUTO, XYZ_MASK, WMTS, TMS, OGC)
+TEMPLATES: Final = (XYZ, XYZ_AUTO, XYZ_MASK, WMTS, WMTS_TIME, TMS, OGC)
+
+TIME: Final = "datetime"
+"""Key of the query that names a time."""
 
 
 QUERY_CHARACTERS: Final = "%!$&'()*+,;=:@/?-._~"
@@ -128,7 +134,8 @@ def parse(path: str, query: str = "", accept_encoding: str | None = None) -> Til
     for template, pattern in _GRAMMAR.get(path[: path.find("/", 1)], ()):
         match = pattern.fullmatch(path)
         if match is not None:
-            layer, version, grid, z, x, y, extension = match.group(*_GROUPS)
+            layer, version, grid, z, x, y, extension, time = match.group(*_GROUPS)
+            query = f"{TIME}={quote(time)}&{query}" if time else query
             return TileAddress(
                 template, layer, version, grid, int(z), int(x), int(y), extension, query, accept_encoding
             )

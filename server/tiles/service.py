@@ -8,9 +8,10 @@ from cogread.deadline import Deadline
 from cogread.errors import CogError, SourceChanged
 from server.http.errors import ServerError
 from server.http.reply import Reply, redirect
-from server.layers.catalog import Catalog, Layer
+from server.layers.catalog import Catalog, InTime, Layer
 from server.resilience.inflight import Limits
 from server.resilience.layer_fault import layer_fault
+from server.tiles.options import time_of
 from server.tiles.plan import TilePlan, make_plan
 from server.tiles.reply_cache import ReplyCache
 from server.tiles.request import TileAddress, TileRequest
@@ -50,7 +51,7 @@ class Tiles:
         if plan is None:
             return None
         if plan.layer.holds is not None and not plan.layer.holds():
-            self._cache.drop(request.path + request.options_key)
+            self._cache.drop(request.key)
             return None
         if not plan.layer.is_public:
             request.caller.check(plan.layer.config.name, plan.layer.config.access)
@@ -82,6 +83,9 @@ class Tiles:
                 is busy.
             CogError: the tile cannot be given.
         """
+        series = self._catalog.series(address.layer)
+        if series is not None:
+            return self._serve_time(series, request, address)
         deadline, layer = request.deadline(), self._catalog.layer(address.layer, request.caller)
         try:
             try:
@@ -92,6 +96,14 @@ class Tiles:
             raise
         except Exception as error:
             raise layer_fault(address.layer, error) from error
+
+    def _serve_time(self, series: InTime, request: TileRequest, address: TileAddress) -> Reply:
+        """Reply with the tile of a member. Its plan is cached by the key of the request and the name of the member."""
+        if address.version is not None:
+            return redirect(address.unversioned(request.environ["PATH_INFO"]))
+        layer = self._catalog.at(series, time_of(address.query), request.caller, request.deadline())
+        request.key = f"{request.key}#{layer.config.name}"
+        return self.serve_cached(request) or self.serve(request, address._replace(layer=layer.config.name))
 
     def _serve(self, layer: Layer, request: TileRequest, address: TileAddress, deadline: Deadline) -> Reply:
         opened = layer.open(deadline)

@@ -30,6 +30,7 @@ TILE_URLS: Final[Mapping[str, type[Tiles | WmtsTiles | TmsTiles]]] = {
     "/layers/{layer}/tiles/{grid}/{z}/{x}/{y}": Tiles,
     "/layers/{layer}/mask/{grid}/{z}/{x}/{y}.{format}": Tiles,
     "/wmts/1.0.0/{layer}/default/{grid}/{z}/{y}/{x}.{format}": WmtsTiles,
+    "/wmts/1.0.0/{layer}/default/{time}/{grid}/{z}/{y}/{x}.{format}": WmtsTiles,
     "/tms/1.0.0/{layer}/{z}/{x}/{y}.{format}": TmsTiles,
 }
 """URLs of `server.tiles.request` that `tile_middleware` serves, with GetTile of `/wmts`, by `WmtsTiles`."""

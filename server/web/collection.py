@@ -98,8 +98,10 @@ def asked_members(default_limit: int = DEFAULT_LIMIT) -> Query:
 
 def collection_document(collection: Collection) -> Response:
     """A collection with a page of its members, where they can be listed."""
-    links, is_html = context().links, prefers_html()
-    about = describe_collection(collection, links)
+    ctx, is_html = context(), prefers_html()
+    links, series = ctx.links, ctx.catalog.series(collection.config.name)
+    times = () if series is None else series.labels()
+    about = describe_collection(collection, links, times)
     if not collection.rule.is_listable:
         return page("members.html", about=about, entries=[]) if is_html else _json((collection.serial, links), about)
     members = MemberPage(collection, LENGTH if is_html else DEFAULT_LIMIT)
@@ -116,7 +118,7 @@ def collection_document(collection: Collection) -> Response:
         )
     rows = [member_row(entry, links) for entry in members.entries()]
     own = [*members.links(links, collection.path), *about["links"][1:]]
-    return _json((members.key, links), {**about, **members.counts(), "layers": rows, "links": own})
+    return _json((members.key, times, links), {**about, **members.counts(), "layers": rows, "links": own})
 
 
 def _json(key: Any, about: Json) -> Response:

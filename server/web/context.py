@@ -5,6 +5,7 @@ from typing import cast
 
 from flask import Flask, current_app, request
 
+from cogread.deadline import Deadline
 from server.access.authenticator import Authenticator
 from server.access.caller import Caller
 from server.cache import Cache
@@ -16,6 +17,7 @@ from server.layers.catalog import Catalog, Collection, Layer
 from server.layers.summaries import Listing, Summaries
 from server.logs.request_log import RequestLog
 from server.settings.load import Settings
+from server.tiles.request import BUDGET_S, TIME
 from server.tiles.service import Tiles
 from server.web.packed import PackedDocuments
 from server.web.worker_metrics import WorkerMetrics
@@ -44,8 +46,14 @@ class Context:
         return self.authenticator.caller(request.environ)
 
     def layer(self, name: str) -> Layer:
-        """The layer of this name, if the caller may read it; see `Catalog.layer`."""
-        return self.catalog.layer(name, self.caller)
+        """The layer of this name, if the caller may read it; see `Catalog.layer`.
+
+        Of a collection in time it is the member of the time in the query, or the latest under the collection's name.
+        """
+        series, text = self.catalog.series(name), request.args.get(TIME)
+        if series is None or text is None:
+            return self.catalog.layer(name, self.caller)
+        return self.catalog.at(series, text, self.caller, Deadline.after(BUDGET_S))
 
     def collection(self, name: str) -> Collection | None:
         """The collection of this name, if there is one and the caller may read it; see `Catalog.collection`."""

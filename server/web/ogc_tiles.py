@@ -36,7 +36,7 @@ def tile(name: str, grid: str, z: str, row: str, col: str) -> Response:
     media_types = {_AUTO: _OF_AUTO} if opened.refusal(level, AUTO) is None else {}
     media_types |= {extension: (WRAPPERS[extension].media_type,) for extension in FILES if extension in offered}
     extension = chosen(media_types, wanted)
-    address = address._replace(format=AUTO.extension if extension == _AUTO else extension)
+    address = address._replace(layer=layer.config.name, format=AUTO.extension if extension == _AUTO else extension)
     asked.key = address.path(XYZ_AUTO if extension == _AUTO else XYZ)
     reply = tile_response(ctx.tiles.serve_cached(asked) or ctx.tiles.serve(asked, address))
     reply.headers["Vary"] = "Accept"

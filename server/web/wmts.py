@@ -48,9 +48,10 @@ def capabilities() -> Response:
 
 
 def layer_capabilities(name: str) -> Response:
-    """The document of one layer, or of a page of the members of a collection."""
-    collection = context().collection(name)
-    if collection is not None:
+    """The document of one layer, also of a collection in time, or of a page of the members of a collection."""
+    ctx = context()
+    collection = ctx.collection(name)
+    if collection is not None and ctx.catalog.series(name) is None:
         return _reply(_of_members(collection), None)
     return versioned(name, f"/layers/{{}}{LAYER_CAPABILITIES}", _of_layer, MEDIA_TYPE)
 

@@ -200,6 +200,12 @@ _OPERATIONS: Final[dict[str, dict[str, Get]]] = {
         "/wmts/1.0.0/{layer}/{style}/{tileMatrixSetId}/{tileMatrix}/{row}/{col}.{format}": _tile(
             "getWmtsTile", "A tile", "style tileMatrixSetId tileMatrix row col pictureFormat", FILES
         ),
+        "/wmts/1.0.0/{layer}/{style}/{time}/{tileMatrixSetId}/{tileMatrix}/{row}/{col}.{format}": _tile(
+            "getWmtsTileOfTime",
+            "A tile of a time, of a collection that is one layer in time",
+            "style time tileMatrixSetId tileMatrix row col pictureFormat",
+            FILES,
+        ),
     },
     "Operations": {
         "/health/live": Get("getLive", "The process answers", "", {JSON: ref("Health")}),

@@ -14,6 +14,7 @@ MASK_FORMATS: Final = tuple(extension for extension, wrapper in WRAPPERS.items()
 
 _NAME: Final[Json] = STRING | {"pattern": f"^{ANY_NAME}$"}
 _VERSIONED_NAME: Final[Json] = STRING | {"pattern": f"^{ANY_NAME}(@{VERSION})?$"}
+_TIME: Final[Json] = STRING | {"pattern": "^[0-9A-Za-z:.+-]{1,40}$"}
 _LISTED: Final = "Format; the layer's JSON lists those available"
 _OVER_ACCEPT: Final = "Format, instead of Accept"
 
@@ -46,6 +47,8 @@ PARAMETERS: Final[dict[str, Json]] = {
     "wmts-matrix": _of_tile("tilematrix", "identifier of a tile matrix", STRING),
     "wmts-row": _of_tile("tilerow", "row, 0 the uppermost", WHOLE),
     "wmts-col": _of_tile("tilecol", "column, 0 the leftmost", WHOLE),
+    "wmts-time": _of_tile("time", "the time, of a collection in time; by default the latest", _TIME),
+    "time": _in_path("time", "The time: a value of the dimension, or `current`", _TIME, "current"),
     "style": _in_path("style", "The style", choice(STYLE)),
     "layer": _in_path("layer", "Name of a layer", _NAME),
     "versionedLayer": _in_path(

@@ -17,24 +17,27 @@ from server.access.caller import Caller
 from server.collections import Query
 from server.collections.rule import MOST_LISTED
 from server.documents.summary import Summary
-from server.documents.templates import rendered_pieces
+from server.documents.templates import rendered, rendered_pieces
 from server.documents.wmts.kvp import SECTIONS
 from server.documents.wmts.layer import layer_part, shared_set_part
 from server.documents.wmts.names import (
     BASE_URL_PLACEHOLDER,
     CAPABILITIES,
+    DIMENSION_PLACEHOLDER,
     LAYER_CAPABILITIES,
     QUERIES,
     QUERY_PLACEHOLDER,
+    TIME_IDENTIFIER,
     LayerPart,
 )
 from server.documents.wmts.update_sequence import update_sequence, written_at_s
 from server.documents.xml_text import xml_text
-from server.http.errors import UnknownUrl
+from server.http.errors import UnknownTime, UnknownUrl
 from server.http.public_urls import Links
-from server.layers.catalog import Catalog, Collection, Layer
+from server.layers.catalog import Catalog, Collection, InTime, Layer
 from server.layers.grids import WEB_MERCATOR
 from server.layers.layer_version import LayerVersion
+from server.layers.series import TimeLayer
 from server.layers.summaries import Summaries
 
 logger = logging.getLogger(__name__)
@@ -68,8 +71,8 @@ class Contents:
             all_sections=list(SECTIONS),
             sections=wanted,
             is_whole=sections is None,
-            layers=_elements(part.layer for part in self.parts),
-            tile_matrix_sets=_elements(part.tile_matrix_set for part in self.parts),
+            layers=(_layer_element(part) for part in self.parts),
+            tile_matrix_sets=(_element(part.tile_matrix_set) for part in self.parts),
             shared_set=self._shared_set() if "Contents" in wanted else None,
         )
         prefix, query = escape(links.prefix), escape(f"?{links.query}" if links.query else "")
@@ -99,7 +102,8 @@ class Capabilities:
         """
         collections = self._catalog.listed_collections(caller)
         members = [member for each in collections for member in _members(each)]
-        listing = list(self._summaries.of([*self._catalog.listed(caller), *members]))
+        in_time = [layer for each in self._catalog.listed_series(caller) for layer in _latest(each)]
+        listing = list(self._summaries.of([*self._catalog.listed(caller), *in_time, *members]))
         left_out = {layer.config.name: _reason(each) for layer, each in listing if _part(each) is None}
         self._log_left_out(left_out, {layer.config.name for layer, _ in listing})
         return contents(self._title, listing)
@@ -113,7 +117,7 @@ class Capabilities:
         part = layer_part(layer, opened)
         if isinstance(part, Refusal):
             raise UnknownUrl(f"the layer is not in WMTS: {part}")
-        title = xml_text(layer.config.title)
+        part, title = _at_times(layer, part), xml_text(layer.config.title)
         sequence = update_sequence(title, written_at_s(opened.cog.version.modified), [part.digest])
         return Contents(title, sequence, [part], layer.path + LAYER_CAPABILITIES)
 
@@ -137,10 +141,10 @@ def contents(
     """
     parts: list[LayerPart] = []
     newest_s = 0
-    for _, summary in listing:
+    for layer, summary in listing:
         part = _part(summary)
         if isinstance(summary, Summary) and part is not None:
-            parts.append(part)
+            parts.append(_at_times(layer, part))
             newest_s = max(newest_s, summary.written_at_s)
     title = xml_text(title)
     return Contents(title, update_sequence(title, newest_s, (part.digest for part in parts)), parts, resource)
@@ -158,6 +162,20 @@ def _members(collection: Collection) -> list[Layer]:
     return [collection.layer(member) for member in members if member.refusal is None]
 
 
+def _latest(series: InTime) -> list[Layer]:
+    """The layer of a collection in time, if it has one now."""
+    try:
+        return [series.layer()]
+    except (CogError, UnknownTime) as error:
+        name = series.collection.config.name
+        logger.warning("collection %r is left out of the WMTS capabilities: %s", name, error)
+        return []
+
+
+def _at_times(layer: Layer, part: LayerPart) -> LayerPart:
+    return part.at_times(layer.labels) if isinstance(layer, TimeLayer) else part
+
+
 def _part(summary: Summary | CogError | None) -> LayerPart | None:
     return summary.wmts if isinstance(summary, Summary) else None
 
@@ -168,5 +186,13 @@ def _reason(summary: Summary | CogError | None) -> str:
     return "it could not be opened in time" if summary is None else str(summary)
 
 
-def _elements(packed: Iterable[bytes]) -> Iterator[Markup]:
-    return (Markup(decompress(element).decode()) for element in packed)  # noqa: S704 - of a template
+def _layer_element(part: LayerPart) -> Markup:
+    element = _element(part.layer)
+    if not part.times:
+        return element
+    dimension = rendered("wmts_dimension.xml", name=TIME_IDENTIFIER, values=part.times)
+    return Markup(str(element).replace(DIMENSION_PLACEHOLDER, dimension))  # noqa: S704 - of a template
+
+
+def _element(packed: bytes) -> Markup:
+    return Markup(decompress(packed).decode())  # noqa: S704 - of a template

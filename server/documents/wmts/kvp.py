@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from server.documents.pictures import MEDIA_TYPES
 from server.documents.wmts.exceptions import OperationNotSupported, OwsError, invalid
 from server.documents.wmts.names import EXTENSIONS
-from server.tiles.request import NUMBER, STYLE, WMTS, TileAddress
+from server.tiles.request import NUMBER, STYLE, TIME, WMTS, TileAddress
 
 VERSION: Final = "1.0.0"
 SECTIONS: Final = ("ServiceIdentification", "ServiceProvider", "OperationsMetadata", "Contents", "Themes")
@@ -107,7 +107,8 @@ def tile_address(pairs: Pairs) -> TileAddress:
         raise invalid("Format", media_type, ", ".join(MEDIA_TYPES.values()))
     if not _NUMBER.fullmatch(tile_matrix):
         raise invalid("TileMatrix", tile_matrix, "a number")
-    return TileAddress(WMTS, layer, None, tile_matrix_set, int(tile_matrix), col, row, extension)
+    query = f"{TIME}={quote(pairs['time'])}" if pairs.get("time") else ""
+    return TileAddress(WMTS, layer, None, tile_matrix_set, int(tile_matrix), col, row, extension, query)
 
 
 def _required(pairs: Pairs, name: str) -> str:

@@ -12,9 +12,11 @@ from server.documents.pictures import MEDIA_TYPES, service_formats
 from server.documents.templates import rendered
 from server.documents.wmts.names import (
     BASE_URL_PLACEHOLDER,
+    DIMENSION_PLACEHOLDER,
     QUERY_PLACEHOLDER,
     RESOURCES,
     SHARED_SIDE,
+    TIME_IDENTIFIER,
     LayerPart,
     shares_web_mercator,
 )
@@ -22,6 +24,7 @@ from server.documents.xml_text import xml_text
 from server.layers.catalog import Layer
 from server.layers.grids import HALF_WORLD_M, native_set_name
 from server.layers.layer_version import LayerVersion
+from server.layers.series import TimeLayer
 from server.layers.tile_matrix_sets import Corner, TileMatrixSet, corners, native_set, web_mercator_set
 from server.tiles.request import STYLE
 
@@ -33,13 +36,14 @@ Box = tuple[Corner, Corner]
 
 
 def layer_part(layer: Layer, opened: LayerVersion) -> LayerPart | Refusal:
-    """Write a layer's part, if WMTS can describe it."""
+    """Write a layer's part, if WMTS can describe it; of a layer in time without its times."""
     about = _about(opened)
     if isinstance(about, Refusal):
         return about
     native, bounds, formats = about
     shared = opened.grids.web_mercator if shares_web_mercator(opened.grids) else None
     config = layer.config
+    is_timed = isinstance(layer, TimeLayer)
     box = corners(native.crs, bounds) if _is_in_reach(native.crs, bounds) else None
     element = rendered(
         "wmts_layer.xml",
@@ -54,6 +58,8 @@ def layer_part(layer: Layer, opened: LayerVersion) -> LayerPart | Refusal:
         native=native_set_name(config.name),
         shared=shared,
         query=QUERY_PLACEHOLDER,
+        dimension=DIMENSION_PLACEHOLDER if is_timed else "",
+        time=f"/{{{TIME_IDENTIFIER}}}" if is_timed else "",
         tiles=f"{BASE_URL_PLACEHOLDER}{RESOURCES}/{layer.versioned_path(opened).rpartition('/')[2]}",
     )
     own = _tile_matrix_set_part(native_set_name(config.name), native, box)

@@ -1,8 +1,11 @@
 """Names in requests and documents of WMTS: formats, tile matrix sets, paths."""
 
+from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from cogread.wrap.tiff.wrapper import TIFF, WHOLE_TIFF
 from server.documents.pictures import CUT_OUT, MEDIA_TYPES
@@ -29,6 +32,10 @@ BASE_URL_PLACEHOLDER: Final = "\x1a"
 QUERY_PLACEHOLDER: Final = "\x1b"
 """The same for the query of the URLs of tiles."""
 
+DIMENSION_PLACEHOLDER: Final = "\x1c"
+"""The same for the `Dimension` element, whose values change without the file."""
+TIME_IDENTIFIER: Final = "Time"
+
 SHARED_SIDE: Final = 256
 """Width of the tiles of the tile matrix set that layers share, in pixels."""
 
@@ -44,6 +51,13 @@ class LayerPart(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Digest of both, and of the name and the version of the layer."""
     web_mercator_z: int | None
     """The highest z of the shared set at which it has tiles; None: it is not on that."""
+    times: tuple[str, ...] = ()
+    """Values of its time, the latest is the default; (): it has none."""
+
+    def at_times(self, times: Sequence[str]) -> "LayerPart":
+        """The part of the same file with other times."""
+        digest = blake2b("\0".join(times).encode(), key=self.digest, digest_size=8).digest()
+        return replace(self, times=tuple(times), digest=digest)
 
 
 def grid_of(layer: str, tile_matrix_set: str) -> str:

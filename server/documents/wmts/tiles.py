@@ -8,16 +8,18 @@ from server.documents.pictures import MEDIA_TYPES
 from server.documents.wmts.exceptions import OwsError
 from server.documents.wmts.kvp import GET_TILE, operation, pairs_of, tile_address
 from server.documents.wmts.names import VARIANTS, grid_of, shares_web_mercator, unknown_set
-from server.http.errors import UnknownGrid, UnknownLayer
+from server.http.errors import BadRequest, UnknownGrid, UnknownLayer, UnknownTime
 from server.http.reply import Reply
 from server.layers.catalog import Catalog
 from server.layers.grids import WEB_MERCATOR
-from server.tiles.request import WMTS, TileAddress, TileRequest
+from server.tiles.request import WMTS, WMTS_TIME, TileAddress, TileRequest
 from server.tiles.service import Tiles
 
 _LOCATORS: Final[dict[type[Exception], str]] = {
     UnknownLayer: "Layer",
     UnknownGrid: "TileMatrixSet",
+    UnknownTime: "Time",
+    BadRequest: "Time",
     FormatNotOffered: "Format",
 }
 """Error -> the parameter that is wrong."""
@@ -33,6 +35,8 @@ class WmtsTiles:
         """Reply to a request in the terms of WMTS; see `Tiles.serve`."""
         if address.format not in MEDIA_TYPES:
             raise FormatNotOffered(f"format {address.format!r}: wanted one of: {', '.join(MEDIA_TYPES)}")
+        if address.template is WMTS_TIME and self._catalog.series(address.layer) is None:
+            raise UnknownTime(f"layer {address.layer!r} has no time")
         grid = grid_of(address.layer, address.grid)
         if grid == WEB_MERCATOR:
             self._check_shared(request, address)

@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.tiles.request import OGC, TEMPLATES, TMS, WMTS, XYZ, XYZ_MASK, TileAddress, parse, split_version
+from server.tiles.request import (
+    OGC,
+    TEMPLATES,
+    TMS,
+    WMTS,
+    WMTS_TIME,
+    XYZ,
+    XYZ_MASK,
+    TileAddress,
+    parse,
+    split_version,
+)
 
 ADDRESSES = {
     "/layers/a/tiles/native/3/1/2.jpg": TileAddress(XYZ, "a", None, "native", 3, 1, 2, "jpg"),
@@ -13,6 +24,9 @@ ADDRESSES = {
     ),
     "/layers/a@v/mask/native/3/1/2.bin": TileAddress(XYZ_MASK, "a", "v", "native", 3, 1, 2, "bin"),
     "/wmts/1.0.0/a@v/default/native.a/3/2/1.tif": TileAddress(WMTS, "a", "v", "native.a", 3, 1, 2, "tif"),
+    "/wmts/1.0.0/a/default/2024-05/native.a/3/2/1.tif": TileAddress(
+        WMTS_TIME, "a", None, "native.a", 3, 1, 2, "tif", "datetime=2024-05&"
+    ),
     "/tms/1.0.0/a/3/1/2.webp": TileAddress(TMS, "a", None, "", 3, 1, 2, "webp"),
     "/collections/a/map/tiles/native/3/2/1": TileAddress(OGC, "a", None, "native", 3, 1, 2, ""),
 }
@@ -24,7 +38,7 @@ def test_a_path_is_read_as_its_template_says(path: str) -> None:
     assert ADDRESSES[path].kind == ("mask" if "/mask/" in path else "tiles")
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("template", [template for template in TEMPLATES if template is not WMTS_TIME])
 def test_the_path_of_an_address_is_read_as_the_address(template: str) -> None:
     address = TileAddress(XYZ, "a", None, "native", 4, 5, 6, "png")
     parsed = parse(address.path(template))

@@ -67,6 +67,15 @@ TILES: Final[dict[str, Json]] = {
         "col": 1,
         "format": "tif",
     },
+    "/wmts/1.0.0/{layer}/{style}/{time}/{tileMatrixSetId}/{tileMatrix}/{row}/{col}.{format}": {
+        **_SET,
+        "layer": "years",
+        "tileMatrixSetId": "native.years",
+        "time": "2024",
+        "row": 0,
+        "col": 1,
+        "format": "tif",
+    },
     "/tms/1.0.0/{layer}/{z}/{x}/{y}.{format}": {"layer": "aligned", "z": 14, "x": 8432, "y": 10415, "format": "webp"},
     "/layers/{layer}/tilejson.json": {"layer": "aligned"},
 }
@@ -81,6 +90,8 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
     (folder / "aligned.tif").write_bytes(web_mercator_tiff(width=400, height=300))
     config = "".join(support.layer(name, f"{name}.tif") for name in NAMES if "files" not in name)
     config += "[server]\nmetrics = true\n[collections.files]\nfolder = '.'\n"
+    (folder / "2024.tif").write_bytes(gdal_tiff("planar"))
+    config += "[collections.years]\nuri = '{year}.tif'\nmatch = { year = '2024' }\ntime = '{year}'\n"
     return create_app(support.settings(folder, config))
 
 

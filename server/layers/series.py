@@ -1,0 +1,233 @@
+"""Members of a collection that differ in time, as one layer with the name of the collection.
+
+The times come from the rule, so no file is opened to list them. The layer is that of the latest member under another
+name: it gives the grid and the formats. A request for a time is one for the member of that time, which has to lie on
+the grid of the latest: it is compared when it is opened.
+"""
+
+import logging
+import re
+import time
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Lock
+from typing import Final, NamedTuple
+
+from cogread.deadline import Deadline
+from cogread.errors import CogError
+from server.collections import Member, Query
+from server.collections.instants import interval
+from server.collections.rule import MOST_LISTED
+from server.http.errors import BadRequest, UnknownTime
+from server.layers.catalog import Collection, Layer
+from server.layers.layer_version import LayerVersion
+
+logger = logging.getLogger(__name__)
+
+CURRENT: Final = ("", "current", "default")
+"""Times of requests for the latest member."""
+MOST_TIMES: Final = 10_000
+LONGEST_AGE_S: Final = 30.0
+"""Age at which the times are taken anew from the rule's list, which is renewed by `refresh_s`."""
+_MOST_TRIED: Final = 5
+"""Latest members that may be broken; the next one gives the grid."""
+_MOST_COMPARED: Final = 10_000
+_PART: Final = re.compile(r"\{(\w+)\}", re.ASCII)
+
+
+class Instant(NamedTuple):
+    """A member and its time."""
+
+    first: str
+    """First instant, RFC 3339 in UTC."""
+    last: str
+    member: Member
+
+
+class Times(NamedTuple):
+    """The times of a collection."""
+
+    instants: list[Instant]
+    """Ascending, with different labels."""
+    labels: list[str]
+    """The times as documents name them, in one form: years, dates or instants."""
+
+    def choose(self, text: str) -> Instant:
+        """The member of a time.
+
+        Args:
+            text: a label, an instant or an interval, of which the latest member counts; or one of CURRENT.
+
+        Raises:
+            BadRequest: it is none of these.
+            UnknownTime: no member is of that time.
+        """
+        if text in CURRENT and self.instants:
+            return self.instants[-1]
+        place = bisect_left(self.labels, text)
+        if place < len(self.labels) and self.labels[place] == text:
+            return self.instants[place]
+        try:
+            first, last = interval(text)
+        except ValueError as error:
+            raise BadRequest(f"datetime: {error}") from None
+        for each in reversed(self.instants):
+            if (last is None or each.first <= last) and (first is None or first <= each.last):
+                return each
+        span = f"{self.labels[0]} to {self.labels[-1]}" if self.labels else "none"
+        raise UnknownTime(f"datetime={text[:60]!r}: no member is of that time; the times are {span}")
+
+
+class TimeLayer(Layer):
+    """The latest member of a collection under the name of the collection."""
+
+    labels: tuple[str, ...] = ()
+
+    def document_key(self, opened: LayerVersion) -> tuple[object, ...]:
+        """See `Layer.document_key`."""
+        return *super().document_key(opened), self.labels
+
+
+class Series:
+    """The members of a collection in time. Thread-safe."""
+
+    def __init__(self, collection: Collection, clock: Callable[[], float] = time.monotonic) -> None:
+        self.collection, self._clock = collection, clock
+        fields = collection.config.fields
+        self._template, self._renew_s = fields.time or "", min(LONGEST_AGE_S, fields.refresh_s / 10)
+        self._mutex = Lock()
+        self._times: tuple[float, Times] | None = None
+        self._latest: tuple[Layer, TimeLayer] | None = None
+        self._grids: dict[tuple[int, str, int, str], bool] = {}
+        """Two layer versions -> they lie on the same grid."""
+        self._left_out: set[str] = set()
+
+    def times(self) -> Times:
+        """The times as of now.
+
+        Raises:
+            CogError: the members cannot be listed.
+        """
+        times = self._times
+        if times is None or self._clock() - times[0] >= self._renew_s:
+            with self._mutex:
+                times = self._times
+                if times is None or self._clock() - times[0] >= self._renew_s:
+                    self._times = times = self._clock(), self._read()
+        return times[1]
+
+    def labels(self) -> tuple[str, ...]:
+        """The times as documents name them, ascending; see `times`."""
+        return tuple(self.times().labels)
+
+    def layer(self) -> TimeLayer:
+        """The layer of the latest member under the name of the collection.
+
+        Raises:
+            UnknownTime: no member has a time.
+            CogError: the members cannot be listed.
+        """
+        times, config = self.times(), self.collection.config
+        member = self.collection.layer(self._choose(times, "").member)
+        latest = self._latest
+        if latest is None or latest[0] is not member:
+            own = replace(member.config, name=config.name, title=self.collection.title, versioned_urls=False)
+            self._latest = latest = member, member.under(own, TimeLayer)
+        latest[1].labels = tuple(times.labels)
+        return latest[1]
+
+    def at(self, text: str, deadline: Deadline) -> Layer:
+        """The member of a time; see `Times.choose`.
+
+        Raises:
+            BadRequest, UnknownTime: there is none, or it lies on another grid than the latest.
+            CogError: the members cannot be listed, or the file cannot be opened.
+        """
+        times = self.times()
+        chosen = self._choose(times, text)
+        layer = self.collection.layer(chosen.member)
+        if chosen is not times.instants[-1]:
+            self._check_grid(layer, times, deadline)
+        return layer
+
+    def _choose(self, times: Times, text: str) -> Instant:
+        if not times.instants:
+            raise UnknownTime(f"no member of collection {self.collection.config.name!r} has a time")
+        return times.choose(text)
+
+    def _check_grid(self, layer: Layer, times: Times, deadline: Deadline) -> None:
+        opened = layer.open(deadline)
+        latest, latest_opened = self._reference(times, deadline)
+        key = layer.serial, opened.version_key, latest.serial, latest_opened.version_key
+        is_same = self._grids.get(key)
+        if is_same is None:
+            is_same = opened.grid_key == latest_opened.grid_key
+            if len(self._grids) >= _MOST_COMPARED:
+                self._grids.clear()
+            self._grids[key] = is_same
+            if not is_same:
+                logger.warning("layer %r lies on another grid than %r", layer.config.name, latest.config.name)
+        if not is_same:
+            raise UnknownTime(
+                f"the member of that time, {layer.config.name!r}, lies on another grid than the latest, "
+                f"{latest.config.name!r}; it is served at {layer.path}"
+            )
+
+    def _reference(self, times: Times, deadline: Deadline) -> tuple[Layer, LayerVersion]:
+        """The latest member that can be opened."""
+        failure: CogError | None = None
+        for each in times.instants[: -_MOST_TRIED - 1 : -1]:
+            layer = self.collection.layer(each.member)
+            try:
+                return layer, layer.open(deadline)
+            except CogError as error:
+                failure = failure or error
+        raise failure or UnknownTime("no member has a time")
+
+    def _read(self) -> Times:
+        name = self.collection.config.name
+        instants: list[Instant] = []
+        left_out: set[str] = set()
+        after: str | None = ""
+        while after is not None and len(instants) < MOST_TIMES:
+            page = self.collection.page(Query(after=after, limit=MOST_LISTED))
+            for member in page.members:
+                span = self._span(member)
+                if span is not None:
+                    instants.append(Instant(*span, member))
+                elif member.refusal is None:
+                    left_out.add(f"member {member.name!r} has no time")
+            after = page.next
+        instants.sort()
+        times = _labelled(instants[:MOST_TIMES], left_out)
+        for problem in sorted(left_out - self._left_out)[:10]:
+            logger.warning("collection %r: %s", name, problem)
+        self._left_out = left_out
+        return times
+
+    def _span(self, member: Member) -> tuple[str, str] | None:
+        """First and last instant of a member; None: it is no layer, or has no time."""
+        if member.refusal is not None:
+            return None
+        try:
+            first, last = interval(_PART.sub(lambda part: member.parts.get(part[1], ""), self._template))
+        except ValueError:
+            return None
+        return None if first is None or last is None else (first, last)
+
+
+def _labelled(instants: list[Instant], left_out: set[str]) -> Times:
+    """Label the times in the shortest form that all have; of members of equal labels the first by name counts."""
+    if all(
+        each.first[4:] == "-01-01T00:00:00Z" and each.last == f"{each.first[:4]}-12-31T23:59:59Z" for each in instants
+    ):
+        length = 4
+    else:
+        length = 10 if all(each.first.endswith("T00:00:00Z") for each in instants) else 20
+    unique: dict[str, Instant] = {}
+    for each in instants:
+        first = unique.setdefault(each.first[:length], each)
+        if first is not each:
+            left_out.add(f"member {each.member.name!r} is of the time of {first.member.name!r}, which counts")
+    return Times(list(unique.values()), list(unique))
