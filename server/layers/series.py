@@ -96,7 +96,7 @@ class Series:
         self.collection, self._clock = collection, clock
         fields = collection.config.fields
         self._template, self._renew_s = fields.time or "", min(LONGEST_AGE_S, fields.refresh_s / 10)
-        self._mutex = Lock()
+        self._renewing = Lock()
         self._times: tuple[float, Times] | None = None
         self._latest: tuple[Layer, TimeLayer] | None = None
         self._grids: dict[tuple[int, str, int, str], bool] = {}
@@ -104,17 +104,22 @@ class Series:
         self._left_out: set[str] = set()
 
     def times(self) -> Times:
-        """The times as of now.
+        """The times as of now. One thread renews them, others do not wait for it.
 
         Raises:
             CogError: the members cannot be listed.
         """
         times = self._times
-        if times is None or self._clock() - times[0] >= self._renew_s:
-            with self._mutex:
-                times = self._times
-                if times is None or self._clock() - times[0] >= self._renew_s:
-                    self._times = times = self._clock(), self._read()
+        if times is None:
+            self._times = times = self._clock(), self._read()
+        elif self._clock() - times[0] >= self._renew_s and self._renewing.acquire(blocking=False):
+            try:
+                times = self._clock(), self._read()
+            except CogError:  # the rule logs it
+                times = self._clock(), times[1]
+            finally:
+                self._times = times
+                self._renewing.release()
         return times[1]
 
     def labels(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from rasterio.io import MemoryFile
 from rasterio.shutil import copy
 from rasterio.windows import Window
 
+from server.access.signature import signed_query
 from tests.support.app import client, problem
 from tests.support.decode import decoded
 from tests.support.gunicorn import Gunicorn
@@ -200,3 +201,27 @@ def test_a_new_time_becomes_the_latest(folder: Path, tmp_path: Path) -> None:
     assert root.get("updateSequence") != sequence
     (tmp_path / "2024.tif").unlink()
     wait_until(lambda: is_current("2021"))
+
+
+def test_a_collection_in_time_takes_the_right_to_it_at_each_url(folder: Path) -> None:
+    tokens = "[tokens.all]\nenv = 'ALL'\nlayers = ['ortho*']\n[tokens.one]\nenv = 'ONE'\nlayers = ['ortho:2018']\n"
+    environment = {"ALL": "all-" + "a" * 32, "ONE": "one-" + "o" * 32, "RAWCOG_SIGNING_KEYS": "k" * 32}
+    app = client(folder, BY_TEMPLATE + "access = 'signed'\n" + tokens, environment)
+    query = {"service": "WMTS", "request": "GetTile", "version": "1.0.0", "layer": "ortho", "style": "default"}
+    query |= {"format": "image/png", "tilematrixset": "native.ortho", "tilematrix": str(Z), "time": "2018"}
+    urls = (
+        f"/layers/ortho/{TILE}?datetime=2018",
+        f"/collections/ortho/map/tiles/native/{Z}/{ROW}/{COL}?f=png&datetime=2018",
+        f"/wmts/1.0.0/ortho/default/2018/native.ortho/{Z}/{ROW}/{COL}.png?",
+        kvp({**query, "tilerow": str(ROW), "tilecol": str(COL)}),
+        "/layers/ortho/tilejson.json?",
+        "/layers/ortho/wmts.xml?datetime=2018",
+    )
+    signature = signed_query(b"k" * 32, "ortho", 3600)
+    for url in urls:
+        for _ in range(2):
+            assert app.get(f"{url}&{signature}").status_code == 200, url
+            assert app.get(url, headers={"Authorization": f"Bearer {environment['ALL']}"}).status_code == 200, url
+            assert app.get(url).status_code == 401, url
+            assert app.get(url, headers={"Authorization": f"Bearer {environment['ONE']}"}).status_code == 403, url
+    assert b"Time" not in app.get("/wmts/1.0.0/WMTSCapabilities.xml").data
