@@ -16,12 +16,15 @@ from tests.support.nginx import Nginx, nginx_program
 from tests.support.tiffs import gdal_tiff
 
 TILE = "/layers/a/tiles/native/0/0/0.jpg"
+FILE = gdal_tiff("jpeg-ycbcr") + bytes(range(256)) * 20_000
+"""The file itself is of several slices."""
+COG = "/layers/a/cog.tif"
 SHORT = "/layers/short/tiles/native/0/0/0.jpg"
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Gunicorn]:
-    (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
+    (tmp_path / "a.tif").write_bytes(FILE)
     config = (
         "[server]\nmetrics = true\n"
         + layer("a", tmp_path / "a.tif")
@@ -82,6 +85,29 @@ def test_a_part_of_a_tile_is_cut_from_the_one_that_is_kept(nginx: Nginx, server:
         assert part.headers["Content-Range"] == f"bytes 5-14/{len(whole.content)}"
     assert requests.get(nginx.url + TILE, timeout=30).content == whole.content
     assert part.headers["X-Cache"] == "HIT"
+
+
+def test_ranges_of_the_file_itself_are_cut_from_slices_that_are_kept(
+    nginx: Nginx, server: Gunicorn, tmp_path: Path
+) -> None:
+    head = requests.head(nginx.url + COG, timeout=30)
+    assert (head.status_code, int(head.headers["Content-Length"])) == (200, len(FILE))
+    assert head.headers["ETag"] == requests.head(server.url + COG, timeout=30).headers["ETag"]
+    for start, stop in ((0, 16_384), (1_000_000, 3_500_000), (len(FILE) - 10, len(FILE))) * 2:
+        part = requests.get(nginx.url + COG, headers={"Range": f"bytes={start}-{stop - 1}"}, timeout=30)
+        assert (part.status_code, part.content == FILE[start:stop]) == (206, True)
+        assert part.headers["Content-Range"] == f"bytes {start}-{stop - 1}/{len(FILE)}"
+        assert part.headers["Content-Type"].startswith("image/tiff")
+    slices = len(FILE) // (1 << 20) + 1
+    assert requests.get(nginx.url + COG, timeout=30).content == FILE
+    wait_for(lambda: server.log().count(f"path={COG} status=206") == slices, "each slice once")
+
+
+def test_slices_of_two_versions_never_meet(nginx: Nginx, tmp_path: Path) -> None:
+    assert requests.get(nginx.url + COG, headers={"Range": "bytes=0-1"}, timeout=30).content == FILE[:2]
+    (tmp_path / "a.tif").write_bytes(FILE[:1000] + FILE[::-1])
+    with pytest.raises(requests.RequestException):  # nginx has the first slice of the old one
+        _ = requests.get(nginx.url + COG, timeout=30).content
 
 
 def test_urls_that_name_a_version_are_kept_and_redirections_are_not(nginx: Nginx) -> None:
