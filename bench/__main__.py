@@ -12,7 +12,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import cold, concurrency, header, hot_tile, layers, masked_view, nginx, remote, samples, size, start, worker
+from bench import (
+    cold,
+    concurrency,
+    file,
+    header,
+    hot_tile,
+    layers,
+    masked_view,
+    nginx,
+    remote,
+    samples,
+    size,
+    start,
+    worker,
+)
 from bench.contest import Effort
 from bench.report import Report, machine
 from bench.server import BenchError
@@ -30,6 +44,7 @@ BENCHES: Final[Mapping[str, Callable[[Effort], Report]]] = {
     "start": start.run,
     "nginx": nginx.run,
     "worker": worker.run,
+    "file": file.run,
 }
 RESULTS: Final = Path(__file__).parent / "RESULTS.md"
 TOOLS: Final = {"wrk": "wrk", "nginx": "nginx-light"}

@@ -1,6 +1,7 @@
 """The body of a long reply: read piece by piece while it is sent, each piece of the planned version or none."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -10,7 +11,10 @@ from server.file.plan import Part
 logger = logging.getLogger(__name__)
 
 PIECE_BYTES: Final = 1 << 20
-"""Bytes of a piece, each one read at the origin."""
+"""Bytes of the first piece. Each piece is one read at the origin."""
+
+FAST_S: Final = 1.0
+"""Duration of a read after which the next piece may be longer: a slow origin has to send each before its deadline."""
 
 
 class BodyBroken(ConnectionResetError):
@@ -21,13 +25,19 @@ class FileBody:
     """An iterator of pieces, with `close` (PEP 3333). The first is read at once, so that its errors get a reply."""
 
     def __init__(
-        self, name: str, parts: Sequence[Part], read: Callable[[ByteRange], bytes], release: Callable[[], object]
+        self,
+        name: str,
+        parts: Sequence[Part],
+        longest_bytes: int,
+        read: Callable[[ByteRange], bytes],
+        release: Callable[[], object],
     ) -> None:
         """Read the first piece.
 
         Args:
             name: of the layer, for the log.
             parts: of the body.
+            longest_bytes: most bytes of a piece.
             read: reads a piece, of the planned version or not at all.
             release: called at the end of the body, or when the client is gone.
 
@@ -35,8 +45,8 @@ class FileBody:
             CogError: as `read`.
         """
         self._name, self._read, self._release = name, read, release
-        self._pieces = _pieces(parts)
-        self._sent_bytes = 0
+        self._pieces = self._cut(parts)
+        self._longest_bytes, self._piece_bytes, self._sent_bytes = longest_bytes, PIECE_BYTES, 0
         self._first: bytes | None = self._take()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -64,14 +74,21 @@ class FileBody:
 
     def _take(self) -> bytes | None:
         part = next(self._pieces, None)
-        return self._read(part) if isinstance(part, ByteRange) else part
+        if not isinstance(part, ByteRange):
+            return part
+        began_s = time.monotonic()
+        data = self._read(part)
+        self._piece_bytes = self._longest_bytes if time.monotonic() - began_s < FAST_S else PIECE_BYTES
+        return data
 
-
-def _pieces(parts: Sequence[Part]) -> Iterator[Part]:
-    """Cut long ranges into pieces."""
-    for part in parts:
-        if isinstance(part, bytes):
-            yield part
-            continue
-        for start in range(part.start, part.stop, PIECE_BYTES):
-            yield ByteRange(start, min(start + PIECE_BYTES, part.stop))
+    def _cut(self, parts: Sequence[Part]) -> Iterator[Part]:
+        """Cut long ranges into pieces."""
+        for part in parts:
+            if isinstance(part, bytes):
+                yield part
+                continue
+            start = part.start
+            while start < part.stop:
+                piece = ByteRange(start, min(start + self._piece_bytes, part.stop))
+                yield piece
+                start = piece.stop

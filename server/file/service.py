@@ -1,7 +1,7 @@
 """Replies with the file of a layer, whole or in ranges, within bounds that leave threads and memory to tiles."""
 
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import chain, repeat
 from typing import Final
@@ -18,8 +18,11 @@ from server.layers.layer_version import LayerVersion
 from server.resilience.bulkhead import Bulkhead
 from server.resilience.inflight import MemoryBudget
 
-STREAM_BYTES: Final = 2 * PIECE_BYTES
-"""Memory of a long reply on its way: a piece, and its copy while it is received."""
+LONGEST_BYTES: Final = 4 * PIECE_BYTES
+"""Bytes of a piece of a remote file while few are sent: with an origin of 50 ms, 80 MB/s for a client."""
+
+SHARES: Final = {PIECE_BYTES: 2 * PIECE_BYTES, LONGEST_BYTES: LONGEST_BYTES}
+"""Size of pieces -> memory of a long reply on its way."""
 
 BUDGET_S: Final = 12.0
 """Longest time of each piece after the first, as of a whole request for a tile."""
@@ -38,7 +41,8 @@ class Files:
         """
         self._memory = memory
         busy = partial(ServerBusy, "as many files are being sent as may at the same time: try again")
-        self._downloads = Bulkhead(max(1, inflight_bytes // (2 * STREAM_BYTES)), busy)
+        self._downloads = Bulkhead(max(1, inflight_bytes // (2 * SHARES[PIECE_BYTES])), busy)
+        self._fast = Bulkhead(inflight_bytes // (4 * SHARES[LONGEST_BYTES]), busy, self._downloads)
         self._by_threads = Bulkhead(max(1, threads // 4), busy, self._downloads)
 
     def reply(
@@ -90,10 +94,19 @@ class Files:
 
         held = ExitStack()
         try:
-            downloads = self._by_threads if takes_thread else self._downloads
-            held.enter_context(downloads.entered(Deadline.after(0)))
-            held.callback(self._memory.take(STREAM_BYTES, deadline).close)
-            return FileBody(layer.config.name, plan.parts, read, held.close)
+            longest_bytes = self._enter(held, layer.source.is_local, takes_thread)
+            held.callback(self._memory.take(SHARES[longest_bytes], deadline).close)
+            return FileBody(layer.config.name, plan.parts, longest_bytes, read, held.close)
         except BaseException:
             held.close()
             raise
+
+    def _enter(self, held: ExitStack, is_local: bool, takes_thread: bool) -> int:
+        """Take a place among the downloads; returns the size of its pieces."""
+        at_once = Deadline.after(0)
+        if not is_local and not takes_thread:
+            with suppress(ServerBusy):
+                held.enter_context(self._fast.entered(at_once))
+                return LONGEST_BYTES
+        held.enter_context((self._by_threads if takes_thread else self._downloads).entered(at_once))
+        return PIECE_BYTES
