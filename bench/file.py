@@ -30,7 +30,7 @@ RANGES: Final = {"16 KiB": (1 << 14, 24), "64 KiB": (1 << 16, 24), "1 MiB": (1 <
 """Name -> size of ranges, and their number."""
 DOWNLOADS: Final = 64
 RATE: Final = 1_000_000
-"""Of each download, bytes per second: 64 fill half of a gigabit line."""
+"""Bytes per second of each download: 64 fill half of a gigabit line."""
 TILE: Final = f"/layers/local/tiles/native/{Z}/0/0.jpg"
 
 Times = Sequence[tuple[float, float]]
