@@ -43,6 +43,7 @@ from server.web.cors import CorsMiddleware
 from server.web.error_handlers import install, problem_reply
 from server.web.packed import PackedDocuments
 from server.web.tile_middleware import TileMiddleware
+from server.web.tracing import traced
 from server.web.worker_metrics import WorkerMetrics, WorkerParts
 
 MEMORY_SHARES: Final = {
@@ -223,6 +224,8 @@ def _wsgi_app(context: Context) -> Flask:
     origins = context.settings.server.cors_origins
     if origins != "*":
         app.wsgi_app = CorsMiddleware(app.wsgi_app, frozenset(origins))  # type: ignore[method-assign]
+    if context.settings.has_traces:
+        app.wsgi_app = traced(app.wsgi_app)  # type: ignore[method-assign, assignment]
     return app
 
 

@@ -59,6 +59,7 @@ TABLES = {
     "server.collections",
     "server.export.job",
     "server.metrics.shared_folder",
+    "server.web.tracing",
     "cogread.wrap.auto.wrapper",
     "cogread.wrap.bin.wrapper",
     "cogread.wrap.jxl.wrapper",
@@ -194,7 +195,10 @@ def test_modules_are_imported_by_name_only_behind_tables() -> None:
     assert {module.name for module in MODULES.values() if "importlib" in imports(module)} == TABLES
 
 
-LAZY = ("boto3", "botocore", "pyproj", "requests", "urllib3", "redis", "numpy", "imagecodecs", "prometheus_client")
+LAZY = (
+    *("boto3", "botocore", "pyproj", "requests", "urllib3", "redis", "numpy", "imagecodecs"),
+    *("prometheus_client", "opentelemetry"),
+)
 
 _START = f"""
 import sys

@@ -143,6 +143,8 @@ class Settings:
     """One of `server.logs.line_format.FORMATS`."""
     metrics_port: int | None
     """Port at which metrics are served beside `server.metrics`; None: at none."""
+    has_traces: bool
+    """True: requests have spans, which OpenTelemetry exports."""
     threads: int = THREADS
     """Threads of the worker."""
 
@@ -279,6 +281,7 @@ def _settings(place: ConfigPlace, data: bytes, variables: Variables, env: Mappin
         log_level=_log_level(env),
         log_format=_log_format(env),
         metrics_port=_metrics_port(env),
+        has_traces=_has_traces(env),
     )
 
 
@@ -432,6 +435,12 @@ def _log_format(env: Mapping[str, str]) -> str:
     if line_format not in FORMATS:
         raise ConfigError(f"LOG_FORMAT: found {line_format[:100]!r}, wanted one of {', '.join(FORMATS)}")
     return line_format
+
+
+def _has_traces(env: Mapping[str, str]) -> bool:
+    """Tell whether the variables of OpenTelemetry name a collector and do not turn the SDK off."""
+    is_named = env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+    return bool(is_named) and env.get("OTEL_SDK_DISABLED", "").lower() != "true"
 
 
 def _metrics_port(env: Mapping[str, str]) -> int | None:

@@ -120,14 +120,14 @@ def _end(response: Response) -> Response:
     if request.method == "OPTIONS":
         headers.extend(PREFLIGHT)
     sent_id, own_id = request.headers.get(REQUEST_ID), ""
-    if sent_id is not None or response.status_code >= 400:
+    if sent_id is not None or (response.status_code >= 400 and "ETag" not in headers):
         own_id = request_id(sent_id)
         headers.set(REQUEST_ID, own_id)
     ctx.log.write(
         escaped(request.method),
         request.path,
         response.status_code,
-        response.content_length or 0,
+        response.content_length or response.calculate_content_length() or 0,
         g.began_s,
         g.cause,
         _log_fields,

@@ -103,7 +103,7 @@ class TileMiddleware:
         if CALLER in environ:
             environ[CALLER].limit(headers)
         sent_id, own_id = environ.get("HTTP_X_REQUEST_ID"), ""
-        if sent_id is not None or reply.status >= 400:
+        if sent_id is not None or cause:
             own_id = request_id(sent_id)
             headers.append((REQUEST_ID, own_id))
         ids = (own_id, environ.get("HTTP_TRACEPARENT", ""))

@@ -1,7 +1,9 @@
 """Metrics of a real server of several workers, under load and while its workers end."""
 
 import os
+import re
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -73,6 +75,14 @@ def watched(watch: Watch) -> Iterator[None]:
     assert not failures, failures[0]
 
 
+def folder_of(server: Gunicorn) -> Path:
+    """The folder of the files that a worker has mapped."""
+    (pid, *_) = server.pids()
+    mapped = re.search(r"/\S*/rawcog-metrics-\w+", Path(f"/proc/{pid}/maps").read_text())
+    assert mapped is not None
+    return Path(mapped[0])
+
+
 def send(server: Gunicorn, count: int) -> None:
     """Send as many requests, each on a connection of its own, so that all workers have some."""
     with ThreadPoolExecutor(8) as clients:
@@ -101,3 +111,34 @@ def test_sums_are_the_requests_sent_through_a_reload_and_a_kill(server: Gunicorn
     samples = watch.scrape()
     assert total(samples, "rawcog_request_seconds_count", kind="tile") == 700
     assert total(samples, "rawcog_request_seconds_bucket", kind="tile", le="+Inf") == 700
+    folder = folder_of(server)
+    assert len(list(folder.iterdir())) <= 3 * WORKERS + 2, "files of workers that have ended"
+    assert server.stop() == 0
+    assert not folder.exists()
+
+
+def test_a_port_of_its_own(tmp_path: Path) -> None:
+    """Nothing at the port of the tiles then, whatever port a client names."""
+    (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    with Gunicorn({"RAWCOG_METRICS_PORT": str(port)}, layer("a", tmp_path / "a.tif")) as server:
+        send(server, 20)
+        own = f"http://127.0.0.1:{port}"
+        wait_for(lambda: total(scrape(own), "rawcog_requests_total", group="a") == 20, "all requests to be counted")
+        for headers in (
+            {},
+            {"Host": f"127.0.0.1:{port}"},
+            {"X-Forwarded-Host": f"a:{port}", "X-Forwarded-Port": str(port)},
+        ):
+            assert requests.get(f"{server.url}/metrics", headers=headers, timeout=30).status_code == 404
+        assert requests.get(
+            f"{own}/metrics", headers={"Accept": "application/openmetrics-text"}, timeout=30
+        ).text.endswith("# EOF\n")
+
+
+def test_without_a_setting_there_are_no_metrics_and_no_files(tmp_path: Path) -> None:
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, layer("a", tmp_path / "a.tif")) as server:
+        assert requests.get(f"{server.url}/metrics", timeout=30).status_code == 404
+        (pid,) = server.pids()
+        assert "rawcog-metrics" not in Path(f"/proc/{pid}/maps").read_text()
