@@ -16,8 +16,6 @@ from server.tiles.request import TIME
 
 SAMPLES_SUFFIX: Final = f".{SAMPLES.extension}"
 """End of the paths of tiles whose options do not depend on the query alone."""
-ENCODING: Final = "encoding="
-"""Start of keys of terrain."""
 _TIME: Final = re.compile(rf"(?:^|&){TIME}=([^&]*)")
 _TERRAIN_SUFFIX: Final = ".png"
 _OPTION: Final = re.compile(r"(?:^|&)(band|encoding|predictor)=([^&]*)")
@@ -33,7 +31,7 @@ def cache_key(path: str, query: str, accept_encoding: str | None) -> str:
         options, codings = _options(query), accepted_codings(accept_encoding, CODINGS)
         return f"{(options.get('band'), options.get('predictor'), codings)}{path}"
     encoding = _options(query).get("encoding") if path.endswith(_TERRAIN_SUFFIX) else None
-    return path if encoding is None else f"{ENCODING}{encoding if encoding in TERRAIN else ''}{path}"
+    return path if encoding is None else f"{encoding if encoding in TERRAIN else 'unknown'}{path}"
 
 
 def terrain_format(query: str) -> str | None:

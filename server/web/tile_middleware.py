@@ -23,7 +23,7 @@ from server.logs.line_format import escaped
 from server.logs.request_ids import REQUEST_ID, request_id
 from server.logs.request_log import RequestLog
 from server.logs.trace import trace
-from server.tiles.options import ENCODING, SAMPLES_SUFFIX, cache_key
+from server.tiles.options import SAMPLES_SUFFIX, cache_key
 from server.tiles.request import TileAddress, TileRequest, parse
 from server.tiles.service import Tiles
 
@@ -98,7 +98,7 @@ class TileMiddleware:
             reply = report(error) if path in _QUERIES else self._problem_reply(environ, error)
         if reply is None:
             return self._app(environ, start_response)
-        target = _target(path, query, key) if query else path
+        target = f"{path}?{query}" if query and path in _QUERIES else path
         headers = reply.headers[:]  # a copy, which the server may change too
         if CALLER in environ:
             environ[CALLER].limit(headers)
@@ -135,13 +135,6 @@ class _Body:
 
     def __iter__(self) -> Iterator[bytes]:
         return self._parts
-
-
-def _target(path: str, query: str, key: str) -> str:
-    """The path with the part of the query that the log has: all of a query for WMTS, and the encoding of terrain."""
-    if path in _QUERIES:
-        return f"{path}?{query}"
-    return f"{path}?{key.partition('/')[0]}" if key.startswith(ENCODING) else path
 
 
 def _log_fields(target: str) -> Mapping[str, str]:
