@@ -20,7 +20,7 @@ from server.documents.tms import TmsTiles
 from server.documents.wmts.capabilities import Capabilities
 from server.documents.wmts.tiles import WmtsTiles
 from server.file.service import Files
-from server.layers.catalog import FAILURES_S, Catalog, Collection, Layer
+from server.layers.catalog import FAILURES_S, Catalog, Collection, Layer, OpenKey
 from server.layers.crs_store import CrsStore
 from server.layers.layer_version import LayerVersion
 from server.layers.series import Series
@@ -75,7 +75,7 @@ class Assembly:
         memory = MemoryCache(memory_bytes - sum(bounds.values()))
         self._flight = SingleFlight(memory, self._cache)
         self._ranges = SingleFlight(SideMemory(bounds["ranges"], memory), self._cache)
-        self._open_versions = ByteLru[Layer, LayerVersion](bounds["open_versions"])
+        self._open_versions = ByteLru[OpenKey, LayerVersion](bounds["open_versions"])
         self._crs_store = CrsStore(self._flight, ProjResolver())
         self._origins = origins_bulkhead(settings.threads)
         self._helpers, self._mounts = Helpers(HELPERS, "helper"), Mounts(settings.threads)
@@ -115,6 +115,8 @@ class Assembly:
             settings, catalog, before.summaries.successor(catalog), before.tiles.successor(catalog)
         )
         self.app.wsgi_app = _wsgi_app(self._context).wsgi_app  # type: ignore[method-assign]
+        self._open_versions.retain(catalog.has_open_key)
+        self._members.retain(lambda key: catalog.get_collection(key[0].config.name) is key[0])
         keep_from_collector()
 
     def _make_context(

@@ -79,6 +79,14 @@ class ByteLru(Generic[K, V]):
                 other.put(key, value, cost_bytes)
         return other
 
+    def retain(self, keeps: Callable[[K], bool]) -> None:
+        """Remove all entries whose keys `keeps` does not accept."""
+        with self._mutex:
+            keys = list(self._entries)
+        for key in keys:
+            if not keeps(key):
+                self.drop(key)
+
     def _remove(self, key: K) -> None:
         entry = self._entries.pop(key, None)
         if entry is not None:

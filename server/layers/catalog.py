@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from itertools import count
-from typing import Final, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from cogread.crs.lookup import CrsResolver
 from cogread.deadline import Deadline
@@ -41,6 +41,16 @@ FAILURES_S: Final[Mapping[type[Exception], float]] = {CogError: 3.0}
 _SERIALS: Final = count()
 
 
+class OpenKey(NamedTuple):
+    """All that an open version depends on beside the bytes of the file."""
+
+    name: str
+    """The layer's; layers of the same file have an open version each."""
+    identity: str
+    """The source's."""
+    jxl: bool
+
+
 class Layer:
     """A layer of the running server. Thread-safe."""
 
@@ -48,7 +58,7 @@ class Layer:
         self,
         config: LayerConfig,
         source: CachedSource,
-        open_versions: "ByteLru[Layer, LayerVersion]",
+        open_versions: ByteLru[OpenKey, LayerVersion],
         failures: Failures,
         resolver: CrsResolver,
     ) -> None:
@@ -72,6 +82,8 @@ class Layer:
         """Headers of every reply that has an ETag."""
         self.immutable_headers: Final = (("Cache-Control", IMMUTABLE), *EVERY_REPLY)
         """The same for URLs that name a version."""
+        self.open_key: Final = OpenKey(config.name, config.identity, config.jxl)
+        """Key of its open version."""
         self._open_versions = open_versions
         self._failures = failures
         self._resolver = resolver
@@ -127,7 +139,7 @@ class Layer:
 
     def last_version(self) -> LayerVersion | None:
         """The version that was opened last, current or not; None after its eviction."""
-        return self._open_versions.get(self)
+        return self._open_versions.get(self.open_key)
 
     def _read(self, deadline: Deadline) -> LayerVersion:
         self._failures.check(self.config.name)
@@ -142,7 +154,7 @@ class Layer:
         except CogError as error:
             self._failures.remember([self.config.name], error)
             raise
-        self._open_versions.put(self, opened, opened.cost_bytes)
+        self._open_versions.put(self.open_key, opened, opened.cost_bytes)
         return opened
 
 
@@ -361,6 +373,11 @@ class Catalog:
         """The layer of this name, if there is one that has been asked for, without a check; not for replies."""
         collection, _, member = name.partition(SEPARATOR)
         return self._collections[collection].get(member) if collection in self._collections else self._layers.get(name)
+
+    def has_open_key(self, key: OpenKey) -> bool:
+        """Tell whether an open version may be in use: that of a layer, or of a member that was evicted."""
+        layer = self.get(key.name)
+        return SEPARATOR in key.name if layer is None else layer.open_key == key
 
     def get_collection(self, name: str) -> Collection | None:
         """The collection of this name, without a check; not for replies."""

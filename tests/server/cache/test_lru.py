@@ -92,3 +92,24 @@ def test_hits_of_other_threads_do_not_disturb_an_eviction() -> None:
         for thread in threads:
             thread.join()
     assert lru.used_bytes == len(lru) == 64
+
+
+def test_entries_that_are_not_retained_make_room() -> None:
+    lru = ByteLru[int, str](10)
+    for key in range(10):
+        lru.put(key, "x", 1)
+    lru.retain(lambda key: key % 2 == 0)
+    assert (len(lru), lru.used_bytes, lru.get(1), lru.get(2)) == (5, 5, None, "x")
+
+
+def test_a_successor_has_the_chosen_entries_in_their_order_and_is_apart() -> None:
+    lru = ByteLru[int, str](3)
+    for key in range(3):
+        lru.put(key, "x", 1)
+    lru.get(0)
+    other = lru.successor(lambda key, value: key != 1)
+    lru.put(7, "x", 1)
+    other.put(8, "x", 1)
+    other.put(9, "x", 1)
+    assert [key for key in range(10) if other.get(key)] == [0, 8, 9]
+    assert [key for key in range(10) if lru.get(key)] == [0, 2, 7]
