@@ -12,6 +12,8 @@ from server.cli.check import check
 from server.cli.export import export_command
 from server.cli.serve import serve
 from server.cli.sign import sign
+from server.cli.verify import verify_command
+from server.cli.warm import warm_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,10 +30,12 @@ def main() -> None:
     rawcog tile scene.tif 0 3 2          write a stored tile: level, column, row
     rawcog export scene.tif scene.pmtiles   copy all tiles into one file
     rawcog crop scene.tif part.tif --window 0,0,600,400   copy a part into a new COG
+    rawcog verify scene.tif scene.pmtiles   compare an export with what is served
+    rawcog warm naip --zooms 0-12        fill Redis, or a proxy, before users come
 
     Shell completion: `eval "$(_RAWCOG_COMPLETE=bash_source rawcog)"`, likewise zsh_source and fish_source.
     """
 
 
-for command in (serve, check, sign, info, tile, export_command, crop_command):
+for command in (serve, check, sign, info, tile, export_command, crop_command, verify_command, warm_command):
     main.add_command(command)

@@ -1,8 +1,9 @@
 """Progress on standard error, only for work of more than two seconds."""
 
 import sys
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from time import monotonic
 from typing import Final, TypeVar
@@ -15,6 +16,8 @@ R = TypeVar("R")
 QUIET_S: Final = 2.0
 _REDRAW_S: Final = 0.2
 _LINE_S: Final = 30.0
+_AHEAD: Final = 64
+"""Items that are begun before the first of them is needed."""
 THREADS: Final = 16
 """Files opened at the same time: most of the work is waiting for disks and origins."""
 
@@ -34,6 +37,18 @@ def in_parallel(work: Callable[[T], R], items: Iterable[T], label: str) -> list[
                 bar = stack.enter_context(click.progressbar(length=len(todo), label=label, file=sys.stderr))
                 bar.update(len(results))
     return results
+
+
+def in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
+    """Do the work for each item in threads, in the order of the items, of which few are ahead."""
+    with ThreadPoolExecutor(threads) as pool:
+        pending: deque[Future[R]] = deque()
+        for item in items:
+            pending.append(pool.submit(work, item))
+            if len(pending) >= _AHEAD:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
 
 class Meter:

@@ -3,11 +3,12 @@
 import errno
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from server.export.errors import ExportError
 from server.export.journal import Records
-from server.export.target import About, Item
+from server.export.target import About, Item, Tile
 
 _Place = tuple[int, int, int]
 
@@ -57,6 +58,20 @@ class FolderTarget:
                 raise
             return False
         return True
+
+
+def tiles_of(path: Path) -> Iterator[Tile]:
+    """The tiles of a folder.
+
+    Raises:
+        ExportError: it has no TileJSON.
+    """
+    if not (path / "tilejson.json").is_file():
+        raise ExportError(f"{path}: no folder of tiles: it has no tilejson.json")
+    for file in sorted(path.glob("*/*/*.*")):
+        z, x, y = file.parts[-3], file.parts[-2], file.stem
+        if z.isdecimal() and x.isdecimal() and y.isdecimal():
+            yield int(z), int(x), int(y), file.read_bytes()
 
 
 make = FolderTarget

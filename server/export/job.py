@@ -110,7 +110,7 @@ def export(
         raise ExportError(f"{path} exists: --overwrite replaces it")
     part = path.with_name(f"{path.name}.part")
     extension = _extension(pictures)
-    module = _module(path)
+    module = target_module(path)
     journal = Journal(
         path.with_name(f"{part.name}.journal"), _identity(pictures, extension), is_discarded=is_overwriting
     )
@@ -204,7 +204,12 @@ def _about(pictures: Pictures, records: Records, template: str) -> About:
     return About(document, tuple(_ranked({FORMS[form] for form in np.unique(records["form"]).tolist()})))
 
 
-def _module(path: Path) -> ModuleType:
+def target_module(path: Path) -> ModuleType:
+    """The module of a target; see `TARGETS`.
+
+    Raises:
+        ExportError: a package that it needs is not installed.
+    """
     try:
         return import_module(TARGETS.get(path.suffix, FOLDER))
     except ModuleNotFoundError as error:

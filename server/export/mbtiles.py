@@ -7,12 +7,14 @@ south. The file has a page size that suits blobs of some KiB.
 import json
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from server.export.errors import ExportError
 from server.export.journal import Records
-from server.export.target import About, Item
+from server.export.target import About, Item, Tile
 
 _SCHEMA: Final = """
 PRAGMA page_size = 32768;
@@ -75,6 +77,21 @@ class MbtilesTarget:
     def close(self) -> None:
         """See `Target.close`."""
         self._db.close()
+
+
+def tiles_of(path: Path) -> Iterator[Tile]:
+    """The tiles of a database.
+
+    Raises:
+        ExportError: it is no MBTiles.
+    """
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        try:
+            rows = database.execute("SELECT zoom_level, tile_column, tile_row, tile_data FROM tiles")
+            for z, x, row, body in rows:
+                yield z, x, 2**z - 1 - row, body
+        except sqlite3.Error as error:
+            raise ExportError(f"{path}: no MBTiles, or a damaged one: {error}") from error
 
 
 make = MbtilesTarget

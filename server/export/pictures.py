@@ -21,7 +21,6 @@ from cogread.wrap import TERRAIN
 from cogread.wrap.tile import Tile
 from server.export.selection import Block, Box, Selection
 from server.layers.catalog import Layer
-from server.layers.grids import WEB_MERCATOR
 from server.layers.layer_version import LayerVersion, Representation
 from server.tiles.plan import representation_of
 from server.tiles.request import XYZ, XYZ_AUTO, TileAddress
@@ -65,6 +64,15 @@ def stop(damage: TileError) -> None:
     raise damage
 
 
+def address_of(layer: str, grid: str, place: tuple[int, int, int], tile_format: str) -> TileAddress:
+    """The address of a tile at z, x, y in a format of exports."""
+    if tile_format == AUTO:
+        return TileAddress(XYZ_AUTO, layer, None, grid, *place, "")
+    if tile_format in TERRAIN:
+        return TileAddress(XYZ, layer, None, grid, *place, "png", f"encoding={tile_format}")
+    return TileAddress(XYZ, layer, None, grid, *place, tile_format)
+
+
 @dataclass(frozen=True, slots=True)
 class Pictures:
     """The tiles of a selection of a layer."""
@@ -83,18 +91,8 @@ class Pictures:
         Raises:
             FormatNotOffered: the level does not offer it.
         """
-        is_terrain = self.format in TERRAIN
-        address = TileAddress(
-            XYZ_AUTO if self.format == AUTO else XYZ,
-            self.layer.config.name,
-            None,
-            WEB_MERCATOR,
-            box.matrix.z,
-            box.min_x,
-            box.min_y,
-            "png" if is_terrain else "" if self.format == AUTO else self.format,
-            f"encoding={self.format}" if is_terrain else "",
-        )
+        place = (box.matrix.z, box.min_x, box.min_y)
+        address = address_of(self.layer.config.name, self.selection.grid, place, self.format)
         return representation_of(self.layer, self.opened, address, box.matrix.level, self._read)
 
     def batches(

@@ -7,16 +7,28 @@ The directory of all tiles is known at the end. So that no tile is written twice
 import gzip
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from pmtiles.tile import Compression, Entry, HeaderDict, TileType, serialize_directory, serialize_header
+from pmtiles.tile import (
+    Compression,
+    Entry,
+    HeaderDict,
+    MagicNumberNotFound,
+    SpecVersionUnsupported,
+    TileType,
+    deserialize_directory,
+    deserialize_header,
+    serialize_directory,
+    serialize_header,
+    tileid_to_zxy,
+)
 
 from server.export.errors import ExportError
 from server.export.journal import Records
-from server.export.target import About, Item
+from server.export.target import About, Item, Tile
 
 _HEADER_BYTES: Final = 127
 _DATA_START: Final = 16384
@@ -152,6 +164,34 @@ def _metadata(about: About) -> dict[str, Any]:
         "format": about.media_types[0],
         "formats": about.media_types,
     }
+
+
+def tiles_of(path: Path) -> Iterator[Tile]:
+    """The tiles of an archive in its order.
+
+    Raises:
+        ExportError: it is no archive, or its directory is damaged.
+    """
+    file = os.open(path, os.O_RDONLY)
+    try:
+        header = deserialize_header(os.pread(file, _HEADER_BYTES, 0))
+        for entry in _all_entries(file, header, header["root_offset"], header["root_length"]):
+            body = os.pread(file, entry.length, header["tile_data_offset"] + entry.offset)
+            for number in range(entry.tile_id, entry.tile_id + entry.run_length):
+                yield (*tileid_to_zxy(number), body)
+    except (MagicNumberNotFound, SpecVersionUnsupported, EOFError, ValueError, LookupError, OSError) as error:
+        raise ExportError(f"{path}: no archive of PMTiles, or a damaged one: {error!r}") from error
+    finally:
+        os.close(file)
+
+
+def _all_entries(file: int, header: HeaderDict, start: int, length: int) -> Iterator[Entry]:
+    """The tiles of a directory and of those below it."""
+    for entry in deserialize_directory(os.pread(file, length, start)):
+        if entry.run_length:
+            yield entry
+        elif start == header["root_offset"]:
+            yield from _all_entries(file, header, header["leaf_directory_offset"] + entry.offset, entry.length)
 
 
 make = PmtilesTarget

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cogread.crs.georeference import Bounds
 from cogread.errors import TileOutOfRange
 from server.documents.web_maps import lonlat_bounds, web_mercator
-from server.layers.grids import Matrix
+from server.layers.grids import NATIVE, WEB_MERCATOR, Matrix
 from server.layers.layer_version import LayerVersion
 
 _BLOCK: Final = 6
@@ -46,9 +46,12 @@ class Block(NamedTuple):
     rows: range
 
     def in_order(self) -> tuple[list[int], list[int]]:
-        """The ids of PMTiles in ascending order, and the positions of their tiles in the block, row by row."""
+        """The ids of PMTiles in ascending order, and the positions of their tiles in the block, row by row.
+
+        In a file's own grid, whose zooms have any number of tiles, they are those of a zoom that has as many.
+        """
         y, x = np.meshgrid(np.array(self.rows), np.array(self.cols), indexing="ij")
-        ids = tile_ids(self.box.matrix.z, x.ravel(), y.ravel())
+        ids = tile_ids(_zoom(self.box), x.ravel(), y.ravel())
         order = np.argsort(ids)
         return ids[order].tolist(), order.tolist()
 
@@ -61,6 +64,7 @@ class Selection:
     """Coarse to fine."""
     bounds: Bounds
     """West, south, east, north in degrees."""
+    grid: str = WEB_MERCATOR
 
     @property
     def count(self) -> int:
@@ -105,6 +109,12 @@ def select(opened: LayerVersion, zooms: tuple[int, int] | None = None, bbox: Bou
     return Selection(tuple(box if bbox is None else _cut(box, bounds) for box in boxes), bounds)
 
 
+def select_all(opened: LayerVersion) -> tuple[Selection, ...]:
+    """All tiles of a layer in the file's own grid: a selection for each level."""
+    boxes = (Box(each, each.min_x, each.min_y, each.max_x, each.max_y) for each in opened.grids.native.matrices)
+    return tuple(Selection((box,), (0.0, 0.0, 0.0, 0.0), NATIVE) for box in boxes)
+
+
 def tile_ids(z: int, x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
     """The numbers of tiles in PMTiles (specification, version 3, §4.1)."""
     ids = np.full(x.shape, ((1 << 2 * z) - 1) // 3, np.int64)
@@ -128,13 +138,19 @@ def _cut(box: Box, bounds: Bounds) -> Box:
     return Box(box.matrix, min_x, min_y, max(min_x, max_x), max(min_y, max_y))
 
 
+def _zoom(box: Box) -> int:
+    """The zoom of the web maps' pyramid that has a box."""
+    return max(box.matrix.z, max(box.max_x, box.max_y).bit_length())
+
+
 def _blocks(box: Box) -> Iterator[Block]:
     """The blocks of a box along the curve, whose order among them is that of the tiles of a coarser zoom."""
-    exponent = min(_BLOCK, box.matrix.z)
+    zoom = _zoom(box)
+    exponent = min(_BLOCK, zoom)
     size = 1 << exponent
     cols, rows = range(box.min_x // size, box.max_x // size + 1), range(box.min_y // size, box.max_y // size + 1)
     y, x = np.meshgrid(np.array(rows), np.array(cols), indexing="ij")
-    order = np.argsort(tile_ids(box.matrix.z - exponent, x.ravel(), y.ravel()))
+    order = np.argsort(tile_ids(zoom - exponent, x.ravel(), y.ravel()))
     for at in order.tolist():
         row, col = divmod(at, len(cols))
         start_x, start_y = cols[col] * size, rows[row] * size

@@ -27,6 +27,10 @@ class Item(NamedTuple):
     """False: the target has the same body at that place."""
 
 
+Tile = tuple[int, int, int, bytes]
+"""A tile of an export: z, x, y, body."""
+
+
 class Target(Protocol):
     """An unfinished target under its working name."""
 
