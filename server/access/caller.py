@@ -142,7 +142,7 @@ class Caller:
 
     def _is_signed(self, name: str) -> bool:
         until_s = self._authenticator.signed_until_s(self._query, name)
-        left_s = until_s - int(time.time())
+        left_s = int(until_s - time.time())
         if left_s <= 0:
             return False
         self._until_s, self._left_s = until_s, left_s

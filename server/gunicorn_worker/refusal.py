@@ -4,6 +4,7 @@ gunicorn has no hook for these pages. It picks the status, logs the cause, and w
 `StatusRecorder` takes the place of the socket, so that only the page is replaced.
 """
 
+import re
 from typing import Final
 
 from server.gunicorn_worker.request_check import InvalidHost
@@ -19,6 +20,10 @@ _DETAILS: Final = {
 }
 
 
+_CUTS: Final = {"req": re.compile(r"\?"), "version": re.compile(r"\?"), "hdr": re.compile(r"[\s:]")}
+"""Attribute of gunicorn's errors that quotes the client -> where the query, or the value of a field, begins."""
+
+
 class StatusRecorder:
     """A socket that keeps the status of the reply written to it."""
 
@@ -31,6 +36,14 @@ class StatusRecorder:
     def sendall(self, data: bytes) -> None:
         """Take gunicorn's page, which begins `HTTP/1.1 414 `."""
         self.status = int(data.split(b" ", 2)[1])
+
+
+def cut_secrets(error: BaseException) -> None:
+    """Shorten what an error quotes of the client, as gunicorn logs it: a query or a field may hold a token."""
+    for name, cut in () if isinstance(error, InvalidHost) else _CUTS.items():
+        text = getattr(error, name, None)
+        if isinstance(text, str):
+            setattr(error, name, cut.split(text, maxsplit=1)[0])
 
 
 def refusal(status: int, error: BaseException) -> bytes:

@@ -31,7 +31,7 @@ from server.gunicorn_worker.client_socket import ClientSocket
 from server.gunicorn_worker.connection import HEAD_S, MOST_HEAD_BYTES, Connection, Head
 from server.gunicorn_worker.download import SENDERS, STALL_S, Download
 from server.gunicorn_worker.ending import ending
-from server.gunicorn_worker.refusal import StatusRecorder, refusal
+from server.gunicorn_worker.refusal import StatusRecorder, cut_secrets, refusal
 from server.gunicorn_worker.waiting_connections import WaitingConnections
 
 PAUSE_S: Final = 0.5
@@ -165,6 +165,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Send a problem document where gunicorn would send an HTML page; see `refusal`."""
         recorder = StatusRecorder()
+        cut_secrets(exc)
         super().handle_error(req, recorder, addr, exc)
         with suppress(OSError):  # the client has gone, or does not read
             client.send(refusal(recorder.status, exc))

@@ -1,5 +1,6 @@
 """Signed tiles behind `config/nginx.conf`: cached once for all signatures, and for none else."""
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -117,7 +118,12 @@ def test_no_secret_is_in_the_files_and_the_log(nginx: Nginx, server: Gunicorn) -
         _ = seen(nginx, url, Authorization=f"Bearer {SECRET}")
     kvp = "service=WMTS&request=GetTile&version=1.0.0&layer=one&style=default&format=image/webp"
     _ = requests.get(f"{server.url}/wmts?{kvp}&{query('one')}&token={SECRET}", timeout=30)
-    wait_for(lambda: "path=/wmts" in server.log(), "the log")
+    malformed = (f"GET /layers?token={SECRET}", f"GET / HTTP/1.1\r\nHost: a\r\nAuthorization Bearer {SECRET}")
+    for head in malformed:
+        with socket.create_connection(("127.0.0.1", server.port), 30) as sender:
+            sender.sendall(f"{head}\r\n\r\n".encode())
+            assert sender.recv(100).startswith(b"HTTP/1.1 400 ")
+    wait_for(lambda: "path=/wmts" in server.log() and "'Authorization'" in server.log(), "the log")
     assert SECRET not in server.log() + nginx.log()
     assert "signature=" not in server.log() + nginx.log()
     files = [path for path in Path(nginx.folder).rglob("*") if path.is_file()]
