@@ -250,6 +250,10 @@ class InTime(Protocol):
         """The times as documents name them, ascending."""
         ...
 
+    def span(self) -> tuple[str, str] | None:
+        """First and last instant of the members; None: none has a time."""
+        ...
+
     def layer(self) -> Layer:
         """The layer of the latest member under the name of the collection."""
         ...

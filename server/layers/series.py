@@ -126,6 +126,11 @@ class Series:
         """The times as documents name them, ascending; see `times`."""
         return tuple(self.times().labels)
 
+    def span(self) -> tuple[str, str] | None:
+        """First and last instant of the members, RFC 3339; None: none has a time."""
+        instants = self.times().instants
+        return (instants[0].first, max(each.last for each in instants)) if instants else None
+
     def layer(self) -> TimeLayer:
         """The layer of the latest member under the name of the collection.
 

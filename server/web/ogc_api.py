@@ -92,10 +92,11 @@ def _parent(parent: Collection) -> Response:
         return _document(
             "parent.html", (parent.serial,), lambda links: documents.parent_item(parent, links), path=parent.path
         )
-    members = MemberPage(parent)
+    members, series = MemberPage(parent), context().catalog.series(parent.config.name)
+    span = None if series is None else series.span()
 
     def write(links: Links) -> Json:
-        about, items = documents.parent_item(parent, links), []
+        about, items = documents.parent_item(parent, links, span), []
         for member, layer, summary in members.entries():
             item = summary.tilesets if isinstance(summary, Summary) else None
             if layer is not None and (summary is None or item is not None):
@@ -103,7 +104,7 @@ def _parent(parent: Collection) -> Response:
         own = [*members.links(links, f"/collections/{parent.config.name}"), *about["links"][1:]]
         return {**about, **members.counts(), "numberReturned": len(items), "links": own, "collections": items}
 
-    return _document("parent.html", members.key, write, path=parent.path)
+    return _document("parent.html", (*members.key, span), write, path=parent.path)
 
 
 def tilesets(name: str) -> Response:

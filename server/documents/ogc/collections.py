@@ -73,8 +73,14 @@ def collection_item(config: LayerConfig, item: TilesetsItem | None, links: Links
     return {**about, "links": own}
 
 
-def parent_item(parent: Collection, links: Links) -> Json:
-    """A collection of layers; its document has a page of them, if they can be listed."""
+def parent_item(parent: Collection, links: Links, span: tuple[str, str] | None = None) -> Json:
+    """A collection of layers; its document has a page of them, if they can be listed.
+
+    Args:
+        parent: the collection.
+        links: makes links.
+        span: first and last instant of its members, where they are one layer in time, which has tilesets.
+    """
     config, title = parent.config, parent.title
     about: Json = {"id": config.name, "title": title}
     if config.attribution is not None:
@@ -84,7 +90,9 @@ def parent_item(parent: Collection, links: Links) -> Json:
         "links": [
             link("self", links.to(f"/collections/{config.name}"), JSON, title),
             link("describedby", links.to(parent.path), JSON, f"All that is known of {title}"),
+            *([] if span is None else [link(MAP_TILESETS, links.to(f"/collections/{config.name}/map/tiles"), JSON)]),
         ],
+        **({} if span is None else {"extent": {"temporal": {"interval": [span], "trs": _GREGORIAN}}}),
     }
 
 

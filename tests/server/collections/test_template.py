@@ -77,3 +77,12 @@ def test_an_allowed_name_without_a_file_is_not_there_until_the_file_is(app: Flas
     (tmp_path / "ortho" / "2022").mkdir()
     shutil.copy(VALLEY, tmp_path / "ortho" / "2022" / "AX31.tif")
     assert app.get(url.replace("2023", "2022")).status_code == 200
+
+
+def test_a_template_with_lists_of_values_is_listed(tmp_path: Path) -> None:
+    config = "[collections.o]\nuri = '{year}/{kind}.tif'\nmatch = { year = '2024|2018', kind = 'rgb|dem' }\n"
+    app = client(tmp_path, config)
+    rows = app.get("/layers/o?limit=3").get_json()
+    assert [row["name"] for row in rows["layers"]] == ["o:2018:dem", "o:2018:rgb", "o:2024:dem"]
+    assert [row["name"] for row in app.get("/layers/o?q=2024+rgb").get_json()["layers"]] == ["o:2024:rgb"]
+    assert rows["numberMatched"] == 4

@@ -179,6 +179,14 @@ def test_documents_are_those_of_the_latest_or_of_the_time(folder: Path) -> None:
     assert of_year["tiles"][0].startswith("http://localhost/layers/ortho:2018@")
     about = app.get("/layers/ortho").get_json()
     assert about["time"] == {"values": ["1999", *YEARS], "default": "2024"}
+    parent = app.get("/collections/ortho").get_json()
+    assert parent["extent"]["temporal"]["interval"] == [["1999-01-01T00:00:00Z", "2024-12-31T23:59:59Z"]]
+    (sets,) = [link["href"] for link in parent["links"] if link["rel"].endswith("tilesets-map")]
+    assert [each["title"] for each in app.get(sets).get_json()["tilesets"]] == [
+        "ortho, native",
+        "ortho, WebMercatorQuad",
+    ]
+    assert "datetime=</code>, 1999 to 2024" in app.get("/layers/ortho", headers={"Accept": "text/html"}).text
     assert [row["name"] for row in about["layers"]] == [f"ortho:{year}" for year in ("1999", *YEARS)]
 
 
