@@ -26,6 +26,8 @@ def set_up(level: str, line_format: str) -> LogWriter:
         logger.handlers[:] = [handler]
         logger.propagate = False
         logger.setLevel(level.upper())
+    logging.getLogger("opentelemetry").handlers[:] = [handler]
+    logging.getLogger("opentelemetry").propagate = False
     if level != "debug":
         logging.getLogger("cogread").setLevel("WARNING")  # its INFO lines are one for each range read
     for name in ("urllib3", "botocore", "boto3"):

@@ -5,6 +5,7 @@ A worker that is killed loses the counts of its last half second.
 
 import atexit
 import logging
+import os
 import shutil
 import tempfile
 import time
@@ -42,6 +43,7 @@ class FolderExporter(Collector):
         self._values, self._folder = values, folder
         self._files = OwnFiles(folder)
         self._mutex = Lock()
+        self._parent = os.getppid()
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -70,7 +72,10 @@ class FolderExporter(Collector):
             time.sleep(PAUSE_S)
 
     def write_last(self) -> None:
-        """Write what came since the last time; without the folder the master has ended, and nothing reads it."""
+        """Write what came since the last time; if the master was killed, remove its folder instead."""
+        if os.getppid() != self._parent:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            return
         with suppress(OSError):
             self.write()
 

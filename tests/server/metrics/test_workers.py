@@ -117,6 +117,13 @@ def test_sums_are_the_requests_sent_through_a_reload_and_a_kill(server: Gunicorn
     assert not folder.exists()
 
 
+def test_a_master_that_is_killed_leaves_no_folder(server: Gunicorn) -> None:
+    folder = folder_of(server)
+    os.kill(server.pid, signal.SIGKILL)
+    server.wait()
+    wait_for(lambda: not folder.exists(), "the end of the workers")
+
+
 def test_a_port_of_its_own(tmp_path: Path) -> None:
     """Nothing at the port of the tiles then, whatever port a client names."""
     (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
