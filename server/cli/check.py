@@ -18,7 +18,7 @@ from cogread.errors import CogError
 from cogread.sources import SourceOptions, SourceUri, parse_uri
 from cogread.sources.gdal_env import options_from_environment
 from server.cli.inspection import Report, inspect
-from server.cli.layer_files import candidate_files
+from server.cli.layer_files import candidate_files, is_config
 from server.cli.problems import Problem
 from server.cli.progress import in_parallel
 from server.cli.report_table import report_table
@@ -76,7 +76,7 @@ def _json(reports: list[Report]) -> str:
 
 def _files(paths: tuple[str, ...]) -> tuple[list[_File], list[Report]]:
     """The files to check, and reports of those whose URI is none."""
-    configs = [path for path in paths if path.endswith(".toml")]
+    configs = [path for path in paths if is_config(path)]
     files = [file for config in (configs if paths else [None]) for file in _of_config(config)]
     refused: list[Report] = []
     for each in candidate_files([path for path in paths if path not in configs]):

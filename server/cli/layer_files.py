@@ -21,6 +21,11 @@ _NO_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 _LONGEST_NAME: Final = 90
 
 
+def is_config(path: str) -> bool:
+    """Tell whether an argument is the path or URI of a config file."""
+    return (path.partition("?")[0] if "://" in path else path).endswith(".toml")
+
+
 class LayerFile(NamedTuple):
     """A file to be served."""
 

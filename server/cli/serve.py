@@ -14,7 +14,7 @@ import click
 
 import server
 from cogread.cli.main import one_line_errors
-from server.cli.layer_files import config_text, layer_files
+from server.cli.layer_files import config_text, is_config, layer_files
 from server.http.reply import local_url
 from server.settings.load import ConfigError, deployment
 
@@ -45,9 +45,8 @@ for _ in range(100):
 def serve(paths: tuple[str, ...], host: str, port: int, workers: int | None, opens: bool) -> None:
     """Serve the layers of a config file, or COGs without one.
 
-    PATH is a config file (*.toml), a COG (a path, http://, https://, s3://), or a folder, which stands for every tiled
-    TIFF in it and below. Without PATH, the config file that RAWCOG_CONFIG names is served, else
-    the demo.
+    PATH is a config file (*.toml) or a COG, each as a path, http://, https:// or s3://; or a folder, which stands for
+    every tiled TIFF in it and below. Without PATH, the config file that RAWCOG_CONFIG names is served, else the demo.
 
     \b
     rawcog serve ~/imagery
@@ -74,7 +73,7 @@ def _config(paths: tuple[str, ...]) -> str:
     """The path of the config file."""
     if not paths:
         return os.environ.get("RAWCOG_CONFIG") or str(PROJECT_FOLDER / "config" / "layers.toml")
-    configs = [path for path in paths if path.endswith(".toml")]
+    configs = [path for path in paths if is_config(path)]
     if configs and len(paths) > 1:
         raise click.UsageError(f"A config file is served alone; found {len(paths)} paths, among them {configs[0]}.")
     if configs:

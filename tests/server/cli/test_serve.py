@@ -15,6 +15,7 @@ import requests
 
 from tests.support.certificate import make_certificate
 from tests.support.gunicorn import ROOT, wait_for
+from tests.support.origin import Origin
 from tests.support.tiffs import gdal_tiff
 
 RAWCOG = [sys.executable, "-c", "from server.cli.main import main; main(prog_name='rawcog')"]
@@ -79,6 +80,13 @@ def test_a_config_is_served_and_read_anew_by_a_signal(tmp_path: Path) -> None:
     config.write_text(f'[layers.one]\nuri = "{ROOT}/data/world.tif"\n')
     with serving(tmp_path / "log", str(config)) as url:
         assert layers(url) == {"one": "ok"}
+
+
+def test_a_config_on_a_web_server_is_served(tmp_path: Path) -> None:
+    with Origin() as origin:
+        origin.put("/layers.toml", f"[layers.one]\nuri = '{ROOT}/data/world.tif'\n".encode())
+        with serving(tmp_path / "log", f"{origin.url}/layers.toml?token=x") as url:
+            assert layers(url) == {"one": "ok"}
 
 
 def test_without_a_path_the_demo_is_served(tmp_path: Path) -> None:
