@@ -14,6 +14,7 @@ from typing import Final
 
 from bench import (
     cold,
+    collections,
     concurrency,
     file,
     header,
@@ -40,6 +41,7 @@ BENCHES: Final[Mapping[str, Callable[[Effort], Report]]] = {
     "concurrency": concurrency.run,
     "size": size.run,
     "layers": layers.run,
+    "collections": collections.run,
     "samples": samples.run,
     "start": start.run,
     "nginx": nginx.run,

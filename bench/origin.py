@@ -1,7 +1,8 @@
 """An HTTP and S3 origin in a process of its own, cheap, with a delay set by the URL and a count of requests.
 
 `/50ms/any/thing/tiles.tif` is the file `tiles.tif`, 50 ms later; the part between makes it another file for clients.
-For S3, `50ms` is the bucket; signatures are not checked. `/requests` returns and clears the list of requests.
+For S3, `50ms` is the bucket; signatures are not checked. Lists of a bucket (ListObjectsV2) have as many keys as
+`/keys/100000` said last: `000000/tiles.tif` and so on. `/requests` returns and clears the list of requests.
 
     python -m bench.origin FOLDER        # serves the files of a folder until its standard input ends
 """
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Final
+from urllib.parse import parse_qs, urlsplit
 
 from bench.cpus import LOAD_CPU, pinned
 from bench.server import ROOT
@@ -25,6 +27,8 @@ from bench.server import ROOT
 _REQUEST: Final = re.compile(rb"(GET|HEAD) (\S+) HTTP/1\.1\r\n")
 _RANGE: Final = re.compile(rb"\r\nrange: *bytes=(\d+)-(\d+)\r\n", re.IGNORECASE)
 _PLACE: Final = re.compile(r"/(\d+)ms/(?:.*/)?([^/]+)")
+_KEYS: Final = re.compile(r"/keys/(\d+)")
+_PAGE_KEYS: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,13 @@ class Origin:
     def url(self, name: str, delay_ms: int = 0, alias: str = "") -> str:
         """The URL of a file."""
         return f"{self.endpoint}/{delay_ms}ms/{alias}{'/' if alias else ''}{name}"
+
+    def set_keys(self, count: int) -> None:
+        """Let lists have so many keys."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("GET", f"/keys/{count}")
+        connection.getresponse().read()
+        connection.close()
 
     def take_requests(self) -> list[str]:
         """The paths asked for since the last time."""
@@ -74,6 +85,9 @@ def serving_files(folder: Path) -> Iterator[Origin]:
 class _Connection(asyncio.Protocol):
     """A client's connection. Requests are not pipelined: no client here does."""
 
+    keys = 0
+    """Keys in lists, of all connections."""
+
     def __init__(self, files: dict[str, bytes], asked: list[str]) -> None:
         self._files, self._asked = files, asked
         self._received = b""
@@ -100,12 +114,32 @@ class _Connection(asyncio.Protocol):
             body = json.dumps(self._asked).encode()
             self._asked.clear()
             return 0, b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        if keys := _KEYS.fullmatch(path):
+            _Connection.keys = int(keys[1])
+            return 0, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
         self._asked.append(path)
+        if "list-type=2" in path:
+            body = _list(parse_qs(urlsplit(path).query), _Connection.keys)
+            return 0, b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
         place = _PLACE.fullmatch(path)
         data = self._files.get(place[2]) if place else None
         if match is None or place is None or data is None:
             return 0, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
         return int(place[1]) / 1000, _reply(head, data, match[1] == b"HEAD")
+
+
+def _list(query: dict[str, list[str]], count: int) -> bytes:
+    """A page of the keys behind `start-after`."""
+    after = query.get("start-after", [""])[0]
+    start = int(after.partition("/")[0]) + 1 if after else 0
+    stop = min(start + _PAGE_KEYS, count)
+    keys = "".join(
+        f"<Contents><Key>{number:06}/tiles.tif</Key><LastModified>2023-11-14T22:13:20.000Z</LastModified>"
+        f"<ETag>&quot;1&quot;</ETag><Size>1000000</Size><StorageClass>STANDARD</StorageClass></Contents>"
+        for number in range(start, stop)
+    )
+    name = '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+    return f"{name}<IsTruncated>{str(stop < count).lower()}</IsTruncated>{keys}</ListBucketResult>".encode()
 
 
 def _reply(head: bytes, data: bytes, is_head: bool) -> bytes:

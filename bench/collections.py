@@ -1,0 +1,191 @@
+"""Collections: members opened by name, of a million that there may be, and the list of a prefix of 100,000 objects."""
+
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, ExitStack
+from http import HTTPStatus
+from http.client import HTTPConnection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import msgspec
+
+from bench.contest import Contestant, Effort, described, take_turns
+from bench.cpus import LOAD_CPU, SERVER_CPU
+from bench.hot_tile import PATHS
+from bench.imagery import make_cog
+from bench.origin import Origin, serving_files
+from bench.processes import memory_mb
+from bench.recording import mean_body_bytes, record, write_requests
+from bench.report import Report, Table, at_least, at_most
+from bench.server import THREADS, BenchError, Server, rawcog
+
+MEMORY_BYTES: Final = 32 << 20
+"""Of the caches of a worker, which FEW members fill."""
+FEW: Final = 1000
+MANY: Final = 100_000
+CLIENTS: Final = 8
+REFRESH_S: Final = 5
+PLAIN: Final = "a layer, no collections"
+BESIDE: Final = "a layer beside collections"
+MEMBER: Final = "a member"
+NEW: Final = "s until a new object is listed"
+
+_PREFIX: Final = f"""
+[collections.scenes]
+prefix = "s3://0ms/"
+source = "store"
+refresh_s = {REFRESH_S}
+"""
+_TEMPLATES: Final = """
+[collections.any]
+uri = "s3://0ms/any/{number}/tiles.tif"
+match = { number = "[0-9]{6}" }
+source = "store"
+[collections.none]
+uri = "s3://0ms/any/{number}/nothing.tif"
+match = { number = "[0-9]{6}" }
+source = "store"
+"""
+
+
+def run(effort: Effort) -> Report:
+    """Measure memory by members, reads of a first tile, hot tiles, and the list of a prefix."""
+    with TemporaryDirectory(prefix="rawcog-bench-") as scratch, ExitStack() as stack:
+        folder = Path(scratch)
+        make_cog(folder / "tiles.tif")
+        origin = stack.enter_context(serving_files(folder))
+        origin.set_keys(MANY)
+        config = _source(origin) + '[layers.bench]\nuri = "s3://0ms/tiles.tif"\nsource = "store"\n'
+        first_s = _start_s(config, PATHS[0], folder)
+        prefix_s = _start_s(_source(origin) + _PREFIX, _member("scenes", 1, PATHS[0]), folder)
+        plain = stack.enter_context(_server("plain", config, folder))
+        server = stack.enter_context(_server("collections", config + _PREFIX + _TEMPLATES, folder))
+        reads = _reads_of_a_first_tile(server, origin)
+        listed = _list_figures(server, origin)
+        memory = {f"{count:,} members": _memory_after(server, "any", count, HTTPStatus.OK) for count in (FEW, MANY)}
+        memory[f"{MANY:,} names without a file"] = _memory_after(server, "none", MANY, HTTPStatus.NOT_FOUND)
+        of_member = [_member("any", 7, path) for path in PATHS]
+        requests = {name: write_requests(dict.fromkeys(paths, ""), folder / name) for name, paths in
+                    ((BESIDE, PATHS), (MEMBER, of_member))}  # fmt: skip
+        size = mean_body_bytes(record(server, dict.fromkeys(PATHS, ""), HTTPStatus.OK))
+        rounds = take_turns(
+            {
+                PLAIN: Contestant(plain, requests[BESIDE], size),
+                BESIDE: Contestant(server, requests[BESIDE], size),
+                MEMBER: Contestant(server, requests[MEMBER], size),
+            },
+            effort,
+        )
+    few, many, misses = memory.values()
+    notes = {
+        "members": f"of a template with a million names, in an S3 store that answers by rule; {CLIENTS} clients",
+        "list": f"of a prefix with {MANY:,} objects, in pages of 1,000, `refresh_s = {REFRESH_S}`",
+        "servers": f"one worker of {THREADS} threads on CPU {SERVER_CPU}, `memory_bytes` {MEMORY_BYTES >> 20} MiB",
+        "load": f"{described(effort)}, on CPU {LOAD_CPU}",
+    }
+    tables = [
+        Table(("after", "RSS MB"), {name: [rss_mb] for name, rss_mb in memory.items()}),
+        Table(("list of a prefix", "figure"), {name: [figure] for name, figure in listed.items()}),
+        rounds.medians(),
+        rounds.ratios([(BESIDE, PLAIN), (MEMBER, PLAIN)]),
+    ]
+    targets = [
+        at_most("reads of the origin for the first tile of an unknown member", reads, 3),
+        at_most(f"RSS after {MANY:,} members / after {FEW:,}", many / few, 1.1),
+        at_most(f"RSS after {MANY:,} names without a file / after {FEW:,} members", misses / few, 1.1),
+        at_least("hot tile of a layer beside collections / without", rounds.ratio(BESIDE, PLAIN), 0.95),
+        at_least("hot tile of a member / of a layer", rounds.ratio(MEMBER, PLAIN), 0.95),
+        at_most(f"s to the first tile with a prefix of {MANY:,} objects, beyond a layer", prefix_s - first_s, 1),
+        at_most("s until a new object is listed", listed[NEW], REFRESH_S + 1),
+    ]
+    return Report("Collections", notes, tables, targets, raw=rounds.raw())
+
+
+def _list_figures(server: Server, origin: Origin) -> dict[str, float]:
+    before_mb = memory_mb(server.worker)[0]
+    began_at = time.perf_counter()
+    total = 0
+    while total < MANY:
+        total = _page(server, "?limit=1").get("numberMatched", 0)
+    listed_s = time.perf_counter() - began_at
+    after_mb = memory_mb(server.worker)[0]
+    began_at = time.perf_counter()
+    pages = [_page(server, f"?limit=1000&after={number:06}~tiles") for number in range(0, MANY, MANY // 20)]
+    page_ms = (time.perf_counter() - began_at) / len(pages) * 1000
+    began_at = time.perf_counter()
+    if not _page(server, f"?q={MANY - 1:06}")["layers"]:
+        raise BenchError("the search has no result")
+    search_ms = (time.perf_counter() - began_at) * 1000
+    origin.set_keys(MANY + 1)
+    began_at = time.perf_counter()
+    while _page(server, "?limit=1")["numberMatched"] <= MANY:
+        time.sleep(0.1)
+    new_s = time.perf_counter() - began_at
+    return {
+        "s to list all": listed_s,
+        "MB of RSS for the list": after_mb - before_mb,
+        "ms for a page of 1,000": page_ms,
+        "ms for a search": search_ms,
+        NEW: new_s,
+    }
+
+
+def _page(server: Server, query: str) -> dict[str, Any]:
+    page: dict[str, Any] = msgspec.json.decode(server.get(f"/layers/scenes{query}"))
+    return page
+
+
+def _source(origin: Origin) -> str:
+    keys = 'access_key_id_env = "BENCH_KEY"\nsecret_access_key_env = "BENCH_KEY"\n'
+    return f'[sources.store]\ntype = "s3"\nendpoint_url = "{origin.endpoint}"\nregion = "us-east-1"\n{keys}'
+
+
+def _server(name: str, config: str, folder: Path) -> AbstractContextManager[Server]:
+    return rawcog(name, f"[server]\nmemory_bytes = {MEMORY_BYTES}\n{config}", folder, {"BENCH_KEY": "key"})
+
+
+def _start_s(config: str, path: str, folder: Path) -> float:
+    with _server("start", config, folder) as server:
+        server.get(path)
+        return time.perf_counter() - server.started_at
+
+
+def _member(collection: str, number: int, path: str) -> str:
+    """The path of a tile of the layer `bench` as one of a member."""
+    return path.replace("/bench/", f"/{collection}:{number:06}{'~tiles' if collection == 'scenes' else ''}/")
+
+
+def _reads_of_a_first_tile(server: Server, origin: Origin) -> int:
+    origin.take_requests()
+    server.get(_member("any", 999_999, PATHS[0]))
+    return len(origin.take_requests())
+
+
+def _memory_after(server: Server, collection: str, count: int, status: HTTPStatus) -> float:
+    """RSS in MB of the worker after a tile of each of so many members."""
+    errors: list[str] = []
+    threads = [
+        threading.Thread(target=_ask, args=(server, collection, range(first, count, CLIENTS), status, errors))
+        for first in range(CLIENTS)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise BenchError(errors[0])
+    return memory_mb(server.worker)[0]
+
+
+def _ask(server: Server, collection: str, numbers: Sequence[int], status: HTTPStatus, errors: list[str]) -> None:
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
+    for number in numbers:
+        connection.request("GET", _member(collection, number, PATHS[0]))
+        reply = connection.getresponse()
+        reply.read()
+        if reply.status != status:
+            errors.append(f"{collection}:{number}: status {reply.status}, wanted {status}")
+            return
