@@ -23,7 +23,7 @@ from bench.report import Report, Table, at_least, at_most
 from bench.server import THREADS, BenchError, Server, rawcog
 
 MEMORY_BYTES: Final = 32 << 20
-"""Of the caches of a worker, which FEW members fill."""
+"""Bound of the caches of a worker, which FEW members fill."""
 FEW: Final = 1000
 MANY: Final = 100_000
 CLIENTS: Final = 8

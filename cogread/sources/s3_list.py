@@ -17,14 +17,17 @@ _MOST_BYTES: Final = 8 << 20
 
 
 class _ListPage(S3Source):
-    """A page as a `Document`."""
+    """A page as a `Document`, of the keys behind `after`."""
 
-    def __init__(self, uri: SourceUri, options: SourceOptions, after: str) -> None:
-        super().__init__(uri, options)
-        self._after = after
+    after = ""
+
+    def go_on(self, after: str) -> None:
+        """Become the page behind a key."""
+        self.after = after
+        self._place.forget()
 
     def _url(self, account: Account) -> str:
-        return account.url_of_list(self._bucket, self._key, self._after)
+        return account.url_of_list(self._bucket, self._key, self.after)
 
 
 def list_keys(uri: SourceUri, options: SourceOptions, deadline: Deadline = NEVER) -> Iterator[list[str]]:
@@ -38,17 +41,14 @@ def list_keys(uri: SourceUri, options: SourceOptions, deadline: Deadline = NEVER
     Raises:
         SourceError: a page cannot be read.
     """
-    after = ""
-    while True:
-        page = _ListPage(uri, options, after)
+    page, is_truncated = _ListPage(uri, options), True
+    while is_truncated:
         content = page.read_whole(_MOST_BYTES, deadline=deadline)
         keys, is_truncated = _parse(uri, content.data if content else b"")
         yield keys
-        if not is_truncated:
-            return
-        if not keys or keys[-1] <= after:
+        if is_truncated and (not keys or keys[-1] <= page.after):
             raise SourceProtocolError(f"{page.name}: a page of the list that does not go on")
-        after = keys[-1]
+        page.go_on(keys[-1] if keys else "")
 
 
 def _parse(uri: SourceUri, body: bytes) -> tuple[list[str], bool]:

@@ -22,7 +22,10 @@ from server.cli.layer_files import candidate_files, is_config
 from server.cli.problems import Problem
 from server.cli.progress import in_parallel
 from server.cli.report_table import report_table
-from server.settings.load import ConfigError, load
+from server.collections import Query, make_rule
+from server.collections.rule import MOST_LISTED
+from server.layers.catalog import SEPARATOR
+from server.settings.load import CollectionConfig, ConfigError, load
 
 _BAD: Final = ("error", "problem")
 
@@ -94,4 +97,23 @@ def _of_config(path: str | None) -> Iterator[_File]:
         settings = load(os.environ if path is None else {**os.environ, "RAWCOG_CONFIG": path})
     except ConfigError as error:
         raise click.ClickException(printable(str(error))) from error
-    return (_File(name, layer.uri, layer.options) for name, layer in settings.layers.items())
+    yield from (_File(name, layer.uri, layer.options) for name, layer in settings.layers.items())
+    for collection in settings.collections.values():
+        yield from _of_collection(collection)
+
+
+def _of_collection(config: CollectionConfig) -> Iterator[_File]:
+    """The members of a collection, where they can be listed."""
+    rule, query = make_rule(config), Query(limit=MOST_LISTED)
+    while rule.is_listable:
+        try:
+            page = rule.page(query)
+        except CogError as error:
+            raise click.ClickException(printable(f"collection {config.name!r}: {error}")) from error
+        for member in page.members:
+            if member.refusal is None:
+                options = config.options_for(member.uri.scheme, member.is_own)
+                yield _File(f"{config.name}{SEPARATOR}{member.name}", member.uri, options)
+        if page.next is None:
+            return
+        query = query._replace(after=page.next)

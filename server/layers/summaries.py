@@ -48,6 +48,9 @@ WAITING_SHARE: Final = 4
 BULKHEAD_WAIT_S: Final = 0.25
 """Longest wait of a request to wait for a list. It holds a thread, so it is short; lists of few layers take less."""
 
+MOST_UNOPENED: Final = 20_000
+"""Names of layers that could not be opened; more are of members that no list has any more."""
+
 RETRY_FAILED_S: Final = 60.0
 """Lifetime of a failed or incomplete summary: memory may have been short."""
 
@@ -204,6 +207,9 @@ class Summaries(Generic[S]):
     def _result(self, layer: Layer, future: Future[_Outcome | CogError]) -> _Outcome | CogError | None:
         """The outcome of an opening; of one that takes longer the last error or the outcome before."""
         name = layer.config.name
+        if len(self._unopened) > MOST_UNOPENED:
+            self._unopened.clear()
+            self._slow_layers.clear()
         if not future.done() or future.cancelled():
             if not future.cancel():  # it was begun
                 self._slow_layers.add(name)

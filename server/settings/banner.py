@@ -26,14 +26,16 @@ def banner(settings: Settings, address: tuple[str, int] | str, *, is_tls: bool) 
         address: that the server listens on: host and port, or the path of a Unix socket.
         is_tls: the server speaks TLS.
     """
-    scheme, count = "https" if is_tls else "http", len(settings.layers)
+    scheme = "https" if is_tls else "http"
     if isinstance(address, str):
         place = f"unix:{address}"
         commands = [f"curl --unix-socket {shlex.quote(address)} {scheme}://localhost/layers"]
     else:
         place = local_url(*address, scheme)
         commands = _commands(settings, place) or [f"curl {place}/layers"]
-    serves = f"rawcog {__version__} serves {count} layer{'' if count == 1 else 's'} on {place}"
+    counts = {"layer": len(settings.layers), "collection": len(settings.collections)}
+    spelled = [f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items() if count]
+    serves = f"rawcog {__version__} serves {' and '.join(spelled) or 'no layers'} on {place}"
     return "\n".join([serves, *(f"Try:  {command}" for command in commands), ""])
 
 

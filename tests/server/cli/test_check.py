@@ -315,6 +315,21 @@ def test_the_layers_of_a_config_are_checked_with_their_sources(
     )
 
 
+def test_the_members_of_collections_are_checked_where_they_can_be_listed(
+    check: Check, cog: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "text.tif").write_text("plain text")
+    config = tmp_path / "layers.toml"
+    config.write_text("[collections.all]\nfolder = '.'\n[collections.any]\nuri = '{name}.tif'\n")
+    done = check.run(config, "--json")
+    reports = {each["layer"]: [problem["code"] for problem in each["problems"]] for each in json.loads(done.out)}
+    assert reports == {"all:sound": [], "all:text": ["not-a-tiff"]}
+    config.write_text("[collections.all]\nfolder = 'gone'\n")
+    done = check.run(config)
+    assert done.status == 1
+    assert "collection 'all': " in done.err
+
+
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
