@@ -166,13 +166,15 @@ class CollectionFields(Defaults, frozen=True, kw_only=True):
     """Key of the asset of each STAC item, which may have `*`. Default: `visual`, else the first COG with the role
     `data`."""
     hosts: tuple[str, ...] = ()
-    """Hosts and buckets beside the document's own that the files of STAC items may be on."""
+    """Hosts and buckets (`s3://bucket`) beside the document's own to which links of STAC, or of a list elsewhere, may
+    lead."""
     list: str | None = None
-    """Path or URL of a text or CSV file of names and URIs."""
+    """Path or URL of a text or CSV file of names and URIs, see [lists](collections.md#text-and-csv-lists)."""
     refresh_s: RefreshSeconds = 300.0
     """Age at which the list of the members is read anew."""
     time: str | None = None
-    """Template of the instant of a member, with parts in braces. Default: that of the STAC item."""
+    """Template of the time of a member, with parts in braces: members on one grid are one layer in time. Default: they
+    are not."""
     wmts: bool = False
     """`true`: the capabilities of the whole server list the members, up to a thousand."""
     source: str | None = None

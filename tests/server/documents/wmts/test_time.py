@@ -18,6 +18,7 @@ from server.access.signature import signed_query
 from tests.support.app import client, problem
 from tests.support.decode import decoded
 from tests.support.gunicorn import Gunicorn
+from tests.support.log import written
 from tests.support.ogc import texts, valid
 from tests.support.stac import item, items
 from tests.support.wait import wait_until
@@ -151,10 +152,14 @@ def test_instants_of_stac_are_named_to_the_second(server: Gunicorn, folder: Path
         assert is_tile(requests.get(url, timeout=10).content, folder, year)
 
 
-def test_a_member_on_another_grid_is_refused_by_its_time_and_served_by_itself(folder: Path) -> None:
-    app = client(folder, BY_TEMPLATE)
+def test_a_member_on_another_grid_is_refused_by_its_time_and_served_by_itself(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    app = client(folder, BY_TEMPLATE, {"LOG_LEVEL": "warning"})
     detail = problem(app.get(f"/layers/ortho/{TILE}?datetime=1999"), 404)
     assert "'ortho:1999', lies on another grid than the latest, 'ortho:2024'" in detail
+    problem(app.get(f"/layers/ortho/{TILE}?datetime=1999"), 404)
+    assert written(capfd).count("layer 'ortho:1999' lies on another grid than 'ortho:2024'") == 1
     assert app.get("/layers/ortho:1999/tiles/native/0/0/0.png").status_code == 200
     assert "the times are 1999 to 2024" in problem(app.get(f"/layers/ortho/{TILE}?datetime=2022"), 404)
     assert "wanted an instant" in problem(app.get(f"/layers/ortho/{TILE}?datetime=yesterday"), 400)
