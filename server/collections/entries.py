@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -55,8 +55,12 @@ class Entry(Struct, frozen=True, gc=False):
     refusal: str | None = None
     """The reason why it is no layer; a clause about it."""
 
-    def member(self) -> Member:
-        """The member of the entry."""
+    def member(self, attributions: Mapping[str, str | None]) -> Member:
+        """The member of the entry.
+
+        Args:
+            attributions: owner -> attribution.
+        """
         first = self.first or ""
         title = self.title or self.id
         parts = {"name": self.name, "title": title, "datetime": first, "date": first[:10], "year": first[:4]}
@@ -64,7 +68,7 @@ class Entry(Struct, frozen=True, gc=False):
             self.name,
             SourceUri(self.scheme, self.location),
             title=self.title,
-            attribution=self.attribution,
+            attribution=self.attribution if self.owner is None else attributions.get(self.owner),
             datetime=self.first,
             bbox=self.bbox,
             parts=parts,
@@ -98,6 +102,8 @@ class Entries(NamedTuple):
     """In the order of their names."""
     problems: list[str]
     """Parts that are missing, in clauses with their places."""
+    attributions: Mapping[str, str | None] = {}
+    """Owner of entries -> attribution."""
 
 
 class EntryRule:
@@ -136,11 +142,11 @@ class EntryRule:
         return self._members.get().page(query)
 
     def _read(self, deadline: Deadline) -> SortedMembers:
-        entries, problems = self._read_entries(deadline)
+        entries, problems, attributions = self._read_entries(deadline)
         news = [problem for problem in problems if problem not in self._problems]
         for problem in news[:MOST_LOGGED]:
             log.warning("%s: %s", self._name, problem)
         if len(news) > MOST_LOGGED:
             log.warning("%s: and %d problems more", self._name, len(news) - MOST_LOGGED)
         self._problems = set(problems)
-        return SortedMembers([entry.name for entry in entries], lambda place: entries[place].member())
+        return SortedMembers([entry.name for entry in entries], lambda place: entries[place].member(attributions))

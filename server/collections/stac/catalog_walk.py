@@ -8,8 +8,6 @@ it was before, and is a problem, which the reading goes on without; only the fir
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from msgspec.structs import replace
-
 from cogread.byterange import Version
 from cogread.deadline import Deadline
 from cogread.errors import CogError, FormatError, SourceTimeout
@@ -42,6 +40,11 @@ class Catalog(NamedTuple):
     """Parts that are missing, in clauses with their places."""
     documents: Mapping[str, Versioned]
     """Location -> document, for the next reading."""
+
+    def attributions(self) -> dict[str, str | None]:
+        """Owner of entries -> attribution."""
+        owners = {entry.owner for entry in self.entries} & self.documents.keys()
+        return {owner: self.documents[owner].reading.attribution for owner in owners if owner is not None}
 
 
 EMPTY: Final = Catalog([], [], {})
@@ -96,8 +99,7 @@ class CatalogWalk:
                 break
             self._read_all(level, deadline)
         self._read_all(self._owners(), deadline, are_owners=True)
-        entries = [self._attributed(entry) for entry in self._entries.values()]
-        entries.sort(key=lambda entry: entry.name)
+        entries = sorted(self._entries.values(), key=lambda entry: entry.name)
         return Catalog(entries, list(self._problems), self._documents)
 
     def _level(self, documents: Iterable[SourceUri], deadline: Deadline) -> list[SourceUri]:
@@ -179,7 +181,3 @@ class CatalogWalk:
         locations = {entry.owner for entry in self._entries.values() if entry.owner is not None}
         schemes = {location: location.partition("://") for location in locations - self._documents.keys()}
         return [SourceUri(parts[0] if parts[1] else "file", location) for location, parts in schemes.items()]
-
-    def _attributed(self, entry: Entry) -> Entry:
-        owner = None if entry.owner is None else self._documents.get(entry.owner)
-        return entry if owner is None else replace(entry, attribution=owner.reading.attribution, owner=None)

@@ -1,5 +1,6 @@
 """Parses a STAC document into entries, links to other documents, and problems. No I/O."""
 
+from sys import intern
 from typing import Final
 
 from msgspec import Raw, Struct
@@ -154,6 +155,6 @@ def _target(asset: Asset, base: SourceUri, places: Places) -> Target:
 def _linked(item: Item, rel: str, base: SourceUri, places: Places) -> str | None:
     link = next((link.href for link in item.links or () if link.rel == rel), None)
     try:
-        return None if link is None else places.resolve(link, base).uri.location
+        return None if link is None else intern(places.resolve(link, base).uri.location)
     except RefusedLink:
         return None

@@ -24,7 +24,7 @@ class _Readings:
     def read(self, deadline: Deadline) -> Entries:
         walk = CatalogWalk(self._places, self._config.fields.asset, self._document, self._helpers, self._last)
         self._last = walk.read(deadline)
-        return Entries(self._last.entries, self._last.problems)
+        return Entries(self._last.entries, self._last.problems, self._last.attributions())
 
     def _document(self, uri: SourceUri) -> Document:
         options = self._config.options_for(uri.scheme, self._places.is_own(uri))
