@@ -1,5 +1,6 @@
 """Documents that were fetched signed: every URL of the layer that they name is signed too, and clients follow it."""
 
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -40,7 +41,7 @@ def urls_in(text: str, name: str) -> Iterator[str]:
     for _ in range(4):
         text = unescape(text)
     for url in _URL.findall(text):
-        if re.search(rf"/(?:native\.)?{name}(?:[@/?]|$)", url):
+        if re.search(rf"/(?:native\.)?{name}(?:[@/?:]|$)", url):
             yield url.removeprefix("http://localhost")
 
 
@@ -67,6 +68,20 @@ def test_each_url_in_each_document_opens(app: FlaskClient, name: str) -> None:
             waiting |= {filled(each, name) for each in urls_in(reply.text, name) if not _TILE_SET.search(each)}
     kinds = ["gdal.vrt", "wmts.xml", "/wmts/1.0.0/", "/collections/", "/tileMatrixSets/native.", "/tiles/native/"]
     assert [kind for kind in kinds if not any(kind in url for url in seen)] == []
+
+
+def test_each_url_in_the_documents_of_a_collection_is_signed(tmp_path: Path) -> None:
+    """Those of its members, and of the rest of the list."""
+    app = client(tmp_path, f"[collections.sheets]\nfolder = '{ROOT}/data'\n{SIGNED}\n", ENVIRONMENT)
+    query = signed_query(KEY.encode(), "sheets", 3600)
+    for path in ("/layers/sheets?", "/layers/sheets?limit=2&", "/layers/sheets/wmts.xml?", "/collections/sheets?"):
+        for end in ("", "&f=html"):
+            urls = list(urls_in(app.get(f"{path}{query}{end}").text, "sheets"))
+            assert urls
+            assert [url for url in urls if query not in url] == []
+    page = app.get(f"/layers/sheets?f=html&{query}").text  # its search keeps the signature
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="(\w+)">', page))
+    assert "&".join(f"{name}={value}" for name, value in fields.items()) == query
 
 
 def test_a_document_of_a_public_layer_has_no_signature(tmp_path: Path) -> None:
@@ -102,3 +117,17 @@ def test_one_signature_opens_a_layer_in_gdal() -> None:
             command = f"{gdal_program('gdalinfo')} {line}"
             done = subprocess.run(command, shell=True, check=False, capture_output=True, text=True)
             assert (done.returncode, done.stderr) == (0, ""), line
+
+
+def test_gdal_opens_a_layer_by_a_token() -> None:
+    """It sends the header with the requests for the document and for all tiles."""
+    file, secret = ROOT / "data" / "elk-mountains.tif", "token-" + "t" * 32
+    config = "[tokens.a]\nenv = 'TOKEN'\nlayers = ['elk']\n" + layer("elk", file, "access = 'token'")
+    with Gunicorn({"TOKEN": secret, "WEB_CONCURRENCY": "1"}, config) as server:
+        environment = {**os.environ, "GDAL_HTTP_HEADERS": f"Authorization: Bearer {secret}"}
+        for document in ("gdal.vrt", "wmts.xml"):
+            url = f"{'WMTS:' if document == 'wmts.xml' else ''}{server.url}/layers/elk/{document}"
+            command = [gdal_program("gdalinfo"), "-checksum", url]
+            done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+            assert (done.returncode, done.stderr) == (0, ""), url
+            assert "Checksum=" in done.stdout
