@@ -99,7 +99,7 @@ def test_a_redirection_keeps_the_query(app: FlaskClient) -> None:
         assert reply.headers["Cache-Control"] == "no-store"
 
 
-def test_one_signature_opens_a_layer_in_gdal() -> None:
+def test_one_signature_opens_a_layer_in_gdal(tmp_path: Path) -> None:
     """By all of its documents, and by the lines to copy on its page, as they are."""
     file, query = ROOT / "data" / "elk-mountains.tif", signed_query(KEY.encode(), "elk", 3600)
     with (
@@ -115,11 +115,11 @@ def test_one_signature_opens_a_layer_in_gdal() -> None:
         assert len(lines) >= 2
         for line in lines:
             command = f"{gdal_program('gdalinfo')} {line}"
-            done = subprocess.run(command, shell=True, check=False, capture_output=True, text=True)
+            done = subprocess.run(command, shell=True, cwd=tmp_path, check=False, capture_output=True, text=True)
             assert (done.returncode, done.stderr) == (0, ""), line
 
 
-def test_gdal_opens_a_layer_by_a_token() -> None:
+def test_gdal_opens_a_layer_by_a_token(tmp_path: Path) -> None:
     """It sends the header with the requests for the document and for all tiles."""
     file, secret = ROOT / "data" / "elk-mountains.tif", "token-" + "t" * 32
     config = "[tokens.a]\nenv = 'TOKEN'\nlayers = ['elk']\n" + layer("elk", file, "access = 'token'")
@@ -128,6 +128,6 @@ def test_gdal_opens_a_layer_by_a_token() -> None:
         for document in ("gdal.vrt", "wmts.xml"):
             url = f"{'WMTS:' if document == 'wmts.xml' else ''}{server.url}/layers/elk/{document}"
             command = [gdal_program("gdalinfo"), "-checksum", url]
-            done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
+            done = subprocess.run(command, env=environment, cwd=tmp_path, check=False, capture_output=True, text=True)
             assert (done.returncode, done.stderr) == (0, ""), url
             assert "Checksum=" in done.stdout
