@@ -16,6 +16,7 @@ from bench import (
     cold,
     collections,
     concurrency,
+    export,
     file,
     header,
     hot_tile,
@@ -47,6 +48,7 @@ BENCHES: Final[Mapping[str, Callable[[Effort], Report]]] = {
     "nginx": nginx.run,
     "worker": worker.run,
     "file": file.run,
+    "export": export.run,
 }
 RESULTS: Final = Path(__file__).parent / "RESULTS.md"
 TOOLS: Final = {"wrk": "wrk", "nginx": "nginx-light"}

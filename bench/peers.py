@@ -19,6 +19,7 @@ _WANTED: Final = (
     "uvicorn==0.54.0",
     "obstore==0.12.1",
     "matplotlib==3.11.2",
+    "rio-pmtiles==1.2.2",
     "py-spy==0.4.3",
 )
 COG_TILES: Final = "cog-tiles==0.1.1"

@@ -117,7 +117,7 @@ def test_gdal_reads_the_pixels_of_the_source_at_all_levels(name: str, window: st
 
 @pytest.mark.parametrize("name", FILES)
 def test_validators_find_a_cog(name: str, tmp_path: Path) -> None:
-    """GDAL's own, as the command of its distribution runs it, reads leaders and trailers of all tiles."""
+    """GDAL's own, which its distribution has with its commands, reads leaders and trailers of all tiles."""
     target = tmp_path / "crop.tif"
     cropped(cog(*FILES[name]), WINDOWS["inside"], target)
     assert cog_validate(target, strict=True, quiet=True) == (True, [], [])
@@ -126,6 +126,13 @@ def test_validators_find_a_cog(name: str, tmp_path: Path) -> None:
     )
     assert info.stderr == ""
     assert ("LAYOUT=COG" in info.stdout) == (name != "planes")
+    validator = "osgeo_utils.samples.validate_cloud_optimized_geotiff"
+    python = Path(gdal_program("gdalinfo")).with_name("python3")
+    checked = subprocess.run(
+        [python, "-m", validator, "--full-check=yes", target], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert f"{target} is a valid cloud optimized GeoTIFF" in checked.stdout
+    assert "warning" not in checked.stdout.lower() + checked.stderr.lower()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.app import ROOT, client, layer
 from tests.support.exports import COMMAND, FILES, Tiles, rawcog, served, tiles_of
+from tests.support.origin import Origin
 from tests.support.wait import wait_until
 
 
@@ -172,6 +173,31 @@ def test_an_export_that_is_killed_again_and_again_has_the_bytes_of_one_that_is_n
 def content(target: Path) -> dict[str, bytes]:
     files = [target] if target.is_file() else [file for file in target.rglob("*") if file.is_file()]
     return {str(file.relative_to(target)): file.read_bytes() for file in files}
+
+
+def test_a_source_that_is_replaced_meanwhile_stops_the_export(scene: Path, tmp_path: Path) -> None:
+    source, target = tmp_path / "scene.tif", tmp_path / "a.pmtiles"
+    shutil.copy(scene, source)
+    process = start(source, target, 0.1)
+    journal = target.with_name("a.pmtiles.part.journal")
+    wait_until(lambda: process.poll() is not None or (journal.exists() and journal.stat().st_size > 700))
+    shutil.copy(scene, tmp_path / "new.tif")
+    os.replace(tmp_path / "new.tif", source)
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert b"replaced or rewritten since its header was read" in errors
+    assert not target.exists()
+
+
+def test_a_file_behind_http_is_read_in_few_ranges(scene: Path, tmp_path: Path) -> None:
+    with Origin() as origin:
+        origin.put("/scene.tif", scene.read_bytes())
+        done = rawcog("export", f"{origin.url}/scene.tif", tmp_path / "a.pmtiles")
+        assert done.returncode == 0, done.stderr
+        every = all_tiles(scene, tmp_path)
+        assert len(every) > 50
+        assert len(origin.ranges("/scene.tif")) < 20
+    assert tiles_of(tmp_path / "a.pmtiles") == every
 
 
 def test_two_exports_do_not_write_one_target(scene: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The code of a layer's page runs as it is copied, and shows what GDAL reads."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,12 +13,14 @@ import pytest
 import rasterio
 import requests
 from numpy.typing import NDArray
+from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from tests.support.app import ROOT, layer
 from tests.support.browser import PATIENCE_S
 from tests.support.chromium import Chromium, Page
 from tests.support.copied import copied
+from tests.support.exports import rawcog
 from tests.support.gunicorn import Gunicorn
 from tests.support.mapsite import MapSite
 from tests.support.wait import wait_until
@@ -280,3 +283,18 @@ def test_libraries_that_read_cogs_show_the_file_itself(
     page = run(chromium, site, code)
     expect(page, on_white(*on_map(path, resolution)), 16, usual="luma.gl: Binding sampler not set")
     assert any(url == values["URL"] for url in page.urls)
+
+
+def test_the_code_of_the_documentation_shows_an_exported_archive(
+    chromium: Chromium, site: MapSite, folder: Path, tmp_path: Path
+) -> None:
+    path = folder / "valley.tif"
+    assert rawcog("export", path, tmp_path / "scene.pmtiles").returncode == 0
+    site.put("scene.pmtiles", (tmp_path / "scene.pmtiles").read_bytes())
+    [code] = re.findall(r"```js\n(.*?)```", (ROOT / "docs/library-and-commands.md").read_text(), re.DOTALL)
+    with rasterio.open(path) as dataset:
+        fit = max(dataset.width * dataset.res[0] / WIDTH, dataset.height * dataset.res[0] / HEIGHT)
+        bounds = list(transform_bounds(dataset.crs, "EPSG:4326", *dataset.bounds))
+    code = code.replace("https://example.com/", site.url).replace("[5.8, 45.8, 10.6, 47.9]", str(bounds))
+    page = run(chromium, site, code)
+    expect(page, on_white(*on_map(path, fit)), 16)

@@ -1,0 +1,144 @@
+"""Exports: a local file of JPEG tiles beside `cp`, and a small one beside programs that decode and encode."""
+
+import math
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from bench import peers
+from bench.contest import Effort
+from bench.imagery import TILE_PIXELS, make_cog
+from bench.report import Report, Table, at_least
+from cogread.reader import open_cog
+from server.cli.layer_source import layer_source
+from server.export.job import export
+from server.export.pictures import AUTO, Pictures
+from server.export.selection import select
+from tests.support import handmade as hm
+from tests.support.system_gdal import gdal_program
+
+_SIDE: Final = 128
+"""Tiles across and down of the large file; its single level has 16,384 tiles of 44 kB."""
+_COMMENT: Final = b"\xff\xfe\0\6"
+"""Marker and length of a comment of four bytes (ITU-T T.81 §B.2.4.5)."""
+_TARGETS: Final = ("a.pmtiles", "a.mbtiles", "a")
+
+
+def run(effort: Effort) -> Report:
+    """Measure all, in turns."""
+    peers.set_up()
+    with TemporaryDirectory(prefix="rawcog-bench-") as scratch:
+        folder = Path(scratch)
+        small, large = folder / "small.tif", folder / "large.tif"
+        make_cog(small)
+        _make_large(small, large)
+        size_bytes = large.stat().st_size
+        copies = {
+            "cp": lambda: subprocess.run(["cp", large, folder / "copy"], check=True),
+            **{f"rawcog, {_kind(name)}": _exporting(large, folder / name) for name in _TARGETS},
+        }
+        seconds = _turns(copies, folder, effort.rounds)
+        encoders = {
+            "rawcog, PMTiles": _command(small, folder / "a.pmtiles"),
+            "rawcog, MBTiles": _command(small, folder / "a.mbtiles"),
+            "gdal_translate, MBTiles": _gdal(small, folder / "b.mbtiles"),
+            "rio pmtiles": _rio(small, folder / "b.pmtiles"),
+        }
+        small_seconds = _turns(encoders, folder, min(effort.rounds, 3))
+        small_bytes = small.stat().st_size
+    ratios = {
+        name: statistics.median(cp / own for cp, own in zip(seconds["cp"], runs, strict=True))
+        for name, runs in seconds.items()
+    }
+    rows = {
+        name: (size_bytes / min(runs) / 1e6, size_bytes / statistics.median(runs) / 1e6, ratios[name])
+        for name, runs in seconds.items()
+    }
+    small_rows = {name: (statistics.median(runs), small_bytes / 1e6) for name, runs in small_seconds.items()}
+    notes = {
+        "large file": f"{_SIDE * _SIDE:,} JPEG tiles of {TILE_PIXELS} px, {size_bytes / 1e6:,.0f} MB, all different; "
+        "in the page cache; rawcog without the start of Python, and with fsync, which cp leaves out",
+        "small file": f"{small_bytes / 1e6:,.0f} MB with overviews; whole commands, gdal_translate and rio of one zoom",
+    }
+    return Report(
+        "Exports",
+        notes,
+        [
+            Table(("large file", "MB/s, best", "MB/s, median", "of cp"), rows),
+            Table(("small file", "seconds", "MB of the file"), small_rows),
+        ],
+        [at_least("PMTiles, of the speed of cp", ratios["rawcog, PMTiles"], 0.5)],
+        raw={"large": seconds, "small": small_seconds},
+    )
+
+
+def _kind(name: str) -> str:
+    return {".pmtiles": "PMTiles", ".mbtiles": "MBTiles"}.get(Path(name).suffix, "folder")
+
+
+def _turns(works: dict[str, Callable[[], object]], folder: Path, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each work in each round, after one round that does not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(rounds + 1):
+        for name, work in works.items():
+            began_s = time.perf_counter()
+            work()
+            seconds[name].append(time.perf_counter() - began_s)
+            for path in folder.iterdir():
+                if path.name not in ("small.tif", "large.tif"):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return {name: runs[1:] for name, runs in seconds.items()}
+
+
+def _exporting(path: Path, target: Path) -> Callable[[], object]:
+    source = layer_source(str(path))
+    pictures = Pictures(source.layer, source.opened, source.origin(), select(source.opened), AUTO)
+    return lambda: export(pictures, target)
+
+
+def _command(path: Path, target: Path) -> Callable[[], object]:
+    code = "from server.cli.main import main; main()"
+    return lambda: subprocess.run([sys.executable, "-c", code, "export", path, target], check=True, capture_output=True)
+
+
+def _gdal(path: Path, target: Path) -> Callable[[], object]:
+    words = ["-q", "-of", "MBTILES", "-co", "TILE_FORMAT=JPEG", "-co", "QUALITY=80", "-co", f"BLOCKSIZE={TILE_PIXELS}"]
+    return lambda: subprocess.run([gdal_program("gdal_translate"), *words, path, target], check=True)
+
+
+def _rio(path: Path, target: Path) -> Callable[[], object]:
+    words = ["--format", "JPEG", "--tile-size", str(TILE_PIXELS), "--zoom-levels", "4..4", "-j", "2"]
+    rio = peers.PYTHON.with_name("rio")
+    return lambda: subprocess.run([rio, "pmtiles", path, target, *words], check=True, capture_output=True)
+
+
+def _make_large(small: Path, large: Path) -> None:
+    """Write a TIFF of one level with the tiles of a COG, each with a number of its own behind its scan."""
+    with open_cog(str(small)) as reader:
+        image = reader.cog.full
+        places = [(col, row) for row in range(image.tiles_down) for col in range(image.tiles_across)]
+        tiles = [reader.tile(0, col, row) or b"" for col, row in places]
+        tables = image.jpeg_tables or b""
+    numbered = [
+        tiles[number % len(tiles)][:-2] + _COMMENT + number.to_bytes(4, "big") + b"\xff\xd9"
+        for number in range(_SIDE**2)
+    ]
+    half, side = math.pi * 6378137, _SIDE * TILE_PIXELS
+    ifd = hm.image(side, side, (TILE_PIXELS, TILE_PIXELS), samples=3, tiles=numbered).having(
+        {
+            hm.COMPRESSION: (hm.SHORT, [7]),
+            hm.PHOTOMETRIC: (hm.SHORT, [6]),
+            hm.JPEG_TABLES: (hm.UNDEFINED, tables),
+            530: (hm.SHORT, [2, 2]),
+            hm.SCALE: (hm.DOUBLE, [2 * half / side, 2 * half / side, 0]),
+            hm.TIEPOINT: (hm.DOUBLE, [0, 0, 0, -half, half, 0]),
+            hm.GEO_KEYS: (hm.SHORT, [1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 3857]),
+        }
+    )
+    large.write_bytes(hm.tiff(ifd))
