@@ -8,7 +8,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support.app import ROOT, client, layer, problem
-from tests.support.stac import item, items
+from tests.support.faults import redirect
+from tests.support.origin import Origin
+from tests.support.stac import item, items, put_all
 from tests.support.wait import wait_until
 
 VALLEY = ROOT / "data" / "valley.tif"
@@ -59,3 +61,14 @@ def test_a_changed_item_is_the_layer_of_its_new_file_at_once(tmp_path: Path) -> 
     (tmp_path / "items.json").write_text(json.dumps(items(item("b", "old.tif"))))
     wait_until(lambda: app.get("/layers/s:a/tiles/native/0/0/0.tif").status_code == 404)
     assert "no member 'a'" in problem(app.get("/layers/s:a/tiles/native/0/0/0.tif"), 404)
+
+
+def test_a_file_that_redirects_elsewhere_is_not_followed(origin: Origin, other: Origin, tmp_path: Path) -> None:
+    put_all(origin.put, {"/items.json": items(item("a", "a.tif"), item("b", "b.tif"))})
+    origin.put("/a.tif", VALLEY.read_bytes())
+    other.put("/b.tif", VALLEY.read_bytes())
+    origin.fail("/b.tif", redirect(f"{other.url}/b.tif"), times=9)
+    app = client(tmp_path, f"[collections.s]\nstac = '{origin.url}/items.json'\n")
+    assert app.get(f"/layers/s:a/{TILE}").status_code == 200
+    detail = problem(app.get(f"/layers/s:b/{TILE}"), 502)
+    assert other.host not in detail
