@@ -20,7 +20,7 @@ CONFIGS = {
 }
 
 
-@pytest.fixture(params=CONFIGS.values(), ids=CONFIGS.keys())
+@pytest.fixture(params=list(CONFIGS.values()), ids=list(CONFIGS))
 def rule(request: pytest.FixtureRequest, tmp_path: Path) -> Rule:
     files = [f"files/{name}.tif" for name in reversed(NAMES)]
     (tmp_path / "files").mkdir()
