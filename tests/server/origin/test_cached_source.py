@@ -12,7 +12,7 @@ from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceChanged, SourceNotFound, SourceProtocolError
 from cogread.sources.protocol import Source
 from server.cache import Cache
-from server.cache.memory import MemoryCache
+from server.cache.memory import MemoryCache, SideMemory
 from server.cache.redis.cache import RedisCache
 from server.cache.single_flight import SingleFlight
 from server.logs.trace import trace
@@ -364,3 +364,38 @@ def test_a_source_passes_for_the_one_it_wraps() -> None:
     source: Source = wrapped
     assert (source.name, source.is_local) == ("origin", False)
     source.close()
+
+
+def test_a_scan_of_ranges_leaves_the_header_in_memory_and_reads_each_block_once() -> None:
+    origin, memory = CountingSource(bytes(range(256)) * 400), MemoryCache(3000)
+    tier = CachedSource(
+        origin,
+        SingleFlight(memory),
+        ranges=SingleFlight(SideMemory(2000, memory)),  # of a few blocks
+        key="layer",
+        revalidate_s=60,
+        cache_tiles=True,
+        guard=wide_guard(),
+        block_bytes=BLOCK,
+    )
+    version = tier.version()
+    header = tier.read(ByteRange(50, 250), version).data
+    before = len(origin.reads)
+    assert tier.read_range(ByteRange(60, 240), version, NEVER) == header[10:190]
+    assert len(origin.reads) == before  # header bytes come from the header's blocks
+    for start in range(1000, 100_000, 500):
+        assert tier.read_range(ByteRange(start, start + 150), version, NEVER) == origin.data[start : start + 150]
+    scanned = len(origin.reads)
+    assert tier.read_range(ByteRange(99_500, 99_650), version, NEVER) == origin.data[99_500:99_650]
+    assert tier.read(ByteRange(50, 250), version).data == header
+    assert len(origin.reads) == scanned
+
+
+def test_a_range_that_is_a_stored_tile_comes_from_the_cache_of_the_tile() -> None:
+    origin = CountingSource(DATA)
+    tier = cached(origin)
+    version = tier.version()
+    tile = tier.read_tile(ByteRange(510, 690), version).data
+    before = len(origin.reads)
+    assert tier.read_range(ByteRange(510, 690), version, NEVER) == tile
+    assert len(origin.reads) == before
