@@ -116,8 +116,10 @@ def test_no_secret_is_in_the_files_and_the_log(nginx: Nginx, server: Gunicorn) -
     for url in (paths("open")[0], paths("one")[0]):
         _ = seen(nginx, f"{url}?token={SECRET}")
         _ = seen(nginx, url, Authorization=f"Bearer {SECRET}")
+        _ = seen(nginx, f"{url}?{query('one')}&token={SECRET}", Authorization=f"Bearer {SECRET}")
     kvp = "service=WMTS&request=GetTile&version=1.0.0&layer=one&style=default&format=image/webp"
-    _ = requests.get(f"{server.url}/wmts?{kvp}&{query('one')}&token={SECRET}", timeout=30)
+    for site in (server, nginx):
+        _ = requests.get(f"{site.url}/wmts?{kvp}&{query('one')}&token={SECRET}", timeout=30)
     malformed = (f"GET /layers?token={SECRET}", f"GET / HTTP/1.1\r\nHost: a\r\nAuthorization Bearer {SECRET}")
     for head in malformed:
         with socket.create_connection(("127.0.0.1", server.port), 30) as sender:
