@@ -8,25 +8,23 @@ the grid of the latest: it is compared when it is opened.
 import logging
 import re
 import time
-from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import replace
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Final
 
 from cogread.deadline import Deadline
 from cogread.errors import CogError
 from server.collections import Member, Query
 from server.collections.instants import interval
 from server.collections.rule import MOST_LISTED
-from server.http.errors import BadRequest, UnknownTime
+from server.collections.times import Instant, Times, labelled
+from server.http.errors import UnknownTime
 from server.layers.catalog import Collection, Layer
 from server.layers.layer_version import LayerVersion
 
 logger = logging.getLogger(__name__)
 
-CURRENT: Final = ("", "current", "default")
-"""Times of requests for the latest member."""
 MOST_TIMES: Final = 10_000
 LONGEST_AGE_S: Final = 30.0
 """Age at which the times are taken anew from the rule's list, which is renewed by `refresh_s`."""
@@ -34,49 +32,6 @@ _MOST_TRIED: Final = 5
 """Latest members that may be broken; the next one gives the grid."""
 _MOST_COMPARED: Final = 10_000
 _PART: Final = re.compile(r"\{(\w+)\}", re.ASCII)
-
-
-class Instant(NamedTuple):
-    """A member and its time."""
-
-    first: str
-    """First instant, RFC 3339 in UTC."""
-    last: str
-    member: Member
-
-
-class Times(NamedTuple):
-    """The times of a collection."""
-
-    instants: list[Instant]
-    """Ascending, with different labels."""
-    labels: list[str]
-    """The times as documents name them, in one form: years, dates or instants."""
-
-    def choose(self, text: str) -> Instant:
-        """The member of a time.
-
-        Args:
-            text: a label, an instant or an interval, of which the latest member counts; or one of CURRENT.
-
-        Raises:
-            BadRequest: it is none of these.
-            UnknownTime: no member is of that time.
-        """
-        if text in CURRENT and self.instants:
-            return self.instants[-1]
-        place = bisect_left(self.labels, text)
-        if place < len(self.labels) and self.labels[place] == text:
-            return self.instants[place]
-        try:
-            first, last = interval(text)
-        except ValueError as error:
-            raise BadRequest(f"datetime: {error}") from None
-        for each in reversed(self.instants):
-            if (last is None or each.first <= last) and (first is None or first <= each.last):
-                return each
-        span = f"{self.labels[0]} to {self.labels[-1]}" if self.labels else "none"
-        raise UnknownTime(f"datetime={text[:60]!r}: no member is of that time; the times are {span}")
 
 
 class TimeLayer(Layer):
@@ -210,7 +165,7 @@ class Series:
                     left_out.add(f"member {member.name!r} has no time")
             after = page.next
         instants.sort()
-        times = _labelled(instants[:MOST_TIMES], left_out)
+        times = labelled(instants[:MOST_TIMES], left_out)
         for problem in sorted(left_out - self._left_out)[:10]:
             logger.warning("collection %r: %s", name, problem)
         self._left_out = left_out
@@ -225,19 +180,3 @@ class Series:
         except ValueError:
             return None
         return None if first is None or last is None else (first, last)
-
-
-def _labelled(instants: list[Instant], left_out: set[str]) -> Times:
-    """Label the times in the shortest form that all have; of members of equal labels the first by name counts."""
-    if all(
-        each.first[4:] == "-01-01T00:00:00Z" and each.last == f"{each.first[:4]}-12-31T23:59:59Z" for each in instants
-    ):
-        length = 4
-    else:
-        length = 10 if all(each.first.endswith("T00:00:00Z") for each in instants) else 20
-    unique: dict[str, Instant] = {}
-    for each in instants:
-        first = unique.setdefault(each.first[:length], each)
-        if first is not each:
-            left_out.add(f"member {each.member.name!r} is of the time of {first.member.name!r}, which counts")
-    return Times(list(unique.values()), list(unique))

@@ -8,21 +8,8 @@ from msgspec import Raw, Struct
 from cogread.sources import SourceUri
 from server.collections.entries import ID_FORM, Entry, name_of_id, refused
 from server.collections.places import Places, RefusedLink, Target
-from server.collections.stac.items import (
-    Asset,
-    Container,
-    Item,
-    Link,
-    RefusedItem,
-    attribution_of,
-    bounds_of,
-    choose_asset,
-    id_of,
-    interval_of,
-    parse_container,
-    parse_item,
-    title_of,
-)
+from server.collections.stac.facts import attribution_of, bounds_of, choose_asset, interval_of, title_of
+from server.collections.stac.items import Asset, Container, Item, Link, RefusedItem, id_of, parse_container, parse_item
 
 _FOLLOWED: Final = ("child", "item")
 _MOST_LINKS: Final = 100_000
