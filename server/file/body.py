@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from threading import Semaphore
 from typing import Final
 
 from cogread.byterange import ByteRange
@@ -12,6 +13,9 @@ logger = logging.getLogger(__name__)
 
 PIECE_BYTES: Final = 1 << 20
 """Bytes of the first piece. Each piece is one read at the origin."""
+
+TURN_S: Final = 0.005
+"""Longest wait while others read pieces of the same file; then the thread sends other downloads first."""
 
 FAST_S: Final = 1.0
 """Duration of a read after which the next piece may be longer: a slow origin has to send each before its deadline."""
@@ -29,6 +33,7 @@ class FileBody:
         name: str,
         parts: Sequence[Part],
         longest_bytes: int,
+        turns: Semaphore,
         read: Callable[[ByteRange], bytes],
         release: Callable[[], object],
     ) -> None:
@@ -38,13 +43,14 @@ class FileBody:
             name: of the layer, for the log.
             parts: of the body.
             longest_bytes: most bytes of a piece.
+            turns: bounds the threads that read the file for long replies.
             read: reads a piece, of the planned version or not at all.
             release: called at the end of the body, or when the client is gone.
 
         Raises:
             CogError: as `read`.
         """
-        self._name, self._read, self._release = name, read, release
+        self._name, self._turns, self._read, self._release = name, turns, read, release
         self._pieces = self._cut(parts)
         self._longest_bytes, self._piece_bytes, self._sent_bytes = longest_bytes, PIECE_BYTES, 0
         self._first: bytes | None = self._take()
@@ -53,14 +59,19 @@ class FileBody:
         return self
 
     def __next__(self) -> bytes:
+        """The next piece; empty while other threads read the file, as its origin may not answer them."""
         piece, self._first = self._first, None
         if piece is None:
+            if not self._turns.acquire(timeout=TURN_S):
+                return b""
             try:
                 piece = self._take()
             except Exception as error:
                 cause = f"{type(error).__name__}: {error}"
                 logger.warning("layer %r: cog.tif ends after %d bytes: %s", self._name, self._sent_bytes, cause)
                 raise BodyBroken(cause) from error
+            finally:
+                self._turns.release()
         if piece is None:
             raise StopIteration
         self._sent_bytes += len(piece)

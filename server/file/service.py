@@ -96,7 +96,7 @@ class Files:
         try:
             longest_bytes = self._enter(held, layer.source.is_local, takes_thread)
             held.callback(self._memory.take(SHARES[longest_bytes], deadline).close)
-            return FileBody(layer.config.name, plan.parts, longest_bytes, read, held.close)
+            return FileBody(layer.config.name, plan.parts, longest_bytes, layer.source.stream_turns, read, held.close)
         except BaseException:
             held.close()
             raise

@@ -30,7 +30,7 @@ class Body(Protocol):
         ...
 
     def __next__(self) -> bytes:
-        """The next piece, not empty."""
+        """The next piece; empty if it cannot be read yet."""
         ...
 
     def close(self) -> None:

@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from threading import Semaphore
+from typing import Final, TypeVar, cast
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
@@ -32,6 +33,9 @@ PREFIX = "rawcog:2:"
 """Prefix of every key; the number changes with the meaning of the values."""
 
 TILE_TTL_S = 3600.0
+
+STREAM_READS = 2
+"""Long ranges of a source that are read at the same time: half of a worker's senders, as the source may hang."""
 
 STAT_S = 0.25
 """Longest wait for a local file's version in `cached_version`; a hanging mount does not tell it."""
@@ -94,6 +98,8 @@ class CachedSource:
         self._cache_tiles = cache_tiles
         self.checks_each_tile = source.is_local and not cache_tiles
         """True if each read of a tile also checks the version."""
+        self.stream_turns: Final = Semaphore(STREAM_READS)
+        """Bounds the threads that read long ranges, of the few that a worker has for them."""
         self._guard = guard
         self._blocks = Blocks(flight, self._read_whole, block_bytes, helpers)
         self._ranges = Blocks(ranges or flight, self._read_whole, block_bytes, helpers, TILE_TTL_S)

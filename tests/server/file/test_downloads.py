@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPResponse, IncompleteRead
 from pathlib import Path
@@ -41,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(folder: Path, origin: Origin) -> Iterator[Gunicorn]:
     """One worker of one thread: a client that holds it holds up all others."""
     names = ("renamed", "rewritten", "slow")
-    remote = ("a", "b", "c", "d", "e")
+    remote = ("a", "b", "c", "d", "e", "hanging")
     for name in names:
         (folder / name).write_bytes(FILE)
         os.utime(folder / name, (1_700_000_000, 1_700_000_000))
@@ -147,6 +148,24 @@ def assert_broken_off(begin: bytes, response: HTTPResponse) -> None:
     got = begin + error.value.partial
     assert len(got) < len(FILE)
     assert FILE.startswith(got)
+
+
+def test_an_origin_that_hangs_holds_up_no_download_of_others(server: Gunicorn, origin: Origin) -> None:
+    held = faults.Hold()
+    with ExitStack() as stack:
+        stack.callback(held.is_over.set)
+        clients = [stack.enter_context(opened(server, "hanging"))[1] for _ in range(DOWNLOADS)]
+        origin.fail("/hanging", held, times=100)
+        for response in clients:
+            response.read(1000)
+        before = len(origin.ranges("/hanging"))
+        with ThreadPoolExecutor(DOWNLOADS) as threads:
+            rest = [threads.submit(response.read) for response in clients]
+            wait_for(lambda: len(origin.ranges("/hanging")) > before, "a read that hangs")
+            assert requests.get(f"{server.url}/layers/slow/cog.tif", timeout=3).content == FILE
+            held.is_over.set()
+            origin.mend("/hanging")
+            assert {len(each.result(60)) for each in rest} == {len(FILE) - 1000}
 
 
 def test_a_client_that_is_too_slow_loses_the_download(monkeypatch: pytest.MonkeyPatch) -> None:
