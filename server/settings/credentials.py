@@ -1,11 +1,12 @@
 """[tokens.NAME], RAWCOG_SIGNING_KEYS and `access`: the credentials of callers. Messages never show a secret."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Final
 
 from cogread.errors import SettingError
 from server.access.caller import SIGNED, Access
+from server.access.signature import scope_of
 from server.access.token import Token
 from server.settings.file import FileError, TokenConfig
 from server.settings.origins import secret_of
@@ -19,15 +20,16 @@ _SECRET: Final = re.compile(r"[A-Za-z0-9._~+/=-]+")
 _PATTERN: Final = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9._:~*-]{0,299}")
 
 
-def tokens_of(tables: Mapping[str, TokenConfig], env: Mapping[str, str]) -> tuple[Token, ...]:
+def tokens_of(tables: Mapping[str, TokenConfig], names: Container[str], env: Mapping[str, str]) -> tuple[Token, ...]:
     """Make the tokens.
 
     Args:
         tables: [tokens], by name.
+        names: of all layers and collections.
         env: environment with the secrets that the tables name.
 
     Raises:
-        FileError: a variable is not set, its value is no token, or several tokens have the same.
+        FileError: a variable is not set, its value is no token, several tokens have the same, or a name is unknown.
     """
     tokens: list[Token] = []
     for name, table in tables.items():
@@ -35,6 +37,8 @@ def tokens_of(tables: Mapping[str, TokenConfig], env: Mapping[str, str]) -> tupl
         for at, text in enumerate(table.layers):
             if not _PATTERN.fullmatch(text):
                 raise FileError(f"{where}.layers[{at}]: found {text[:100]!r}, wanted a name of a layer, with * if any")
+            if "*" not in text and scope_of(text) not in names:
+                raise FileError(f"{where}.layers[{at}]: no layer or collection has the name {scope_of(text)!r}")
         secret = secret_of(f"{where}.env", table.env, env)
         if len(secret) < LEAST_TOKEN or not _SECRET.fullmatch(secret):
             wanted = f"{LEAST_TOKEN} characters or more of A-Z, a-z, 0-9 and ._~+/=-"

@@ -263,7 +263,7 @@ def _settings(place: ConfigPlace, data: bytes, variables: Variables, env: Mappin
     redis_tls_verify = flag(env, "RAWCOG_REDIS_TLS_VERIFY", default=not is_on_heroku)
     layers = {name: maker.layer(name, fields) for name, fields in file.layers.items()}
     collections = {name: maker.collection(name, fields) for name, fields in file.collections.items()}
-    tokens, keys = tokens_of(file.tokens, env), signing_keys(env)
+    tokens, keys = tokens_of(file.tokens, {**layers, **collections}, env), signing_keys(env)
     for kind, configs in (("layers", layers), ("collections", collections)):
         for config in configs.values():
             check_access(f"{kind}.{config.name}.access", config.access, tokens, keys)

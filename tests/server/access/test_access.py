@@ -20,7 +20,7 @@ ENVIRONMENT: Final = {**TOKENS, "RAWCOG_SIGNING_KEYS": ",".join(KEYS)}
 CONFIG: Final = """
 [tokens.team]
 env = "TEAM"
-layers = ["secret*", "hidden"]
+layers = ["secret*", "hidden*"]
 [tokens.guest]
 env = "GUEST"
 layers = ["open"]

@@ -23,8 +23,8 @@ OF_ORIGIN = layer("a", "http://h/a.tif", "source = 'a'")
         (OF_FOLDER, OF_FOLDER.replace("files", "other"), "collections changed: c"),
         (ORIGIN + OF_LIST, f"{ORIGIN}read_timeout_s = 2\n{OF_LIST}", "collections changed: c"),
         (
-            "[tokens.a]\nenv = 'TOKEN'\nlayers = ['b', 'c']\n[tokens.d]\nenv = 'OTHER'\nlayers = []",
-            "[tokens.a]\nenv = 'TOKEN'\nlayers = ['b']\n[tokens.d]\nenv = 'OTHER'\nlayers = []",
+            "[tokens.a]\nenv = 'TOKEN'\nlayers = ['b*', 'c*']\n[tokens.d]\nenv = 'OTHER'\nlayers = []",
+            "[tokens.a]\nenv = 'TOKEN'\nlayers = ['b*']\n[tokens.d]\nenv = 'OTHER'\nlayers = []",
             "tokens changed: a",
         ),
         ("", "[server]\ntitle = 'T'\nrevalidate_s = 1", "settings changed: server.title, server.revalidate_s"),
