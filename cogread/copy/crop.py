@@ -145,7 +145,8 @@ def _framed(source: Source, cog: Cog, places: Sequence[ByteRange]) -> Iterator[b
     for _, stored in read_batches(source, cog.version, _batches(places)):
         for data in stored:
             if data is not None:
-                yield struct.pack("<I", len(data)) + data + data[-_LEADER_BYTES:].ljust(_LEADER_BYTES, b"\0")
+                last = bytes(data[-_LEADER_BYTES:]).ljust(_LEADER_BYTES, b"\0")
+                yield b"".join((struct.pack("<I", len(data)), data, last))
 
 
 def _batches(places: Sequence[ByteRange]) -> Iterator[Batch[None]]:

@@ -4,8 +4,9 @@ Ranges come in batches. The reads of further batches go on while the caller work
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from cogread.byterange import ByteRange, Version
@@ -27,9 +28,9 @@ _RUN_BYTES: Final = 3 << 20
 """Largest read: it ends within the time of one even at a few megabits a second."""
 _GAP_BYTES: Final = 64 << 10
 """Largest gap that is read over: it costs less than another request."""
-_LOCAL_THREADS: Final = 2
-_FAR_THREADS: Final = 8
-"""Reads at the same time: with a round trip each for an origin, which no disk has."""
+_THREADS: Final = 8
+"""Reads of an origin at the same time, each with a round trip. A disk has none, and the system reads ahead of it: local
+files are read when their bytes are needed, since threads would cost more than they save."""
 
 
 class Batch(NamedTuple, Generic[T]):
@@ -45,7 +46,8 @@ class _Read(NamedTuple):
     positions: list[int]
     """Positions of the ranges in the batch."""
     start: int
-    data: Future[bytes]
+    data: Callable[[], bytes]
+    """Waits for the bytes, or reads them."""
 
 
 class _Pending(NamedTuple, Generic[T]):
@@ -56,13 +58,13 @@ class _Pending(NamedTuple, Generic[T]):
 
 def read_batches(
     source: Source, version: Version, batches: Iterable[Batch[T]]
-) -> Iterator[tuple[T, list[bytes | None]]]:
-    """Read batches in their order: the use of each, and the bytes of its places, None for None.
+) -> Iterator[tuple[T, list[memoryview | None]]]:
+    """Read batches in their order: the use of each, and views of the bytes of its places, None for None.
 
     Raises:
         SourceError: as `Source.read`; `SourceChanged` if the source is no longer of this version.
     """
-    pool = ThreadPoolExecutor(_LOCAL_THREADS if source.is_local else _FAR_THREADS, thread_name_prefix="read")
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="read")
     pending: deque[_Pending[T]] = deque()
     ahead_bytes = 0
     try:
@@ -85,16 +87,17 @@ def _begun(pool: ThreadPoolExecutor, source: Source, version: Version, batch: Ba
     for run in runs_of([place for _, _, place in stored], _GAP_BYTES, _RUN_BYTES):
         whole = ByteRange(run[0].start, max(place.stop for place in run))
         positions = [at for _, at, _ in stored[first : first + len(run)]]
-        reads.append(_Read(positions, whole.start, pool.submit(read_whole, source, whole, version)))
+        read = partial(read_whole, source, whole, version)
+        reads.append(_Read(positions, whole.start, read if source.is_local else pool.submit(read).result))
         first, size_bytes = first + len(run), size_bytes + whole.size_bytes
     return _Pending(batch, reads, size_bytes)
 
 
-def _ended(pending: _Pending[T]) -> tuple[T, list[bytes | None]]:
+def _ended(pending: _Pending[T]) -> tuple[T, list[memoryview | None]]:
     batch = pending.batch
-    parts: list[bytes | None] = [None] * len(batch.places)
-    for positions, start, future in pending.reads:
-        data = future.result()
+    parts: list[memoryview | None] = [None] * len(batch.places)
+    for positions, start, read in pending.reads:
+        data = memoryview(read())
         for at in positions:
             place = batch.places[at]
             if place is not None:

@@ -60,7 +60,7 @@ def stored_tiles(source: Source, cog: Cog) -> Iterator[StoredTile]:
     records = np.concatenate([_records(source, cog, number, part) for number, part in enumerate(parts)])
     for tiles, stored in read_batches(source, cog.version, _batches(parts, records[np.argsort(records["start"])])):
         for tile, data in zip(tiles, stored, strict=True):
-            yield tile._replace(data=data or b"")
+            yield tile._replace(data=bytes(data or b""))
 
 
 def _records(source: Source, cog: Cog, at: int, part: _Part) -> NDArray[Any]:

@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -145,27 +144,17 @@ def _write(
     on_damage: Callable[[TileError], None],
     on_progress: Progress,
 ) -> None:
-    """Write all further batches, each while the next is made."""
+    """Write all further batches."""
     skip = len(ledger.batches)
     done, written_bytes = pictures.skipped(skip), 0
     on_progress(done, 0)
-
-    def write(items: list[Item], records: Records) -> None:
+    for positions, batch in pictures.batches(skip, on_damage):
+        items = ledger.enter(batch)
         target.add(items)
-        journal.append(records)
-
-    with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
-        last: Future[None] | None = None
-        for positions, batch in pictures.batches(skip, on_damage):
-            items = ledger.enter(batch)
-            if last is not None:
-                last.result()
-            last = writer.submit(write, items, ledger.batches[-1])
-            done += positions
-            written_bytes += sum(len(item.picture.body) for item in items if item.is_new)
-            on_progress(done, written_bytes)
-        if last is not None:
-            last.result()
+        journal.append(ledger.batches[-1])
+        done += positions
+        written_bytes += sum(len(item.picture.body) for item in items if item.is_new)
+        on_progress(done, written_bytes)
 
 
 def _identity(pictures: Pictures, extension: str) -> dict[str, object]:

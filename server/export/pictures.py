@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final, NamedTuple
 
 from cogread.byterange import ByteRange
@@ -27,6 +26,8 @@ from server.tiles.request import XYZ, XYZ_AUTO, TileAddress
 
 AUTO: Final = "auto"
 """The format of URLs without an extension."""
+_CHUNK: Final = 64
+"""Tiles of a batch of pictures: a MB or so, which is still in the processor's cache when it is written."""
 _CPUS: Final = len(os.sched_getaffinity(0))
 
 
@@ -110,23 +111,43 @@ class Pictures:
             TileDamaged: of a damaged tile.
             SourceError: it cannot be read, or is no longer of this version.
         """
-        batches = islice(self._planned(), skip, None)
         with ThreadPoolExecutor(_CPUS, thread_name_prefix="encode") as pool:
-            for work, stored in read_batches(self.source, self.opened.cog.version, batches):
-                results = list(self._results(pool, work, stored))
-                for damage in results:
-                    if isinstance(damage, TileError):
-                        on_damage(damage)
-                yield len(work.tiles), [picture for picture in results if isinstance(picture, Picture)]
+            for work, stored in read_batches(self.source, self.opened.cog.version, self._planned(skip)):
+                width = len(stored) // len(work.tiles)
+                for start in range(0, len(work.tiles), _CHUNK):
+                    tiles = work.tiles[start : start + _CHUNK]
+                    parts = stored[start * width : (start + _CHUNK) * width]
+                    results = list(_results(pool, work._replace(tiles=tiles), parts))
+                    for damage in results:
+                        if isinstance(damage, TileError):
+                            on_damage(damage)
+                    yield len(tiles), [picture for picture in results if isinstance(picture, Picture)]
 
     def skipped(self, batches: int) -> int:
         """Number of positions in the first batches."""
-        return sum(len(batch.use.tiles) for batch in islice(self._planned(), batches))
+        positions = 0
+        for batch in self._all_planned() if batches else ():
+            count = len(batch.use.tiles)
+            positions += min(count, batches * _CHUNK)
+            batches -= -(-count // _CHUNK)
+            if batches <= 0:
+                break
+        return positions
 
     def _read(self, wanted: ByteRange) -> bytes:
         return read_whole(self.source, wanted, self.opened.cog.version)
 
-    def _planned(self) -> Iterator[Batch[_Work]]:
+    def _planned(self, skip: int) -> Iterator[Batch[_Work]]:
+        """The reads for all batches but the first ones."""
+        for batch in self._all_planned():
+            tiles = batch.use.tiles
+            first = min(skip * _CHUNK, len(tiles))
+            skip -= -(-first // _CHUNK)
+            if first < len(tiles):
+                start = first * (len(batch.places) // len(tiles))
+                yield Batch(batch.use._replace(tiles=tiles[first:]), batch.places[start:])
+
+    def _all_planned(self) -> Iterator[Batch[_Work]]:
         box, images, representation = None, [], None
         for block in self.selection.blocks():
             if block.box is not box or representation is None:
@@ -144,16 +165,20 @@ class Pictures:
         places = {id(image): TilePlaces(self.source, version, image) for image, _ in parts}
         return [(image, plane, places[id(image)]) for image, plane in parts]
 
-    def _results(
-        self, pool: ThreadPoolExecutor, work: _Work, stored: Sequence[bytes | None]
-    ) -> Iterator[Picture | TileError | None]:
-        width = len(stored) // len(work.tiles)
 
-        def make(at: int) -> Picture | TileError | None:
-            return _picture(work, at, stored[at * width : (at + 1) * width])
+def _results(
+    pool: ThreadPoolExecutor, work: _Work, stored: Sequence[memoryview | None]
+) -> Iterator[Picture | TileError | None]:
+    """Make tiles; decoders work at the same time."""
+    width = len(stored) // len(work.tiles)
 
-        positions = range(len(work.tiles))
-        return pool.map(make, positions) if work.representation.wrapping.work_bytes else map(make, positions)
+    def make(at: int) -> Picture | TileError | None:
+        return _picture(
+            work, at, [None if part is None else bytes(part) for part in stored[at * width : (at + 1) * width]]
+        )
+
+    positions = range(len(work.tiles))
+    return pool.map(make, positions) if work.representation.wrapping.work_bytes else map(make, positions)
 
 
 def _picture(work: _Work, at: int, stored: Sequence[bytes | None]) -> Picture | TileError | None:

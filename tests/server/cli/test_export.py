@@ -127,7 +127,7 @@ import sys, time
 from server.cli.main import main
 from server.export import job, pictures
 pause_s = float(sys.argv.pop())
-pictures.BATCH_TILES = 3
+pictures._CHUNK = 3
 enter = job._Ledger.enter
 job._Ledger.enter = lambda self, batch: (time.sleep(pause_s), enter(self, batch))[1]
 main(sys.argv[1:], prog_name="rawcog")
