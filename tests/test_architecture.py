@@ -23,7 +23,7 @@ LAYERS = {
         image conversion
         crs
         tiff sources jpeg_stream jxl_stream
-        byterange deadline detached errors refusal cogread
+        byterange deadline detached errors refusal weak_method cogread
     """,
     "server": """
         wsgi config.gunicorn cli

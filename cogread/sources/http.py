@@ -17,6 +17,7 @@ from cogread.sources.http_client.url import redirection
 from cogread.sources.per_process import PerProcess
 from cogread.sources.protocol import SourceOptions
 from cogread.sources.uri import SourceUri
+from cogread.weak_method import weak_method
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3
@@ -28,7 +29,7 @@ class HttpSource(RangeSource):
     def __init__(self, uri: SourceUri, options: SourceOptions) -> None:
         super().__init__(uri.display, options)
         self._url = uri.location
-        self._home = PerProcess(partial(self._route, self._url, _auth(options)))
+        self._home = PerProcess(partial(weak_method(self._route), self._url, _auth(options)))
 
     def close(self) -> None:
         """See `Source.close`."""

@@ -32,6 +32,7 @@ from cogread.sources.http_client.url import WebOrigin
 from cogread.sources.per_process import PerProcess
 from cogread.sources.protocol import SourceOptions
 from cogread.sources.uri import SourceUri
+from cogread.weak_method import weak_method
 
 T = TypeVar("T")
 
@@ -71,7 +72,7 @@ class S3Source(RangeSource):
         super().__init__(uri.display, options)
         self._bucket, _, self._key = uri.location.removeprefix("s3://").partition("/")
         self._region: str | None = None
-        self._place = PerProcess(self._find_place)
+        self._place = PerProcess(weak_method(self._find_place))
 
     def close(self) -> None:
         """See `Source.close`."""

@@ -23,7 +23,10 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 PATIENCE_S: Final = 5.0
-"""Longest wait of a request for a value."""
+"""Longest wait of a request for a value where there is none."""
+
+LATE_PATIENCE_S: Final = 0.5
+"""The same where there is an old one."""
 
 RETRY_S: Final = 3.0
 """Pause after a failure; a value of another age is renewed by its `refresh_s`."""
@@ -56,7 +59,8 @@ class Refreshed(Generic[T]):
         self._part: T | None = None
         self._read_at = float("-inf")
         self._failure: CogError | None = None
-        self._failed_at = float("-inf")
+        self._next_at = float("-inf")
+        """When the next reading may begin: reading takes half of the time at most."""
         self._running: Future[None] | None = None
 
     def get(self) -> T:
@@ -70,7 +74,7 @@ class Refreshed(Generic[T]):
             return self._checked()
         running = self._begin()
         if running is not None and (self._value is None or age_s >= self._refresh_s):
-            wait([running], timeout=PATIENCE_S)
+            wait([running], timeout=PATIENCE_S if self._value is None else LATE_PATIENCE_S)
         return self._checked()
 
     def publish(self, part: T) -> None:
@@ -93,9 +97,9 @@ class Refreshed(Generic[T]):
         raise SourceTimeout(f"{self._name}: still being read")
 
     def _begin(self) -> Future[None] | None:
-        """The reading that is under way, or a new one; None: the last failed a moment ago."""
+        """The reading that is under way, or a new one; None: the last failed or, if it takes long, ended just now."""
         with self._mutex:
-            if self._running is None and self._clock() - self._failed_at >= RETRY_S:
+            if self._running is None and self._clock() >= self._next_at:
                 try:
                     self._running = call_detached(self._renew, "collection")
                 except RuntimeError as error:
@@ -112,9 +116,10 @@ class Refreshed(Generic[T]):
             elif str(error) != str(self._failure):
                 log.warning("%s cannot be read: %s", self._name, error)
             self._failure = error if isinstance(error, CogError) else LayerFault(f"{type(error).__name__}: {error}")
-            self._failed_at, self._part = self._clock(), None
+            self._next_at, self._part = self._clock() + RETRY_S, None
         else:
             self._value, self._read_at, self._part, self._failure = value, began_at, None, None
+            self._next_at = 2 * self._clock() - began_at
         finally:
             with self._mutex:
                 self._running = None

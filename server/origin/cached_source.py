@@ -17,6 +17,7 @@ from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceChanged, SourceError, SourceProtocolError
 from cogread.sources.file import is_at_rest
 from cogread.sources.protocol import PresigningSource, Source
+from cogread.weak_method import weak_method
 from server.cache.single_flight import SingleFlight
 from server.logs.trace import trace
 from server.metrics.counters import counters
@@ -101,14 +102,14 @@ class CachedSource:
         self.stream_turns: Final = Semaphore(STREAM_READS)
         """Bounds the threads that read long ranges, of the few that a worker has for them."""
         self._guard = guard
-        self._blocks = Blocks(flight, self._read_whole, block_bytes, helpers)
-        self._ranges = Blocks(ranges or flight, self._read_whole, block_bytes, helpers, TILE_TTL_S)
+        self._blocks = Blocks(flight, weak_method(self._read_whole), block_bytes, helpers)
+        self._ranges = Blocks(ranges or flight, weak_method(self._read_whole), block_bytes, helpers, TILE_TTL_S)
         self._first_bytes = max(1, -(-first_read_bytes // block_bytes)) * block_bytes
         self._current = CurrentVersion(
             flight,
             f"{PREFIX}version:{key}",
             revalidate_s,
-            self._ask_version,
+            weak_method(self._ask_version),
             clock,
             ValidatorWatch(label or source.name),
         )

@@ -1,7 +1,11 @@
 """Layers that share the memory for open layer versions."""
 
+import gc
 import tracemalloc
+import weakref
 from pathlib import Path
+
+import pytest
 
 from cogread.deadline import Deadline
 from tests.support.app import ROOT, anonymous, client, layer
@@ -33,3 +37,19 @@ def test_the_stated_cost_of_an_open_layer_version_is_its_memory(tmp_path: Path) 
         tracemalloc.stop()
         stated_bytes = sum(version.cost_bytes for version in versions)
         assert 0.67 < used_bytes / stated_bytes < 1.5, name
+
+
+@pytest.mark.parametrize("place", ["/files", "s3://bucket", "https://127.0.0.1:9"])
+def test_a_member_that_is_evicted_is_freed_without_the_garbage_collector(place: str, tmp_path: Path) -> None:
+    """That comes late: a scan of names would take the memory of tens of thousands of layers before."""
+    app = client(tmp_path, f"[server]\nmemory_bytes = {1 << 20}\n[collections.c]\nuri = '{place}/{{name}}.tif'\n")
+    collection = app.application.extensions["rawcog"].catalog.get_collection("c")
+    gc.collect()
+    gc.disable()
+    try:
+        first = weakref.ref(collection["first"].source)
+        for number in range(20):
+            assert collection[f"other{number}"].config.name == f"c:other{number}"
+        assert first() is None
+    finally:
+        gc.enable()
