@@ -121,10 +121,12 @@ class Caller:
         is_private = self._reads_by_token or (self._is_listing and self._token is not None)
         if is_private or (self._until_s and not is_tile):
             rest = cache_control.removeprefix("public, ").removeprefix("private, ")
-            return cache_control if rest == "no-store" else f"private, {rest}"
-        if not self._until_s:
-            return cache_control
-        return _within(cache_control, self._left_s)
+            cache_control = cache_control if rest == "no-store" else f"private, {rest}"
+        return _within(cache_control, self._left_s) if self._until_s else cache_control
+
+    def within(self, lifetime_s: int) -> int:
+        """A lifetime in seconds, after all checks, that ends with the signature, if one opened a layer."""
+        return min(lifetime_s, self._left_s) if self._until_s else lifetime_s
 
     @property
     def varies(self) -> bool:

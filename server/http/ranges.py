@@ -15,7 +15,7 @@ MOST_RANGES: Final = 32
 """Ranges of one request for a file, each of which may cost a read at the origin; more are refused."""
 
 _UNIT: Final = re.compile(r"bytes=", re.IGNORECASE)
-_RANGE: Final = re.compile(r"[ \t]*([0-9]{0,18})-([0-9]{0,18})[ \t]*")
+_RANGE: Final = re.compile(r"[ \t]*([0-9]{0,40})-([0-9]{0,40})[ \t]*")
 """One range. Groups: the first and the last byte; without a first byte, the length of a suffix."""
 
 
@@ -58,7 +58,8 @@ def requested_spans(range_field: str, size_bytes: int, most: int = MOST_RANGES) 
     """
     unit = _UNIT.match(range_field.strip())
     parts = [] if unit is None else range_field.strip()[unit.end() :].split(",")
-    matches = [_RANGE.fullmatch(part) for part in parts[: MOST_RANGES + 1]]
+    named = [part for part in parts if part.strip()]  # a list may have empty elements (RFC 9110 §5.6.1)
+    matches = [_RANGE.fullmatch(part) for part in named[: MOST_RANGES + 1]]
     spans = [None if match is None else _span(match[1], match[2], size_bytes) for match in matches]
     sound = [span for span in spans if span is not None]
     if not sound or len(sound) < len(spans) or (most == 1 and len(spans) > 1):

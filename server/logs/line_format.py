@@ -19,6 +19,17 @@ _DOUBTFUL: Final = re.compile(r'[^!-~]|["=\\]')
 _QUOTED_FIELDS: Final = frozenset({"query", "cause"})
 
 
+def _spelled(word: str) -> str:
+    """A pattern of the word, in any case, with or without percent-encoding."""
+    return "".join(f"(?:{letter}|%{ord(letter):02x}|%{ord(letter.upper()):02x})" for letter in word)
+
+
+_CREDENTIALS: Final = re.compile(
+    rf"(?:(?:{_spelled('token')}|{_spelled('signature')})(?:=|%3d)|\bbearer\s)[^\s&;?#'\"\\]+", re.IGNORECASE
+)
+"""A secret with its name, wherever a client has put it: in a path, behind a misspelt name or in a malformed field."""
+
+
 class JsonFormatter(logging.Formatter):
     """Records of `logging` as JSON."""
 
@@ -59,9 +70,14 @@ def logfmt(fields: Mapping[str, object]) -> str:
     return " ".join(words)  # a list, which takes less time than a generator
 
 
+def redacted(text: str) -> str:
+    """A text without the tokens and signatures in it."""
+    return _CREDENTIALS.sub("***", text)
+
+
 def escaped(text: str, most: int = 200) -> str:
-    """A value from a client as one printable ASCII word, which cannot pass for another line or field."""
-    return _DOUBTFUL.sub(lambda character: f"\\x{ord(character[0]):02x}", text[:most])
+    """A value from a client as one printable ASCII word, which cannot pass for another line or field, redacted."""
+    return _DOUBTFUL.sub(lambda character: f"\\x{ord(character[0]):02x}", redacted(text)[:most])
 
 
 def quotable(text: str) -> str:

@@ -17,6 +17,7 @@ from threading import Event, Lock, Thread
 from typing import Any, Final, TypeVar
 
 from cogread.deadline import Deadline
+from server.logs.line_format import redacted
 
 T = TypeVar("T")
 
@@ -122,7 +123,7 @@ class LogStream:
 
     def write(self, text: str) -> None:
         """Queue a record, which ends with a line break."""
-        self._writer.put(text.removesuffix("\n"), is_urgent=True)
+        self._writer.put(redacted(text.removesuffix("\n")), is_urgent=True)
 
     def flush(self) -> None:
         """Do nothing: a writer never waits for the reader."""
@@ -138,7 +139,7 @@ class DirectStream:
     def write(self, text: str) -> None:
         """Write a record, which ends with a line break."""
         report = f"{self._spell_dropped(self._dropped)}\n" if self._dropped else ""
-        data = (report + text).encode(errors="backslashreplace")
+        data = (report + redacted(text)).encode(errors="backslashreplace")
         with suppress(OSError):  # the reader is gone for good
             for start in range(0, len(data), select.PIPE_BUF):  # a pipe accepts such a chunk whole or not at all
                 if not _is_writable(self._fd):

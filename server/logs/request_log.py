@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from server.logs.line_format import DATE, MOST_CAUSE, dropped_lines, formatter, json_line, logfmt, quotable
+from server.logs.line_format import DATE, MOST_CAUSE, dropped_lines, formatter, json_line, logfmt, quotable, redacted
 from server.logs.log_writer import LogStream, LogWriter
 from server.logs.request_ids import traceparent as valid_traceparent
 from server.logs.trace import trace
@@ -121,13 +121,15 @@ class RequestLog:
             f"{logfmt(spell(target))} status={status} bytes={size_bytes} "
             f"ms={elapsed_s * 1000:.1f} tier={_tier(tier)} origin_reads={origin_reads}"
         )
-        return f"{line} {logfmt(_optional(own_id, sent, quotable(cause)))}" if cause or own_id or sent else line
+        return (
+            f"{line} {logfmt(_optional(own_id, sent, quotable(redacted(cause))))}" if cause or own_id or sent else line
+        )
 
     def _json_line(self, fields: RequestFields) -> str:
         at_s, method, target, spell, status, size_bytes, elapsed_s, tier, origin_reads, cause, _, own_id, sent = fields
         words = {"method": method, **spell(target), "status": status, "bytes": size_bytes}
         cost = {"ms": round(elapsed_s * 1000, 1), "tier": _tier(tier), "origin_reads": origin_reads}
-        more = _optional(own_id, sent, cause[:MOST_CAUSE])
+        more = _optional(own_id, sent, redacted(cause)[:MOST_CAUSE])
         return json_line(at_s, _level(status), self._pid, "request", {**words, **cost, **more})
 
     def _time(self, second: int) -> str:

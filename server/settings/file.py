@@ -68,8 +68,8 @@ class Defaults(Struct, frozen=True):
     same; `false` turns that off too. Default: true for http and s3, false for local files."""
     file: File = True
     """`true`: the file itself is served, [by byte ranges](clients.md#the-file-itself). `"redirect"`, for s3 alone,
-    sends clients to a presigned URL of the bucket, which is good for an hour: rawcog passes on the right to read, the
-    bucket its bytes."""
+    sends clients to a presigned URL of the bucket, which is good for an hour, or as long as the signature of the
+    request: rawcog passes on the right to read, the bucket its bytes."""
     jxl: bool = False
     """`true`: JPEG tiles are also offered as JPEG XL (`jxl`), [repacked without loss](clients.md#jpeg-xl)."""
     terrain_nodata: Height = 0.0

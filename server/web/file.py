@@ -36,7 +36,7 @@ def _reply(name: str, deadline: Deadline) -> Response:
     if not layer.config.file:
         raise UnknownUrl(f"layer {name!r}: {NOT_SERVED}")
     if layer.config.file == "redirect" and version in (None, layer.source.version(deadline).key):
-        return response(redirect(layer.source.presigned_url(PRESIGNED_S, deadline)))
+        return response(redirect(layer.source.presigned_url(ctx.caller.within(PRESIGNED_S), deadline)))
     opened = layer.open(deadline)
     if version is not None and version != opened.version_key:
         return moved(f"{layer.path}/cog.tif")

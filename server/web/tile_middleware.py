@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from server.access.authenticator import CALLER, Authenticator
-from server.access.query import without_credentials
 from server.documents.wmts.exceptions import report
 from server.documents.wmts.names import QUERIES
 from server.documents.wmts.tiles import WmtsTiles
@@ -141,7 +140,7 @@ def _log_fields(target: str) -> Mapping[str, str]:
     """The path of a tile, or a query for one, as fields of the log."""
     path, _, query = target.partition("?")
     if path in _QUERIES:
-        shown = escaped(without_credentials(query), most=400)
+        shown = escaped(query, most=400)
         return {"path": path, "query": shown.replace(_EQUALS, "=")}
     _, first, second, third, rest = path.split("/", 4)
     if first == "layers":

@@ -33,6 +33,7 @@ class WmtsTiles:
 
     def serve(self, request: TileRequest, address: TileAddress) -> Reply:
         """Reply to a request in the terms of WMTS; see `Tiles.serve`."""
+        self._catalog.check(address.layer, request.caller)
         if address.format not in MEDIA_TYPES:
             raise FormatNotOffered(f"format {address.format!r}: wanted one of: {', '.join(MEDIA_TYPES)}")
         if address.template is WMTS_TIME and self._catalog.series(address.layer) is None:

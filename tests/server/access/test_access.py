@@ -1,5 +1,6 @@
 """Callers with and without the right to layers, at every kind of URL."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,8 @@ URLS: Final = (
     "/tms/1.0.0/{}/0/0/0.jpg",
     "/wmts/1.0.0/{}/default/native.{}/0/0/0.jpg",
     "/wmts/1.0.0/{}/default/WebMercatorQuad/0/0/0.jpg",
+    "/wmts/1.0.0/{}/default/2024/native.{}/0/0/0.jpg",
+    "/wmts/1.0.0/{}/default/none/0/0/0.jpg",
     "/wmts?service=WMTS&request=GetTile&version=1.0.0&layer={}&style=default&format=image/jpeg"
     "&tilematrixset=native.{}&tilematrix=0&tilerow=0&tilecol=0",
     "/wmts?SERVICE=WMTS&REQUEST=GetTile&VERSION=1.0.0&LAYER={}&STYLE=default&FORMAT=image/jpeg"
@@ -155,6 +158,16 @@ def test_the_right_credentials_open_every_url_of_a_layer(app: FlaskClient, templ
             if reply.status_code < 400 and headers:
                 assert reply.headers["Cache-Control"].startswith("private")
                 assert "Authorization" in ", ".join(reply.headers.getlist("Vary"))
+
+
+def test_no_cache_keeps_a_reply_longer_than_its_signature_is_good(app: FlaskClient) -> None:
+    version = app.get("/layers/open").get_json()["version"]
+    for template in ("", "?f=html", "/tilejson.json", "/gdal.vrt", "/cog.tif", "/tiles/native/0/0/0.jpg"):
+        url = url_of(f"/layers/{{}}@{version}{template}", "secret", signed_query(KEYS[0].encode(), "secret", 60))
+        reply = app.get(url)
+        assert reply.status_code in (200, 404)
+        ages = re.findall(r"max-age=(\d+)", reply.headers["Cache-Control"])
+        assert all(int(age) <= 120 for age in ages), (template, ages)
 
 
 @pytest.mark.parametrize("url", LISTS)

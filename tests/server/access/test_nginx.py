@@ -1,5 +1,6 @@
 """Signed tiles behind `config/nginx.conf`: cached once for all signatures, and for none else."""
 
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ CONFIG: Final = "[tokens.team]\nenv = 'TOKEN'\nlayers = ['*']\n" + "".join(
     for name, access in {"open": "public", "one": "signed", "two": "signed"}.items()
 )
 PLACES: Final = [f"{z}/{x}/{y}" for z, side in ((0, 1), (1, 1), (2, 2)) for x in range(side) for y in range(side)]
+
+KVP: Final = "/wmts?service=WMTS&request=GetTile&version=1.0.0&layer=one&style=default&format=image/webp"
 
 
 @pytest.fixture(scope="module")
@@ -117,9 +120,8 @@ def test_no_secret_is_in_the_files_and_the_log(nginx: Nginx, server: Gunicorn) -
         _ = seen(nginx, f"{url}?token={SECRET}")
         _ = seen(nginx, url, Authorization=f"Bearer {SECRET}")
         _ = seen(nginx, f"{url}?{query('one')}&token={SECRET}", Authorization=f"Bearer {SECRET}")
-    kvp = "service=WMTS&request=GetTile&version=1.0.0&layer=one&style=default&format=image/webp"
     for site in (server, nginx):
-        _ = requests.get(f"{site.url}/wmts?{kvp}&{query('one')}&token={SECRET}", timeout=30)
+        _ = requests.get(f"{site.url}{KVP}&{query('one')}&token={SECRET}", timeout=30)
     malformed = (f"GET /layers?token={SECRET}", f"GET / HTTP/1.1\r\nHost: a\r\nAuthorization Bearer {SECRET}")
     for head in malformed:
         with socket.create_connection(("127.0.0.1", server.port), 30) as sender:
@@ -130,3 +132,37 @@ def test_no_secret_is_in_the_files_and_the_log(nginx: Nginx, server: Gunicorn) -
     assert "signature=" not in server.log() + nginx.log()
     files = [path for path in Path(nginx.folder).rglob("*") if path.is_file()]
     assert not [path for path in files if SECRET.encode() in path.read_bytes()]
+
+
+def test_a_url_of_no_layer_gets_its_own_error(nginx: Nginx, server: Gunicorn) -> None:
+    """The right to it is asked for too, and is no error of nginx."""
+    many = "&".join(f"{number}=" for number in range(101))
+    for url, status in (
+        ("/layers/one%0A/cog.tif?signature=a", 404),
+        (f"/layers/one/cog.tif%0A?{query('one')}", 404),
+        (f"/wmts?{many}&signature=a", 400),
+    ):
+        assert seen(nginx, url)[0] == status, url
+    assert requests.get(f"{server.url}/access/layers/one/%0A?signature=a", timeout=30).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        f"GET /layers/one/cog.tif%3Ftoken={SECRET} HTTP/1.1",
+        f"GET /layers/one/tiles/native/0/0/0.webp&token={SECRET} HTTP/1.1",
+        f"GET /layers/open/tiles/native/0/0/0.webp&Token={SECRET} HTTP/1.1",
+        f"GET {KVP}&%74oken={SECRET} HTTP/1.1",
+        f"GET {KVP};token={SECRET} HTTP/1.1",
+        f"GET {KVP}&x=?signature%3D{SECRET} HTTP/1.1",
+        f"GET /layers/a layer?token={SECRET} HTTP/1.1",
+        f"GET layers/one?token={SECRET} HTTP/1.1",
+    ],
+)
+def test_no_secret_is_in_the_log_wherever_a_client_has_put_it(head: str, server: Gunicorn) -> None:
+    before = len(server.log())
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(f"{head}\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+        assert connection.recv(4096).startswith(b"HTTP/1.1 4")
+    wait_for(lambda: re.search("request.*\n", server.log()[before:]), "the line in the log")
+    assert SECRET not in server.log()

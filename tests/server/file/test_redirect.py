@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from server.access.signature import signed_query
 from server.settings.load import ConfigError
 from tests.support.app import client, layer, problem, settings
 from tests.support.s3 import running_store
@@ -47,6 +48,15 @@ def test_the_bucket_sends_the_bytes(tmp_path: Path, capfd: pytest.CaptureFixture
         gone = client(tmp_path, STORE.format(store.endpoint_url) + layer("a", "s3://imagery/a.tif", REDIRECT), KEYS)
         _ = problem(gone.get(URL), 404)
     assert "X-Amz" not in "".join(capfd.readouterr())
+
+
+def test_the_url_of_the_bucket_ends_with_the_signature(tmp_path: Path) -> None:
+    key = "k" * 32
+    with running_store() as store:
+        table = layer("a", store.put("a.tif", FILE), f"{REDIRECT}\naccess = 'signed'")
+        app = client(tmp_path, STORE.format(store.endpoint_url) + table, {**KEYS, "RAWCOG_SIGNING_KEYS": key})
+        location = app.get(f"{URL}?{signed_query(key.encode(), 'a', 60)}").headers["Location"]
+        assert 1 <= int(parse_qs(urlsplit(location).query)["X-Amz-Expires"][0]) <= 120
 
 
 @pytest.mark.parametrize("uri", ["a.tif", "http://127.0.0.1/a.tif"])

@@ -38,6 +38,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
         ("BYTES=0-9", slice(0, 10)),
         ("bytes= 0-9 ", slice(0, 10)),
         ("bytes=007-009", slice(7, 10)),
+        ("bytes=5-18446744073709551615", slice(5, None)),
+        ("bytes=-18446744073709551615", slice(0, None)),
+        ("bytes=,0-9, ,", slice(0, 10)),
     ],
 )
 def test_a_range_is_a_part(field: str, part: slice, url: str, app: FlaskClient) -> None:
