@@ -39,7 +39,13 @@ for _ in range(100):
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one.")
+@click.option(
+    "--port",
+    default=8000,
+    envvar="PORT",
+    type=click.IntRange(0, 65535),
+    help="Default: PORT, else 8000. 0 takes a free one.",
+)
 @click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes. Default: WEB_CONCURRENCY, else 2.")
 @click.option("--open", "opens", is_flag=True, help="Open the page of the layers in the browser.")
 def serve(paths: tuple[str, ...], host: str, port: int, workers: int | None, opens: bool) -> None:
@@ -94,10 +100,16 @@ def _config_of_files(paths: tuple[str, ...]) -> str:
 
 
 def _open_file(text: str) -> str:
-    """A file without a name, which the server reads by its descriptor and which ends with it."""
-    file = TemporaryFile("w+")  # noqa: SIM115 - open until the server ends
-    file.write(text)
-    file.flush()
-    descriptor = os.dup(file.fileno())
+    """A file without a name, which the server reads by its descriptor and which ends with it.
+
+    It is in memory where the system has that (Linux): a container may have no writable folder.
+    """
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("layers.toml")
+    else:
+        with TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    with open(descriptor, "w", closefd=False) as stream:
+        stream.write(text)
     os.set_inheritable(descriptor, True)
     return f"/dev/fd/{descriptor}"
