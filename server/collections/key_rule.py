@@ -58,7 +58,8 @@ class KeyRule:
 
     def _member(self, key: str) -> Member:
         name = name_of(key) or ""
-        return Member(name, self._uri_of(key), title=key.removesuffix(".tif"), parts={"name": name})
+        title = key.removesuffix(".tif").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return Member(name, self._uri_of(key), title=title, parts={"name": name})
 
     def _read(self, deadline: Deadline) -> KeyPages:
         pages = KeyPages()

@@ -45,16 +45,21 @@ def key_of(name: str) -> str | None:
 
 
 def matches(key: str, pattern: str) -> bool:
-    """Tell whether a key matches a pattern: `*` stands for a part of a name, `**` for any number of folders."""
-    return _matches(key.split("/"), pattern.split("/"))
+    """Tell whether a key matches a pattern: `*` stands for a part of a name, `**` for any number of folders.
 
-
-def _matches(names: list[str], patterns: list[str]) -> bool:
-    if not patterns:
-        return not names
-    if patterns[0] == _ANY_FOLDERS:
-        return any(_matches(names[start:], patterns[1:]) for start in range(len(names) + 1))
-    return bool(names) and fnmatchcase(names[0], patterns[0]) and _matches(names[1:], patterns[1:])
+    It takes a step for each pair of a name and a part of the pattern at most, as clients choose keys.
+    """
+    names = key.split("/")
+    ends = {0}
+    """Numbers of names that the parts of the pattern so far match."""
+    for part in pattern.split("/"):
+        if not ends:
+            return False
+        if part == _ANY_FOLDERS:
+            ends = set(range(min(ends), len(names) + 1))
+        else:
+            ends = {end + 1 for end in ends if end < len(names) and fnmatchcase(names[end], part)}
+    return len(names) in ends
 
 
 def _escape(character: re.Match[str]) -> str:

@@ -119,11 +119,33 @@ def test_a_pattern_selects_files(place: tuple[str, Put, Callable[[str], object]]
 def test_a_folder_that_is_not_there_is_an_error_and_stops_no_other_layer(tmp_path: Path) -> None:
     app = client(tmp_path, "[collections.c]\nfolder = 'nothing'\n")
     assert problem(app.get("/layers/c:a"), 404) == "the layer's file is not there"
-    (tmp_path / "loop").mkdir()
-    (tmp_path / "loop" / "again").symlink_to(tmp_path / "loop", target_is_directory=True)
-    shutil.copy(VALLEY, tmp_path / "loop" / "a.tif")
-    rule = rule_of(tmp_path, "[collections.c]\nfolder = 'loop'\n")
-    assert [member.name for member in rule.page(Query()).members] == ["a"]
+
+
+def test_links_to_folders_have_an_end_and_odd_names_and_files_stop_no_list(tmp_path: Path) -> None:
+    folder = tmp_path / "loop"
+    for name in ("x", "xy"):
+        (folder / name).mkdir(parents=True)
+        shutil.copy(VALLEY, folder / name / "a.tif")
+    for link, target in (("again", "."), ("x/y", "../xy"), ("xy/x", "../x"), ("self.tif", "self.tif")):
+        (folder / link).symlink_to(target)
+    shutil.copy(VALLEY, os.fsencode(folder) + b"/\xff.tif")
+    os.mkfifo(folder / "fifo.tif")
+    deep = folder / "/".join(["deep"] * 50)
+    deep.mkdir(parents=True)
+    shutil.copy(VALLEY, deep)
+    config = "[collections.c]\nfolder = 'loop'\n"
+    members = rule_of(tmp_path, config).page(Query()).members
+    names = ["fifo", "self", "x~a", "x~y~a", "xy~a", "xy~x~a", "~~FF"]
+    assert [member.name for member in members] == names
+    reply = client(tmp_path, config).get("/layers/c")
+    assert {row["title"]: row["status"] for row in reply.get_json()["layers"]}["\ufffd"] == "ok"
+
+
+def test_a_pattern_of_many_folders_takes_no_time_on_a_deep_name(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    rule = rule_of(tmp_path, f"[collections.c]\nfolder = 'files'\npattern = '{'**/' * 30}b.tif'\n")
+    assert rule.find("a~" * 90 + "a") is None
+    assert rule.find("a~" * 90 + "b") is not None
 
 
 @pytest.mark.parametrize("key", ["a/b.tif", "a//b.tif", "/a.tif", "a~~41.tif", "a:b.tif", "-.tif", "20/~20.TIF"])
