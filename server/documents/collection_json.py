@@ -64,11 +64,12 @@ def describe_collection(collection: Collection, links: Links, times: Sequence[st
     }
 
 
-def member_row(entry: MemberEntry, links: Links) -> Json:
+def member_row(collection: Collection, entry: MemberEntry, links: Links) -> Json:
     """A member in a list: that of a layer, and the facts that its rule knows."""
     member, layer = entry.member, entry.layer
     if layer is None:
-        return {"name": member.name, "title": member.title or member.name, "status": BROKEN, "reason": member.refusal}
+        name = f"{collection.config.name}{SEPARATOR}{member.name}"
+        return {"name": name, "title": member.title or member.name, "status": BROKEN, "reason": member.refusal}
     about = layer_row(Entry(layer, entry.summary), links)
     facts = {"datetime": member.datetime, "bbox": member.bbox}
     return about | {key: value for key, value in facts.items() if value is not None}

@@ -110,13 +110,13 @@ def collection_document(collection: Collection) -> Response:
         return page(
             "members.html",
             about=about,
-            entries=[(member_row(entry, links), entry.summary) for entry in members.entries()],
+            entries=[(member_row(collection, entry, links), entry.summary) for entry in members.entries()],
             query=members.query,
             total=members.page.total,
             first=links.to(members.path(collection.path, "")) if members.query.after else None,
             after=None if following is None else links.to(members.path(collection.path, following)),
         )
-    rows = [member_row(entry, links) for entry in members.entries()]
+    rows = [member_row(collection, entry, links) for entry in members.entries()]
     own = [*members.links(links, collection.path), *about["links"][1:]]
     return _json((members.key, times, links), {**about, **members.counts(), "layers": rows, "links": own})
 

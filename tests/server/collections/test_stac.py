@@ -44,6 +44,8 @@ def test_a_refused_item_and_a_missing_file_say_so(app: FlaskClient) -> None:
     assert "has no member 'nothing'" in problem(app.get(f"/layers/s:nothing/{TILE}"), 404)
     assert "is not there" in problem(app.get(f"/layers/s:gone/{TILE}"), 404)
     assert "is no layer: its link leads out of the folder" in problem(app.get("/layers/s:out"), 404)
+    rows = {row["name"]: row for row in app.get("/layers/s").get_json()["layers"]}
+    assert "leads out of the folder" in rows["s:out"]["reason"]
 
 
 def test_a_changed_item_is_the_layer_of_its_new_file_at_once(tmp_path: Path) -> None:
