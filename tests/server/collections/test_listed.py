@@ -128,7 +128,7 @@ def test_links_to_folders_have_an_end_and_odd_names_and_files_stop_no_list(tmp_p
         shutil.copy(VALLEY, folder / name / "a.tif")
     for link, target in (("again", "."), ("x/y", "../xy"), ("xy/x", "../x"), ("self.tif", "self.tif")):
         (folder / link).symlink_to(target)
-    shutil.copy(VALLEY, os.fsencode(folder) + b"/\xff.tif")
+    shutil.copy(VALLEY, folder / os.fsdecode(b"\xff.tif"))
     os.mkfifo(folder / "fifo.tif")
     deep = folder / "/".join(["deep"] * 50)
     deep.mkdir(parents=True)
