@@ -141,6 +141,11 @@ def test_the_page_of_a_collection_has_its_members_or_explains_their_names(app: F
     assert problem(app.get("/layers/any/wmts.xml"), 404).startswith("collection 'any' cannot be listed")
 
 
+def test_the_page_of_a_member_leads_back_to_its_collection(app: FlaskClient) -> None:
+    text = app.get("/layers/files:a", headers={"Accept": "text/html"}).text
+    assert '<a href="/layers/files">files</a>' in text.partition("</nav>")[0]
+
+
 def test_gdal_opens_the_capabilities_of_one_layer_of_a_page_of_members_and_of_all(folder: Path) -> None:
     with Gunicorn({"WEB_CONCURRENCY": "1"}, CONFIG.replace('"files', f'"{folder}/files')) as server:
         documents = {
