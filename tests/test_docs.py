@@ -90,16 +90,50 @@ def commands(*names: str) -> Iterator[list[str]]:
                 yield words
 
 
+PARTS = {
+    "/mask/{grid}/{z}/{x}/{y}.{format}": "/mask/native/1/0/0.png",
+    "{layer}": "netherlands",
+    "@{version}/…": "/cog.tif",
+    "{grid}/{z}/{x}/{y}": "native/1/0/0",
+    "{grid}/{z}/{row}/{col}": "native/1/0/0",
+    "…/{z}/{x}/{y}": "/layers/elk-mountains/tiles/native/0/0/0",
+    "0.{format}": "0.jpg",
+    "/collections/…": "/collections/netherlands",
+    "/tileMatrixSets/…": "/tileMatrixSets",
+    "/access/…": "/access/layers/netherlands",
+}
+"""Parts of the URLs of README.md -> values of the demo."""
+OTHER_LAYERS = {"/tilejson.json": "valley", "gdal.xml": "valley"}
+"""Part of a URL -> layer that has it."""
+
+
+def endpoints() -> Iterator[str]:
+    """The URLs of the table in README.md, but for those of collections and of metrics, which the demo has not."""
+    table = (ROOT / "README.md").read_text().partition("## Endpoints")[2].partition("\n\nLayers are")[0]
+    for row in re.findall(r"^\| (`.*?) \| ", table, re.MULTILINE):
+        for template in re.findall(r"`([/…].*?)`", row):
+            names = [name for part, name in OTHER_LAYERS.items() if part in template]
+            url = template.replace("{layer}", names[0]) if names else template
+            for part, value in PARTS.items():
+                url = url.replace(part, value)
+            if "{collection}" not in url and url != "/metrics":
+                yield f"{url}?service=WMTS&request=GetCapabilities" if url == "/wmts" else url
+
+
 def test_the_requests_to_the_demo_server_are_answered() -> None:
-    fetched, opened = list(commands("curl ")), list(commands("gdalinfo "))
+    fetched, opened = list(commands("curl ")), list(commands("gdalinfo ", "rio info "))
     assert (len(fetched), len(opened)) >= (2, 3)
+    urls = [*endpoints(), *(words[-1].removeprefix("http://127.0.0.1:8000") for words in fetched)]
+    assert len(urls) > 20
+    assert not [url for url in urls if "{" in url or "…" in url]
     with Gunicorn() as server:
-        for words in fetched:
-            url = words[-1].replace("http://127.0.0.1:8000", server.url)
-            assert requests.get(url, timeout=30).status_code == 200, url
-        for _, dataset in opened:
-            local = dataset.replace("http://127.0.0.1:8000", server.url)
-            done = subprocess.run([gdal_program("gdalinfo"), local], check=False, capture_output=True, text=True)
+        answers = {url: requests.get(server.url + url, timeout=30) for url in urls}
+        assert {url: reply.text for url, reply in answers.items() if not reply.ok} == {}
+        for program, *words in opened:
+            local = [word.replace("http://127.0.0.1:8000", server.url) for word in words]
+            command = ["rio" if program == "rio" else gdal_program(program), *local]
+            path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+            done = subprocess.run(command, check=False, capture_output=True, text=True, env={"PATH": path})
             assert done.returncode == 0, done.stderr
 
 
@@ -123,3 +157,19 @@ def test_the_commands_for_local_files_run(tmp_path: Path) -> None:
         done = checkout.run(shlex.join([sys.executable, *arguments]))
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert "tile.jpg" in checkout.files()
+
+
+def test_the_commands_of_the_quick_start_run(tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    code = "from server.cli.main import main; main(prog_name='rawcog')"
+    page = "\n".join(blocks(ROOT / "docs" / "quick-start.md", "sh")).splitlines()
+    lines = [words[1:] for words in (shlex.split(line, comments=True) for line in page) if words[:1] == ["rawcog"]]
+    assert {words[0] for words in lines} == {"check", "info", "serve", "crop", "export", "verify"}
+    for words in lines:
+        if words[0] != "serve":
+            command, environment = [sys.executable, "-c", code, *words], {"PYTHONPATH": str(ROOT)}
+            done = subprocess.run(
+                command, check=False, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "part.tif").stat().st_size
