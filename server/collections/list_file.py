@@ -114,9 +114,11 @@ class ListFile:
             raise SourceProtocolError(f"{self._uri.display}: {error}") from None
 
     def _entry(self, row: _Row) -> Entry:
-        uri, title = row.cells.get("uri", ""), row.cells.get("title") or None
-        entry_id = row.cells.get("name") or _stem(uri)
-        name = name_of_id(entry_id) if row.cells.get("name") else name_of(entry_id)
+        uri, entry_id, title = row.cells.get("uri", ""), row.cells.get("name", ""), row.cells.get("title") or None
+        name = name_of_id(entry_id)
+        if not entry_id:
+            entry_id = _stem(uri)
+            name, title = name_of(entry_id), title or entry_id.removesuffix(".tif") or None
         if name is None:
             return refused(entry_id, f"{row.place('name')}: found {entry_id[:60]!r}, wanted {ID_FORM}", title)
         try:

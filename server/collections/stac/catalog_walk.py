@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from cogread.byterange import Version
 from cogread.deadline import Deadline
-from cogread.errors import CogError, FormatError, SourceTimeout
+from cogread.errors import CogError, SourceProtocolError, SourceTimeout
 from cogread.sources import Document, SourceUri
 from server.collections.entries import DOCUMENT_BYTES, DOCUMENT_S, MOST_ENTRIES, Entry
 from server.collections.places import Places
@@ -149,12 +149,12 @@ class CatalogWalk:
         read = self._open(uri).read_whole(DOCUMENT_BYTES, before.version if before else None, limit)
         if read is None:
             if before is None:
-                raise FormatError(f"{uri.display}: the origin states that an unread document is unchanged")
+                raise SourceProtocolError(f"{uri.display}: the origin states that an unread document is unchanged")
             return before
         try:
             return Versioned(read.version, parse_document(read.data, uri, self._places, self._asset))
         except ValueError as error:
-            raise FormatError(f"{uri.display}: {error}") from None
+            raise SourceProtocolError(f"{uri.display}: {error}") from None
 
     def _take(self, uri: SourceUri, versioned: Versioned) -> None:
         self._documents[uri.location] = versioned

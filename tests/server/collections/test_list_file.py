@@ -47,11 +47,11 @@ def test_a_table_names_members(tmp_path: Path, text: str) -> None:
 
 def test_a_text_has_a_uri_on_each_line(tmp_path: Path) -> None:
     text = "# comment\n\n  /data/x, y;1.tif \r\nhttps://maps.example.com/2024%20a/b.tif?key=1\ns3://imagery/c.tiff"
-    members = {member.name: member.uri.location for member in listed(written(tmp_path, text, "list.txt"))}
-    assert members == {
-        "x~~2C~~20y~~3B1": "/data/x, y;1.tif",
-        "b": "https://maps.example.com/2024%20a/b.tif?key=1",
-        "c.tiff": "s3://imagery/c.tiff",
+    members = listed(written(tmp_path, text, "list.txt"))
+    assert {member.name: (member.uri.location, member.title) for member in members} == {
+        "x~~2C~~20y~~3B1": ("/data/x, y;1.tif", "x, y;1"),
+        "b": ("https://maps.example.com/2024%20a/b.tif?key=1", "b"),
+        "c.tiff": ("s3://imagery/c.tiff", "c.tiff"),
     }
 
 

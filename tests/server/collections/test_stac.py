@@ -74,3 +74,10 @@ def test_a_file_that_redirects_elsewhere_is_not_followed(origin: Origin, other: 
     assert app.get(f"/layers/s:a/{TILE}").status_code == 200
     detail = problem(app.get(f"/layers/s:b/{TILE}"), 502)
     assert other.host not in detail
+
+
+def test_a_broken_document_is_an_error_that_shows_clients_no_path(tmp_path: Path) -> None:
+    (tmp_path / "private.json").write_text('{"type": "Topology"}')
+    reply = client(tmp_path, "[collections.s]\nstac = 'private.json'\n").get("/layers/s")
+    assert reply.status_code == 502
+    assert "private" not in reply.text
