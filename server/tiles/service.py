@@ -98,11 +98,11 @@ class Tiles:
             raise layer_fault(address.layer, error) from error
 
     def _serve_time(self, series: InTime, request: TileRequest, address: TileAddress) -> Reply:
-        """Reply with the tile of a member. Its plan is cached by the key of the request and the name of the member."""
+        """Reply with the tile of a member. The key of its plan begins with its name, so no path is taken for it."""
         if address.version is not None:
             return redirect(address.unversioned(request.environ["PATH_INFO"]))
         layer = self._catalog.at(series, time_of(address.query), request.caller, request.deadline())
-        request.key = f"{request.key}#{layer.config.name}"
+        request.key = f"{layer.config.name}#{request.key}"
         return self.serve_cached(request) or self.serve(request, address._replace(layer=layer.config.name))
 
     def _serve(self, layer: Layer, request: TileRequest, address: TileAddress, deadline: Deadline) -> Reply:

@@ -125,6 +125,13 @@ def test_each_binding_and_url_gives_the_tile_of_its_time(server: Gunicorn, folde
             assert other.headers["ETag"] != reply.headers["ETag"]
 
 
+def test_no_url_is_taken_for_a_cached_tile_of_a_time(server: Gunicorn) -> None:
+    url = f"{server.url}/layers/ortho/{TILE}"
+    for _ in range(3):
+        assert requests.get(f"{url}?datetime=2018", timeout=30).status_code == 200
+        assert requests.get(f"{url}%23ortho:2018", timeout=30).status_code == 404
+
+
 def test_gdal_opens_the_latest(server: Gunicorn, folder: Path) -> None:
     for url in (
         f"WMTS:{server.url}/wmts/1.0.0/WMTSCapabilities.xml,layer=ortho",
