@@ -98,7 +98,7 @@ def test_tiles_that_are_not_to_be_cached_are_not_kept(cache_tiles: str, reads: i
         assert len(origin.ranges("/a.tif")) - before == reads
 
 
-@pytest.mark.parametrize(("cache_tiles", "tier"), [("", "memory"), ("cache_tiles = false", "origin")])
+@pytest.mark.parametrize(("cache_tiles", "tier"), [("", "reply"), ("cache_tiles = false", "origin")])
 def test_a_local_file_is_read_each_time_where_tiles_are_not_to_be_cached(
     cache_tiles: str, tier: str, tmp_path: Path
 ) -> None:
