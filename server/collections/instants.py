@@ -2,6 +2,7 @@
 
 import re
 from calendar import monthrange
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -14,6 +15,7 @@ WANTED: Final = (
 
 _PARTIAL: Final = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?", re.ASCII)
 _OPEN: Final = ("", "..")
+_PART: Final = re.compile(r"\{(\w+)\}", re.ASCII)
 
 
 def instant(text: str | None) -> str | None:
@@ -40,6 +42,15 @@ def interval(text: str) -> Interval:
     if first is not None and last is not None and last < first:
         raise ValueError(f"found {text[:60]!r}, which ends before it begins")
     return first, last
+
+
+def named_interval(template: str, parts: Mapping[str, str]) -> tuple[str, str] | None:
+    """First and last instant that a text names with values in place of its parts in braces; None: it names none."""
+    try:
+        first, last = interval(_PART.sub(lambda part: parts.get(part[1], ""), template))
+    except ValueError:
+        return None
+    return None if first is None or last is None else (first, last)
 
 
 def _span(text: str) -> tuple[str, str]:

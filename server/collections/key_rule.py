@@ -6,10 +6,12 @@ from typing import Final
 
 from cogread.deadline import Deadline
 from cogread.sources import SourceUri
+from server.collections.instants import named_interval
 from server.collections.key_pages import KeyPages
 from server.collections.keys import is_tiff, key_of, matches, name_of
 from server.collections.refreshed import Refreshed
 from server.collections.rule import Member, Page, Query
+from server.collections.sorted_members import is_within
 from server.settings.load import CollectionConfig
 
 
@@ -31,6 +33,7 @@ class KeyRule:
             listed: lists all keys in their order, before a deadline.
         """
         self._pattern, self._uri_of, self._listed = config.fields.pattern, uri_of, listed
+        self._time = config.fields.time or ""
         self._keys = Refreshed(f"collection {config.name!r}", config.fields.refresh_s, self._read)
 
     def find(self, name: str) -> Member | None:
@@ -44,14 +47,18 @@ class KeyRule:
 
     def page(self, query: Query) -> Page:
         """See `Rule.page`."""
-        if query.bbox is not None or query.datetime is not None:
+        time = query.datetime
+        if query.bbox is not None or (time is not None and not self._time):
             return Page([], total=0)
         keys, words = self._keys.get(), query.text.lower().split()
-        behind = keys.after(key_of(query.after) or query.after, words)
-        members = [self._member(key) for key in islice(behind, query.limit)]
+        behind: Iterator[Member] = map(self._member, keys.after(key_of(query.after) or query.after, words))
+        if time is not None:
+            behind = filter(lambda member: is_within(member, time), behind)
+        members = list(islice(behind, query.limit))
         is_last = keys.is_complete and next(behind, None) is None
         after = members[-1].name if members else query.after
-        return Page(members, None if is_last else after, keys.count if keys.is_complete and not words else None)
+        total = keys.count if keys.is_complete and not words and time is None else None
+        return Page(members, None if is_last else after, total)
 
     def _is_member(self, key: str) -> bool:
         return is_tiff(key) and (self._pattern is None or matches(key, self._pattern)) and "//" not in key
@@ -59,7 +66,9 @@ class KeyRule:
     def _member(self, key: str) -> Member:
         name = name_of(key) or ""
         title = key.removesuffix(".tif").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-        return Member(name, self._uri_of(key), title=title, parts={"name": name})
+        parts = {"name": name}
+        first, last = named_interval(self._time, parts) or (None, None)
+        return Member(name, self._uri_of(key), title=title, datetime=first, parts=parts, end_datetime=last)
 
     def _read(self, deadline: Deadline) -> KeyPages:
         pages = KeyPages()

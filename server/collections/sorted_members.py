@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 
 from cogread.crs.georeference import Bounds
+from server.collections.instants import Interval
 from server.collections.rule import Member, Page, Query
 
 
@@ -44,9 +45,12 @@ def matches(member: Member, query: Query) -> bool:
         return False
     if query.bbox is not None and (member.bbox is None or not _overlap(member.bbox, query.bbox)):
         return False
-    if query.datetime is None:
-        return True
-    first, last = query.datetime
+    return query.datetime is None or is_within(member, query.datetime)
+
+
+def is_within(member: Member, time: Interval) -> bool:
+    """Tell whether the time of a member, if it has one, and an interval have a common instant."""
+    first, last = time
     begin, end = member.datetime, member.end_datetime or member.datetime
     return begin is not None and end is not None and (last is None or begin <= last) and (first is None or first <= end)
 

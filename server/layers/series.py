@@ -6,7 +6,6 @@ the grid of the latest: it is compared when it is opened.
 """
 
 import logging
-import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +15,7 @@ from typing import Final
 from cogread.deadline import Deadline
 from cogread.errors import CogError
 from server.collections import Member, Query
-from server.collections.instants import interval
+from server.collections.instants import named_interval
 from server.collections.rule import MOST_LISTED
 from server.collections.times import Instant, Times, labelled
 from server.http.errors import UnknownTime
@@ -31,7 +30,6 @@ LONGEST_AGE_S: Final = 30.0
 _MOST_TRIED: Final = 5
 """Latest members that may be broken; the next one gives the grid."""
 _MOST_COMPARED: Final = 10_000
-_PART: Final = re.compile(r"\{(\w+)\}", re.ASCII)
 
 
 class TimeLayer(Layer):
@@ -173,10 +171,4 @@ class Series:
 
     def _span(self, member: Member) -> tuple[str, str] | None:
         """First and last instant of a member; None: it is no layer, or has no time."""
-        if member.refusal is not None:
-            return None
-        try:
-            first, last = interval(_PART.sub(lambda part: member.parts.get(part[1], ""), self._template))
-        except ValueError:
-            return None
-        return None if first is None or last is None else (first, last)
+        return None if member.refusal is not None else named_interval(self._template, member.parts)

@@ -148,6 +148,20 @@ def test_a_pattern_of_many_folders_takes_no_time_on_a_deep_name(tmp_path: Path) 
     assert rule.find("a~" * 90 + "b") is not None
 
 
+def test_members_are_listed_by_the_time_that_their_names_state(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    for name in ("2023-05", "2024-05", "2024-06", "none"):
+        (tmp_path / "files" / f"{name}.tif").touch()
+    folder = "[collections.c]\nfolder = 'files'\ntime = '{name}'\n"
+    template = "[collections.c]\nuri = 'files/{n}.tif'\nmatch = { n = '2023-05|2024-05|2024-06' }\ntime = '{n}'\n"
+    for config in (folder, template):
+        query = Query(limit=1, datetime=("2024-05-31T00:00:00Z", None))
+        first = rule_of(tmp_path, config).page(query)
+        assert ([member.name for member in first.members], first.next) == (["2024-05"], "2024-05")
+        last = rule_of(tmp_path, config).page(query._replace(after="2024-05"))
+        assert ([member.name for member in last.members], last.next) == (["2024-06"], None)
+
+
 @pytest.mark.parametrize("key", ["a/b.tif", "a//b.tif", "/a.tif", "a~~41.tif", "a:b.tif", "-.tif", "20/~20.TIF"])
 def test_a_key_and_its_name_are_made_of_each_other(key: str) -> None:
     name = name_of(key)
