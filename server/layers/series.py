@@ -13,7 +13,7 @@ from threading import Lock
 from typing import Final
 
 from cogread.deadline import Deadline
-from cogread.errors import CogError
+from cogread.errors import CogError, SourceTimeout
 from server.collections import Member, Query
 from server.collections.instants import named_interval
 from server.collections.rule import MOST_LISTED
@@ -155,6 +155,8 @@ class Series:
         after: str | None = ""
         while after is not None and len(instants) < MOST_TIMES:
             page = self.collection.page(Query(after=after, limit=MOST_LISTED))
+            if page.total is None:  # the latest may be missing
+                raise SourceTimeout(f"collection {name!r}: the list of its members is still being read")
             for member in page.members:
                 span = self._span(member)
                 if span is not None:
