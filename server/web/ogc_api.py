@@ -50,10 +50,10 @@ def api() -> Response:
     """All endpoints in OpenAPI, for programs that write clients and tests, or explained."""
     _ = asked_format("json", "html")
     ctx = context()
-    title = ctx.settings.server.title
+    title, has_metrics = ctx.settings.server.title, ctx.settings.server.metrics
     if prefers_html():
-        return page("api.html", **contents(api_document(title, ctx.base_url))._asdict())
-    return _json("api", (title,), lambda links: api_document(title, links.prefix), OPENAPI)
+        return page("api.html", **contents(api_document(title, ctx.base_url, has_metrics))._asdict())
+    return _json("api", (title, has_metrics), lambda links: api_document(title, links.prefix, has_metrics), OPENAPI)
 
 
 def collections() -> Response:

@@ -212,7 +212,7 @@ _OPERATIONS: Final[dict[str, dict[str, Get]]] = {
         "/health/ready": Get("getReady", "The worker can serve", "", {JSON: ref("Health")}, "health503"),
         "/metrics": Get(
             "getMetrics",
-            "Metrics of all workers for Prometheus, where the configuration serves them",
+            "Metrics of all workers for Prometheus",
             "",
             {"text/plain": STRING, "application/openmetrics-text": STRING},
             "404",
@@ -226,12 +226,13 @@ PATHS: Final[Json] = {
 }
 
 
-def document(title: str, base_url: str) -> Json:
+def document(title: str, base_url: str, has_metrics: bool) -> Json:
     """The description of a server.
 
     Args:
         title: the server's.
         base_url: beginning of the URLs of its paths.
+        has_metrics: the server has `/metrics`.
     """
     return {
         "openapi": "3.0.3",
@@ -243,7 +244,7 @@ def document(title: str, base_url: str) -> Json:
         },
         "servers": [{"url": base_url}],
         "tags": [{"name": name} for name in _OPERATIONS],
-        "paths": PATHS,
+        "paths": {path: item for path, item in PATHS.items() if has_metrics or path != "/metrics"},
         "security": SECURITY,
         "components": {
             "schemas": SCHEMAS,

@@ -29,7 +29,6 @@ def store() -> Iterator[Store]:
 
 
 @pytest.fixture(autouse=True)
-def _log(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `caplog` see the log: an app of another test in this process may have ended that."""
-    monkeypatch.setattr(logging.getLogger("server"), "propagate", True)
+def _level() -> None:
+    """Let `caplog` see INFO too."""
     logging.getLogger("server").setLevel("INFO")

@@ -39,7 +39,7 @@ UNPACKED: Final = {"Accept-Encoding": "identity"}
 KINDS: Final = ("jpeg-mask", "zstd-float", "odd-factors", "sparse", "planar")
 NAMES: Final = (*KINDS, "aligned", "gone", "files", "files:planar")
 SETS: Final = ("WebMercatorQuad", *(f"native.{name}" for name in NAMES))
-PATHS: Final = tuple(document("", "")["paths"])
+PATHS: Final = tuple(document("", "", has_metrics=True)["paths"])
 EXAMPLES: Final = 10
 
 _PLANAR: Final[Json] = {"layer": "planar", "grid": "native", "z": 1, "x": 1, "y": 0}
@@ -149,7 +149,7 @@ def test_replies_are_as_described(path: str, app: Flask, described: Json) -> Non
 
 
 @pytest.mark.parametrize(
-    "path", [path for path, item in document("", "")["paths"].items() if "parameters" in item["get"]]
+    "path", [path for path, item in document("", "", has_metrics=True)["paths"].items() if "parameters" in item["get"]]
 )
 def test_replies_to_what_is_not_asked_as_described_are_too(path: str, app: Flask, described: Json) -> None:
     """Whatever is asked, no reply is a fault of the server."""

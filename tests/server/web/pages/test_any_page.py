@@ -170,7 +170,7 @@ def test_a_button_copies_its_line(chromium: Chromium, server: Gunicorn) -> None:
     show(page, f"{server.url}/layers/world")
     page.click("#tab-use")
     clients = page.run("return [...document.querySelectorAll('.clients button')].map((tab) => tab.id)")
-    starts = ("http://", "gdalinfo ", "gdal_translate ", "gdalwarp ", "import ", "const map")
+    starts = ("http://", "/vsicurl/http://", "gdalinfo ", "gdal_translate ", "gdalwarp ", "import ", "const map")
     for client in clients:
         page.click(f"#{client}")
         script = (
