@@ -49,7 +49,7 @@ def run(effort: Effort) -> Report:
         ranges = _ranges(folder / FILE)
         size = statistics.mean(stop - start for start, stop in ranges)
         for layer in ("http0", "http50", "s3"):
-            cold.get(_path(layer, 0, 0))  # reads the header
+            cold.get(f"/layers/{layer}")  # reads the header, and no tile
         latencies = {
             delay_ms: latency.in_pairs(
                 cold,

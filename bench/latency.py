@@ -34,12 +34,13 @@ def in_pairs(
     with pinned(LOAD_CPU):
         ours = HTTPConnection("127.0.0.1", server.port, timeout=30)
         plain = HTTPConnection("127.0.0.1", origin.port, timeout=30)
-        begin = server.log.stat().st_size
+        mark = f"/layers/{time.monotonic_ns()}"  # no layer: its line is behind those of the requests before
+        _ms(ours, mark, {}, 404)
         pairs = [
             (_ms(ours, path, {}, 200), _ms(plain, source, {"Range": f"bytes={start}-{stop - 1}"}, 206))
             for path, (start, stop) in zip(paths, ranges, strict=True)
         ]
-    logged = _logged_ms(server, begin, len(pairs))
+    logged = _logged_ms(server, mark, len(pairs))
     return [(mine, other, inside) for (mine, other), inside in zip(pairs, logged, strict=True)]
 
 
@@ -72,10 +73,10 @@ def _medians(latencies: Latencies) -> tuple[float, float, float, float]:
     return statistics.median(ours), statistics.median(plain), statistics.median(inside), beyond
 
 
-def _logged_ms(server: Server, begin: int, count: int) -> list[float]:
-    """Read from the log the ms of so many tiles of the origin, from an offset on; the log is written a moment later."""
+def _logged_ms(server: Server, mark: str, count: int) -> list[float]:
+    """Read from the log the ms of so many tiles of the origin, behind a request; the log is written a moment later."""
     until_s = time.monotonic() + _PATIENCE_S
-    while len(logged_ms := _LOGGED_MS.findall(server.log.read_bytes()[begin:].decode())) < count:
+    while len(logged_ms := _LOGGED_MS.findall(server.log.read_text().partition(f"path={mark} ")[2])) < count:
         if time.monotonic() > until_s:
             raise BenchError(f"the log tells of {len(logged_ms)} tiles, wanted {count}")
         time.sleep(0.01)
