@@ -15,6 +15,7 @@ No documented hook reaches the event loop, so this module depends on the methods
 `poller` and `method_queue`. Its tests fail with a release of gunicorn that changes them.
 """
 
+import os
 import time
 from collections import OrderedDict
 from contextlib import suppress
@@ -210,6 +211,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 elif result:
                     self._waiting.put_back(conn, is_ready=result is True and conn.has_read_ahead)
                     conn = None
+                os.sched_yield()  # else threads that wait for the GIL starve while this one finds work
             except BaseException:
                 self._survive(conn)
 
