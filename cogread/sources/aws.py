@@ -4,7 +4,7 @@ Making a client takes 0.1-0.2 s and megabytes: one for each set of options and r
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import PartialCredentialsError
 from botocore.session import Session
 
+from cogread.deadline import NEVER, Deadline
 from cogread.sources.per_process import PerProcess
 from cogread.sources.protocol import SourceOptions
 
@@ -47,7 +48,7 @@ class Account:
         """
         return _url_in(self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, StartAfter=after))
 
-    def sign(self, url: str, headers: dict[str, str]) -> dict[str, str]:
+    def sign(self, url: str, headers: Mapping[str, str], deadline: Deadline = NEVER) -> Mapping[str, str]:
         """The headers with those of a SigV4 signature of this instant.
 
         Raises:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from cogread.deadline import Deadline
 from cogread.sources import SourceUri
-from cogread.sources.s3_list import list_keys
+from cogread.sources.listing import list_keys
 from server.collections.key_rule import KeyRule
 from server.settings.load import CollectionConfig
 
