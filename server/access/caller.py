@@ -6,6 +6,7 @@ and no view can forget to make a reply private.
 
 import re
 import time
+from base64 import b64decode
 from functools import lru_cache
 from typing import Final, Literal, Protocol
 from urllib.parse import unquote
@@ -165,8 +166,18 @@ class Caller:
         scheme, _, secret = self._authorization.partition(" ")
         if scheme.lower() == "bearer":
             return secret.strip()
+        if scheme.lower() == "basic":
+            return _password(secret)
         secrets = _TOKEN.findall(self._query)
         return unquote(secrets[0]) if len(secrets) == 1 else None if not secrets else ""
+
+
+def _password(credentials: str) -> str:
+    """The password of Basic (RFC 7617), for clients that send no Bearer; empty if it cannot be read."""
+    try:
+        return b64decode(credentials.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:  # no Base64 or no UTF-8
+        return ""
 
 
 @lru_cache(256)

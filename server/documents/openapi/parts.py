@@ -158,6 +158,7 @@ RESPONSES: Final[dict[str, Json]] = {
 
 SECURITY_SCHEMES: Final[Json] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A token"},
+    "basic": {"type": "http", "scheme": "basic", "description": "A token as the password of any user"},
     **{
         name: {"type": "apiKey", "in": "query", "name": name, "description": text}
         for name, text in {
@@ -167,5 +168,5 @@ SECURITY_SCHEMES: Final[Json] = {
         }.items()
     },
 }
-SECURITY: Final[list[Json]] = [{}, {"bearer": []}, {"token": []}, {"expires": [], "signature": []}]
+SECURITY: Final[list[Json]] = [{}, {"bearer": []}, {"basic": []}, {"token": []}, {"expires": [], "signature": []}]
 """Alternatives; none for public layers and for lists."""

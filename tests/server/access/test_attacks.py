@@ -1,6 +1,7 @@
 """Credentials that are nearly right, and what they must not open; collections and their members."""
 
 import time
+from base64 import b64encode
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +48,10 @@ def status(app: FlaskClient, path: str, query: str = "", **headers: str) -> int:
 
 def bearer(name: str) -> str:
     return f"Bearer {SECRETS[name]}"
+
+
+def basic(credentials: str) -> str:
+    return f"Basic {b64encode(credentials.encode()).decode()}"
 
 
 def test_a_signature_has_one_spelling(app: FlaskClient) -> None:
@@ -108,6 +113,10 @@ def test_a_token_has_one_spelling(app: FlaskClient) -> None:
     wrong = ("", secret[:-1], secret + "t", secret.lower(), secret[::-1], f"{secret},{secret}", f'"{secret}"', "é")
     assert {status(app, path, Authorization=f"Bearer {each}") for each in wrong} == {401}
     assert {status(app, path, Authorization=each) for each in (secret, f"Basic {secret}", f"Token {secret}")} == {401}
+    assert {status(app, path, Authorization=basic(f"{user}:{secret}")) for user in ("", "any", "é")} == {200}
+    wrong = (f"{secret}:", secret, f"any:{secret} ", f"any::{secret}", "", ":", f"{secret}:wrong")
+    assert {status(app, path, Authorization=basic(each)) for each in wrong} == {401}
+    assert {status(app, path, Authorization=f"Basic {each}") for each in ("", "YQ", "YTpi*", "/w==", "é")} == {401}
     queries = (f"token={secret}&token={secret}", f"Token={secret}", f"token={secret}x", "token=", f"xtoken={secret}")
     assert {status(app, path, each) for each in queries} == {401}
     assert status(app, path, f"token={secret}", Authorization="Bearer wrong") == 401
