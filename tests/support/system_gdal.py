@@ -13,7 +13,7 @@ def gdal_program(name: str) -> str:
     return path
 
 
-def decode(source: Path, target: Path, level: int = 0) -> Path:
+def decode(source: Path | str, target: Path, level: int = 0) -> Path:
     """Copy a level into an uncompressed GeoTIFF, its JPEG tiles decoded by the libjpeg of these programs."""
     overview = "NONE" if level == 0 else str(level - 1)
     command = [gdal_program("gdal_translate"), "-q", "-ovr", overview, str(source), str(target)]
