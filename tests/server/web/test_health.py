@@ -40,14 +40,14 @@ def test_redis_and_origins_are_told_and_not_required(tmp_path: Path) -> None:
 
         def has_failed() -> bool:
             app.get("/layers/dead")
-            return bool(app.get("/health/ready").get_json()["origins"])
+            return "mine" in app.get("/health/ready").get_json()["origins"]  # others may be of other tests
 
         wait_for(has_failed, "the circuit breaker of the origin")
         after = app.get("/health/ready")
     assert (before["redis"], before["layers"]) == ("configured", 2)
     assert after.status_code == 200
     assert (after.json or {})["redis"] == "not answering"
-    assert (after.json or {})["origins"] == {"mine": "not answering: 1 open circuit breakers"}
+    assert (after.json or {})["origins"]["mine"] == "not answering: 1 open circuit breakers"
 
 
 def test_a_worker_that_ends_says_so_to_the_clients_that_it_still_has(tmp_path: Path) -> None:
