@@ -104,6 +104,30 @@ class Raw:
 
 
 @dataclass(frozen=True, slots=True)
+class Followed:
+    """The right reply with bytes behind it that belong to no reply."""
+
+    data: bytes
+
+    def __call__(self, connection: Connection, reply: Reply) -> None:
+        connection.send_bytes(reply.header_bytes() + reply.body + self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Torn:
+    """The right reply in two parts, of which the first has so many bytes; the second follows a moment later."""
+
+    size_bytes: int
+    pause_s: float = 0.02
+
+    def __call__(self, connection: Connection, reply: Reply) -> None:
+        data = reply.header_bytes() + reply.body
+        connection.send_bytes(data[: self.size_bytes])
+        connection.server.origin.stopped.wait(self.pause_s)
+        connection.send_bytes(data[self.size_bytes :])
+
+
+@dataclass(frozen=True, slots=True)
 class Drip:
     """The right reply with its body, or all of it, a byte at a time."""
 

@@ -9,11 +9,11 @@ import http.client
 import io
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from urllib3 import HTTPConnectionPool
 from urllib3.connection import HTTPConnection
@@ -27,9 +27,26 @@ _BUFFER_BYTES = 65536
 _SWITCHING = http.client.SWITCHING_PROTOCOLS
 
 
-class _Current(threading.local):
+class Patience(NamedTuple):
+    """Bounds on the waits for a reply."""
+
     deadline: Deadline
     read_timeout_s: float
+    """Longest wait for the next bytes."""
+
+    def bound(self, sock: socket.socket) -> None:
+        """Bound the next wait of a socket; costs a system call only where that changes its timeout.
+
+        Raises:
+            TimeoutError: the deadline has passed.
+        """
+        timeout_s = min(self.deadline.timeout_s(), self.read_timeout_s)
+        if timeout_s != sock.gettimeout():
+            sock.settimeout(timeout_s)
+
+
+class _Current(threading.local):
+    patience: Patience
 
 
 _current = _Current()
@@ -42,16 +59,22 @@ class StaleConnection(http.client.RemoteDisconnected):
 class _BoundedReader(io.RawIOBase):
     """A socket's raw reader that keeps to the deadline and the read timeout."""
 
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket) -> None:
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, received: bytes) -> None:
         self._raw = raw
         self._sock = sock
-        self._deadline, self._read_timeout_s = _current.deadline, _current.read_timeout_s
+        self._received = received
+        """Bytes of the reply that were read before."""
+        self._patience = _current.patience
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int | None:
-        self._sock.settimeout(min(self._deadline.timeout_s(), self._read_timeout_s))
+        if self._received:
+            size_bytes = min(len(buffer), len(self._received))
+            buffer[:size_bytes], self._received = self._received[:size_bytes], self._received[size_bytes:]
+            return size_bytes
+        self._patience.bound(self._sock)
         return self._raw.readinto(buffer)
 
     def close(self) -> None:
@@ -62,9 +85,9 @@ class _BoundedReader(io.RawIOBase):
 class _BoundedResponse(http.client.HTTPResponse):
     """A reply that is read through `_BoundedReader`, its status line and header included."""
 
-    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, sock: socket.socket, *args: Any, received: bytes = b"", **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock), _BUFFER_BYTES)
+        self.fp = io.BufferedReader(_BoundedReader(self.fp.detach(), sock, received), _BUFFER_BYTES)
 
     def begin(self) -> None:
         """See `HTTPResponse.begin`, which mistakes 1xx other than 100 for the reply.
@@ -90,7 +113,7 @@ class BoundedConnection(HTTPConnection):
         super().connect()
 
     def _new_conn(self) -> socket.socket:
-        return _dial(super()._new_conn, _current.deadline.timeout_s())
+        return _dial(super()._new_conn, _current.patience.deadline.timeout_s())
 
     def getresponse(self) -> Any:
         """See `HTTPConnection.getresponse`."""
@@ -99,16 +122,31 @@ class BoundedConnection(HTTPConnection):
         self._has_answered = True
         return reply
 
-    def get_again(self, target: str, headers: Mapping[str, str], deadline: Deadline) -> http.client.HTTPResponse:
-        """Send a GET over the open connection, bypassing urllib3; call `set_deadline` first.
+    def ask_again(self, request: bytes, patience: Patience) -> bytes:
+        """Send a GET over the open connection, bypassing urllib3, and receive the first bytes of the reply.
 
         Raises:
-            OSError, HTTPException: no reply.
+            OSError: no reply.
         """
-        self.sock.settimeout(min(deadline.timeout_s(), _current.read_timeout_s))
+        patience.bound(self.sock)
         with self._reporting_staleness():
-            http.client.HTTPConnection.request(self, "GET", target, headers=headers)
-            return http.client.HTTPConnection.getresponse(self)
+            self.sock.sendall(request)
+            received = self.sock.recv(_BUFFER_BYTES)
+            if not received:
+                raise http.client.RemoteDisconnected("no reply")
+            return received
+
+    def reply_after(self, received: bytes) -> http.client.HTTPResponse:
+        """The reply that begins with these bytes, of any form that http.client reads; call `set_patience` first.
+
+        Raises:
+            OSError, HTTPException: it is not HTTP, or ends too early.
+        """
+        reply = _BoundedResponse(self.sock, method="GET", received=received)
+        reply.begin()
+        if reply.will_close:
+            self.close()
+        return reply
 
     @contextmanager
     def _reporting_staleness(self) -> Iterator[None]:
@@ -132,9 +170,9 @@ def bind(pool: HTTPConnectionPool) -> None:
     pool.ConnectionCls = _bounded(pool.ConnectionCls)
 
 
-def set_deadline(deadline: Deadline, read_timeout_s: float) -> None:
-    """Let the next request of this thread keep to the deadline, and each wait for bytes to the read timeout."""
-    _current.deadline, _current.read_timeout_s = deadline, read_timeout_s
+def set_patience(patience: Patience) -> None:
+    """Let the next request of this thread keep to these bounds."""
+    _current.patience = patience
 
 
 def _dial(connect: Callable[[], socket.socket], timeout_s: float) -> socket.socket:

@@ -3,11 +3,15 @@
 import http.client
 from collections.abc import Mapping
 from queue import Full
-from typing import Protocol
+from typing import Final, Protocol
 
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
-from cogread.sources.http_client.connection import BoundedConnection
+from cogread.sources.http_client.connection import BoundedConnection, Patience
+from cogread.sources.http_client.reply_head import ReplyHead
+
+_PART_BYTES: Final = 256 * 1024
+"""Longest part of a body that is received at once."""
 
 
 class Reply(Protocol):
@@ -61,7 +65,7 @@ class Urllib3Reply:
 
 
 class ReusedReply:
-    """A `Reply` over a pooled connection."""
+    """A `Reply` over a pooled connection, of a form that http.client has to read."""
 
     def __init__(
         self, reply: http.client.HTTPResponse, connection: BoundedConnection, pool: HTTPConnectionPool
@@ -84,10 +88,62 @@ class ReusedReply:
         if not self.is_at_end:
             self._reply.close()
             self._connection.close()
-        try:
-            self._pool.pool.put(self._connection, block=False)  # type: ignore[union-attr]  # None: the pool is closed
-        except (Full, AttributeError):
+        _give_back(self._connection, self._pool)
+
+
+class UsualReply:
+    """A `Reply` over a pooled connection, of the usual form."""
+
+    def __init__(
+        self,
+        head: ReplyHead,
+        received: bytes,
+        connection: BoundedConnection,
+        pool: HTTPConnectionPool,
+        patience: Patience,
+    ) -> None:
+        self._connection, self._pool, self._patience = connection, pool, patience
+        self.status, self.headers = head.status, head.headers
+        self._received = received[head.size_bytes :]
+        self._left_bytes = head.body_bytes
+
+    @property
+    def is_at_end(self) -> bool:
+        """See `Reply.is_at_end`."""
+        return not self._left_bytes
+
+    def read(self, size_bytes: int) -> bytes:
+        """See `Reply.read`."""
+        wanted_bytes = min(size_bytes, self._left_bytes)
+        data, self._received = self._received[:wanted_bytes], self._received[wanted_bytes:]
+        if len(data) < wanted_bytes:
+            data = self._receive(data, wanted_bytes)
+        self._left_bytes -= len(data)
+        return data
+
+    def finish(self) -> None:
+        """See `Reply.finish`; bytes behind the body would be taken for the next reply."""
+        if self._left_bytes or self._received:
             self._connection.close()
+        _give_back(self._connection, self._pool)
+
+    def _receive(self, data: bytes, wanted_bytes: int) -> bytes:
+        parts, left_bytes = [data], wanted_bytes - len(data)
+        while left_bytes:
+            self._patience.bound(self._connection.sock)
+            part = self._connection.sock.recv(min(left_bytes, _PART_BYTES))
+            if not part:
+                break
+            parts.append(part)
+            left_bytes -= len(part)
+        return b"".join(parts)
+
+
+def _give_back(connection: BoundedConnection, pool: HTTPConnectionPool) -> None:
+    try:
+        pool.pool.put(connection, block=False)  # type: ignore[union-attr]  # None: the pool is closed
+    except (Full, AttributeError):
+        connection.close()
 
 
 def _joined(items: list[tuple[str, str]]) -> dict[str, str]:

@@ -8,6 +8,7 @@ layers of one store share its connections.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from http.client import HTTPConnection
 from typing import Any
 
 import requests
@@ -42,6 +43,35 @@ class Route:
 
     url: WebUrl = field(repr=False)
     """The URL; its origin is dialled, by the server itself or by a proxy."""
+
+    head: bytes = field(init=False, repr=False)
+    """A request without the header fields of its own, and without the empty line at its end."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "head", _head(self.url.origin, self.target, self.headers))
+
+
+class _Unsent(HTTPConnection):
+    """A connection that keeps what it is told to send."""
+
+    sent = b""
+
+    def send(self, data: Any) -> None:
+        """See `HTTPConnection.send`."""
+        self.sent += data
+
+
+def _head(origin: WebOrigin, target: str, headers: Mapping[str, str]) -> bytes:
+    """The request as http.client writes and checks it.
+
+    Raises:
+        ValueError, HTTPException: no request can have this target or these headers.
+    """
+    connection = _Unsent(origin.host, origin.port)
+    if origin.has_default_port:
+        connection.default_port = origin.port
+    connection.request("GET", target, headers=headers)
+    return connection.sent.removesuffix(b"\r\n")
 
 
 def no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:

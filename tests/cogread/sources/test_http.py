@@ -32,8 +32,8 @@ from cogread.sources import Document, Source, SourceOptions, make_document, open
 from cogread.sources.http_client import url as http_url
 from tests.support import faults
 from tests.support.certificate import make_certificate
-from tests.support.faults import Cut, Drip, HangUp, Raw, Status, WithHeaders, redirect
-from tests.support.origin import Fault, Origin
+from tests.support.faults import Cut, Drip, Followed, HangUp, Raw, Status, Torn, WithHeaders, redirect
+from tests.support.origin import Fault, Origin, Reply
 from tests.support.wait import wait_until
 
 DATA = Random(3).randbytes(50_000)
@@ -230,6 +230,36 @@ class TestRequest:
     def test_interim_replies_are_passed_over(self, origin: Origin, is_reused: bool) -> None:
         origin.fail("/a.tif", faults.announced)
         assert read(origin, is_reused=is_reused).data == DATA[100:20_000]
+        assert len(origin.ranges("/a.tif")) == 1
+
+    def test_is_the_same_over_an_open_connection(self, origin: Origin) -> None:
+        expect = version_of(origin)
+        source = open_source(f"{origin.url}/a.tif?a=%20b", SourceOptions(bearer_token="word"))
+        for _ in range(2):
+            source.read(WANTED, expect)
+        source.close()
+        _, first, second = origin.requests
+        assert (first, origin.connections) == (second, 2)
+
+    @CONNECTIONS
+    def test_has_no_more_fields_than_it_should(self, origin: Origin, is_reused: bool) -> None:
+        with pytest.raises(SourceError, match="cannot be sent"):
+            read(origin, Version(len(DATA), '"a"\r\nX-Evil: "1"'), is_reused=is_reused)
+        assert not origin.ranges("/a.tif")
+
+    def test_bytes_behind_a_reply_are_not_the_next_one(self, origin: Origin) -> None:
+        head = Reply(206, {"Content-Range": "bytes 100-199/50000", "Content-Length": "100"}).header_bytes()
+        source = open_source(f"{origin.url}/a.tif")
+        source.version()
+        origin.fail("/a.tif", Followed(head + bytes(100)))
+        assert [source.read(ByteRange(100, 200)).data for _ in range(2)] == [DATA[100:200]] * 2
+        assert origin.connections == 2
+        source.close()
+
+    @pytest.mark.parametrize("size_bytes", [1, 20, 150, 5000])
+    def test_a_reply_may_come_in_parts(self, origin: Origin, size_bytes: int) -> None:
+        origin.fail("/a.tif", Torn(size_bytes))
+        assert read(origin, is_reused=True).data == DATA[100:20_000]
         assert len(origin.ranges("/a.tif")) == 1
 
     @pytest.mark.parametrize("body", [b"", b"<html>elsewhere"])
