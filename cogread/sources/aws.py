@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 from botocore import UNSIGNED
-from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
+from botocore.auth import S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.config import Config
 from botocore.exceptions import PartialCredentialsError
@@ -20,6 +20,7 @@ from botocore.session import Session
 from cogread.deadline import NEVER, Deadline
 from cogread.sources.per_process import PerProcess
 from cogread.sources.protocol import SourceOptions
+from cogread.sources.sigv4 import sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,7 @@ class Account:
         """
         if self._credentials is None:
             return headers
-        request = AWSRequest("GET", url, headers=headers)
-        S3SigV4Auth(self._credentials.get_frozen_credentials(), "s3", self.region).add_auth(request)
-        return dict(request.headers.items())
+        return sign(url, headers, self._credentials.get_frozen_credentials(), self.region)
 
     def presign(self, url: str, ttl_s: int) -> str:
         """The URL for GETs without other credentials (SigV4 in the query), for `ttl_s` from now at most.

@@ -1,7 +1,7 @@
 """A source in S3 or a store that speaks its protocol.
 
-Strategy: boto3 provides the credentials and the URL of the object (`aws`); botocore signs the ranged GETs, which go
-over pooled connections, in a fraction of the time of `get_object`.
+Strategy: boto3 provides the credentials and the URL of the object (`aws`); `sigv4` signs the ranged GETs, which go over
+pooled connections, in a fraction of the time of `get_object`.
 """
 
 import re
