@@ -117,6 +117,7 @@ class Assembly:
         self.app.wsgi_app = _wsgi_app(self._context).wsgi_app  # type: ignore[method-assign]
         self._open_versions.retain(catalog.has_open_key)
         self._members.retain(lambda key: catalog.get_collection(key[0].config.name) is key[0])
+        gc.unfreeze()
         keep_from_collector()
 
     def _make_context(
@@ -201,7 +202,6 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def keep_from_collector() -> None:
     """Spare the garbage collector repeated scans of all that lives as long as the settings: up to 10,000 layers."""
-    gc.unfreeze()
     gc.collect()
     gc.freeze()
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,6 +71,20 @@ def test_a_system_without_epoll_gets_the_worker_of_gunicorn_itself() -> None:
     code = "import runpy, select; del select.epoll; print(runpy.run_path('config/gunicorn.conf.py')['worker_class'])"
     command = [sys.executable, "-c", code]
     assert subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True).stdout == "gthread\n"
+
+
+def test_workers_share_most_of_their_memory_with_the_master() -> None:
+    with Gunicorn({"WEB_CONCURRENCY": "2"}) as server:
+        wait_for(lambda: len(server.pids()) == 2, "two workers")
+        assert_serves_a_tile(server, "world")
+        for worker in server.pids():
+            own_kib, shared_kib = (_heap_kib(worker, kind) for kind in ("Private_Dirty", "Shared_Dirty"))
+            assert own_kib < shared_kib
+
+
+def _heap_kib(pid: int, kind: str) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))
 
 
 def test_stop_answers_the_request_that_is_in_flight() -> None:
