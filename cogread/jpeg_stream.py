@@ -19,6 +19,7 @@ FRAMES: Final = frozenset(range(SOF0, SOF0 + 16)) - {0xFFC4, 0xFFC8, 0xFFCC}
 PROGRESSIVE: Final = SOF0 + 2
 MARK_SOS: Final = 0xFFDA
 MARK_EOI: Final = 0xFFD9
+_DHT: Final = 0xFFC4
 DQT: Final = 0xFFDB
 DRI: Final = 0xFFDD
 APP0: Final = 0xFFE0
@@ -60,8 +61,8 @@ class Head(NamedTuple):
     is_jfif: bool
     adobe_transform: int | None
     """The transform in Adobe's marker: 0 for RGB or CMYK, 1 for YCbCr, 2 for YCCK; None without one."""
-    size_bytes: int
-    """Bytes up to the marker of the scan, with it."""
+    frame_stop: int
+    """Bytes up to the end of the frame header; 0 without one."""
 
 
 def head(stream: bytes) -> Head:
@@ -71,12 +72,12 @@ def head(stream: bytes) -> Head:
         TileDamaged: there is no scan, or a segment is cut off.
     """
     frame: Frame | None = None
-    is_jfif, adobe_transform = False, None
+    frame_stop, is_jfif, adobe_transform = 0, False, None
     for marker, start, stop in segments(stream, "JPEG tile", TileDamaged):
         if marker == MARK_SOS:
-            return Head(frame, is_jfif, adobe_transform, stop)
+            return Head(frame, is_jfif, adobe_transform, frame_stop)
         if marker in FRAMES:
-            frame = _frame(stream, marker, start, stop)
+            frame, frame_stop = _frame(stream, marker, start, stop), stop
         elif marker in COLOR_MARKERS:
             body = stream[start + 4 : min(stop, start + 18)]
             if marker == APP0:
@@ -84,6 +85,17 @@ def head(stream: bytes) -> Head:
             elif len(body) >= 12 and body.startswith(b"Adobe"):
                 adobe_transform = body[11]
     raise TileDamaged("JPEG tile without a scan")
+
+
+def only_codes_follow(stream: bytes, at: int) -> bool:
+    """Tell whether a stream has at most tables of Huffman codes between a position and its first scan."""
+    last = len(stream) - _SEGMENT.size
+    while at <= last:
+        marker, length = _SEGMENT.unpack_from(stream, at)
+        if marker != _DHT or length < 2:
+            return bool(marker == MARK_SOS)
+        at += 2 + length
+    return False
 
 
 def segments(stream: bytes, where: str, error: type[CogError]) -> Iterator[tuple[int, int, int]]:

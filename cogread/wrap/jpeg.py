@@ -12,12 +12,12 @@ from typing import Final
 
 from cogread.errors import TileDamaged
 from cogread.image import Image
-from cogread.jpeg_stream import EOI, PROGRESSIVE, SOF0, SOI, SOS, Head, head
+from cogread.jpeg_stream import EOI, PROGRESSIVE, SOF0, SOI, SOS, Head, head, only_codes_follow
 from cogread.refusal import Refusal
 from cogread.tiff.tags import Compression, Photometric
 from cogread.wrap.jpeg_rgb import ADOBE_RGB, as_rgb
 from cogread.wrap.jpeg_tables import Prefix, tables_of
-from cogread.wrap.wrapper import StreamWrapping, Wrapper, stream_wrapper
+from cogread.wrap.wrapper import Pieces, StreamWrapping, Wrapper, stream_wrapper
 
 MAX_SCANS: Final = 99
 """libtiff's bound: each scan costs as much as decoding a whole tile (tif_jpeg.c, `TIFFjpeg_progress_monitor`)."""
@@ -56,14 +56,16 @@ def prepare(image: Image) -> StreamWrapping:
     prefix = Prefix.make(SOI + (ADOBE_RGB if is_rgb else b""), image)
     shape = (image.tile_height, image.tile_width, image.samples)
     sound = b""
-    """The bytes of the last tile up to its first scan, which were sound; those of all tiles are alike."""
+    """The bytes of the last tile up to its tables of Huffman codes, which were sound; those of all tiles are alike."""
 
-    def wrap(stored: bytes) -> bytes:
+    def pieces(stored: bytes) -> Pieces:
         nonlocal sound
         _check_ends(stored)
-        if not sound or not stored.startswith(sound):
+        if not (sound and stored.startswith(sound) and only_codes_follow(stored, len(sound))):
             sound = check_head(stored)
-        return wrap_again(stored)
+        if is_rgb:
+            stored = as_rgb(stored)
+        return prefix.before(stored), memoryview(stored)[2:]
 
     def check_head(stored: bytes) -> bytes:
         header = head(stored)
@@ -75,14 +77,15 @@ def prepare(image: Image) -> StreamWrapping:
         if frame and frame.marker == PROGRESSIVE:
             _check_scans(stored)
             return b""  # the next one may have more
-        return stored[: header.size_bytes]
+        stop = header.frame_stop
+        return stored[:stop] if only_codes_follow(stored, stop) else b""
 
     def wrap_again(stored: bytes) -> bytes:
         if is_rgb:
             stored = as_rgb(stored)
         return prefix.before(stored) + memoryview(stored)[2:]  # a slice of the bytes would copy them once more
 
-    return StreamWrapping(wrap, len(prefix.whole) - 2, wrap_again)
+    return StreamWrapping(pieces, len(prefix.whole) - 2, wrap_again)
 
 
 def merge_tables(image: Image, stored: bytes) -> bytes:

@@ -8,7 +8,7 @@ from cogread.errors import TileDamaged
 from cogread.image import Image
 from cogread.refusal import Refusal
 from cogread.tiff.tags import Compression
-from cogread.wrap.wrapper import StreamWrapping, Wrapper, stream_wrapper
+from cogread.wrap.wrapper import Pieces, StreamWrapping, Wrapper, stream_wrapper
 
 
 def refusal(image: Image) -> Refusal | None:
@@ -24,7 +24,7 @@ def prepare(image: Image) -> StreamWrapping:
     """See `stream_wrapper`."""
     wanted = image.tile_size
 
-    def wrap(stored: bytes) -> bytes:
+    def pieces(stored: bytes) -> Pieces:
         if stored[:4] != b"RIFF" or stored[8:12] != b"WEBP":
             raise TileDamaged("WebP tile: wanted RIFF and WEBP at its start", stored[:12])
         stop = 8 + int.from_bytes(stored[4:8], "little")
@@ -33,9 +33,9 @@ def prepare(image: Image) -> StreamWrapping:
         size = _size(stored)
         if size != wanted:
             raise TileDamaged(f"WebP tile of (width, height) {size}, wanted {wanted}")
-        return stored
+        return (stored,)
 
-    return StreamWrapping(wrap, added_bytes=0)
+    return StreamWrapping(pieces, added_bytes=0)
 
 
 def _size(stored: bytes) -> tuple[int, int] | None:

@@ -54,6 +54,9 @@ class Options(NamedTuple):
 
 USUAL = Options()
 
+Pieces = tuple[bytes | memoryview, ...]
+"""A file as pieces, one after the other, so that its longest piece need not be copied."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wrapping:
@@ -75,6 +78,8 @@ class Wrapping:
     """Part of ETags that distinguishes the results of different `Options`."""
     wrap_again: Callable[[bytes], bytes] | None = None
     """Makes the file of one stream without mask that `wrap` accepted before, skipping its checks; None: use `wrap`."""
+    pieces: Callable[[Tile], Pieces] | None = None
+    """Makes the file without copying the stored bytes; None: use `wrap`."""
     is_kept: bool = False
     """The tiers keep the file, since making it costs more than reading it there."""
     draws_sparse: bool = False
@@ -89,6 +94,10 @@ class Wrapping:
     def form(self, tile: Tile) -> "Wrapping | None":
         """Choose the wrapping of a tile; None: no pixel of it is visible. Raises TileDamaged for the mask."""
         return self if self.choose is None else self.choose(tile)
+
+    def pieces_of(self, tile: Tile) -> Pieces:
+        """Make the file of a tile; raises TileDamaged as `wrap`."""
+        return (self.wrap(tile),) if self.pieces is None else self.pieces(tile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +125,13 @@ class Wrapper:
 class StreamWrapping:
     """A format prepared for tiles of one stream; the fields are those of `Wrapping`."""
 
-    wrap: Callable[[bytes], bytes]
+    pieces: Callable[[bytes], Pieces]
     added_bytes: int
     wrap_again: Callable[[bytes], bytes] | None = None
+
+    def wrap(self, stored: bytes) -> bytes:
+        """See `Wrapping.wrap`."""
+        return b"".join(self.pieces(stored))
 
 
 def stream_wrapper(
@@ -142,7 +155,10 @@ def stream_wrapper(
         yield from ()
         stream = prepare(level.image)
         return Wrapping(
-            lambda tile: stream.wrap(tile.planes[0] or b""), stream.added_bytes, wrap_again=stream.wrap_again
+            lambda tile: stream.wrap(tile.planes[0] or b""),
+            stream.added_bytes,
+            wrap_again=stream.wrap_again,
+            pieces=lambda tile: stream.pieces(tile.planes[0] or b""),
         )
 
     return Wrapper(

@@ -31,7 +31,7 @@ class FolderTarget:
         """See `Target.add`."""
         for z, x in {(item.picture.z, item.picture.x) for item in items}:
             (self._part / str(z) / str(x)).mkdir(parents=True, exist_ok=True)
-        for picture, offset, _ in items:
+        for picture, offset, _, _ in items:
             place = (picture.z, picture.x, picture.y)
             first = self._first.setdefault(offset, place)
             if first == place or not self._link(first, place):

@@ -34,6 +34,8 @@ RECORD: Final = np.dtype(
 )
 """A tile: its number in PMTiles; the place of its body among the bodies of all tiles, where equal ones are one; the
 position of its media type in `FORMS`; z, x, y; the digest of its body."""
+ROW: Final = Struct("<QQIBBII16s")
+"""A record as Python's struct."""
 FORMS: Final = tuple(dict.fromkeys(wrapper.media_type for wrapper in WRAPPERS.values()))
 _HEAD: Final = Struct("<4sIQ")
 _MAGIC: Final = b"tile"

@@ -50,7 +50,7 @@ class MbtilesTarget:
         self._db.execute("BEGIN")
         images = ((item.offset, item.picture.body) for item in items if item.is_new)
         self._db.executemany("INSERT OR IGNORE INTO images VALUES (?, ?)", images)
-        tiles = ((each.z, each.x, 2**each.z - 1 - each.y, offset) for each, offset, _ in items)
+        tiles = ((each.z, each.x, 2**each.z - 1 - each.y, offset) for each, offset, _, _ in items)
         self._db.executemany("INSERT OR IGNORE INTO map VALUES (?, ?, ?, ?)", tiles)
         self._db.execute("COMMIT")
 

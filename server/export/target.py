@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from server.documents import Json
 from server.export.journal import Records
-from server.export.pictures import Picture
+from server.export.picture import Picture
 
 
 class About(NamedTuple):
@@ -23,6 +23,7 @@ class Item(NamedTuple):
     picture: Picture
     offset: int
     """Place of its body; see `RECORD`."""
+    size_bytes: int
     is_new: bool
     """False: the target has the same body at that place."""
 

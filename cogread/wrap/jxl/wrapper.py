@@ -18,7 +18,7 @@ from cogread.tiff.parse import Steps
 from cogread.tiff.tags import Compression, Photometric, SampleFormat
 from cogread.wrap import jpeg
 from cogread.wrap.decode.support import JXLS, is_lsb_first
-from cogread.wrap.wrapper import Options, StreamWrapping, Wrapper, Wrapping, stream_wrapper
+from cogread.wrap.wrapper import Options, Pieces, StreamWrapping, Wrapper, Wrapping, stream_wrapper
 
 EXTENSION: Final = "jxl"
 MEDIA_TYPE: Final = "image/jxl"
@@ -68,11 +68,11 @@ def _refusal_of_bands(image: Image) -> Refusal | None:
 def prepare(image: Image) -> StreamWrapping:
     """See `stream_wrapper`."""
 
-    def wrap(stored: bytes) -> bytes:
+    def pieces(stored: bytes) -> Pieces:
         _check(image, read_header(stored))
-        return stored
+        return (stored,)
 
-    return StreamWrapping(wrap, added_bytes=0, wrap_again=lambda stored: stored)
+    return StreamWrapping(pieces, added_bytes=0, wrap_again=lambda stored: stored)
 
 
 def _check(image: Image, header: Header) -> None:

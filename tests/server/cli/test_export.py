@@ -125,11 +125,11 @@ def test_an_interrupted_export_of_another_file_or_selection_is_not_continued(sce
 SLOW = """
 import sys, time
 from server.cli.main import main
-from server.export import job, pictures
+from server.export import ledger, pictures
 pause_s = float(sys.argv.pop())
 pictures._CHUNK = 3
-enter = job._Ledger.enter
-job._Ledger.enter = lambda self, batch: (time.sleep(pause_s), enter(self, batch))[1]
+enter = ledger.Ledger.enter
+ledger.Ledger.enter = lambda self, batch: (time.sleep(pause_s), enter(self, batch))[1]
 main(sys.argv[1:], prog_name="rawcog")
 """
 """The command with small batches and a pause before each, so that there is a time to kill it."""
