@@ -28,6 +28,9 @@ _RUN_BYTES: Final = 3 << 20
 """Largest read: it ends within the time of one even at a few megabits a second."""
 _GAP_BYTES: Final = 64 << 10
 """Largest gap that is read over: it costs less than another request."""
+_MAPPING_BYTES: Final = 31 << 20
+"""glibc gives free memory back to the system beyond twice its largest mapping so far (malloc/malloc.c, "dynamic mmap
+threshold"). The system would fill the pages of each batch with zeros again, which takes longer than to read a file."""
 _THREADS: Final = 8
 """Reads of an origin at the same time, each with a round trip. A disk has none, and the system reads ahead of it: local
 files are read when their bytes are needed, since threads would cost more than they save."""
@@ -64,6 +67,7 @@ def read_batches(
     Raises:
         SourceError: as `Source.read`; `SourceChanged` if the source is no longer of this version.
     """
+    bytearray(_MAPPING_BYTES)  # a mapping that is never touched
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="read")
     pending: deque[_Pending[T]] = deque()
     ahead_bytes = 0
