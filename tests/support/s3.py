@@ -42,6 +42,12 @@ class Store:
             endpoint_url=self.endpoint_url, region="us-east-1", access_key_id="test", secret_access_key="test"
         )
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables with which any program reaches it."""
+        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+        return keys | {"AWS_ENDPOINT_URL": self.endpoint_url}
+
     def put(self, key: str, data: bytes) -> str:
         """Store an object; its URI."""
         self.client.put_object(Bucket=self.bucket, Key=key, Body=data)
