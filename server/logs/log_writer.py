@@ -1,9 +1,9 @@
 """Writes lines in the background: a request queues the fields of its line and never waits for the log's reader.
 
-Strategy: a thread collects lines for a moment, writes them, and ends when the queue is empty, so an idle server has no
-such thread. Only this thread may block. Lines beyond `MOST_WAITING` are dropped and counted; the count is written
-when the reader is back. The end of the process waits for the last lines, but not for a reader that is gone. A killed
-process loses the lines of the last moment.
+Strategy: a thread collects lines for a moment, writes them, and ends when none has come for some seconds, so an idle
+server has no such thread, and few requests pay for its start. Only this thread may block. Lines beyond `MOST_WAITING`
+are dropped and counted; the count is written when the reader is back. The end of the process waits for the last lines,
+but not for a reader that is gone. A killed process loses the lines of the last moment.
 """
 
 import atexit
@@ -16,13 +16,16 @@ from contextlib import suppress
 from threading import Event, Lock, Thread
 from typing import Any, Final, TypeVar
 
-from cogread.deadline import Deadline
+from cogread.deadline import NEVER, Deadline
 from server.logs.line_format import redacted
 
 T = TypeVar("T")
 
 PAUSE_S: Final = 0.1
 """Longest time that a line is held back to be written with others."""
+
+IDLE_PAUSES: Final = 50
+"""Pauses without a line after which the thread ends. Starting one holds a request up for half a millisecond."""
 
 MOST_WAITING: Final = 10_000
 """Length of the queue: the lines of a second at a worker's full rate, some 5 MB."""
@@ -51,7 +54,7 @@ class LogWriter:
         self._dropped = 0
         self.dropped_lines = 0
         """Number of dropped lines since the start."""
-        self._is_running = False
+        self._is_running = self._is_ending = False
         self._starting = Lock()
         self._hurry = Event()
 
@@ -73,6 +76,29 @@ class LogWriter:
         if not self._is_running and self._claim():
             self._start()
 
+    def finish(self) -> None:
+        """Let the thread end once all lines are written."""
+        self._is_ending = True
+        self._hurry.set()
+
+    def write_lines(self) -> None:
+        """Write lines as they come; the work of the thread."""
+        goes_on = True
+        while goes_on:
+            try:
+                self._write_until_idle()
+            finally:
+                self._is_running = False  # first: a line that comes from now on is seen here, or starts a thread
+            goes_on = bool(self._waiting) and self._claim()
+
+    def _write_until_idle(self) -> None:
+        pauses_left = IDLE_PAUSES
+        while self._waiting or (pauses_left and not self._is_ending):
+            self._hurry.wait(PAUSE_S)
+            self._hurry.clear()
+            pauses_left = IDLE_PAUSES if self._waiting else pauses_left - 1
+            self._write_waiting(may_block=True)
+
     def _claim(self) -> bool:
         """Become the writing thread, unless there is one."""
         with self._starting:
@@ -82,23 +108,12 @@ class LogWriter:
 
     def _start(self) -> None:
         try:
-            Thread(target=self._run, name=THREAD_NAME, daemon=True).start()
+            _WriterThread(self).start()
         except RuntimeError:  # the machine has no more threads, or the interpreter is ending
             try:
                 self._write_waiting(may_block=False)
             finally:
                 self._is_running = False
-
-    def _run(self) -> None:
-        goes_on = True
-        while goes_on:
-            self._hurry.wait(PAUSE_S)
-            self._hurry.clear()
-            try:
-                self._write_waiting(may_block=True)
-            finally:
-                self._is_running = False  # first: a line that comes from now on is seen here, or starts a thread
-            goes_on = bool(self._waiting) and self._claim()
 
     def _write_waiting(self, *, may_block: bool) -> None:
         for chunk in _chunks(self._take()):
@@ -113,6 +128,15 @@ class LogWriter:
         dropped, self._dropped = self._dropped, 0
         if dropped:
             yield f"{self._spell_dropped(dropped)}\n".encode()
+
+
+class _WriterThread(Thread):
+    def __init__(self, writer: LogWriter) -> None:
+        super().__init__(name=THREAD_NAME, daemon=True)
+        self.writer = writer
+
+    def run(self) -> None:
+        self.writer.write_lines()
 
 
 class LogStream:
@@ -178,9 +202,12 @@ def _write(descriptor: int, data: bytes) -> None:
             select.select([], [descriptor], [])
 
 
-@atexit.register
-def _wait_for_writers() -> None:
-    deadline = Deadline.after(END_S)
+def finish_writers(deadline: Deadline = NEVER) -> None:
+    """Return when the lines of all writers are written, or at the deadline."""
     for thread in threading.enumerate():
-        if thread.name == THREAD_NAME:
+        if isinstance(thread, _WriterThread):
+            thread.writer.finish()
             thread.join(deadline.left_s)
+
+
+atexit.register(lambda: finish_writers(Deadline.after(END_S)))

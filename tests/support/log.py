@@ -1,17 +1,13 @@
 """The request log, which is written in the background."""
 
-import threading
-
 import pytest
 
-from server.logs.log_writer import THREAD_NAME
+from server.logs.log_writer import finish_writers
 
 
 def wait_for_writers() -> None:
     """Return when all lines are written whose requests have ended."""
-    for thread in threading.enumerate():
-        if thread.name == THREAD_NAME:
-            thread.join()
+    finish_writers()
 
 
 def written(capfd: pytest.CaptureFixture[str]) -> str:

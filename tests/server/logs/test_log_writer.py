@@ -57,6 +57,19 @@ def test_a_line_comes_without_another_that_pushes_it(pipe: tuple[int, int]) -> N
         assert os.read(pipe[0], 100).decode() == f"{line}\n"
 
 
+def test_lines_that_come_one_by_one_are_written_by_the_same_thread(pipe: tuple[int, int]) -> None:
+    """Starting a thread takes longer than all the rest of a cached tile."""
+    wait_for_writers()
+    writer = LogWriter(pipe[1])
+    threads = set()
+    for line in ("first", "second", "third"):
+        writer.put(line)
+        assert os.read(pipe[0], 100).decode() == f"{line}\n"
+        threads |= {thread for thread in threading.enumerate() if thread.name == THREAD_NAME}
+    assert len(threads) == 1
+    wait_for_writers()
+
+
 def test_no_write_is_larger_than_a_pipe_takes_whole(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the lines of two workers that write to one pipe would be mixed."""
     sizes: list[int] = []
