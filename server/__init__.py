@@ -20,8 +20,10 @@ from server.documents.tms import TmsTiles
 from server.documents.wmts.capabilities import Capabilities
 from server.documents.wmts.tiles import WmtsTiles
 from server.file.service import Files
-from server.layers.catalog import FAILURES_S, Catalog, Collection, Layer, OpenKey
+from server.layers.catalog import Catalog
+from server.layers.collection import Collection
 from server.layers.crs_store import CrsStore
+from server.layers.layer import FAILURES_S, Layer, OpenKey
 from server.layers.layer_version import LayerVersion
 from server.layers.series import Series
 from server.layers.summaries import Summaries, lists_bulkhead

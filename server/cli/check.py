@@ -24,7 +24,7 @@ from server.cli.progress import in_parallel
 from server.cli.report_table import report_table
 from server.collections import Query, make_rule
 from server.collections.rule import MOST_LISTED
-from server.layers.catalog import SEPARATOR
+from server.layers.collection import SEPARATOR
 from server.settings.load import CollectionConfig, ConfigError, load
 
 _BAD: Final = ("error", "problem")

@@ -22,7 +22,7 @@ from server.cli.layer_files import candidate_files, config_text
 from server.export.errors import ExportError
 from server.export.pictures import address_of
 from server.http.errors import ServerError, UnknownLayer
-from server.layers.catalog import Layer
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 from server.settings.load import ConfigError, Settings, load
 from server.tiles.request import TileRequest

@@ -17,7 +17,7 @@ from server.documents.wmts.layer import wmts_refusal
 from server.documents.wmts.names import CAPABILITIES, LAYER_CAPABILITIES
 from server.file.plan import MEDIA_TYPE
 from server.http.public_urls import Links
-from server.layers.catalog import Layer
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 
 Check = Callable[[Layer, LayerVersion], Refusal | None]

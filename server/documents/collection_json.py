@@ -13,7 +13,8 @@ from server.documents.summary import Summary
 from server.documents.wmts.names import LAYER_CAPABILITIES
 from server.http.errors import public_reason
 from server.http.public_urls import Links
-from server.layers.catalog import SEPARATOR, Collection, Layer
+from server.layers.collection import SEPARATOR, Collection
+from server.layers.layer import Layer
 
 
 class MemberEntry(NamedTuple):

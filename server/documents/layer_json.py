@@ -15,8 +15,8 @@ from server.documents.client_links import client_links, service_refusals
 from server.documents.openapi.schemas import MOST_BANDS
 from server.documents.web_maps import facts
 from server.http.public_urls import Links
-from server.layers.catalog import Layer
 from server.layers.grids import NATIVE, WEB_MERCATOR, Matrix
+from server.layers.layer import Layer
 from server.layers.layer_version import IMAGE, MASK, LayerVersion
 
 _PLACE: Final = f"{NATIVE}/{{z}}/{{x}}/{{y}}"

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from cogread.errors import CogError
 from server.documents.summary import Summary
-from server.layers.catalog import Layer
+from server.layers.layer import Layer
 
 OK: Final = "ok"
 UNOPENED: Final = "not opened yet"

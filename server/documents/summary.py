@@ -17,7 +17,7 @@ from server.documents.wmts.layer import layer_part
 from server.documents.wmts.names import LayerPart
 from server.documents.wmts.update_sequence import written_at_s
 from server.http.errors import ServerError
-from server.layers.catalog import Layer
+from server.layers.layer import Layer
 from server.layers.layer_version import IMAGE, LayerVersion
 from server.resilience.layer_fault import one_layer
 

@@ -6,7 +6,7 @@ from cogread.crs.georeference import Bounds
 from server.documents import Json
 from server.documents.web_maps import lonlat_bounds, picture_suffix, terrain_format, tiles_template, web_mercator
 from server.http.public_urls import Links
-from server.layers.catalog import Layer
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 
 VERSION: Final = "1.0.0"

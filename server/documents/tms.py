@@ -14,8 +14,9 @@ from server.documents.templates import rendered
 from server.documents.web_maps import no_pictures, web_map_refusal, web_mercator
 from server.http.public_urls import Links
 from server.http.reply import Reply
-from server.layers.catalog import Catalog, Layer
+from server.layers.catalog import Catalog
 from server.layers.grids import HALF_WORLD_M, MAX_Z, WEB_MERCATOR
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 from server.tiles.request import TileAddress, TileRequest
 from server.tiles.service import Tiles

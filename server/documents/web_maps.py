@@ -12,8 +12,8 @@ from server.documents.alignment import Misfit, misfit
 from server.documents.pictures import tiles_suffix
 from server.http.errors import UnknownGrid
 from server.http.public_urls import Links
-from server.layers.catalog import Layer
 from server.layers.grids import WEB_MERCATOR, Grid
+from server.layers.layer import Layer
 from server.layers.layer_version import IMAGE, LayerVersion
 
 _RADIUS_M: Final = 6378137.0

@@ -19,7 +19,7 @@ from cogread.wrap.tile import Tile
 from server.export.picture import Picture
 from server.export.reading_plan import ReadingPlan, Work, rest_of
 from server.export.selection import Box, Selection
-from server.layers.catalog import Layer
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion, Representation
 from server.tiles.plan import representation_of
 from server.tiles.request import XYZ, XYZ_AUTO, TileAddress

@@ -13,7 +13,7 @@ from server.file.body import PIECE_BYTES, FileBody
 from server.file.plan import FilePlan, plan_reply
 from server.http.conditions import Field
 from server.http.errors import ServerBusy
-from server.layers.catalog import Layer
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 from server.resilience.bulkhead import Bulkhead
 from server.resilience.inflight import MemoryBudget

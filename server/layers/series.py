@@ -19,7 +19,8 @@ from server.collections.instants import named_interval
 from server.collections.rule import MOST_LISTED
 from server.collections.times import Instant, Times, labelled
 from server.http.errors import UnknownTime
-from server.layers.catalog import Collection, Layer
+from server.layers.collection import Collection
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 
 logger = logging.getLogger(__name__)

@@ -7,23 +7,23 @@ they are.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from functools import partial
-from hashlib import blake2b
 from itertools import count
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic
 
 import msgspec
 
-from cogread.byterange import Version
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import CogError, SourceTimeout
 from server.access.caller import Caller
 from server.cache.lru import ByteLru
 from server.http.errors import LayerFault, ListBusy, ServerError
-from server.layers.catalog import Catalog, Layer
+from server.layers.catalog import Catalog
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
+from server.layers.listing import Listing, Outcome, S
 from server.resilience.bulkhead import Bulkhead
 from server.resilience.layer_fault import one_layer
 from server.resilience.parallel import Helpers
@@ -58,56 +58,7 @@ ENTRY_BYTES: Final = 900
 """Cost of an entry beside its encoded summary: key, version, and its share of the table."""
 
 
-class Summary(Protocol):
-    """Facts about a layer version, as msgspec encodes them."""
-
-    @property
-    def is_complete(self) -> bool:
-        """False: a part failed, and another try may give it."""
-
-
-S = TypeVar("S", bound=Summary)
-
 _SERIALS: Final = count()
-
-
-class _Outcome(NamedTuple):
-    """Result of summarizing a layer version."""
-
-    version: Version
-    encoded: bytes | CogError
-    lifetime: Deadline
-    """Another try is due once it has expired."""
-    serial: int
-    """Number in the worker."""
-
-
-class Listing(Generic[S]):
-    """Some layers, in order: each with the summary of its current version, its error, or None.
-
-    None: the layer is not opened yet. Each summary is decoded when an iterator comes to it.
-    """
-
-    def __init__(
-        self, outcomes: Sequence[tuple[Layer, _Outcome | CogError | None]], decode: Callable[[bytes], S]
-    ) -> None:
-        self._outcomes, self._decode = outcomes, decode
-
-    def __iter__(self) -> Iterator[tuple[Layer, S | CogError | None]]:
-        return ((layer, self._decoded(outcome)) for layer, outcome in self._outcomes)
-
-    def _decoded(self, outcome: _Outcome | CogError | None) -> S | CogError | None:
-        result = outcome.encoded if isinstance(outcome, _Outcome) else outcome
-        return self._decode(result) if isinstance(result, bytes) else result
-
-    @property
-    def key(self) -> str:
-        """The part of the keys of documents that stands for the layers and all that is listed of them."""
-        states = [
-            (layer.serial, outcome.serial if isinstance(outcome, _Outcome) else repr(outcome))
-            for layer, outcome in self._outcomes
-        ]
-        return blake2b(repr(states).encode()).hexdigest()
 
 
 class Summaries(Generic[S]):
@@ -133,7 +84,7 @@ class Summaries(Generic[S]):
         self._catalog, self._summarize, self.bulkhead = catalog, summarize, bulkhead
         self._kind = kind
         self._encoder, self._decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(kind)
-        self._outcomes = ByteLru[str, _Outcome](bound_bytes)
+        self._outcomes = ByteLru[str, Outcome](bound_bytes)
         self._openers: Final = Helpers(OPENERS, "open")
         self._slow_layers: set[str] = set()
         """Names of layers whose opening outlasted a list and is not finished."""
@@ -169,13 +120,13 @@ class Summaries(Generic[S]):
         if not opens:
             last = self._outcomes.get
             return Listing([(each, last(each.config.name) or each.last_error) for each in layers], self._decoder.decode)
-        outcomes: dict[str, _Outcome | CogError | None] = {layer.config.name: self._current(layer) for layer in layers}
+        outcomes: dict[str, Outcome | CogError | None] = {layer.config.name: self._current(layer) for layer in layers}
         missing = [layer for layer in layers if outcomes[layer.config.name] is None]
         if missing:
             outcomes |= self._opened(missing)
         return Listing([(layer, outcomes[layer.config.name]) for layer in layers], self._decoder.decode)
 
-    def _current(self, layer: Layer) -> _Outcome | None:
+    def _current(self, layer: Layer) -> Outcome | None:
         """The outcome of the current version, if that can be told without waiting and no other try is due."""
         outcome = self._outcomes.get(layer.config.name)
         if outcome is None or outcome.lifetime.is_expired:
@@ -185,7 +136,7 @@ class Summaries(Generic[S]):
         except CogError:
             return None
 
-    def _opened(self, layers: list[Layer]) -> dict[str, _Outcome | CogError | None]:
+    def _opened(self, layers: list[Layer]) -> dict[str, Outcome | CogError | None]:
         """Outcomes of layers that must be opened, or asked for their version, first."""
         try:
             with self.bulkhead.entered(Deadline.after(BULKHEAD_WAIT_S)):
@@ -196,7 +147,7 @@ class Summaries(Generic[S]):
                 raise
             return {name: outcome or self._unopened.get(name) for name, outcome in before.items()}
 
-    def _open(self, layers: list[Layer]) -> dict[str, _Outcome | CogError | None]:
+    def _open(self, layers: list[Layer]) -> dict[str, Outcome | CogError | None]:
         futures = {
             layer.config.name: self._openers.submit(layer.config.name, partial(self._work, layer)) for layer in layers
         }
@@ -204,7 +155,7 @@ class Summaries(Generic[S]):
         wait(futures.values(), timeout=min(PATIENCE_S, LATE_PATIENCE_S))
         return {layer.config.name: self._result(layer, futures[layer.config.name]) for layer in layers}
 
-    def _result(self, layer: Layer, future: Future[_Outcome | CogError]) -> _Outcome | CogError | None:
+    def _result(self, layer: Layer, future: Future[Outcome | CogError]) -> Outcome | CogError | None:
         """The outcome of an opening; of one that takes longer the last error or the outcome before."""
         name = layer.config.name
         if len(self._unopened) > MOST_UNOPENED:
@@ -225,7 +176,7 @@ class Summaries(Generic[S]):
             self._unopened.pop(name, None)
         return result
 
-    def _work(self, layer: Layer) -> _Outcome | CogError:
+    def _work(self, layer: Layer) -> Outcome | CogError:
         """Open and summarize a layer, in an opener thread."""
         try:
             with one_layer(layer.config.name):
@@ -239,7 +190,7 @@ class Summaries(Generic[S]):
             self._outcomes.put(layer.config.name, outcome, ENTRY_BYTES + size_bytes)
         return outcome
 
-    def _summarized(self, layer: Layer, opened: LayerVersion, before: _Outcome | None) -> _Outcome:
+    def _summarized(self, layer: Layer, opened: LayerVersion, before: Outcome | None) -> Outcome:
         name, version = layer.config.name, opened.cog.version
         try:
             with one_layer(name):
@@ -250,9 +201,9 @@ class Summaries(Generic[S]):
             is_news = before is None or str(before.encoded) != str(error)
             if is_news and not isinstance(failure, LayerFault):  # that was logged with its traceback
                 logger.warning("layer %r cannot be described: %s", name, failure)
-            return _Outcome(version, error, Deadline.after(RETRY_FAILED_S), next(_SERIALS))
+            return Outcome(version, error, Deadline.after(RETRY_FAILED_S), next(_SERIALS))
         lifetime = NEVER if summary.is_complete else Deadline.after(RETRY_FAILED_S)
-        return _Outcome(version, encoded, lifetime, next(_SERIALS))
+        return Outcome(version, encoded, lifetime, next(_SERIALS))
 
 
 def lists_bulkhead(threads: int) -> Bulkhead:

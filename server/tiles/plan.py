@@ -12,8 +12,8 @@ from cogread.wrap import EMPTY_TILES, USUAL, Heights, Options, Wrapping
 from cogread.wrap.bin.wrapper import SAMPLES
 from cogread.wrap.tile import Tile
 from server.http.reply import ACCEPT_RANGES, Reply, none_match
-from server.layers.catalog import Layer
 from server.layers.grids import Place
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion, Representation
 from server.origin.cached_source import CachedSource
 from server.tiles.options import options_of, terrain_format

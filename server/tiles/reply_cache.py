@@ -10,7 +10,7 @@ from typing import Final
 
 from server.cache.lru import ByteLru
 from server.http.reply import Reply
-from server.layers.catalog import Layer
+from server.layers.layer import Layer
 from server.tiles.plan import TilePlan
 
 PLAN_BYTES: Final = 1300

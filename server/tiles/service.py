@@ -8,7 +8,9 @@ from cogread.deadline import Deadline
 from cogread.errors import CogError, SourceChanged
 from server.http.errors import ServerError
 from server.http.reply import Reply, redirect
-from server.layers.catalog import Catalog, InTime, Layer
+from server.layers.catalog import Catalog
+from server.layers.collection import InTime
+from server.layers.layer import Layer
 from server.resilience.inflight import Limits
 from server.resilience.layer_fault import layer_fault
 from server.tiles.options import time_of

@@ -15,7 +15,7 @@ from server.documents.collection_json import MemberEntry, describe_collection, m
 from server.documents.ogc.links import JSON, link
 from server.http.errors import BadRequest
 from server.http.public_urls import Links
-from server.layers.catalog import Collection
+from server.layers.collection import Collection
 from server.web.context import context
 from server.web.negotiation import prefers_html
 from server.web.pages import page

@@ -13,8 +13,11 @@ from server.documents.summary import Summary
 from server.documents.wmts.capabilities import Capabilities
 from server.file.service import Files
 from server.http.public_urls import Links
-from server.layers.catalog import Catalog, Collection, Layer
-from server.layers.summaries import Listing, Summaries
+from server.layers.catalog import Catalog
+from server.layers.collection import Collection
+from server.layers.layer import Layer
+from server.layers.listing import Listing
+from server.layers.summaries import Summaries
 from server.logs.request_log import RequestLog
 from server.settings.load import Settings
 from server.tiles.request import BUDGET_S, TIME

@@ -12,8 +12,8 @@ from server.documents.collection_json import collection_row, layer_row
 from server.documents.layer_list import BROKEN, FILTERS, OK, UNOPENED, Entry, Query, Selection, select, text_matches
 from server.documents.summary import Summary
 from server.http.errors import BadRequest
-from server.layers.catalog import Collection
-from server.layers.summaries import Listing
+from server.layers.collection import Collection
+from server.layers.listing import Listing
 from server.web.context import context
 from server.web.pages import page
 from server.web.replies import NEGOTIATED, document

@@ -22,7 +22,8 @@ from server.documents.openapi.contents import contents
 from server.documents.summary import Summary
 from server.http.errors import UnknownUrl
 from server.http.public_urls import Links
-from server.layers.catalog import Collection, Layer
+from server.layers.collection import Collection
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 from server.settings.load import LayerConfig
 from server.tiles.request import BUDGET_S

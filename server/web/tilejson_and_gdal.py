@@ -10,7 +10,7 @@ from server.documents.gdal.wms import gdal_wms
 from server.documents.tilejson import tilejson
 from server.http.public_urls import Links
 from server.http.reply import ACCEPT_RANGES, Reply
-from server.layers.catalog import Layer
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 from server.tiles.options import named_terrain
 from server.web.replies import tile_response

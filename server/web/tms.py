@@ -11,7 +11,7 @@ from flask import Response
 from server.documents.summary import Summary
 from server.documents.templates import rendered
 from server.documents.tms import PROFILE, SERVICE, tile_map
-from server.layers.catalog import Layer
+from server.layers.layer import Layer
 from server.web.context import context
 from server.web.replies import document
 from server.web.versioned import versioned

@@ -9,7 +9,7 @@ from flask import Response, request
 from cogread.deadline import Deadline
 from server.http.public_urls import Links
 from server.http.reply import IMMUTABLE, redirect
-from server.layers.catalog import Layer
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 from server.tiles.request import BUDGET_S, QUERY_CHARACTERS, split_version
 from server.web.context import context

@@ -14,7 +14,8 @@ from server.documents.wmts.names import LAYER_CAPABILITIES
 from server.documents.wmts.update_sequence import is_later
 from server.http.errors import NotAcceptable, UnknownUrl
 from server.http.public_urls import Links
-from server.layers.catalog import Collection, Layer
+from server.layers.collection import Collection
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 from server.web.collection import MemberPage
 from server.web.context import context

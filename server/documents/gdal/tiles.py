@@ -16,8 +16,8 @@ from cogread.tiff.colors import converted_bands
 from cogread.tiff.tags import SampleFormat
 from cogread.wrap.tiff.wrapper import BARE_TIFF
 from server.documents.xml_text import xml_text
-from server.layers.catalog import Layer
 from server.layers.grids import NATIVE
+from server.layers.layer import Layer
 from server.layers.layer_version import IMAGE, LayerVersion
 
 _TYPES: Final = {

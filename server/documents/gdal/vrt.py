@@ -29,7 +29,7 @@ from server.documents.gdal.tiles import crs_text, gdal_tiles, has_odd_bits, tile
 from server.documents.xml_text import element, escaped
 from server.http.errors import UnknownUrl
 from server.http.public_urls import Links
-from server.layers.catalog import Layer
+from server.layers.layer import Layer
 from server.layers.layer_version import IMAGE, MASK, LayerVersion
 from server.tiles.request import BUDGET_S
 

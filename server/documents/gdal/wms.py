@@ -17,7 +17,7 @@ from server.documents.gdal.tiles import crs_text, gdal_tiles, tiles_refusal
 from server.documents.templates import rendered
 from server.http.errors import UnknownUrl
 from server.http.public_urls import Links
-from server.layers.catalog import Layer
+from server.layers.layer import Layer
 from server.layers.layer_version import IMAGE, LayerVersion
 
 _COLORS: Final = {1: ("gray",), 2: ("gray", "alpha"), 3: ("red", "green", "blue"), 4: ("red", "green", "blue", "alpha")}

@@ -16,7 +16,8 @@ from server.documents.ogc.sets import Tileset, crs_json, tilesets
 from server.documents.pictures import CUT_OUT, MEDIA_TYPES, service_formats
 from server.http.errors import UnknownGrid
 from server.http.public_urls import Links
-from server.layers.catalog import Collection, Layer
+from server.layers.collection import Collection
+from server.layers.layer import Layer
 from server.layers.layer_version import IMAGE, LayerVersion
 from server.layers.tile_matrix_sets import corners
 from server.settings.load import LayerConfig

@@ -13,8 +13,8 @@ from server.documents.ogc.item import TilesetsItem
 from server.documents.ogc.links import JSON, link
 from server.http.errors import UnknownGrid
 from server.http.public_urls import Links
-from server.layers.catalog import Layer
 from server.layers.grids import MAX_Z, NATIVE, WEB_MERCATOR, WEB_TILE_SIDES, Grid, native_set_name
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 from server.layers.tile_matrix_sets import TileMatrix, TileMatrixSet, native_set, web_mercator_set
 from server.settings.load import LayerConfig

@@ -34,8 +34,10 @@ from server.documents.wmts.update_sequence import update_sequence, written_at_s
 from server.documents.xml_text import xml_text
 from server.http.errors import UnknownTime, UnknownUrl
 from server.http.public_urls import Links
-from server.layers.catalog import Catalog, Collection, InTime, Layer
+from server.layers.catalog import Catalog
+from server.layers.collection import Collection, InTime
 from server.layers.grids import WEB_MERCATOR
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 from server.layers.series import TimeLayer
 from server.layers.summaries import Summaries

@@ -21,8 +21,8 @@ from server.documents.wmts.names import (
     shares_web_mercator,
 )
 from server.documents.xml_text import xml_text
-from server.layers.catalog import Layer
 from server.layers.grids import HALF_WORLD_M, native_set_name
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 from server.layers.series import TimeLayer
 from server.layers.tile_matrix_sets import Corner, TileMatrixSet, corners, native_set, web_mercator_set

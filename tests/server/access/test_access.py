@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from cogread.errors import CogError
 from server.access.signature import signed_query
-from server.layers.catalog import Layer
+from server.layers.layer import Layer
 from server.origin.cached_source import CachedSource
 from tests.support.app import ROOT, client, layer
 

@@ -12,7 +12,8 @@ from cogread.sources import SourceUri
 from server.cache.lru import ByteLru
 from server.collections import Query, refreshed
 from server.collections.key_rule import KeyRule
-from server.layers.catalog import Collection, Layer
+from server.layers.collection import Collection
+from server.layers.layer import Layer
 from server.layers.series import Series
 from server.settings.load import LayerConfig
 from tests.support.app import settings

@@ -14,7 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from server.layers import summaries
-from server.layers.catalog import Layer
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 from server.layers.summaries import OPENERS, Summaries, lists_bulkhead
 from tests.support.app import ROOT, anonymous, client, layer
