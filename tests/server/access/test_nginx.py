@@ -96,6 +96,13 @@ def test_no_caller_gets_a_cached_tile_without_the_right_to_it(nginx: Nginx) -> N
     assert seen(nginx, f"{path}?{right}") == (200, "HIT")
 
 
+@pytest.mark.parametrize("size", [4074, 4075, 4081, 4082, 5000, 9000])
+def test_a_url_that_is_too_long_is_refused_as_such(size: int, nginx: Nginx) -> None:
+    """The one that nginx makes of it, to ask for the right, is longer."""
+    url = f"{paths('one')[0]}?{query('one')}&a="
+    assert seen(nginx, url.ljust(size, "a"))[0] == (200 if size == 4074 else 414)
+
+
 def test_a_reply_by_token_is_not_cached(nginx: Nginx) -> None:
     [path, *_], bearer = paths("one"), {"Authorization": f"Bearer {SECRET}"}
     for _ in range(2):
