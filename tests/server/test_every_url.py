@@ -132,8 +132,8 @@ def ask(server: Gunicorn, path: str, method: str = "GET", **headers: str) -> req
     return requests.request(method, server.url + path, headers=fields, timeout=30, allow_redirects=False)
 
 
-OWN = ("Date", "X-Request-ID")
-"""Headers that each reply has for itself; the identifier is that of an error."""
+OWN = ("Date", "X-Request-ID", "Rawcog-Confirmed")
+"""Headers that each reply has for itself; the identifier is that of an error, the last one a time in seconds."""
 
 
 def assert_head_is_get(server: Gunicorn, path: str, status: int, **headers: str) -> None:
