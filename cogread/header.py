@@ -114,6 +114,12 @@ def build_image(directory: Directory) -> Image:
         counts=_index(directory, Tag.TILE_BYTE_COUNTS, Tag.STRIP_BYTE_COUNTS),
         ycbcr_subsampling=_subsampling(directory),
     )
+    _check_bounds(image, where)
+    return image
+
+
+def _check_bounds(image: Image, where: str) -> None:
+    """Refuse samples of no known kind, and tiles that are too large or too many."""
     if not 1 <= image.bits <= 128:
         raise FormatError(f"{where}: {image.bits} bits a sample, wanted 1 to 128")
     if image.sample_format not in set(SampleFormat):
@@ -123,7 +129,6 @@ def build_image(directory: Directory) -> Image:
     tiles = image.tiles_across * image.tiles_down * image.planes
     if tiles > MAX_TILES:
         raise FormatError(f"{where}: {tiles} tiles, wanted at most {MAX_TILES}")
-    return image
 
 
 def _size(directory: Directory) -> tuple[int, int]:

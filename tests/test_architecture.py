@@ -20,7 +20,7 @@ LAYERS = {
         first_tiles
         wrap
         header metadata tile_index
-        image conversion
+        image conversion facts
         crs
         tiff sources jpeg_stream jxl_stream
         byterange deadline detached errors refusal weak_method cogread

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from cogread.description import BandFacts, Description, FileFacts, GeoFacts
+from cogread.facts import BandFacts, Description, FileFacts, GeoFacts
 
 _MAX_BANDS: Final = 16
 """Bands that are listed."""

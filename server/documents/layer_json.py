@@ -5,7 +5,8 @@ from dataclasses import asdict
 from math import hypot
 from typing import Final
 
-from cogread.description import GeoFacts, LevelFacts, band_facts, geo_facts, image_facts, level_facts
+from cogread.description import band_facts, geo_facts, image_facts, level_facts
+from cogread.facts import GeoFacts, LevelFacts
 from cogread.image import Cog, Level
 from cogread.refusal import Refusal
 from cogread.wrap import AUTO, TERRAIN, WRAPPERS
