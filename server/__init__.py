@@ -45,7 +45,7 @@ from server.web.cors import CorsMiddleware
 from server.web.error_handlers import install, problem_reply
 from server.web.packed import PackedDocuments
 from server.web.tile_middleware import TileMiddleware
-from server.web.tracing import traced
+from server.web.tracing import Spans, load_spans
 from server.web.worker_metrics import WorkerMetrics, WorkerParts
 
 MEMORY_SHARES: Final = {
@@ -73,7 +73,11 @@ class Assembly:
         """Assemble an app. Nothing is read or connected yet."""
         memory_bytes = settings.server.memory_bytes
         bounds = {name: int(memory_bytes * share) for name, share in MEMORY_SHARES.items()}
+        writer = set_up(settings.log_level, settings.log_format)
+        self._spans = load_spans() if settings.has_traces else None
         self._cache = open_cache(settings.redis_url, settings.redis_tls_verify)
+        if self._spans and self._cache:
+            self._cache = self._spans.traced_cache(self._cache)
         memory = MemoryCache(memory_bytes - sum(bounds.values()))
         self._flight = SingleFlight(memory, self._cache)
         self._ranges = SingleFlight(SideMemory(bounds["ranges"], memory), self._cache)
@@ -88,7 +92,6 @@ class Assembly:
         lists = lists_bulkhead(settings.threads)
         limits = Limits(MemoryBudget(settings.server.inflight_bytes), decoders_bulkhead())
         self._files = Files(limits.memory, settings.server.inflight_bytes, settings.threads)
-        writer = set_up(settings.log_level, settings.log_format)
         parts = WorkerParts(writer, limits.memory, self._open_versions)
         self._metrics = WorkerMetrics(settings, parts) if settings.has_metrics else None
         observe = self._metrics.observe if self._metrics else None
@@ -99,7 +102,7 @@ class Assembly:
             Summaries(catalog, summarize, Summary, bounds["summaries"], lists),
             Tiles(catalog, ReplyCache(bounds["plans"], bounds["replies"]), limits),
         )
-        self.app: Final = _wsgi_app(self._context)
+        self.app: Final = _wsgi_app(self._context, self._spans)
         """The app of the worker, whatever its settings."""
 
     def change(self, settings: Settings) -> None:
@@ -116,7 +119,7 @@ class Assembly:
         self._context = self._make_context(
             settings, catalog, before.summaries.successor(catalog), before.tiles.successor(catalog)
         )
-        self.app.wsgi_app = _wsgi_app(self._context).wsgi_app  # type: ignore[method-assign]
+        self.app.wsgi_app = _wsgi_app(self._context, self._spans).wsgi_app  # type: ignore[method-assign]
         self._open_versions.retain(catalog.has_open_key)
         self._members.retain(lambda key: catalog.get_collection(key[0].config.name) is key[0])
         gc.unfreeze()
@@ -168,6 +171,8 @@ class Assembly:
         label = f"layer {config.name!r}: {origin.name}"
         if isinstance(origin, FileSource):
             origin = MountedFile(origin, self._mounts, None if collection is None else collection.folder)
+        if self._spans:
+            origin = self._spans.traced_source(origin)
         source = CachedSource(
             origin,
             self._flight,
@@ -208,7 +213,7 @@ def keep_from_collector() -> None:
     gc.freeze()
 
 
-def _wsgi_app(context: Context) -> Flask:
+def _wsgi_app(context: Context, spans: Spans | None) -> Flask:
     """Make the app of a context, with its tile middleware."""
     catalog, tiles = context.catalog, context.tiles
     app = _flask_app(context)
@@ -228,8 +233,8 @@ def _wsgi_app(context: Context) -> Flask:
     origins = context.settings.server.cors_origins
     if origins != "*":
         app.wsgi_app = CorsMiddleware(app.wsgi_app, frozenset(origins))  # type: ignore[method-assign]
-    if context.settings.has_traces:
-        app.wsgi_app = traced(app.wsgi_app)  # type: ignore[method-assign, assignment]
+    if spans:
+        app.wsgi_app = spans.traced_app(app.wsgi_app)  # type: ignore[method-assign, assignment]
     return app
 
 

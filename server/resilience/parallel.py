@@ -5,13 +5,15 @@ has begun, so it never waits for a free helper, and no helper is left behind whe
 many requests may ask for at the same moment and that a request must be able to stop waiting for: work of one key is
 done once for all of them.
 
-What helpers ask of caches and origins is added to the trace of the request that waits for them.
+What helpers ask of caches and origins is added to the trace of the request that waits for them, and they work in its
+context, which has its span.
 """
 
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
@@ -39,7 +41,7 @@ class Helpers:
         task = _Task(work, items)
         helpers: list[Future[Cost]] = []
         with suppress(RuntimeError):  # the machine has no more threads, or the interpreter is ending
-            helpers.extend(self._pool.submit(task.run_measured) for _ in items[1:])
+            helpers.extend(self._pool.submit(copy_context().run, task.run_measured) for _ in items[1:])
         try:
             task.run()
         finally:
@@ -61,7 +63,7 @@ class Helpers:
             if shared is None:
                 self._shared[key] = shared = _SharedWork(work)
                 with suppress(RuntimeError):  # no thread was started, but the work is queued for the next free one
-                    self._pool.submit(self._run, key, shared)
+                    self._pool.submit(copy_context().run, self._run, key, shared)
             waiter = Waiter[R](shared)
             if shared.is_running:
                 waiter.set_running_or_notify_cancel()
