@@ -55,6 +55,7 @@ READ_THE_ENVIRONMENT = {
 }
 TABLES = {
     "cogread.sources",
+    "cogread.sources.token",
     "server.cache",
     "server.collections",
     "server.export.job",

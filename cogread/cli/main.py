@@ -95,7 +95,7 @@ def dumper(kind: str) -> Callable[[Callable[..., str]], click.Command]:
 def main() -> None:
     """Inspect Cloud Optimized GeoTIFFs and extract tiles as they are stored.
 
-    A URI is a path, or begins with http://, https://, s3://, /vsicurl/ or /vsis3/.
+    A URI is a path, or begins with http://, https://, s3://, gs://, az://, /vsicurl/, /vsis3/, /vsigs/ or /vsiaz/.
     """
 
 

@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from cogread.sources.protocol import DEFAULT_OPTIONS, Document, Source, SourceOptions
-from cogread.sources.uri import SCHEMES, SourceUri, parse_uri
+from cogread.sources.uri import BUCKETS, SCHEMES, SourceUri, parse_uri
 
 
 def open_source(text: str, options: SourceOptions = DEFAULT_OPTIONS, base: Path | None = None) -> Source:
@@ -33,4 +33,14 @@ def make_document(uri: SourceUri, options: SourceOptions = DEFAULT_OPTIONS) -> D
     return document
 
 
-__all__ = ["SCHEMES", "Document", "Source", "SourceOptions", "SourceUri", "make_source", "open_source", "parse_uri"]
+__all__ = [
+    "BUCKETS",
+    "SCHEMES",
+    "Document",
+    "Source",
+    "SourceOptions",
+    "SourceUri",
+    "make_source",
+    "open_source",
+    "parse_uri",
+]

@@ -1,10 +1,12 @@
 """GDAL's environment variables as options. The caller passes the mapping; this module reads no environment.
 
-Source: https://gdal.org/en/stable/user/virtual_file_systems.html; the AWS_ variables that boto3 reads are left to it.
+Source: https://gdal.org/en/stable/user/virtual_file_systems.html; the AWS_ variables that boto3 reads
+are left to it, as those of application default credentials are to Google's package.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from cogread.errors import SettingError
@@ -24,8 +26,11 @@ def options_from_environment(scheme: str, environ: Mapping[str, str]) -> SourceO
     Raises:
         SettingError: a switch is neither on nor off.
     """
-    if scheme != "s3":
-        return SourceOptions()
+    make = _OPTIONS.get(scheme)
+    return make(environ) if make is not None else SourceOptions()
+
+
+def _s3(environ: Mapping[str, str]) -> SourceOptions:
     hosting = environ.get("AWS_VIRTUAL_HOSTING")
     endpoint = environ.get("AWS_S3_ENDPOINT")
     if endpoint and "://" not in endpoint:
@@ -37,6 +42,48 @@ def options_from_environment(scheme: str, environ: Mapping[str, str]) -> SourceO
         request_payer=environ.get("AWS_REQUEST_PAYER", "").lower() == "requester",
         virtual_hosting=None if not hosting else flag(environ, "AWS_VIRTUAL_HOSTING", default=True),
     )
+
+
+def _google(environ: Mapping[str, str]) -> SourceOptions:
+    return SourceOptions(
+        endpoint_url=environ.get("CPL_GS_ENDPOINT") or None,
+        access_key_id=environ.get("GS_ACCESS_KEY_ID") or None,
+        secret_access_key=environ.get("GS_SECRET_ACCESS_KEY") or None,
+        anonymous=flag(environ, "GS_NO_SIGN_REQUEST", default=False),
+        user_project=environ.get("GS_USER_PROJECT") or None,
+    )
+
+
+def _azure(environ: Mapping[str, str]) -> SourceOptions:
+    anonymous = flag(environ, "AZURE_NO_SIGN_REQUEST", default=False)
+    text = environ.get("AZURE_STORAGE_CONNECTION_STRING")
+    if text:
+        return replace(_connection(text), anonymous=anonymous)
+    return SourceOptions(
+        endpoint_url=environ.get("CPL_AZURE_ENDPOINT") or None,
+        account=environ.get("AZURE_STORAGE_ACCOUNT") or None,
+        bearer_token=environ.get("AZURE_STORAGE_ACCESS_TOKEN") or None,
+        access_key=environ.get("AZURE_STORAGE_ACCESS_KEY") or None,
+        sas_token=environ.get("AZURE_STORAGE_SAS_TOKEN") or None,
+        anonymous=anonymous,
+    )
+
+
+def _connection(text: str) -> SourceOptions:
+    """The options of a connection string, as the portal of Azure shows it."""
+    parts = dict(part.split("=", 1) for part in text.split(";") if "=" in part)
+    account, key, sas = (parts.get(name) or None for name in ("AccountName", "AccountKey", "SharedAccessSignature"))
+    endpoint = parts.get("BlobEndpoint")
+    if not endpoint and account:
+        suffix = parts.get("EndpointSuffix") or "core.windows.net"
+        endpoint = f"{parts.get('DefaultEndpointsProtocol') or 'https'}://{account}.blob.{suffix}"
+    if not endpoint or (key and not account):
+        raise SettingError("AZURE_STORAGE_CONNECTION_STRING: found no AccountName and no BlobEndpoint in it")
+    return SourceOptions(endpoint_url=endpoint, account=account, access_key=key, sas_token=sas)
+
+
+_OPTIONS: Final = {"s3": _s3, "gs": _google, "az": _azure}
+"""Scheme -> its options."""
 
 
 def first_read_bytes(environ: Mapping[str, str], default: int) -> int:

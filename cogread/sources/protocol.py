@@ -42,10 +42,10 @@ class SourceOptions:
     """Password of HTTP Basic authentication."""
 
     bearer_token: str | None = field(default=None, repr=False)
-    """Token for `Authorization: Bearer`."""
+    """Token for `Authorization: Bearer`, at HTTP servers, Google and Azure."""
 
     endpoint_url: str | None = None
-    """Root of an S3-compatible store; None: what boto3 is configured for, at last AWS."""
+    """Root of the store; None: for S3 that of boto3's configuration, at last AWS, for others their public one."""
 
     region: str | None = None
     """Region of the bucket; None: what boto3 is configured for."""
@@ -54,22 +54,34 @@ class SourceOptions:
     """Profile of the AWS configuration files."""
 
     access_key_id: str | None = field(default=None, repr=False)
-    """S3 access key; None: boto3's chain of credential providers."""
+    """S3 access key, or HMAC key of Google; None: boto3's chain of credential providers, Google's own."""
 
     secret_access_key: str | None = field(default=None, repr=False)
-    """S3 secret key."""
+    """Secret of that key."""
 
     session_token: str | None = field(default=None, repr=False)
     """S3 session token of temporary credentials."""
 
     anonymous: bool = False
-    """Send unsigned S3 requests (public buckets)."""
+    """Send requests without credentials (public buckets)."""
 
     request_payer: bool = False
     """Accept the charges of a requester-pays bucket."""
 
     virtual_hosting: bool | None = None
     """Bucket in the host name (True) or in the path (False); None: as boto3 decides."""
+
+    user_project: str | None = None
+    """Project at Google that is billed for requests."""
+
+    account: str | None = None
+    """Storage account at Azure."""
+
+    access_key: str | None = field(default=None, repr=False)
+    """Key of that account; None: the SAS token, else Azure's chain of credential providers."""
+
+    sas_token: str | None = field(default=None, repr=False)
+    """Shared access signature at Azure, a query."""
 
 
 DEFAULT_OPTIONS = SourceOptions()

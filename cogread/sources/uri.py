@@ -77,8 +77,13 @@ SCHEMES: Final[dict[str, Scheme]] = {
     "http": Scheme("cogread.sources.http", _http_url),
     "https": Scheme("cogread.sources.http", _http_url),
     "s3": Scheme("cogread.sources.s3", _bucket_and_key, "vsis3"),
+    "gs": Scheme("cogread.sources.gs", _bucket_and_key, "vsigs"),
+    "az": Scheme("cogread.sources.az", _bucket_and_key, "vsiaz"),
 }
 """All schemes by name."""
+
+BUCKETS: Final = tuple(name for name, scheme in SCHEMES.items() if scheme.gdal_name)
+"""The schemes of objects in buckets, which Azure calls containers."""
 
 _WITHOUT_SLASHES: Final = re.compile(rf"({'|'.join(SCHEMES)}):/?(?!/)", re.IGNORECASE | re.ASCII)
 
@@ -146,6 +151,6 @@ def _without_gdal_prefix(text: str) -> str:
             if text.startswith(form):
                 return replacement + text[len(form) :]
     if text.startswith("/vsi"):
-        names = " and ".join(f"{prefix}/" for prefix in prefixes)
+        names = ", ".join(f"{prefix}/" for prefix in prefixes)
         raise UriError(f"source {text.split('/')[1]!r}: of GDAL's file systems only {names} are known")
     return text

@@ -51,8 +51,9 @@ for _ in range(100):
 def serve(paths: tuple[str, ...], host: str, port: int, workers: int | None, opens: bool) -> None:
     """Serve the layers of a config file, or COGs without one.
 
-    PATH is a config file (*.toml) or a COG, each as a path, http://, https:// or s3://; or a folder, which stands for
-    every tiled TIFF in it and below. Without PATH, the config file that RAWCOG_CONFIG names is served, else the demo.
+    PATH is a config file (*.toml) or a COG, each as a path, http://, https://, s3://, gs:// or az://; or a folder,
+    which stands for every tiled TIFF in it and below. Without PATH, the config file that RAWCOG_CONFIG names is served,
+    else the demo.
 
     \b
     rawcog serve ~/imagery

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from cogread.byterange import Version
 from cogread.deadline import Deadline
 from cogread.errors import SourceProtocolError, UriError
-from cogread.sources import make_document, parse_uri
+from cogread.sources import BUCKETS, make_document, parse_uri
 from server.collections.entries import (
     DOCUMENT_BYTES,
     DOCUMENT_S,
@@ -39,7 +39,7 @@ from server.settings.load import CollectionConfig
 _COLUMNS: Final = ("name", "uri", "title", "datetime")
 _DELIMITERS: Final = ",;\t"
 _TABLES: Final = (".csv", ".tsv")
-_NO_URI: Final = "wanted a path, file:///path, http(s)://host/path or s3://bucket/key"
+_NO_URI: Final = f"wanted a path, file:///path, http(s)://host/path or {'://bucket/key, '.join(BUCKETS)}://bucket/key"
 
 
 class _Row(NamedTuple):

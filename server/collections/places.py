@@ -14,7 +14,7 @@ from pathlib import Path
 from posixpath import dirname, join, normpath
 from typing import Final, NamedTuple
 
-from cogread.sources import SourceUri
+from cogread.sources import BUCKETS, SourceUri
 from cogread.sources.http_client.url import WebOrigin, WebUrl, resolved, split_url
 from server.settings.hosts import BUCKET, Host
 
@@ -62,22 +62,23 @@ class Places:
             raise RefusedLink("its link is empty, too long, or has a backslash or a control character")
         match = _SCHEME.match(link)
         scheme = match[1].lower() if match else ""
-        if scheme == "s3":
-            return self._object(_s3_uri(link[len("s3:") :]))
+        if scheme in BUCKETS:
+            return self._object(_object_uri(scheme, link[len(f"{scheme}:") :]))
         if scheme in _WEB or (not scheme and base.scheme in _WEB):
             return self._web(_web_url(link, base))
         if scheme or link.startswith("//"):
+            wanted = ", ".join((*_WEB, *BUCKETS))
             raise RefusedLink(
-                f"its link begins with {(scheme + ':' if scheme else '//')[:20]!r}, wanted a path, http, https or s3"
+                f"its link begins with {(scheme + ':' if scheme else '//')[:20]!r}, wanted a path or one of {wanted}"
             )
-        return self._object(_relative_key(link, base)) if base.scheme == "s3" else self._file(link, base)
+        return self._object(_relative_key(link, base)) if base.scheme in BUCKETS else self._file(link, base)
 
     def is_own(self, uri: SourceUri) -> bool:
         """True for a place on the document's own origin, or in its bucket or folder."""
         if uri.scheme in _WEB and self.home.scheme in _WEB:
             home, origin = split_url(self.home.location).origin, split_url(uri.location).origin
             return origin == home or home.upgrades_to(origin)
-        return uri.scheme == self.home.scheme and (uri.scheme != "s3" or _bucket(uri) == _bucket(self.home))
+        return uri.scheme == self.home.scheme and (uri.scheme not in BUCKETS or _bucket(uri) == _bucket(self.home))
 
     def _web(self, url: WebUrl) -> Target:
         origin, target = url.origin, SourceUri(url.origin.scheme, str(url))
@@ -92,10 +93,10 @@ class Places:
         bucket = _bucket(uri)
         if self.is_own(uri):
             return Target(uri, is_own=True)
-        if any(host.scheme == "s3" and host.name == bucket for host in self.hosts):
+        if any(host.scheme == uri.scheme and host.name == bucket for host in self.hosts):
             return Target(uri, is_own=False)
         raise RefusedLink(
-            f"its link leads to the bucket {bucket[:100]!r}, which hosts does not name as 's3://{bucket}'"
+            f"its link leads to the bucket {bucket[:100]!r}, which hosts does not name as '{uri.scheme}://{bucket}'"
         )
 
     def _file(self, link: str, base: SourceUri) -> Target:
@@ -116,22 +117,22 @@ def _web_url(link: str, base: SourceUri) -> WebUrl:
         raise RefusedLink(f"its link is refused: {error}") from None
 
 
-def _s3_uri(rest: str) -> SourceUri:
+def _object_uri(scheme: str, rest: str) -> SourceUri:
     """The object at `//bucket/key`."""
     match = _OBJECT.fullmatch(rest)
     if match is None or not _NO_SEGMENTS.isdisjoint(match[2].split("/")):
-        raise RefusedLink("its link is no s3://bucket/key")
-    return SourceUri("s3", f"s3:{rest}")
+        raise RefusedLink(f"its link is no {scheme}://bucket/key")
+    return SourceUri(scheme, f"{scheme}:{rest}")
 
 
 def _relative_key(link: str, base: SourceUri) -> SourceUri:
     bucket = _bucket(base)
-    path = normpath(join(dirname(base.location.removeprefix(f"s3://{bucket}")), link))
-    return _s3_uri(f"//{bucket}/{path.lstrip('/')}")
+    path = normpath(join(dirname(base.location.removeprefix(f"{base.scheme}://{bucket}")), link))
+    return _object_uri(base.scheme, f"//{bucket}/{path.lstrip('/')}")
 
 
 def _bucket(uri: SourceUri) -> str:
-    return uri.location.removeprefix("s3://").partition("/")[0]
+    return uri.location.partition("://")[2].partition("/")[0]
 
 
 def _is_at(host: Host, origin: WebOrigin) -> bool:

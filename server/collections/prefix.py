@@ -1,6 +1,7 @@
 """`prefix`: the TIFFs among the objects of a bucket whose keys begin with the prefix."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from cogread.deadline import Deadline
 from cogread.sources import SourceUri
@@ -11,10 +12,12 @@ from server.settings.load import CollectionConfig
 
 def make(config: CollectionConfig) -> KeyRule:
     """Make the rule of a collection."""
-    bucket, _, prefix = config.uri.location.removeprefix("s3://").partition("/")
+    scheme, _, place = config.uri.location.partition("://")
+    bucket, _, prefix = place.partition("/")
 
     def listed(deadline: Deadline) -> Iterator[str]:
-        for keys in list_keys(config.uri, config.options, deadline):
-            yield from (key[len(prefix) :] for key in keys)
+        keys = chain.from_iterable(list_keys(config.uri, config.options, deadline))
+        ordered = sorted(keys) if scheme == "az" else keys  # accounts with folders list by folder
+        return (key[len(prefix) :] for key in ordered)
 
-    return KeyRule(config, lambda key: SourceUri("s3", f"s3://{bucket}/{prefix}{key}"), listed)
+    return KeyRule(config, lambda key: SourceUri(scheme, f"{scheme}://{bucket}/{prefix}{key}"), listed)

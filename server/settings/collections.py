@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from cogread.sources import SourceUri
+from cogread.sources import BUCKETS, SourceUri
 from server.settings.config_place import uri_of
 from server.settings.file import CollectionFields, FileError
 from server.settings.hosts import Host
@@ -35,7 +35,7 @@ _BELONGS_TO: Final = {
 """Key -> the kinds of rules that it belongs to."""
 
 
-_PREFIX: Final = re.compile(r"s3://[^/?#]+(?:/.*)?")
+_PREFIX: Final = re.compile(rf"({'|'.join(BUCKETS)})://[^/?#]+(?:/.*)?")
 _FACTS: Final = ("name", "title", "datetime", "date", "year")
 _PARTS: Final = {"stac": _FACTS, "list": _FACTS}
 """Kind -> names of the values of its members that texts may name in braces; of others `name`, or their template's."""
@@ -78,9 +78,11 @@ def place_of(where: str, kind: str, text: str, folder: Path | None) -> SourceUri
         FileError: it has a form that the rule cannot use.
     """
     if kind == "prefix":
-        if not _PREFIX.fullmatch(text):
-            raise FileError(f"{where}.prefix: wanted s3://bucket/path/")
-        return SourceUri("s3", text)
+        match = _PREFIX.fullmatch(text)
+        if match is None:
+            wanted = ", ".join(f"{scheme}://bucket/path/" for scheme in BUCKETS)
+            raise FileError(f"{where}.prefix: wanted one of {wanted}")
+        return SourceUri(match[1], text)
     uri = uri_of(f"{where}.{kind}", text, folder)
     if kind == "folder" and uri.scheme != "file":
         raise FileError(f"{where}.folder: found a URI of scheme {uri.scheme!r}, wanted the path of a folder")

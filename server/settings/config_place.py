@@ -1,4 +1,4 @@
-"""The place of the config file: a path, or a document behind https, http or s3 that the environment has access to."""
+"""The place of the config file: a path, or a document on the web or in a bucket that the environment has access to."""
 
 import os
 from collections.abc import Mapping

@@ -65,11 +65,12 @@ class Defaults(Struct, frozen=True):
     as a whole: `"204"`, `"404"`, or `"transparent"` (a transparent PNG or WebP; 204 for other formats)."""
     cache_tiles: bool | None = None
     """`true`: worker memory and Redis keep tiles. By default worker memory keeps whole replies of local files all the
-    same; `false` turns that off too. Default: true for http and s3, false for local files."""
+    same; `false` turns that off too. Default: false for local files, true for others."""
     file: File = True
-    """`true`: the file itself is served, [by byte ranges](clients.md#the-file-itself). `"redirect"`, for s3 alone,
-    sends clients to a presigned URL of the bucket, which is good for an hour, or as long as the signature of the
-    request: rawcog passes on the right to read, the bucket its bytes."""
+    """`true`: the file itself is served, [by byte ranges](clients.md#the-file-itself). `"redirect"`, for
+    buckets alone, sends clients to a presigned URL of the bucket, which is good for an hour, or as long as the
+    signature of the request: rawcog passes on the right to read, the bucket its bytes. Google needs HMAC keys for it,
+    Azure the key of the account, unless the bucket is public."""
     jxl: bool = False
     """`true`: JPEG tiles are also offered as JPEG XL (`jxl`), [repacked without loss](clients.md#jpeg-xl)."""
     terrain_nodata: Height = 0.0
@@ -82,30 +83,38 @@ class Defaults(Struct, frozen=True):
 class SourceConfig(Struct, frozen=True):
     """An origin and the access to it. Secrets are in the environment; the file names their variables."""
 
-    type: Literal["http", "s3"]
-    """`"http"` for URIs of http and https, `"s3"` for buckets."""
+    type: Literal["http", "s3", "gs", "az"]
+    """`"http"` for URIs of http and https, `"s3"`, `"gs"` (Google Cloud Storage) and `"az"` (Azure) for buckets."""
     endpoint_url: str | None = None
-    """s3: root of a compatible store, `http(s)://host[:port]`."""
+    """s3, gs, az: root of a compatible store, `http(s)://host[:port]`; of Azure that of the account's blobs."""
     region: str | None = None
     """s3: region of the buckets."""
     profile: str | None = None
     """s3: profile of the AWS configuration files."""
     access_key_id_env: str | None = None
-    """s3: variable with the access key; with `secret_access_key_env`."""
+    """s3, gs: variable with the access key, for Google an HMAC key; with `secret_access_key_env`."""
     secret_access_key_env: str | None = None
-    """s3: variable with the secret key."""
+    """s3, gs: variable with the secret key."""
     session_token_env: str | None = None
     """s3: variable with the session token of temporary keys."""
+    account: str | None = None
+    """az: the storage account."""
+    access_key_env: str | None = None
+    """az: variable with the key of the account."""
+    sas_token_env: str | None = None
+    """az: variable with a shared access signature."""
     username_env: str | None = None
     """http: variable with the user; with `password_env`."""
     password_env: str | None = None
     """http: variable with the password."""
     bearer_token_env: str | None = None
-    """http: variable with the token of `Authorization: Bearer`."""
+    """http, gs, az: variable with the token of `Authorization: Bearer`."""
     anonymous: bool | None = None
-    """s3: send requests without a signature, for public buckets."""
+    """s3, gs, az: send requests without credentials, for public buckets."""
     request_payer: bool | None = None
     """s3: accept the charges of a requester-pays bucket."""
+    user_project: str | None = None
+    """gs: project that is billed for requests, for requester-pays buckets."""
     virtual_hosting: bool | None = None
     """s3: the bucket is in the name of the host (`true`) or in the path (`false`)."""
     connect_timeout_s: Timeout = 2.0
@@ -132,8 +141,8 @@ class LayerFields(Defaults, frozen=True, kw_only=True):
     """A layer, with the keys of `[defaults]` too."""
 
     uri: str
-    """A path, `file:///path`, `http(s)://…`, `s3://bucket/key`, or GDAL's `/vsis3/bucket/key` and
-    `/vsicurl/https://…`."""
+    """A path, `file:///path`, `http(s)://…`, `s3://bucket/key`, `gs://bucket/key`, `az://container/blob`, or GDAL's
+    `/vsis3/`, `/vsigs/`, `/vsiaz/` and `/vsicurl/`."""
     source: str | None = None
     """Name of a `[sources.*]` table of the same type as the URI."""
     title: str | None = None
@@ -157,7 +166,7 @@ class CollectionFields(Defaults, frozen=True, kw_only=True):
     folder: str | None = None
     """Folder of local files."""
     prefix: str | None = None
-    """Beginning of the URIs of objects, `s3://bucket/path/`."""
+    """Beginning of the URIs of objects: `s3://bucket/path/`, `gs://bucket/path/` or `az://container/path/`."""
     pattern: str | None = None
     """Files below `folder` or `prefix`: `*` stands for a part of a name, `**` for folders too. Default: all TIFFs."""
     stac: str | None = None
@@ -166,8 +175,8 @@ class CollectionFields(Defaults, frozen=True, kw_only=True):
     """Key of the asset of each STAC item, which may have `*`. Default: `visual`, else the first COG with the role
     `data`."""
     hosts: tuple[str, ...] = ()
-    """Hosts and buckets (`s3://bucket`) beside the document's own to which links of STAC, or of a list elsewhere, may
-    lead."""
+    """Hosts and buckets (`s3://bucket`, `gs://bucket`, `az://container`) beside the document's own to which links of
+    STAC, or of a list elsewhere, may lead."""
     list: str | None = None
     """Path or URL of a text or CSV file of names and URIs, see [lists](collections.md#text-and-csv-lists)."""
     refresh_s: RefreshSeconds = 300.0

@@ -14,7 +14,7 @@ from typing import Final, overload
 
 from cogread.byterange import SourceBytes, Version
 from cogread.errors import SettingError
-from cogread.sources import SourceOptions, SourceUri
+from cogread.sources import BUCKETS, SourceOptions, SourceUri
 from cogread.sources.gdal_env import first_read_bytes, flag, options_from_environment
 from server.access.caller import Access
 from server.access.token import Token
@@ -28,7 +28,7 @@ from server.settings.credentials import check_access, signing_keys, tokens_of
 from server.settings.decode import decode
 from server.settings.file import CollectionFields, ConfigFile, Empty, File, FileError, LayerFields, ServerConfig
 from server.settings.origin_identity import Identities
-from server.settings.origins import check_origins, check_url, source_options
+from server.settings.origins import check_origins, check_url, signs_urls, source_options
 from server.settings.templates import UriTemplate
 from server.settings.variables import Variables
 
@@ -302,10 +302,10 @@ class _LayerMaker:
         where = f"layers.{name}"
         _check_name("layers", name)
         uri = uri_of(f"{where}.uri", fields.uri, self._folder)
-        _check_file(where, fields.file, uri.scheme)
         options = self._source(where, fields.source, uri.scheme)
         if options is None:
             options = options_from_environment(uri.scheme, self._env)
+        _check_file(where, fields.file, uri.scheme, options)
         return self._config(name, uri, fields.title or name, _attribution(where, fields.attribution), options, fields)
 
     def collection(self, name: str, fields: CollectionFields) -> CollectionConfig:
@@ -315,21 +315,22 @@ class _LayerMaker:
             raise FileError(f"{where}: a layer has the same name")
         kind = kind_of(where, fields)
         uri = place_of(where, kind, getattr(fields, kind), self._folder)
-        if kind in ("uri", "folder", "prefix"):  # members of a list have places of their own
-            _check_file(where, fields.file, uri.scheme)
         stated = self._source(where, fields.source, uri.scheme if kind in ("uri", "folder", "prefix") else None)
         kinds = self._file.sources[fields.source].type if fields.source is not None else None
 
         def options_for(scheme: str, is_own: bool) -> SourceOptions:
             is_stated = stated is not None and scheme.replace("https", "http") == kinds
             options = stated if stated is not None and is_stated else options_from_environment(scheme, self._env)
-            return options if is_own else replace(options, username=None, password=None, bearer_token=None)
+            is_for_all = is_own or scheme in BUCKETS
+            return options if is_for_all else replace(options, username=None, password=None, bearer_token=None)
 
         def member(
             whole: str, uri: SourceUri, title: str, attribution: Attribution | None, is_own: bool
         ) -> LayerConfig:
             return self._config(whole, uri, title, attribution, options_for(uri.scheme, is_own), fields, name)
 
+        if kind in ("uri", "folder", "prefix"):  # members of a list have places of their own
+            _check_file(where, fields.file, uri.scheme, options_for(uri.scheme, True))
         return CollectionConfig(
             name=name,
             kind=kind,
@@ -377,7 +378,7 @@ class _LayerMaker:
             empty=fields.empty,
             cache_tiles=uri.scheme != "file" if fields.cache_tiles is None else fields.cache_tiles,
             cache_replies=fields.cache_tiles is not False,
-            file=True if fields.file == "redirect" and uri.scheme != "s3" else fields.file,
+            file=True if fields.file == "redirect" and not signs_urls(uri.scheme, options) else fields.file,
             jxl=fields.jxl,
             terrain_nodata=fields.terrain_nodata,
             versioned_urls=fields.versioned_urls,
@@ -392,9 +393,10 @@ def _check_name(table: str, name: str) -> None:
         raise FileError(f"{table}: found the name {name!r}, wanted {grammar}")
 
 
-def _check_file(where: str, file: File, scheme: str) -> None:
-    if file == "redirect" and scheme != "s3":
-        raise FileError(f"{where}.file: found 'redirect', wanted true or false, as the uri is {scheme}, not s3")
+def _check_file(where: str, file: File, scheme: str, options: SourceOptions) -> None:
+    if file == "redirect" and not signs_urls(scheme, options):
+        reason = "no key signs its URLs" if scheme in BUCKETS else f"the uri is {scheme}, not of a bucket"
+        raise FileError(f"{where}.file: found 'redirect', wanted true or false, as {reason}")
 
 
 def _attribution(where: str, text: str | None) -> Attribution | None:

@@ -20,7 +20,7 @@ from netrc import NetrcParseError, netrc
 from pathlib import Path
 from typing import Final
 
-from cogread.sources import SourceOptions, SourceUri
+from cogread.sources import BUCKETS, SourceOptions, SourceUri
 from cogread.sources.http_client.url import split_url
 
 _COST: Final = {"n": 1 << 14, "r": 8, "p": 1, "maxmem": 32 << 20}
@@ -56,6 +56,8 @@ class Identities:
             origin, rest, secrets = self._s3(uri, options)
         elif uri.scheme in ("http", "https"):
             origin, rest, secrets = self._http(uri, options)
+        elif uri.scheme in BUCKETS:
+            origin, rest, secrets = self._bucket(uri, options)
         else:  # without credentials
             origin, rest, secrets = uri.scheme, [uri.location], ()
         key = _slow_digest(origin, secrets) if secrets else b""
@@ -85,6 +87,28 @@ class Identities:
             keys = ("keys", options.access_key_id, options.secret_access_key or "", options.session_token or "")
             return origin, rest, keys
         return origin, [*rest, env.get("AWS_ROLE_ARN") or ""], self._chain(options.profile)
+
+    def _bucket(self, uri: SourceUri, options: SourceOptions) -> tuple[str, list[str], Secrets]:
+        origin = f"{uri.scheme} {options.endpoint_url or ''} {options.account or ''}"
+        rest = [uri.location, options.user_project or "", "unsigned" * options.anonymous]
+        if options.anonymous:
+            return origin, rest, ()
+        names = ("access_key_id", "secret_access_key", "access_key", "sas_token", "bearer_token")
+        secrets = [f"{name}={value}" for name in names if (value := getattr(options, name)) is not None]
+        if not secrets and uri.scheme == "gs":
+            secrets = [self._google_file()]
+        elif not secrets:
+            secrets = [f"{name}={value}" for name, value in sorted(self._env.items()) if name.startswith("AZURE_")]
+        return origin, rest, tuple(secrets)
+
+    def _google_file(self) -> str:
+        """Content of the file of Google's application default credentials, if there is one."""
+        folder = Path(self._env.get("CLOUDSDK_CONFIG") or self._home / ".config" / "gcloud")
+        path = Path(self._env.get("GOOGLE_APPLICATION_CREDENTIALS") or folder / "application_default_credentials.json")
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, ValueError):  # Google's package reports the error
+            return ""
 
     def _chain(self, profile: str | None) -> Secrets:
         """Credentials of boto3's chain that do not rotate: from the environment, else from the AWS files."""

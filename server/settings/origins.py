@@ -3,21 +3,35 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Final
 
-from cogread.sources import SourceOptions
+from cogread.sources import BUCKETS, SourceOptions
 from cogread.sources.gdal_env import options_from_environment
 from cogread.sources.http_client.url import HOST, split_url
 from server.settings.file import FileError, SourceConfig
 
-_S3_ONLY = (
-    "endpoint_url region profile access_key_id_env secret_access_key_env session_token_env anonymous request_payer "
-    "virtual_hosting"
-)
-_HTTP_ONLY = "username_env password_env bearer_token_env"
-_OTHER_TYPES = {"http": _S3_ONLY.split(), "s3": _HTTP_ONLY.split()}
+_TYPES: Final = {
+    "endpoint_url": ("s3", "gs", "az"),
+    "region": ("s3",),
+    "profile": ("s3",),
+    "access_key_id_env": ("s3", "gs"),
+    "secret_access_key_env": ("s3", "gs"),
+    "session_token_env": ("s3",),
+    "request_payer": ("s3",),
+    "virtual_hosting": ("s3",),
+    "user_project": ("gs",),
+    "account": ("az",),
+    "access_key_env": ("az",),
+    "sas_token_env": ("az",),
+    "anonymous": ("s3", "gs", "az"),
+    "username_env": ("http",),
+    "password_env": ("http",),
+    "bearer_token_env": ("http", "gs", "az"),
+}
+"""Key -> the types of sources that have it; other keys are those of all."""
 _KEYS = SourceConfig.__struct_fields__
 _SECRETS = [key.removesuffix("_env") for key in _KEYS if key.endswith("_env")]
+_NO_SECRETS: Final[dict[str, Any]] = dict.fromkeys(_SECRETS)
 _SAME = [field.name for field in fields(SourceOptions) if field.name in _KEYS]
 """Keys that are the names of options too."""
 
@@ -41,17 +55,22 @@ def source_options(where: str, source: SourceConfig, env: Mapping[str, str]) -> 
     """
     _check_keys(where, source)
     default = options_from_environment(source.type, env)
-    if source.access_key_id_env is not None or source.profile is not None:
-        default = replace(default, anonymous=False)
+    variables = {key: variable for key in _SECRETS if (variable := getattr(source, f"{key}_env")) is not None}
+    if variables or source.profile is not None:  # the environment's credentials are another identity
+        default = replace(default, anonymous=False, **_NO_SECRETS)
+    if source.account not in (None, default.account):
+        default = replace(default, endpoint_url=None, **_NO_SECRETS)
     stated: dict[str, Any] = {key: value for key in _SAME if (value := getattr(source, key)) is not None}
     stated["region"] = source.region or default.region
     stated["redirect_hosts"] = tuple(host.lower().strip("[]") for host in source.redirect_hosts)
-    variables = {key: getattr(source, f"{key}_env") for key in _SECRETS}
-    stated |= {
-        key: None if variable is None else secret_of(f"{where}.{key}_env", variable, env)
-        for key, variable in variables.items()
-    }
+    stated |= {key: secret_of(f"{where}.{key}_env", variable, env) for key, variable in variables.items()}
     return replace(default, **stated)
+
+
+def signs_urls(scheme: str, options: SourceOptions) -> bool:
+    """Tell whether the credentials of an origin can sign URLs for clients, or none are needed."""
+    can_sign = {"s3": True, "gs": options.access_key_id is not None, "az": options.access_key is not None}
+    return can_sign.get(scheme, False) or (options.anonymous and scheme in BUCKETS)
 
 
 def secret_of(where: str, variable: str, env: Mapping[str, str]) -> str:
@@ -68,8 +87,8 @@ def secret_of(where: str, variable: str, env: Mapping[str, str]) -> str:
 
 def _check_keys(where: str, source: SourceConfig) -> None:
     """Refuse keys of the other type, half of a pair, and invalid endpoints and hosts."""
-    for key in _KEYS:
-        if key in _OTHER_TYPES[source.type] and getattr(source, key) is not None:
+    for key, types in _TYPES.items():
+        if source.type not in types and getattr(source, key) is not None:
             raise FileError(f"{where}.{key}: not for a source of type {source.type!r}")
     for name, secret in (("access_key_id_env", "secret_access_key_env"), ("username_env", "password_env")):
         if (getattr(source, name) is None) != (getattr(source, secret) is None):

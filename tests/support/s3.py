@@ -48,6 +48,11 @@ class Store:
         keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
         return keys | {"AWS_ENDPOINT_URL": self.endpoint_url}
 
+    @property
+    def google_options(self) -> SourceOptions:
+        """Options of `gs` URIs: Google's XML API takes the requests of S3 clients, with keys of its own."""
+        return SourceOptions(endpoint_url=self.endpoint_url, access_key_id="GOOGTEST", secret_access_key="test")
+
     def put(self, key: str, data: bytes) -> str:
         """Store an object; its URI."""
         self.client.put_object(Bucket=self.bucket, Key=key, Body=data)

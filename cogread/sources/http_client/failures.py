@@ -21,11 +21,10 @@ class Retryable(Exception):
 def failure(name: str, error: Exception) -> SourceError | Retryable:
     """The error to raise for one of `FAILURES`, without its text, which may hold a signed URL."""
     cause = _cause(error)
-    if isinstance(cause, (urllib3_errors.NameResolutionError, urllib3_errors.NewConnectionError)):
-        reason = (
-            "its host name is unknown" if isinstance(cause, urllib3_errors.NameResolutionError) else "no connection"
-        )
-        return Retryable(SourceUnreachable(f"{name}: {reason}"))
+    if isinstance(cause, urllib3_errors.NameResolutionError):
+        return Retryable(SourceUnreachable(f"{name}: the host name {cause.conn.host!r} is unknown"))
+    if isinstance(cause, urllib3_errors.NewConnectionError):
+        return Retryable(SourceUnreachable(f"{name}: no connection"))
     if isinstance(cause, (urllib3_errors.TimeoutError, TimeoutError)):
         return SourceTimeout(f"{name}: no answer in time")
     if isinstance(cause, ConnectionError):

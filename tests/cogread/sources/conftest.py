@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.azure import Blobs
 from tests.support.origin import Origin
 from tests.support.s3 import Store, running_store
 
@@ -9,6 +10,12 @@ from tests.support.s3 import Store, running_store
 @pytest.fixture
 def origin() -> Iterator[Origin]:
     with Origin() as running:
+        yield running
+
+
+@pytest.fixture
+def blobs() -> Iterator[Blobs]:
+    with Blobs() as running:
         yield running
 
 

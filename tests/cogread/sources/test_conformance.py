@@ -13,6 +13,7 @@ import pytest
 from cogread.byterange import ByteRange
 from cogread.errors import SourceChanged, SourceNotFound, SourceProtocolError
 from cogread.sources import Document, Source, open_source
+from tests.support.azure import Blobs
 from tests.support.memory_source import MemorySource
 from tests.support.origin import Origin
 from tests.support.s3 import Store
@@ -56,7 +57,24 @@ def _s3(request: pytest.FixtureRequest) -> Case:
     return Case(open_source(store.put(key, DATA), store.options), lambda data: store.put(key, data))
 
 
-CASES = {"memory": _memory, "file": _file, "http": _http, "s3": _s3}
+def _gs(request: pytest.FixtureRequest) -> Case:
+    store: Store = request.getfixturevalue("store")
+    key = f"{uuid4()}/a b+c%20é.tif"
+    uri = store.put(key, DATA).replace("s3:", "gs:")
+    return Case(open_source(uri, store.google_options), lambda data: store.put(key, data))
+
+
+def _az(request: pytest.FixtureRequest) -> Case:
+    blobs: Blobs = request.getfixturevalue("blobs")
+    name = "a b+c%20é.tif"
+    return Case(
+        open_source(blobs.store("imagery", name, DATA), blobs.options), lambda data: blobs.store("imagery", name, data)
+    )
+
+
+OVER_HTTP = {"http": _http, "s3": _s3, "gs": _gs, "az": _az}
+CASES = {"memory": _memory, "file": _file, **OVER_HTTP}
+DOCUMENTS = {"file": _file, **OVER_HTTP}
 
 
 @pytest.mark.parametrize("make", CASES.values(), ids=CASES.keys())
@@ -120,17 +138,20 @@ class TestEverySource:
         assert self.source.read(ByteRange(0, 9)).data == DATA[:9]
 
 
-@pytest.mark.parametrize("scheme", ["file", "http", "s3"])
-def test_what_is_not_there_is_not_found(scheme: str, tmp_path: Path, origin: Origin, store: Store) -> None:
-    places = {"file": str(tmp_path / "no.tif"), "http": f"{origin.url}/no.tif", "s3": f"s3://{store.bucket}/no.tif"}
-    source = open_source(places[scheme], store.options)
+@pytest.mark.parametrize("scheme", ["file", "http", "s3", "gs", "az"])
+def test_what_is_not_there_is_not_found(
+    scheme: str, tmp_path: Path, origin: Origin, store: Store, blobs: Blobs
+) -> None:
+    places = {"file": str(tmp_path / "no.tif"), "http": f"{origin.url}/no.tif"}
+    options = {"gs": store.google_options, "az": blobs.options}.get(scheme, store.options)
+    source = open_source(places.get(scheme, f"{scheme}://{store.bucket}/no.tif"), options)
     for read in (source.version, lambda: source.read(ByteRange(0, 9))):
         with pytest.raises(SourceNotFound, match=r"no\.tif"):
             read()
     source.close()
 
 
-@pytest.mark.parametrize("make", [_file, _http, _s3], ids=["file", "http", "s3"])
+@pytest.mark.parametrize("make", DOCUMENTS.values(), ids=DOCUMENTS.keys())
 class TestEveryDocument:
     @pytest.fixture(autouse=True)
     def _case(self, make: Callable[[pytest.FixtureRequest], Case], request: pytest.FixtureRequest) -> None:

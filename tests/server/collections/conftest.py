@@ -3,6 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.azure import Blobs
 from tests.support.origin import Origin
 from tests.support.s3 import Store, running_store
 
@@ -20,6 +21,12 @@ def other() -> Iterator[Origin]:
         yield running
         assert not running.requests
         assert not running.connections
+
+
+@pytest.fixture
+def blobs() -> Iterator[Blobs]:
+    with Blobs() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

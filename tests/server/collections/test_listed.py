@@ -10,6 +10,8 @@ import pytest
 from server.collections import Query, Rule, make_rule
 from server.collections.keys import key_of, name_of
 from tests.support.app import ROOT, client, problem, settings
+from tests.support.azure import ACCOUNT, Blobs
+from tests.support.azure import KEY as ACCOUNT_KEY
 from tests.support.s3 import Store
 from tests.support.wait import wait_until
 
@@ -40,11 +42,15 @@ NAMES = [
 ]
 """Names of the members, in the order of the bytes of their keys."""
 
+KEYS = {"KEY": "test", "ACCOUNT_KEY": ACCOUNT_KEY}
+
 Put = Callable[[str, bytes], object]
 
 
-@pytest.fixture(params=["folder", "prefix"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, store: Store) -> tuple[str, Put, Callable[[str], object]]:
+@pytest.fixture(params=["folder", "s3", "gs", "az"])
+def place(
+    request: pytest.FixtureRequest, tmp_path: Path, store: Store, blobs: Blobs
+) -> tuple[str, Put, Callable[[str], object]]:
     """Config of a collection, and functions that add and remove a file."""
     if request.param == "folder":
 
@@ -56,18 +62,27 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, store: Store) -> tuple
         (tmp_path / "files").mkdir()
         return "[collections.c]\nfolder = 'files'\n", put, lambda key: os.remove(tmp_path / "files" / key)
     prefix = f"{tmp_path.name}/+ (1)/"
+    collection = f"[collections.c]\nprefix = '{request.param}://{store.bucket}/{prefix}'\nsource = 's'\n"
+    if request.param == "az":
+        blobs.store(store.bucket, f"{tmp_path.name}/other.tif", b"")
+        source = f"[sources.s]\ntype = 'az'\nendpoint_url = '{blobs.endpoint}'\naccount = '{ACCOUNT}'\n"
+        return (
+            f"{source}access_key_env = 'ACCOUNT_KEY'\n{collection}",
+            lambda key, data: blobs.store(store.bucket, prefix + key, data),
+            lambda key: blobs.remove(f"/{ACCOUNT}/{store.bucket}/{prefix}{key}"),
+        )
     store.put(f"{tmp_path.name}/other.tif", b"")
-    source = f"[sources.s]\ntype = 's3'\nendpoint_url = '{store.endpoint_url}'\nregion = 'us-east-1'\n"
-    keys = "access_key_id_env = 'KEY'\nsecret_access_key_env = 'KEY'\n"
+    source = f"[sources.s]\ntype = '{request.param}'\nendpoint_url = '{store.endpoint_url}'\n"
+    keys = "access_key_id_env = 'KEY'\nsecret_access_key_env = 'KEY'\n" + "region = 'x'\n" * (request.param == "s3")
     return (
-        f"{source}{keys}[collections.c]\nprefix = 's3://{store.bucket}/{prefix}'\nsource = 's'\n",
+        f"{source}{keys}{collection}",
         lambda key, data: store.put(prefix + key, data),
         lambda key: store.client.delete_object(Bucket=store.bucket, Key=prefix + key),
     )
 
 
 def rule_of(folder: Path, config: str) -> Rule:
-    return make_rule(settings(folder, config, {"KEY": "test"}).collections["c"])
+    return make_rule(settings(folder, config, KEYS).collections["c"])
 
 
 def test_the_members_are_the_tiffs_by_their_names(
@@ -88,7 +103,7 @@ def test_the_members_are_the_tiffs_by_their_names(
     assert names == NAMES
     assert [member.name for member in rule.page(Query(text="B C")).members] == NAMES[2:4]
     assert [member.name for member in rule.page(Query(after="b~c.zzz", limit=1)).members] == ["b~d.tiff.tif"]
-    app = client(tmp_path, config, {"KEY": "test"})
+    app = client(tmp_path, config, KEYS)
     for name in set(NAMES) - {"b~text"}:
         assert app.get(f"/layers/c:{name}/tiles/native/0/0/0.webp").status_code == 200, name
     assert app.get("/layers/c:b~text").status_code == 502

@@ -9,7 +9,7 @@ from server.collections.places import Places, RefusedLink
 from server.settings.hosts import Host
 
 HOME = "https://catalog.example.com/stac/events/collection.json"
-HOSTS = ("files.example.org", "store.example.org:8443", "s3://imagery", "[2001:db8::1]:8080")
+HOSTS = ("files.example.org", "store.example.org:8443", "s3://imagery", "gs://maps", "[2001:db8::1]:8080")
 
 
 def places(home: str = HOME, hosts: tuple[str, ...] = HOSTS) -> Places:
@@ -34,6 +34,7 @@ def places(home: str = HOME, hosts: tuple[str, ...] = HOSTS) -> Places:
         ("http://[2001:DB8::1]:8080/a.tif", "http://[2001:DB8::1]:8080/a.tif"),
         ("s3://imagery/a/b.tif", "s3://imagery/a/b.tif"),
         ("S3://imagery/a/b.tif", "s3://imagery/a/b.tif"),
+        ("gs://maps/a/b.tif", "gs://maps/a/b.tif"),
         ("été.tif", "https://catalog.example.com/stac/events/été.tif"),
         ("Ã©.tif", "https://catalog.example.com/stac/events/Ã©.tif"),
     ],
@@ -88,6 +89,9 @@ WAYS_OUT = (
     "s3://imagery//a.tif",
     "s3://key:secret@imagery/a.tif",
     "s3:/imagery/a.tif",
+    "gs://imagery/a.tif",  # the bucket of another store
+    "az://maps/a.tif",
+    "gs://maps/../imagery/a.tif",
     "azure://imagery/a.tif",
     "",
     "x" * 5000,
@@ -112,8 +116,9 @@ def test_credentials_go_to_the_documents_own_origin_alone() -> None:
     )
 
 
-def test_of_a_bucket_are_its_own_objects() -> None:
-    home = "s3://maps/a/b/collection.json"
+@pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
+def test_of_a_bucket_are_its_own_objects(scheme: str) -> None:
+    home = f"{scheme}://maps/a/b/collection.json"
     local = places(home, ())
     for link, key in {
         "x.tif": "a/b/x.tif",
@@ -121,9 +126,15 @@ def test_of_a_bucket_are_its_own_objects() -> None:
         "../../../x.tif": "x.tif",
         "/x.tif": "x.tif",
     }.items():
-        assert local.resolve(link, parse_uri(home)).uri == SourceUri("s3", f"s3://maps/{key}")
-    assert local.resolve("s3://maps/x#1?.tif", parse_uri(home)).uri.location == "s3://maps/x#1?.tif"
-    for link in ("//other/x.tif", "s3://imagery/x.tif", "https://maps.s3.amazonaws.com/x.tif", "file:///x"):
+        assert local.resolve(link, parse_uri(home)).uri == SourceUri(scheme, f"{scheme}://maps/{key}")
+    assert local.resolve(f"{scheme}://maps/x#1?.tif", parse_uri(home)).uri.location == f"{scheme}://maps/x#1?.tif"
+    for link in (
+        "//other/x.tif",
+        f"{scheme}://imagery/x.tif",
+        "oss://maps/x.tif",
+        "https://maps.s3.amazonaws.com/x.tif",
+        "file:///x",
+    ):
         with pytest.raises(RefusedLink):
             local.resolve(link, parse_uri(home))
 
@@ -157,7 +168,7 @@ def test_of_a_local_document_are_files_below_its_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["", "https://files.example.org", "a/b", "a:0", "a:99999", "user@host", "*", "s3://", "s3://a/b", "s3:a", "::1"],
+    ["", "https://files.example.org", "a/b", "a:0", "a:99999", "user@host", "*", "s3://", "az://a/b", "s3:a", "::1"],
 )
 def test_a_host_of_another_form_is_refused(host: str) -> None:
     with pytest.raises(ValueError, match="wanted a host such as"):

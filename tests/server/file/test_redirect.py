@@ -10,6 +10,7 @@ import requests
 from server.access.signature import signed_query
 from server.settings.load import ConfigError
 from tests.support.app import client, layer, problem, settings
+from tests.support.azure import KEY, SAS, Blobs
 from tests.support.s3 import running_store
 from tests.support.tiffs import gdal_tiff
 
@@ -24,6 +25,14 @@ access_key_id_env = "STORE_KEY"
 secret_access_key_env = "STORE_SECRET"
 """
 KEYS: Final = {"STORE_KEY": "test", "STORE_SECRET": "hunter2"}
+AZURE: Final = """
+[sources.store]
+type = "az"
+endpoint_url = "{}"
+account = "fieldwork"
+{} = "SAS"
+"""
+AZURE_KEYS: Final = {"SAS": KEY}
 REDIRECT: Final = "source = 'store'\nfile = 'redirect'"
 
 
@@ -57,6 +66,39 @@ def test_the_url_of_the_bucket_ends_with_the_signature(tmp_path: Path) -> None:
         app = client(tmp_path, STORE.format(store.endpoint_url) + table, {**KEYS, "RAWCOG_SIGNING_KEYS": key})
         location = app.get(f"{URL}?{signed_query(key.encode(), 'a', 60)}").headers["Location"]
         assert 1 <= int(parse_qs(urlsplit(location).query)["X-Amz-Expires"][0]) <= 120
+
+
+def test_google_sends_the_bytes_with_hmac_keys(tmp_path: Path) -> None:
+    with running_store() as store:
+        uri = store.put("a.tif", FILE).replace("s3:", "gs:")
+        source = STORE.replace('"s3"', '"gs"').replace('region = "us-east-1"\n', "").format(store.endpoint_url)
+        location = client(tmp_path, source + layer("a", uri, REDIRECT), KEYS).get(URL).headers["Location"]
+        assert requests.get(location, headers={"Range": "bytes=5-9"}, timeout=10).content == FILE[5:10]
+
+
+def test_azure_sends_the_bytes_with_the_key_of_the_account(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with Blobs() as blobs:
+        uri = blobs.store("imagery", "ä/a b.tif", FILE)
+        app = client(tmp_path, AZURE.format(blobs.endpoint, "access_key_env") + layer("a", uri, REDIRECT), AZURE_KEYS)
+        location = app.get(URL).headers["Location"]
+        assert requests.get(location, headers={"Range": "bytes=5-9"}, timeout=10).content == FILE[5:10]
+        secret = parse_qs(urlsplit(location).query)["sig"][0]
+        assert secret not in "".join(capfd.readouterr())
+        other = location.replace("a%20b.tif", "b.tif")
+        assert requests.get(other, timeout=10).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("source", "uri"),
+    [
+        ("[sources.store]\ntype = 'gs'\nbearer_token_env = 'SAS'\n", "gs://imagery/a.tif"),
+        ("[sources.store]\ntype = 'gs'\n", "gs://imagery/a.tif"),
+        (AZURE.format("http://127.0.0.1", "sas_token_env"), "az://imagery/a.tif"),
+    ],
+)
+def test_a_token_signs_no_urls(source: str, uri: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"layers\.a\.file: found 'redirect', .* as no key signs its URLs"):
+        _ = settings(tmp_path, source + layer("a", uri, REDIRECT), {"SAS": SAS})
 
 
 @pytest.mark.parametrize("uri", ["a.tif", "http://127.0.0.1/a.tif"])

@@ -33,12 +33,22 @@ CLIENTS = 24
 
 SECRETS = ("hunter1", "hunter2")
 STORE = """
-[sources.store]
+[sources.s3]
 type = "s3"
 endpoint_url = "{url}"
 region = "us-east-1"
 access_key_id_env = "STORE_KEY"
 secret_access_key_env = "STORE_SECRET"
+[sources.gs]
+type = "gs"
+endpoint_url = "{url}"
+access_key_id_env = "STORE_KEY"
+secret_access_key_env = "STORE_SECRET"
+[sources.az]
+type = "az"
+endpoint_url = "{url}"
+account = "fieldwork"
+sas_token_env = "STORE_SECRET"
 """
 
 
@@ -111,6 +121,11 @@ ROWS: dict[str, Row] = {
     "s3-secret": FORBIDDEN(refused(403, "SignatureDoesNotMatch")),
     "s3-expired": FORBIDDEN(refused(400, "ExpiredToken")),
     "s3-gone": GONE(refused(404, "NoSuchKey")),
+    "gs-secret": FORBIDDEN(refused(403, "SignatureDoesNotMatch")),
+    "az-key": FORBIDDEN(Status(403, {"x-ms-error-code": "AuthenticationFailed"})),
+    "az-closed": FORBIDDEN(Status(409, {"x-ms-error-code": "PublicAccessNotPermitted"})),
+    "az-gone": GONE(Status(404, {"x-ms-error-code": "ContainerNotFound"})),
+    "az-busy": BUSY(Status(503, {"x-ms-error-code": "ServerBusy"}), retry_after="1"),
     "s3-slow": BUSY(refused(503, "SlowDown"), retry_after="1"),
 }
 
@@ -125,8 +140,9 @@ def path_of(name: str, state: str) -> str:
 
 def layer_of(name: str, state: str, url: str) -> str:
     path = path_of(name, state)
-    if name.startswith("s3-"):
-        return layer(f"{state}-{name}", f"s3:/{path}", "source = 'store'")
+    scheme = name.partition("-")[0]
+    if scheme in ("s3", "gs", "az"):
+        return layer(f"{state}-{name}", f"{scheme}:/{path}", f"source = '{scheme}'")
     return layer(f"{state}-{name}", f"{url}{path}")
 
 

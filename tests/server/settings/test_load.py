@@ -227,7 +227,7 @@ MISTAKES = {
     "[layers.a]\nuri = 'x'\nempty = '200'": "layers.a.empty: found '200', wanted '204' or '404' or 'transparent'",
     "[layers.a]\nuri = ''": "layers.a.uri: source '': wanted a path or a URI",
     "[layers.a]\nuri = 'ftp://x/y'": (
-        "layers.a.uri: source of scheme 'ftp': wanted a path, file://, http://, https:// or s3://"
+        "layers.a.uri: source of scheme 'ftp': wanted a path, file://, http://, https://, s3://, gs:// or az://"
     ),
     **{f"[layers.a]\nuri = {uri!r}": f"layers.a.uri: {said}" for uri, said in MISSPELLED.items()},
     "[layers.a]\nuri = 's3://bucket'": "layers.a.uri: source 's3://bucket': wanted s3://bucket/key",
@@ -246,7 +246,7 @@ MISTAKES = {
     '[layers."a\\n"]\nuri = "x"': f"layers: found the name 'a\\n', wanted {NAMES}",
     "[layers.'ä']\nuri = 'x'": f"layers: found the name 'ä', wanted {NAMES}",
     "[sources.a]\nregion = 'x'": "sources.a: no type, which is required",
-    "[sources.a]\ntype = 'ftp'": "sources.a.type: found 'ftp', wanted 'http' or 's3'",
+    "[sources.a]\ntype = 'ftp'": "sources.a.type: found 'ftp', wanted 'http' or 's3' or 'gs' or 'az'",
     "[sources.a]\ntype = 'http'\nregion = 'x'": "sources.a.region: not for a source of type 'http'",
     f"{SOURCE_TABLE}endpoint_url = 'minio:9000'": f"sources.a.endpoint_url: found 'minio:9000', {ENDPOINT}",
     f"{SOURCE_TABLE}endpoint_url = 'http://a:b'": f"sources.a.endpoint_url: found 'http://a:b', {ENDPOINT}",
@@ -255,6 +255,15 @@ MISTAKES = {
     ),
     f"{SOURCE_TABLE}endpoint_url = 'http://a\\b'": f"sources.a.endpoint_url: found 'http://a\\\\b', {ENDPOINT}",
     f"{SOURCE_TABLE}bearer_token_env = 'T'": "sources.a.bearer_token_env: not for a source of type 's3'",
+    "[sources.a]\ntype = 'az'\naccess_key_id_env = 'T'": "sources.a.access_key_id_env: not for a source of type 'az'",
+    "[sources.a]\ntype = 'gs'\naccount = 'a'": "sources.a.account: not for a source of type 'gs'",
+    "[sources.a]\ntype = 'az'\n[layers.a]\nuri = 'gs://b/x'\nsource = 'a'": (
+        "layers.a.source: 'a' is of type 'az', the uri is gs"
+    ),
+    "[layers.a]\nuri = 'az://container'": "layers.a.uri: source 'az://container': wanted az://bucket/key",
+    "[layers.a]\nuri = '/vsioss/b/x'": (
+        "layers.a.uri: source 'vsioss': of GDAL's file systems only /vsis3/, /vsigs/, /vsiaz/, /vsicurl/ are known"
+    ),
     f"{SOURCE_TABLE}access_key_id_env = 'T'": ("sources.a: access_key_id_env and secret_access_key_env go together"),
     **{
         f"{SOURCE_TABLE}session_token_env = '{value}'": f"sources.a.session_token_env: {NO_VARIABLE}"

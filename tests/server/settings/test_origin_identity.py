@@ -43,6 +43,36 @@ S3: dict[str, tuple[str, dict[str, str]]] = {
 }
 """[sources.a], and the environment."""
 
+GS: dict[str, tuple[str, dict[str, str]]] = {
+    "none": ("", {}),
+    "keys": (SIGNED, {}),
+    "other keys": (SIGNED.replace("1", "2"), {}),
+    "keys of the environment": ("", {"GS_ACCESS_KEY_ID": "id", "GS_SECRET_ACCESS_KEY": "secret"}),
+    "another secret of the environment": ("", {"GS_ACCESS_KEY_ID": "id", "GS_SECRET_ACCESS_KEY": "wrong"}),
+    "a token": (BEARER, {}),
+    "unsigned": ("anonymous = true\n", {}),
+    "a file": ("", {"GOOGLE_APPLICATION_CREDENTIALS": "credentials"}),
+    "another file": ("", {"GOOGLE_APPLICATION_CREDENTIALS": "other"}),
+    "an endpoint": ("endpoint_url = 'http://a.example'\n", {}),
+    "one as GDAL names it": ("", {"CPL_GS_ENDPOINT": "http://b.example/"}),
+    "a project": ("user_project = 'a'\n", {}),
+}
+
+AZ: dict[str, tuple[str, dict[str, str]]] = {
+    "none": ("", {}),
+    "an account": ("account = 'one'\n", {}),
+    "an account of the environment": ("", {"AZURE_STORAGE_ACCOUNT": "two"}),
+    "a key": ("account = 'one'\naccess_key_env = 'K1'\n", {}),
+    "another key": ("account = 'one'\naccess_key_env = 'K2'\n", {}),
+    "a signature": ("account = 'one'\nsas_token_env = 'K1'\n", {}),
+    "a token": (f"account = 'one'\n{BEARER}", {}),
+    "unsigned": ("account = 'one'\nanonymous = true\n", {}),
+    "a connection": ("", {"AZURE_STORAGE_CONNECTION_STRING": "AccountName=one;AccountKey=right"}),
+    "another connection": ("", {"AZURE_STORAGE_CONNECTION_STRING": "AccountName=one;AccountKey=wrong"}),
+    "an identity": ("account = 'one'\n", {"AZURE_CLIENT_ID": "a"}),
+    "another identity": ("account = 'one'\n", {"AZURE_CLIENT_ID": "b"}),
+}
+
 HTTP: dict[str, tuple[str, dict[str, str]]] = {
     "none": ("", {}),
     "a token": (BEARER, {}),
@@ -80,7 +110,10 @@ def identities(home: Path, kind: str, uri: str, source: str, environment: dict[s
     return {one.identity for one in current.layers.values()}
 
 
-@pytest.mark.parametrize(("kind", "uri", "cases"), [("s3", "s3://b/k", S3), ("http", "http://a.example/k", HTTP)])
+@pytest.mark.parametrize(
+    ("kind", "uri", "cases"),
+    [("s3", "s3://b/k", S3), ("gs", "gs://b/k", GS), ("az", "az://b/k", AZ), ("http", "http://a.example/k", HTTP)],
+)
 def test_who_asks_another_place_or_as_another_shares_nothing_that_is_cached(
     kind: str, uri: str, cases: dict[str, tuple[str, dict[str, str]]], home: Path
 ) -> None:
