@@ -11,8 +11,7 @@ from typing import Any
 
 import boto3
 from botocore import UNSIGNED
-from botocore.auth import S3SigV4QueryAuth
-from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from botocore.exceptions import PartialCredentialsError
 from botocore.session import Session
@@ -20,7 +19,7 @@ from botocore.session import Session
 from cogread.deadline import NEVER, Deadline
 from cogread.sources.per_process import PerProcess
 from cogread.sources.protocol import SourceOptions
-from cogread.sources.sigv4 import sign
+from cogread.sources.sigv4 import sign, sign_query
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +66,7 @@ class Account:
         """
         if self._credentials is None:
             return url
-        request = AWSRequest("GET", url)
-        S3SigV4QueryAuth(self._credentials.get_frozen_credentials(), "s3", self.region, ttl_s).add_auth(request)
-        return str(request.url)
+        return sign_query(url, self._credentials.get_frozen_credentials(), self.region, ttl_s)
 
 
 class NoCredentials(Exception):

@@ -8,17 +8,26 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from botocore.credentials import Credentials
-
 from cogread.deadline import Deadline
 from cogread.errors import SourceForbidden
-from cogread.sources.aws import Account
 from cogread.sources.bucket import BucketSource, Place
 from cogread.sources.protocol import SourceOptions
+from cogread.sources.sigv4 import sign, sign_query
 from cogread.sources.token import Token, bearer, token_of_machine
 from cogread.sources.uri import SourceUri
 
 _ENDPOINT: Final = "https://storage.googleapis.com"
+_REGION: Final = "auto"
+"""Region in the signatures: any."""
+
+
+@dataclass(slots=True)
+class HmacKeys:
+    """The key of a service account or user at Google."""
+
+    access_key: str
+    secret_key: str = field(repr=False)
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,7 @@ class GoogleStore:
     endpoint: str
     project: str | None
     """Project that is billed for requests."""
-    signer: Account | None = field(default=None, repr=False)
+    keys: HmacKeys | None = field(default=None, repr=False)
     token: Token | str | None = field(default=None, repr=False)
     ca_bundle: str | None = None
 
@@ -43,15 +52,15 @@ class GoogleStore:
 
     def sign(self, url: str, headers: Mapping[str, str], deadline: Deadline) -> Mapping[str, str]:
         """See `Store.sign`."""
-        if self.signer is not None:
-            return self.signer.sign(url, headers)
+        if self.keys is not None:
+            return sign(url, headers, self.keys, _REGION)
         return headers if self.token is None else {**headers, **bearer(self.token, deadline)}
 
     def presign(self, url: str, ttl_s: int) -> str:
         """See `Store.presign`."""
         if self.token is not None:
             raise SourceForbidden("a token signs no URLs, wanted HMAC keys")
-        return url if self.signer is None else self.signer.presign(url, ttl_s)
+        return url if self.keys is None else sign_query(url, self.keys, _REGION, ttl_s)
 
     def _url(self, path: str, query: dict[str, str]) -> str:
         if self.project is not None:
@@ -76,7 +85,7 @@ def _store_of(options: SourceOptions) -> GoogleStore:
     if (key is None) != (secret is None):
         raise SourceForbidden("half of a key is set, wanted GS_ACCESS_KEY_ID and GS_SECRET_ACCESS_KEY")
     if key is not None:
-        return GoogleStore(endpoint, project, Account("auto", None, None, Credentials(key, secret)))
+        return GoogleStore(endpoint, project, HmacKeys(key, secret or ""))
     return GoogleStore(endpoint, project, token=token_of_machine("gs"))
 
 

@@ -1,11 +1,14 @@
 """Signatures for S3, beside those of botocore at the same instant."""
 
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
-from botocore.auth import S3SigV4Auth
+from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
-from cogread.sources.sigv4 import sign
+from cogread.sources.sigv4 import sign, sign_query
 
 RANGE = {"Range": "bytes=100-1999"}
 KEYS = ReadOnlyCredentials("AKIDEXAMPLE", "hush", None)
@@ -39,3 +42,20 @@ def test_are_those_of_botocore(
     wanted = f"Credential={auth.scope(theirs)}, SignedHeaders={names}, Signature={auth.signature(text, theirs)}"
     assert authorization == f"AWS4-HMAC-SHA256 {wanted}"
     assert sent.get("X-Amz-Security-Token") == credentials.token
+
+
+@pytest.mark.parametrize("credentials", [KEYS, ROLE], ids=["keys", "role"])
+@pytest.mark.parametrize("query", ["", "?x-amz-request-payer=requester", "?userProject=a%20b"])
+def test_those_of_urls_are_those_of_botocore(
+    query: str, credentials: ReadOnlyCredentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"https://imagery.example:9000/a%20b/~%C3%A4//c.tif{query}"
+    signed = urlsplit(sign_query(url, credentials, "eu-central-1", 60))
+    fields = dict(parse_qsl(signed.query))
+    instant = datetime.strptime(fields["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: instant)
+    theirs = AWSRequest("GET", url)
+    S3SigV4QueryAuth(credentials, "s3", "eu-central-1", 60).add_auth(theirs)
+    wanted = urlsplit(theirs.url)
+    assert fields == dict(parse_qsl(wanted.query))
+    assert signed[:3] == wanted[:3]
