@@ -1,17 +1,17 @@
 """One Redis server: its connections and its circuit breaker.
 
-The connections are redis-py's; the queue that holds the idle ones is the bulkhead too. A pool of redis-py in its place
+The connections are redis-py's; the permits for the idle ones are the bulkhead too. A pool of redis-py in its place
 adds a fifth to the CPU time of a GET of 45 kB, a client on top a half: locks, counters, events, callbacks.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from queue import Empty, LifoQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from redis.connection import ConnectionPool
-from redis.exceptions import ConnectionError, ResponseError
+from redis.exceptions import ConnectionError
 
 from cogread.deadline import Deadline
 from server.cache.redis.node_breaker import NodeBreaker, Use
@@ -62,9 +62,11 @@ class Node:
         """
         self._shortest_s = timeout_s / 2
         self._breaker = NodeBreaker(name, pause_s)
-        self._idle: LifoQueue[Any] = LifoQueue()
-        for _ in range(pool.max_connections):
-            self._idle.put(pool.make_connection())
+        self._idle: list[Any] = [pool.make_connection() for _ in range(pool.max_connections)]
+        self._permits: SimpleQueue[None] = SimpleQueue()
+        """One for each idle connection."""
+        for _ in self._idle:
+            self._permits.put(None)
 
     @property
     def is_in_trouble(self) -> bool:
@@ -79,25 +81,29 @@ class Node:
         if not commands or spare_s < 0:
             return {}
         try:
-            connection = self._idle.get(timeout=spare_s)
+            self._permits.get(timeout=spare_s)
         except Empty:
             return {}
+        connection = self._idle.pop()
         current_call.deadline = deadline
         try:
             with self._breaker.attempt(use) as refusal:
                 return self._ask(connection, use, commands, read) if refusal is None else {}
         finally:
-            self._idle.put(connection)
+            self._idle.append(connection)
+            self._permits.put(None)
 
     def close(self) -> None:
         """Close the idle connections. They connect anew when they are used again."""
         idle: list[Any] = []
         with suppress(Empty):
             while True:
-                idle.append(self._idle.get_nowait())
+                self._permits.get_nowait()
+                idle.append(self._idle.pop())
         for connection in idle:
             connection.disconnect()
-            self._idle.put(connection)
+            self._idle.append(connection)
+            self._permits.put(None)
 
     def _ask(
         self, connection: Any, use: Use, commands: Mapping[str, Command], read: Callable[[object], T]
@@ -114,29 +120,16 @@ class Node:
         self._breaker.succeeded(use, began_at)
         return answers
 
-    def _exchange(self, connection: Any, commands: Iterable[Command]) -> list[object]:
+    def _exchange(self, connection: Any, commands: Collection[Command]) -> list[object]:
         """Send commands, and once more if a connection of earlier calls is lost, as all are after a restart."""
         if connection.is_connected:
-            with suppress(ConnectionError):
-                return _exchange(connection, commands)
-            self.close()
-        return _exchange(connection, commands)
-
-
-def _exchange(connection: Any, commands: Iterable[Command]) -> list[object]:
-    try:
-        connection.connect()
-        connection.send_packed_command(connection.pack_commands(commands))
-        return [_reply(connection) for _ in commands]
-    except BaseException:
-        connection.disconnect()
-        raise
-
-
-def _reply(connection: Any) -> object:
-    """Read a reply; an error is returned, for the replies behind it are to be read too."""
-    try:
-        reply: object = connection.read_response()
-    except ResponseError as error:
-        return error
-    return reply
+            try:
+                replies: list[object] = connection.exchange(commands)
+            except TimeoutError:
+                raise
+            except (ConnectionError, OSError):
+                self.close()
+            else:
+                return replies
+        replies = connection.exchange(commands)
+        return replies

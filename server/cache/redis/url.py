@@ -15,6 +15,7 @@ from redis.connection import SSLConnection, parse_url
 from redis.retry import Retry
 
 from server.cache.redis.pool import server_pool
+from server.cache.redis.resp import ReplyParser
 
 CONNECTIONS = 8
 """To one server, of one worker. Calls take well below a millisecond, so 32 threads share them; small plans allow 20 for
@@ -121,7 +122,8 @@ def _options(parts: dict[str, Any], tls_verify: bool, timeout_s: float) -> dict[
     }
     if parts.get("connection_class") is SSLConnection and not tls_verify:
         defaults["ssl_cert_reqs"] = "none"
-    return defaults | parts
+    options = defaults | parts
+    return options if int(options["protocol"]) == 3 else {"parser_class": ReplyParser, **options}
 
 
 def _read_host(text: str, default_port: int) -> tuple[str, int]:

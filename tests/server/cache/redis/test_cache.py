@@ -304,7 +304,7 @@ def test_after_a_failure_redis_is_left_alone() -> None:
     assert len(calls) == 1
 
 
-@pytest.mark.parametrize("option", ["", "?max_connections=2"])
+@pytest.mark.parametrize("option", ["", "?max_connections=2", "?protocol=3"])
 def test_more_threads_than_connections_all_get_their_values(
     option: str, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
