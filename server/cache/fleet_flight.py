@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import OutOfTime
 from server.cache.hits import count_hits
-from server.cache.protocol import Cache
+from server.cache.protocol import NO_LOCKS, Cache
 from server.logs.trace import trace
 from server.metrics.counters import counters
 from server.metrics.definitions import WAITS
@@ -41,6 +41,9 @@ class Job:
     usable: Callable[[bytes], bool] = any_value
     """Returns False for a cached value that has to be loaded again."""
 
+    has_missed: bool = False
+    """True if the shared tier was just asked for the values and has none."""
+
 
 class FleetFlight:
     """Loads values through the shared tier."""
@@ -64,45 +67,53 @@ class FleetFlight:
         """
         patience = Deadline.after(2 * self._lock_ttl_s)
         pause_s = FIRST_PAUSE_S
-        is_waiting = False
-        while missing := self._collect(keys, job, values):
+        missing = list(keys) if job.has_missed else self._ask(keys, job, values)
+        while missing:
             if job.deadline.is_expired:
                 raise OutOfTime("no tier had it, and no other process, at the deadline")
             if patience.is_expired:
                 self._load(missing, job, values)
                 return
-            tokens = self.shared.acquire(missing, self._lock_ttl_s)
-            if tokens:
-                self._load_locked(tokens, job, values)
-            if len(tokens) < len(missing):
-                if not is_waiting:
-                    is_waiting = True
+            missing = self._load_what_is_free(missing, job, values)
+            if missing:
+                if pause_s == FIRST_PAUSE_S:
                     counters.add(WAITS, "fleet")
                 time.sleep(min(pause_s, job.deadline.left_s))
                 pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
 
-    def _load_locked(self, tokens: Mapping[str, str], job: Job, values: dict[str, bytes]) -> None:
+    def _load_what_is_free(self, keys: Sequence[str], job: Job, values: dict[str, bytes]) -> list[str]:
+        """Load the values whose locks are free; returns the keys that others are loading."""
+        stored: dict[str, bytes] = {}
+        tokens = self.shared.acquire(keys, self._lock_ttl_s, stored)
         try:
-            # the last holder may have put the value after the miss
-            missing = self._collect(list(tokens), job, values)
-            if missing:
-                self._load(missing, job, values)
+            self._take(stored, job, values)
+            free = [key for key in tokens if key not in values]
+            if free:
+                self._load(free, job, values, tokens)
+                tokens = {}
         finally:
-            self.shared.release(tokens)
+            if tokens:
+                self.shared.release(tokens)
+        return [key for key in keys if key not in values]
 
-    def _load(self, keys: Sequence[str], job: Job, values: dict[str, bytes]) -> None:
+    def _load(
+        self, keys: Sequence[str], job: Job, values: dict[str, bytes], tokens: Mapping[str, str] = NO_LOCKS
+    ) -> None:
         loaded = job.load(keys)
         wanted = {key: loaded[key] for key in keys}
         count_hits(wanted, "origin")
-        self.shared.put(wanted, job.ttl_s)
+        self.shared.put(wanted, job.ttl_s, tokens)
         values.update(wanted)
 
-    def _collect(self, keys: Sequence[str], job: Job, values: dict[str, bytes]) -> list[str]:
+    def _ask(self, keys: Sequence[str], job: Job, values: dict[str, bytes]) -> list[str]:
         """Take what the shared tier has; returns the keys still missing, in their order."""
-        missing = [key for key in keys if key not in values]
-        for key, value in zip(missing, self.shared.get(missing) if missing else (), strict=True):
-            if value is not None and job.usable(value):
+        stored = zip(keys, self.shared.get(keys), strict=True)
+        self._take({key: value for key, value in stored if value is not None}, job, values)
+        return [key for key in keys if key not in values]
+
+    def _take(self, stored: Mapping[str, bytes], job: Job, values: dict[str, bytes]) -> None:
+        for key, value in stored.items():
+            if job.usable(value):
                 values[key] = value
                 trace.reach("redis")
                 count_hits((key,), "redis")
-        return [key for key in missing if key not in values]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
 
 from server.cache.lru import ByteLru
+from server.cache.protocol import NO_LOCKS
 
 OVERHEAD_BYTES = 150
 """Cost of an entry beside its key and value: two tuples, two object headers, a float, its share of the table."""
@@ -37,8 +38,10 @@ class MemoryCache:
         """See `Cache.get`."""
         return [self.lookup(key) for key in keys]
 
-    def put(self, items: Mapping[str, bytes], ttl_s: float) -> None:
+    def put(self, items: Mapping[str, bytes], ttl_s: float, tokens: Mapping[str, str] = NO_LOCKS) -> None:
         """See `Cache.put`."""
+        if tokens:
+            self.release(tokens)
         if ttl_s <= 0:
             self.drop(items)
             return
@@ -51,8 +54,10 @@ class MemoryCache:
         for key in keys:
             self._values.drop(key)
 
-    def acquire(self, keys: Sequence[str], ttl_s: float) -> dict[str, str]:
+    def acquire(self, keys: Sequence[str], ttl_s: float, values: dict[str, bytes] | None = None) -> dict[str, str]:
         """See `Cache.acquire`."""
+        if values is not None:
+            values.update({key: value for key in keys if (value := self.lookup(key)) is not None})
         token = secrets.token_hex(8)
         with self._mutex:
             now = self._clock()

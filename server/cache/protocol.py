@@ -1,7 +1,10 @@
 """The protocol of caches: bytes by key, and locks that expire."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from types import MappingProxyType
+from typing import Final, Protocol
+
+NO_LOCKS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Cache(Protocol):
@@ -15,20 +18,21 @@ class Cache(Protocol):
         """The values in the order of the keys, None for a miss; one round trip."""
         ...
 
-    def put(self, items: Mapping[str, bytes], ttl_s: float) -> None:
-        """Store the values for at most `ttl_s` seconds; one round trip."""
+    def put(self, items: Mapping[str, bytes], ttl_s: float, tokens: Mapping[str, str] = NO_LOCKS) -> None:
+        """Store the values for at most `ttl_s` seconds, then release locks as `release` does; one round trip."""
         ...
 
     def drop(self, keys: Iterable[str]) -> None:
         """Remove the values."""
         ...
 
-    def acquire(self, keys: Sequence[str], ttl_s: float) -> dict[str, str]:
-        """Take the free locks among those of the keys; one round trip.
+    def acquire(self, keys: Sequence[str], ttl_s: float, values: dict[str, bytes] | None = None) -> dict[str, str]:
+        """Take the free locks among those of the keys, then look for their values; one round trip.
 
         Args:
             keys: of the locks. Locks do not guard values: a locked key can be read and written.
             ttl_s: seconds after which a lock expires.
+            values: takes the values of the keys, which the last holders of the locks may have put; None: not wanted.
 
         Returns:
             Key -> token of the locks taken; all keys if the cache is down.

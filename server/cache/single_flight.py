@@ -82,6 +82,7 @@ class SingleFlight:
         *,
         is_shared: bool = True,
         usable: Callable[[bytes], bool] = any_value,
+        has_missed: bool = False,
     ) -> dict[str, bytes]:
         """Get the values of all keys.
 
@@ -93,12 +94,13 @@ class SingleFlight:
             deadline: when waiting for other threads and processes ends.
             is_shared: whether the shared tier takes part.
             usable: whether a cached value will do.
+            has_missed: whether the shared tier was just asked for them, by `get`.
 
         Raises:
             OutOfTime: another thread or process was still loading at the deadline.
             Exception: as `load`, in this thread or, now or a moment ago, in another.
         """
-        job = Job(load, ttl_s, deadline, usable)
+        job = Job(load, ttl_s, deadline, usable, has_missed)
         values: dict[str, bytes] = {}
         while missing := [key for key in keys if key not in values]:
             own, others = self._claim(missing, usable, values)

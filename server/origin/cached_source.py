@@ -183,10 +183,8 @@ class CachedSource:
             if not self.may_keep_tiles(version):
                 counters.add(HITS, "tile", "origin")
                 return self._ask(wanted, version, deadline)
-            with self.waiting(deadline) as limit:
-                return SourceBytes(self._fetch_tile(key, wanted, version, limit), version)
-        else:
-            counters.add(HITS, "tile", "memory")
+            return SourceBytes(self._fetch_tile(key, wanted, version, deadline), version)
+        counters.add(HITS, "tile", "memory")
         if trace.tier == "-":
             trace.tier = "memory"
         return SourceBytes(tile, version)
@@ -249,9 +247,10 @@ class CachedSource:
         file = self._flight.get(key, TILE_TTL_S)
         if file is None:  # the tile is read before the claim on the file: a claim never waits for a claim
             stored, is_shared = read(), size_bytes <= LARGEST_SHARED_TILE_BYTES
-            file = self._flight.fetch([key], lambda _: {key: make(stored)}, TILE_TTL_S, deadline, is_shared=is_shared)[
-                key
-            ]
+            files = self._flight.fetch(
+                [key], lambda _: {key: make(stored)}, TILE_TTL_S, deadline, is_shared=is_shared, has_missed=True
+            )
+            file = files[key]
         return file
 
     def may_keep_tiles(self, version: Version) -> bool:
@@ -279,11 +278,18 @@ class CachedSource:
         return self._blocks.fetch(wanted, self._keys_of(version).block, version, deadline)
 
     def _fetch_tile(self, key: str, wanted: ByteRange, version: Version, deadline: Deadline) -> bytes:
-        def load(keys: Sequence[str]) -> Mapping[str, bytes]:
-            return {key: self._read_whole(wanted, version, deadline)}
-
+        """Get a tile that worker memory does not have. Redis is asked outside of the guard and without a claim."""
         is_shared = wanted.size_bytes <= LARGEST_SHARED_TILE_BYTES
-        return self._flight.fetch([key], load, TILE_TTL_S, deadline, is_shared=is_shared)[key]
+        tile = self._flight.get(key, TILE_TTL_S) if is_shared else None
+        if tile is not None:
+            return tile
+        with self.waiting(deadline) as limit:
+
+            def load(keys: Sequence[str]) -> Mapping[str, bytes]:
+                return {key: self._read_whole(wanted, version, limit)}
+
+            tiles = self._flight.fetch([key], load, TILE_TTL_S, limit, is_shared=is_shared, has_missed=True)
+            return tiles[key]
 
     def _read_whole(self, wanted: ByteRange, version: Version, deadline: Deadline) -> bytes:
         """Read bytes to be cached: all of the range, up to the end of the source."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from cogread.deadline import Deadline
+from server.cache.protocol import NO_LOCKS
 from server.cache.redis.checksum import add_checksum, verify
 from server.cache.redis.cluster import ClusterServers
 from server.cache.redis.node import Command, Node, Servers
@@ -73,34 +74,44 @@ class RedisCache:
     def get(self, keys: Sequence[str]) -> list[bytes | None]:
         """See `Cache.get`. A value whose checksum is wrong is dropped."""
         stored = self._ask(Use.READ, {key: ("MGET", key) for key in keys}, _read_value)
-        values = {key: verify(key, data) for key, data in stored.items()}
-        damaged = [key for key, value in values.items() if value is None and stored[key] is not None]
-        if damaged:
-            log.info("redis: dropped %d values that do not verify, the first of %s", len(damaged), damaged[0])
-            self.drop(damaged)
-        return [values.get(key) for key in keys]
+        values = [verify(key, stored.get(key)) for key in keys]
+        if None in values:
+            self._drop_damaged(stored)
+        return values
 
-    def put(self, items: Mapping[str, bytes], ttl_s: float) -> None:
+    def put(self, items: Mapping[str, bytes], ttl_s: float, tokens: Mapping[str, str] = NO_LOCKS) -> None:
         """See `Cache.put`."""
-        commands = {key: ("SET", key, add_checksum(key, value), "PX", _ms(ttl_s)) for key, value in items.items()}
-        self._ask(Use.WRITE, commands, _read_status)
+        commands: dict[str, Command] = {
+            key: ("SET", key, add_checksum(key, value), "PX", _ms(ttl_s)) for key, value in items.items()
+        }
+        self._ask(Use.WRITE, commands | _release(tokens), _read_done)
 
     def drop(self, keys: Iterable[str]) -> None:
         """See `Cache.drop`."""
         self._ask(Use.TIDY, {key: ("DEL", key) for key in keys}, _read_number)
 
-    def acquire(self, keys: Sequence[str], ttl_s: float) -> dict[str, str]:
-        """See `Cache.acquire`."""
+    def acquire(self, keys: Sequence[str], ttl_s: float, values: dict[str, bytes] | None = None) -> dict[str, str]:
+        """See `Cache.acquire`. No values come from a server that refuses writes."""
         token = secrets.token_hex(8)
-        commands = {lock: ("EVAL", ACQUIRE_SCRIPT, 1, lock, token, _ms(ttl_s)) for lock in map(_lock, keys)}
-        answers = self._ask(Use.WRITE, commands, _read_number)
+        commands: dict[str, Command] = {
+            lock: ("EVAL", ACQUIRE_SCRIPT, 1, lock, token, _ms(ttl_s)) for lock in map(_lock, keys)
+        }
+        if values is not None:
+            commands |= {key: ("MGET", key) for key in keys}
+        answers = self._ask(Use.WRITE, commands, _read_lock_or_value)
+        if values is not None:
+            values.update({key: value for key in keys if (value := verify(key, answers.get(key))) is not None})
         return {key: token for key in keys if answers.get(_lock(key), True)}
 
     def release(self, tokens: Mapping[str, str]) -> None:
         """See `Cache.release`."""
-        locks = {_lock(key): token for key, token in tokens.items()}
-        commands = {lock: ("EVAL", RELEASE_SCRIPT, 1, lock, token) for lock, token in locks.items()}
-        self._ask(Use.TIDY, commands, _read_number)
+        self._ask(Use.TIDY, _release(tokens), _read_number)
+
+    def _drop_damaged(self, stored: Mapping[str, object]) -> None:
+        damaged = [key for key, data in stored.items() if data is not None and verify(key, data) is None]
+        if damaged:
+            log.info("redis: dropped %d values that do not verify, the first of %s", len(damaged), damaged[0])
+            self.drop(damaged)
 
     def close(self) -> None:
         """See `Cache.close`."""
@@ -134,9 +145,13 @@ def _read_value(reply: object) -> object:
     return reply[0]
 
 
-def _read_status(reply: object) -> bool:
-    if reply != b"OK" and reply is not None:
-        raise _unexpected(reply, "SET", "OK or nil")
+def _read_lock_or_value(reply: object) -> object:
+    return _read_value(reply) if isinstance(reply, list) else _read_number(reply)
+
+
+def _read_done(reply: object) -> bool:
+    if reply != b"OK" and reply is not None and not isinstance(reply, int):
+        raise _unexpected(reply, "SET or EVAL", "OK, nil or a number")
     return reply is not None
 
 
@@ -148,6 +163,10 @@ def _read_number(reply: object) -> int:
 
 def _unexpected(reply: object, command: str, wanted: str) -> Exception:
     return reply if isinstance(reply, Exception) else TypeError(f"reply to {command}: {type(reply)}, wanted {wanted}")
+
+
+def _release(tokens: Mapping[str, str]) -> dict[str, Command]:
+    return {(lock := _lock(key)): ("EVAL", RELEASE_SCRIPT, 1, lock, token) for key, token in tokens.items()}
 
 
 def _lock(key: str) -> str:

@@ -17,6 +17,7 @@ from cogread.crs.geokeys import GeoKeys
 from cogread.crs.lookup import ProjResolver, crs_of
 from cogread.refusal import Refusal
 from server.cache.memory import MemoryCache
+from server.cache.protocol import NO_LOCKS
 from server.cache.single_flight import SingleFlight
 from server.layers import summaries
 from server.layers.crs_store import CrsStore
@@ -124,9 +125,9 @@ class Remembering(MemoryCache):
         super().__init__(bound_bytes)
         self.keys: list[str] = []
 
-    def put(self, items: Mapping[str, bytes], ttl_s: float) -> None:
+    def put(self, items: Mapping[str, bytes], ttl_s: float, tokens: Mapping[str, str] = NO_LOCKS) -> None:
         self.keys = list(dict.fromkeys([*self.keys, *items]))
-        super().put(items, ttl_s)
+        super().put(items, ttl_s, tokens)
 
 
 @pytest.mark.parametrize("damage", [b"", b"null", b"{}", b'{"crs": {"name": 1}, "refusal": null}', b"\xff"])
