@@ -14,7 +14,7 @@ from opentelemetry import trace as api
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
 from cogread.sources.protocol import PresigningSource, Source
-from server.cache.protocol import Cache
+from server.cache.protocol import NO_LOCKS, Cache
 
 Attributes = Mapping[str, str | int]
 
@@ -78,10 +78,10 @@ class SpanCache:
         with self._span("MGET", len(keys)):
             return self._cache.get(keys)
 
-    def put(self, items: Mapping[str, bytes], ttl_s: float) -> None:
+    def put(self, items: Mapping[str, bytes], ttl_s: float, tokens: Mapping[str, str] = NO_LOCKS) -> None:
         """See `Cache.put`."""
-        with self._span("SET", len(items)):
-            self._cache.put(items, ttl_s)
+        with self._span("SET", len(items) + len(tokens)):
+            self._cache.put(items, ttl_s, tokens)
 
     def drop(self, keys: Iterable[str]) -> None:
         """See `Cache.drop`."""
@@ -89,10 +89,10 @@ class SpanCache:
         with self._span("DEL", len(names)):
             self._cache.drop(names)
 
-    def acquire(self, keys: Sequence[str], ttl_s: float) -> dict[str, str]:
+    def acquire(self, keys: Sequence[str], ttl_s: float, values: dict[str, bytes] | None = None) -> dict[str, str]:
         """See `Cache.acquire`."""
-        with self._span("SET", len(keys)):
-            return self._cache.acquire(keys, ttl_s)
+        with self._span("EVAL", len(keys) * (1 if values is None else 2)):
+            return self._cache.acquire(keys, ttl_s, values)
 
     def release(self, tokens: Mapping[str, str]) -> None:
         """See `Cache.release`."""
