@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -10,13 +11,18 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 import rasterio
+import requests
 from numpy.typing import NDArray
+from rio_tiler.io import Reader
 
 from tests.support.app import ROOT, layer
-from tests.support.gunicorn import Gunicorn
+from tests.support.chromium import Chromium, Page
+from tests.support.gunicorn import Gunicorn, wait_for
+from tests.support.mapsite import MapSite
 from tests.support.qgis import HAS_QGIS, Picture, draw
 from tests.support.rasters import raster
 from tests.support.system_gdal import decode
+from tests.support.webmercator import web_mercator_dem
 
 PAGE: Final = (ROOT / "docs" / "clients.md").read_text()
 HOST: Final = "http://127.0.0.1:8000"
@@ -35,6 +41,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     for time, colour in TIMES.items():
         (folder / f"{time}.tif").write_bytes(raster(plain(colour), options={"compress": "DEFLATE"}))
     layers = "".join(layer(name, ROOT / "data" / f"{name}.tif") for name in ("netherlands", "valley"))
+    (folder / "dem.tif").write_bytes(web_mercator_dem())
+    layers += layer("dem", folder / "dem.tif")
     private = layer("private", ROOT / "data" / "valley.tif", "access = 'token'")
     token = "[tokens.team]\nenv = 'TEAM'\nlayers = ['private']\n"
     series = f"[collections.ortho]\nfolder = '{folder}'\ntime = '{{name}}'\n"
@@ -96,3 +104,73 @@ def test_qgis_shows_the_pixels_of_the_file_in_each_way(server: Gunicorn, tmp_pat
     maps = draw(ways, tmp_path) if HAS_QGIS else {}
     for name, colours in [*opened.items(), *maps.items()]:
         np.testing.assert_array_equal(colours, expected[int(name)], ways[int(name)].uri)
+
+
+def test_owslib_and_rio_tiler_read_tiles(server: Gunicorn) -> None:
+    [_, code] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    results: dict[str, Any] = {}
+    exec(code.replace(HOST, server.url), results)
+    hidden_in_part = f"{server.url}/layers/netherlands/tiles/native/1/0/0.png"
+    assert results["tile"] == requests.get(hidden_in_part, timeout=30).content
+    with Reader(str(ROOT / "data" / "valley.tif")) as file:
+        expected = file.tile(56189, 25355, 16)
+    np.testing.assert_array_equal(results["picture"].data, expected.data)
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """A piece of code of the page for programs in browsers."""
+
+    part: str
+    """A part of it, by which it is recognized."""
+    before: str
+    """Code that has run before it."""
+    url: str
+    """A part of the URL that it fetches in the end."""
+    after: str = ""
+    """Code that runs after it."""
+
+
+_MAPLIBRE: Final = """
+import { Map } from "maplibre-gl"
+const map = new Map({ container: "map", center: CENTER, zoom: ZOOM, style: { version: 8, sources: {}, layers: [] } })
+await map.once("load")
+"""
+_ADD: Final = """
+map.addLayer({ id: "a", type: "raster", source: "valley" })
+"""
+SNIPPETS: Final = (
+    Snippet("L.tileLayer", "const map = L.map('map').setView([37.669, 128.658], 17)\n", "WebMercatorQuad/17/"),
+    Snippet(
+        '"valley"', _MAPLIBRE.replace("CENTER", "[128.658, 37.669]").replace("ZOOM", "16"), "/layers/valley@", _ADD
+    ),
+    Snippet('"ground"', _MAPLIBRE.replace("CENTER", "[1.5, 0.6]").replace("ZOOM", "12"), ".png?encoding=terrarium"),
+    Snippet("fromUrl", 'import GeoTIFFSource from "ol/source/GeoTIFF.js"\n', "/layers/netherlands/cog.tif"),
+)
+
+
+def test_the_code_for_browsers_fetches_tiles(server: Gunicorn) -> None:
+    pieces = [code for code in re.findall(r"```js\n(.*?)```", PAGE, re.DOTALL) if "readBand" not in code]
+    assert len(pieces) == len(SNIPPETS)
+    with Chromium() as chromium, MapSite() as site:
+        for snippet in SNIPPETS:
+            [code] = [piece for piece in pieces if snippet.part in piece]
+            code = code.replace(HOST, server.url).replace('"/layers', f'"{server.url}/layers')
+            page = chromium.page(400, 300)
+            page.open(f"{site.url}code")
+            page.run(RUN, code=snippet.before + code + snippet.after)
+            wait_for(partial(has_fetched, page, snippet.url), f"the tiles of {snippet.part}")
+            assert page.complaints == []
+
+
+RUN: Final = """
+const script = document.createElement("script")
+script.type = "module"
+script.textContent = code
+document.body.append(script)
+"""
+
+
+def has_fetched(page: Page, url: str) -> bool:
+    page.run("return 0")  # takes the events of the browser
+    return bool(page.complaints) or any(url in each for each in page.urls)
