@@ -126,6 +126,7 @@ def _size(bits: _Bits) -> tuple[int, int]:
     is_small = bits.flag()
 
     def side() -> int:
+        """One side of the picture in pixels."""
         return 8 * (bits.take(5) + 1) if is_small else bits.choice(_SIZES)
 
     height = side()

@@ -70,6 +70,8 @@ def dumper(kind: str) -> Callable[[Callable[..., str]], click.Command]:
     """Turn a function from options to a URI of this kind (file, http, s3) into one of COGDumper's commands."""
 
     def decorate(to_uri: Callable[..., str]) -> click.Command:
+        """Make the command of a function."""
+
         @_with(_XYZ, *_DUMP_OPTIONS)
         @click.command(context_settings=_HELP)
         @click.version_option(**_VERSION)

@@ -85,6 +85,7 @@ class _ItemHandler:
         self._has_children = False
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Enter an element; those of depth 2 are items."""
         if len(self._path) == _MAX_DEPTH:
             raise _Refused
         self._path.append(name.lower())
@@ -95,13 +96,16 @@ class _ItemHandler:
             self._has_children = True
 
     def comment(self, _: str) -> None:
+        """Note a comment: GDAL ignores an item that has one."""
         self._has_children = True
 
     def text(self, text: str) -> None:
+        """Collect a part of the text of an item."""
         if len(self._path) == 2:
             self._texts.append(text)
 
     def end(self, _: str) -> None:
+        """Leave an element."""
         if self._path == ["gdalmetadata", "item"] and not self._has_children:
             self._item()
         self._path.pop()

@@ -59,6 +59,7 @@ def prepare(image: Image) -> StreamWrapping:
     """The bytes of the last tile up to its tables of Huffman codes, which were sound; those of all tiles are alike."""
 
     def pieces(stored: bytes) -> Pieces:
+        """The parts of a tile with its tables; checks it first."""
         nonlocal sound
         _check_ends(stored)
         if not (sound and stored.startswith(sound) and only_codes_follow(stored, len(sound))):
@@ -68,6 +69,14 @@ def prepare(image: Image) -> StreamWrapping:
         return prefix.before(stored), memoryview(stored)[2:]
 
     def check_head(stored: bytes) -> bytes:
+        """Check the size, the colours and the scans of a tile.
+
+        Returns:
+            Its bytes before the Huffman codes: a tile that begins with the same is sound. Empty: each needs a check.
+
+        Raises:
+            TileDamaged: it is not the picture that the file states.
+        """
         header = head(stored)
         frame = header.frame
         stated = (frame.height, frame.width, len(frame.components)) if frame else None
@@ -81,6 +90,7 @@ def prepare(image: Image) -> StreamWrapping:
         return stored[:stop] if only_codes_follow(stored, stop) else b""
 
     def wrap_again(stored: bytes) -> bytes:
+        """Wrap a tile that was checked before."""
         if is_rgb:
             stored = as_rgb(stored)
         return prefix.before(stored) + memoryview(stored)[2:]  # a slice of the bytes would copy them once more

@@ -25,6 +25,7 @@ def prepare(image: Image) -> StreamWrapping:
     wanted = image.tile_size
 
     def pieces(stored: bytes) -> Pieces:
+        """The tile as it is stored; checks it first."""
         if stored[:4] != b"RIFF" or stored[8:12] != b"WEBP":
             raise TileDamaged("WebP tile: wanted RIFF and WEBP at its start", stored[:12])
         stop = 8 + int.from_bytes(stored[4:8], "little")

@@ -149,9 +149,11 @@ def stream_wrapper(
     """
 
     def refusal_of_level(level: Level) -> Refusal | None:
+        """See `Wrapper.refusal`."""
         return refusal(level.image) or misnamed_bands(level)
 
     def prepare_level(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
+        """See `Wrapper.prepare`; reads nothing."""
         yield from ()
         stream = prepare(level.image)
         return Wrapping(

@@ -181,7 +181,7 @@ class SingleFlight:
             self.local.put(values, job.ttl_s)
         except OutOfTime:
             raise  # of this thread alone: those that wait for it may have more time, and claim the keys next
-        except Exception as error:
+        except Exception as error:  # whatever it is, the threads that wait get it too
             failure = copy_of(error)
             values |= self._local_values(own, job)
             self._failures.remember([key for key in own if key not in values], failure)

@@ -20,6 +20,7 @@ class _Lifetime(click.ParamType):  # type: ignore[type-arg]  # generic in new re
     name = "TIME"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read a lifetime such as `12h`."""
         match = _LIFETIME.fullmatch(str(value))
         if match is None:
             self.fail(f"found {str(value)[:20]!r}, wanted a number and one of {', '.join(_UNITS)}", param, ctx)

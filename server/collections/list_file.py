@@ -155,6 +155,7 @@ def _table_rows(text: str) -> Iterator[_Row]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
 
     def numbered() -> Iterator[list[str]]:
+        """The rows; an error names its line."""
         try:
             yield from reader
         except csv.Error as error:

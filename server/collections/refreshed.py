@@ -110,7 +110,7 @@ class Refreshed(Generic[T]):
         began_at = self._clock()
         try:
             value = self._read(Deadline.after(BUDGET_S))
-        except Exception as error:
+        except Exception as error:  # an answer of a catalog that no code foresees costs this collection alone
             if not isinstance(error, CogError):
                 log.exception("%s: an error that was not foreseen", self._name)
             elif str(error) != str(self._failure):

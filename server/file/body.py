@@ -66,7 +66,7 @@ class FileBody:
                 return b""
             try:
                 piece = self._take()
-            except Exception as error:
+            except Exception as error:  # the status is sent: a reply that breaks off is all that is left
                 cause = f"{type(error).__name__}: {error}"
                 logger.warning("layer %r: cog.tif ends after %d bytes: %s", self._name, self._sent_bytes, cause)
                 raise BodyBroken(cause) from error

@@ -72,10 +72,12 @@ class CrsStore:
         key = f"rawcog:{kind}:{REVISION}:{self._proj.revision()}:{digest}"
 
         def load(_: Sequence[str]) -> Mapping[str, bytes]:
+            """Work the value out, one at a time."""
             with self._proj_turn:
                 return {key: encode(work_out())}
 
         def is_valid(value: bytes) -> bool:
+            """Tell whether a cached value can be decoded."""
             try:
                 decoder.decode(value)
             except MsgspecError:

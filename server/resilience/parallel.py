@@ -82,7 +82,7 @@ class Helpers:
         error: Exception | None = None
         try:
             result = shared.work()
-        except Exception as raised:
+        except Exception as raised:  # passed on to all that wait for the result
             error = raised
         with self._mutex:
             del self._shared[key]
@@ -141,7 +141,7 @@ class _Task(Generic[T]):
                 return
             try:
                 self._work(item)
-            except Exception as error:
+            except Exception as error:  # raised again in the thread of the caller
                 self.errors.append(error)
 
     def run_measured(self) -> Cost:

@@ -167,5 +167,5 @@ def _follow(last: Settings, change: Callable[[Settings], None]) -> None:
             if newest is not last:
                 last = newest
                 change(newest)
-        except Exception:
+        except Exception:  # the thread goes on: the next change may be a good one
             logger.exception("the changed config file is not in use")

@@ -73,6 +73,11 @@ class Variables:
         names: list[str] = []
 
         def value(match: re.Match[str]) -> str:
+            """The text in place of a reference.
+
+            Raises:
+                ValueError: the reference is malformed, or its variable has no value.
+            """
             if match[0] == "$${":
                 return "${"
             name = match["name"]

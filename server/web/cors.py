@@ -20,6 +20,7 @@ class CorsMiddleware:
         origin = environ.get("HTTP_ORIGIN")
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            """Allow the origin of the request alone."""
             own = [field for field in headers if field != CORS]
             own.append(("Vary", "Origin"))
             if origin in self._origins:

@@ -46,6 +46,7 @@ class SpanMiddleware:
             environ["HTTP_TRACEPARENT"] = sent["traceparent"]
 
             def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+                """Note the status, and the reads so far, in the span."""
                 code = int(status[:3])
                 span.set_attributes(
                     {

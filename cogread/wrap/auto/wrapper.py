@@ -47,12 +47,14 @@ def auto_wrapper(extension: str, media_type: str, wholes: Sequence[Wrapper], cut
     """
 
     def refusal(level: Level) -> Refusal | None:
+        """See `Wrapper.refusal`."""
         whole = _first(wholes, level)
         if whole is None:
             return picture_refusal(level) or wholes[-1].refusal(level)
         return cuts[-1].refusal(level) if _cut(whole, cuts, level) is None and hides(level) else None
 
     def prepare(cog: Cog, level: Level, options: Options) -> Steps[Wrapping]:
+        """Prepare the forms of whole tiles and of others."""
         whole = _first(wholes, level) or wholes[-1]
         cut = _cut(whole, cuts, level)
         shown = yield from _prepared(whole, cog, level, options)
@@ -88,6 +90,7 @@ def _choice(level: Level, whole: Wrapping, part: Wrapping, media_type: str) -> W
     """Prepare the choice between two forms; `media_type` is that of a transparent tile."""
 
     def choose(tile: Tile) -> Wrapping | None:
+        """The form of a tile; None: all of it is hidden."""
         if level.mask is None:
             return whole if is_inside(level.image, tile) else part
         form: Wrapping | None = import_module(_VISIBLE).by_visibility(level, tile, whole, part)

@@ -126,6 +126,7 @@ class CatalogWalk:
         results: dict[str, Versioned | CogError] = {}
 
         def work(uri: SourceUri) -> None:
+            """Read a document, in a helper thread or in this one."""
             try:
                 results[uri.location] = self._document(uri, deadline)
             except CogError as error:

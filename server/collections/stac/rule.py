@@ -22,6 +22,7 @@ class _Readings:
         self._last = EMPTY
 
     def read(self, deadline: Deadline) -> Entries:
+        """Read all items; documents of the version of the last reading are not read again."""
         walk = CatalogWalk(self._places, self._config.fields.asset, self._document, self._helpers, self._last)
         self._last = walk.read(deadline)
         return Entries(self._last.entries, self._last.problems, self._last.attributions())
