@@ -48,6 +48,15 @@ def corpus_folder(name: str, cache: Path) -> Path:
     return folder
 
 
+def served(folder: Path) -> list[Path]:
+    """The files of less than 1 MiB that have to be served and that GDAL reads."""
+    return [
+        folder / record["path"]
+        for record in manifest(folder)["files"]
+        if record["expect"] == "serve" and record["bytes"] < (1 << 20) and "error" not in record["gdal"]
+    ]
+
+
 Answers = frozenset[str]
 """The outcome of requests for a tile: `error`, `empty`, or the hash of the stored bytes where it can be had."""
 

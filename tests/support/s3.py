@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import boto3
 from botocore.config import Config
@@ -22,6 +22,22 @@ server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)
 sys.stdin.read()
+"""
+
+
+KEYS: Final = {"STORE_KEY": "test", "STORE_SECRET": "hunter2"}
+"""Environment with the keys of `source_table`."""
+
+
+def source_table(endpoint_url: str) -> str:
+    """The table of the config file that makes a store the source `store`."""
+    return f"""
+[sources.store]
+type = "s3"
+endpoint_url = "{endpoint_url}"
+region = "us-east-1"
+access_key_id_env = "STORE_KEY"
+secret_access_key_env = "STORE_SECRET"
 """
 
 

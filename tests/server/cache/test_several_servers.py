@@ -18,7 +18,7 @@ from tests.support.load import Answer, Load
 from tests.support.origin import Origin
 from tests.support.raw_server import tcp_server
 from tests.support.redis import RedisServer
-from tests.support.s3 import running_store
+from tests.support.s3 import KEYS, running_store, source_table
 from tests.support.wait import wait_until
 
 WORKERS = 4
@@ -195,13 +195,10 @@ def test_a_redis_that_is_none_costs_each_worker_a_line_and_no_tile(tiles: Tiles,
 
 def test_files_origins_and_stores_give_the_same_tiles(tiles: Tiles, origin: Origin) -> None:
     with running_store() as store:
-        table = (
-            f"[sources.store]\ntype = 's3'\nendpoint_url = '{store.endpoint_url}'\nregion = 'us-east-1'\n"
-            "access_key_id_env = 'STORE_KEY'\nsecret_access_key_env = 'STORE_SECRET'\n"
-        )
+        table = source_table(store.endpoint_url)
         uri = store.put("deep/a b.tif", FILE.read_bytes())
         config = table + layer("a", FILE) + layer("b", f"{origin.url}/a.tif") + layer("c", uri, "source = 'store'")
-        environment = {"WEB_CONCURRENCY": "1", "STORE_KEY": "test", "STORE_SECRET": "test"}
+        environment = {"WEB_CONCURRENCY": "1", **KEYS}
         with Gunicorn(environment, config) as server, requests.Session() as session:
             for path, body in tiles.items():
                 for name in ("a", "b", "c"):

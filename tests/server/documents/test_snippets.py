@@ -37,18 +37,6 @@ Picture = NDArray[np.float64]
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with Chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[MapSite]:
-    with MapSite() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("snippets")
     Path(path, "dem.tif").write_bytes(web_mercator_dem())

@@ -99,18 +99,6 @@ EDGE: Final = (14321853.12 + 256 * 1.19432807, 4533021.525 - 512 * 1.19432807)
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with Chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[MapSite]:
-    with MapSite() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     folder = tmp_path_factory.mktemp("web-maps")
     for side in SIDES:

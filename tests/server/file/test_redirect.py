@@ -11,20 +11,11 @@ from server.access.signature import signed_query
 from server.settings.load import ConfigError
 from tests.support.app import client, layer, problem, settings
 from tests.support.azure import KEY, SAS, Blobs
-from tests.support.s3 import running_store
+from tests.support.s3 import KEYS, running_store, source_table
 from tests.support.tiffs import gdal_tiff
 
 FILE: Final = gdal_tiff("jpeg-ycbcr")
 URL: Final = "/layers/a/cog.tif"
-STORE: Final = """
-[sources.store]
-type = "s3"
-endpoint_url = "{}"
-region = "us-east-1"
-access_key_id_env = "STORE_KEY"
-secret_access_key_env = "STORE_SECRET"
-"""
-KEYS: Final = {"STORE_KEY": "test", "STORE_SECRET": "hunter2"}
 AZURE: Final = """
 [sources.store]
 type = "az"
@@ -38,7 +29,7 @@ REDIRECT: Final = "source = 'store'\nfile = 'redirect'"
 
 def test_the_bucket_sends_the_bytes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with running_store() as store:
-        app = client(tmp_path, STORE.format(store.endpoint_url) + layer("a", store.put("a.tif", FILE), REDIRECT), KEYS)
+        app = client(tmp_path, source_table(store.endpoint_url) + layer("a", store.put("a.tif", FILE), REDIRECT), KEYS)
         reply = app.get(URL, headers={"Range": "bytes=5-9"})
         location = reply.headers["Location"]
         assert (reply.status_code, reply.headers["Cache-Control"], reply.data) == (302, "no-store", b"")
@@ -51,10 +42,10 @@ def test_the_bucket_sends_the_bytes(tmp_path: Path, capfd: pytest.CaptureFixture
         version = app.get("/layers/a").get_json()["version"]
         assert app.head(f"/layers/a@{version}/cog.tif").headers["Location"].startswith(store.endpoint_url)
         _ = store.put("a.tif", FILE + b"x")
-        anew = client(tmp_path, STORE.format(store.endpoint_url) + layer("a", "s3://imagery/a.tif", REDIRECT), KEYS)
+        anew = client(tmp_path, source_table(store.endpoint_url) + layer("a", "s3://imagery/a.tif", REDIRECT), KEYS)
         assert anew.get(f"/layers/a@{version}/cog.tif").headers["Location"] == URL
         _ = store.client.delete_object(Bucket=store.bucket, Key="a.tif")
-        gone = client(tmp_path, STORE.format(store.endpoint_url) + layer("a", "s3://imagery/a.tif", REDIRECT), KEYS)
+        gone = client(tmp_path, source_table(store.endpoint_url) + layer("a", "s3://imagery/a.tif", REDIRECT), KEYS)
         _ = problem(gone.get(URL), 404)
     assert "X-Amz" not in "".join(capfd.readouterr())
 
@@ -63,7 +54,7 @@ def test_the_url_of_the_bucket_ends_with_the_signature(tmp_path: Path) -> None:
     key = "k" * 32
     with running_store() as store:
         table = layer("a", store.put("a.tif", FILE), f"{REDIRECT}\naccess = 'signed'")
-        app = client(tmp_path, STORE.format(store.endpoint_url) + table, {**KEYS, "RAWCOG_SIGNING_KEYS": key})
+        app = client(tmp_path, source_table(store.endpoint_url) + table, {**KEYS, "RAWCOG_SIGNING_KEYS": key})
         location = app.get(f"{URL}?{signed_query(key.encode(), 'a', 60)}").headers["Location"]
         assert 1 <= int(parse_qs(urlsplit(location).query)["X-Amz-Expires"][0]) <= 120
 
@@ -71,7 +62,7 @@ def test_the_url_of_the_bucket_ends_with_the_signature(tmp_path: Path) -> None:
 def test_google_sends_the_bytes_with_hmac_keys(tmp_path: Path) -> None:
     with running_store() as store:
         uri = store.put("a.tif", FILE).replace("s3:", "gs:")
-        source = STORE.replace('"s3"', '"gs"').replace('region = "us-east-1"\n', "").format(store.endpoint_url)
+        source = source_table(store.endpoint_url).replace('"s3"', '"gs"').replace('region = "us-east-1"\n', "")
         location = client(tmp_path, source + layer("a", uri, REDIRECT), KEYS).get(URL).headers["Location"]
         assert requests.get(location, headers={"Range": "bytes=5-9"}, timeout=10).content == FILE[5:10]
 

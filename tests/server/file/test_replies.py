@@ -12,21 +12,12 @@ from flask.testing import FlaskClient
 
 from tests.support.app import client, layer, problem
 from tests.support.origin import Origin
-from tests.support.s3 import running_store
+from tests.support.s3 import KEYS, running_store, source_table
 from tests.support.tiffs import gdal_tiff
 
 URL: Final = "/layers/a/cog.tif"
 FILE: Final = gdal_tiff("jpeg-ycbcr") + random.Random(1).randbytes(3_000_000)
 """A COG with more behind it than a reply holds in one piece."""
-STORE: Final = """
-[sources.store]
-type = "s3"
-endpoint_url = "{}"
-region = "us-east-1"
-access_key_id_env = "STORE_KEY"
-secret_access_key_env = "STORE_SECRET"
-"""
-KEYS: Final = {"STORE_KEY": "test", "STORE_SECRET": "test"}
 
 
 @pytest.fixture(scope="module", params=["local", "http", "s3"])
@@ -37,7 +28,7 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         origin.put("/a.tif", FILE)
         uris = {"local": "a.tif", "http": f"{origin.url}/a.tif", "s3": store.put("a.tif", FILE)}
         source = "source = 'store'" if request.param == "s3" else ""
-        config = STORE.format(store.endpoint_url) + layer("a", uris[request.param], source)
+        config = source_table(store.endpoint_url) + layer("a", uris[request.param], source)
         yield client(folder, config, KEYS)
 
 

@@ -18,6 +18,7 @@ from server.cache.single_flight import SingleFlight
 from server.logs.trace import trace
 from server.origin.cached_source import PREFIX, CachedSource
 from server.resilience.parallel import Helpers
+from tests.support.clock import Clock
 from tests.support.counting_source import CountingSource, run_threads
 from tests.support.guard import wide_guard
 from tests.support.memory_source import MemorySource
@@ -27,30 +28,11 @@ BLOCK = 100
 DATA = bytes(range(256)) * 4  # 1024 bytes: 10 blocks and a short one
 
 
-@pytest.fixture(scope="module")
-def running_redis() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def redis_server(running_redis: RedisServer) -> RedisServer:
-    running_redis.flushall()
-    return running_redis
-
-
 @pytest.fixture
 def shared(redis_server: RedisServer) -> Iterator[Cache]:
     cache = RedisCache(redis_server.url, timeout_s=10)
     yield cache
     cache.close()
-
-
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def cached(

@@ -11,6 +11,7 @@ from server.cache.memory import MemoryCache
 from server.cache.redis.cache import RedisCache
 from server.cache.single_flight import SingleFlight
 from server.origin.cached_source import PREFIX, CachedSource
+from tests.support.clock import Clock
 from tests.support.counting_source import CountingSource, run_threads
 from tests.support.guard import wide_guard
 from tests.support.memory_source import MemorySource
@@ -19,13 +20,6 @@ from tests.support.redis import RedisServer
 BLOCK = 100
 OLD, NEW = bytes(1000), bytes(999)
 Process = Callable[[], CachedSource]
-
-
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -8,22 +8,16 @@ import pytest
 from cogread.deadline import NEVER
 from cogread.errors import SourceBusy, SourceError, SourceForbidden, SourceNotFound, SourceTimeout, SourceUnreachable
 from server.origin.guard import FAILURES, PAUSE_S, STUCK_S, OriginGuard, origins_bulkhead
+from tests.support.clock import Clock
 
 TIMEOUT, REFUSED = SourceTimeout("no answer in time"), SourceUnreachable("no connection")
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Watched:
     """A guard with a clock of its own, and reads of any length."""
 
     def __init__(self) -> None:
-        self.time = Clock()
+        self.time = Clock(1000.0)
         self.guard = OriginGuard("layer 'a'", 32, origins_bulkhead(32, self.time), self.time)
         self.attempt = self.guard.breaker.attempt
 

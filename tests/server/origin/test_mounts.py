@@ -17,6 +17,7 @@ from cogread.sources.file import FileSource
 from server.origin.mounts import DETACHED, STUCK_S, Lane, MountedFile, Mounts, Permits
 from server.settings.load import THREADS
 from tests.support.app import ROOT, layer
+from tests.support.clock import Clock
 from tests.support.gunicorn import Gunicorn
 from tests.support.hanging_files import HangingFolder
 from tests.support.tiffs import gdal_tiff
@@ -26,14 +27,6 @@ FILE: Final = gdal_tiff("jpeg-ycbcr")
 TILE: Final = "tiles/native/0/0/0.jpg"
 CLIENTS: Final = 40
 PATIENCE_S: Final = 30
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Device:
@@ -87,7 +80,7 @@ def test_calls_that_hang_are_few_and_the_others_fail_until_one_is_answered(pool:
 
 
 def test_a_device_that_was_quiet_for_a_while_takes_no_thread_of_the_worker() -> None:
-    clock, permits, device = Clock(), Permits(), Device()
+    clock, permits, device = Clock(0.0), Permits(), Device()
     permits.put(None)
     lane = Lane("device", permits, clock)
     assert lane.call(lambda: "fresh", NEVER) == "fresh"

@@ -3,20 +3,14 @@
 import pytest
 
 from server.resilience.breaker import CircuitBreaker, State
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import Clock
 
 
 class Recorded(CircuitBreaker):
     """With a clock of its own and a record of its changes."""
 
     def __init__(self) -> None:
-        self.time = Clock()
+        self.time = Clock(0.0)
         self.changes: list[str] = []
         super().__init__(
             lambda error: self.changes.append(str(error)),

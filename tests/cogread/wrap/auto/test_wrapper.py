@@ -20,7 +20,7 @@ from cogread.wrap import AUTO, CUT_OUT_WEBP, JPEG_PNG, USUAL, Wrapper, Wrapping,
 from cogread.wrap.tile import Tile
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of
-from tests.support.corpus import CORPUS, Record, corpus_folder, manifest
+from tests.support.corpus import CORPUS, corpus_folder, served
 from tests.support.decode import decoded
 from tests.support.pictures import is_same_jpeg
 from tests.support.rasters import noise, raster
@@ -376,15 +376,6 @@ def corpus_faults(path: Path) -> list[str]:
         except AssertionError as error:
             return [f"{path.name}: {error}"]
     return []
-
-
-def served(folder: Path) -> list[Path]:
-    records: list[Record] = manifest(folder)["files"]
-    return [
-        folder / record["path"]
-        for record in records
-        if record["expect"] == "serve" and record["bytes"] < (1 << 20) and "error" not in record["gdal"]
-    ]
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="there is no corpus beside this checkout")

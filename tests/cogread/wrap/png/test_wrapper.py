@@ -22,8 +22,9 @@ from cogread.wrap.png.file import transparent
 from cogread.wrap.tile import Tile
 from tests.support import handmade as hm
 from tests.support.cogs import cog_of
-from tests.support.corpus import CORPUS, Record, corpus_folder, manifest
+from tests.support.corpus import CORPUS, corpus_folder, served
 from tests.support.decode import decoded
+from tests.support.pictures import is_same_jpeg
 from tests.support.rasters import named_raster, noise, raster
 from tests.support.tiffs import KINDS, gdal_tiff
 from tests.support.tiles import Place, places, run, tile_at
@@ -71,11 +72,8 @@ def alpha_of(place: Place, dtype: np.dtype[Any]) -> NDArray[Any] | None:
     return alpha
 
 
-def check(data: bytes, is_close: bool = False) -> int:
-    """Compare the PNG of every tile with what GDAL reads of the source; how many there are.
-
-    `is_close` is for JPEG, whose libraries smooth colours as they like.
-    """
+def check(data: bytes, is_jpeg: bool = False) -> int:
+    """Compare the PNG of every tile with what GDAL reads of the source; how many there are."""
     count = 0
     for place in places(data):
         if png.refusal(place.level) is not None:
@@ -91,8 +89,8 @@ def check(data: bytes, is_close: bool = False) -> int:
             wanted = 2**place.level.image.bits - 1 - wanted
         if place.level.image.bits == 1 and alpha is not None:
             wanted = wanted * 255
-        difference = np.abs(actual[:colors, :height, :width].astype(int) - wanted)
-        assert difference.mean() < 4 if is_close else not difference.any()
+        is_same = is_same_jpeg if is_jpeg else np.array_equal
+        assert is_same(actual[:colors, :height, :width], wanted)
         if alpha is not None:
             assert np.array_equal(actual[-1], alpha)
         count += 1
@@ -115,7 +113,7 @@ PNG_KINDS: Final = (
 
 @pytest.mark.parametrize("kind", PNG_KINDS)
 def test_every_tile_of_every_level_shows_what_gdal_reads(kind: str) -> None:
-    check(gdal_tiff(kind), is_close=kind == "jpeg-mask")
+    check(gdal_tiff(kind), is_jpeg=kind == "jpeg-mask")
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - set(PNG_KINDS)))
@@ -193,7 +191,7 @@ def test_stored_pictures_of_other_colors_than_gdal_names_are_decoded(compression
         is_right = names.startswith("gray") or (is_jpeg and names.startswith("red"))
         assert offers == ({"jpg" if is_jpeg else "webp"} if is_right else {"png"})
         if not is_right:
-            check(data, is_close=is_jpeg)
+            check(data, is_jpeg=is_jpeg)
 
 
 @pytest.mark.parametrize("endianness", ["LITTLE", "BIG"])
@@ -493,19 +491,10 @@ def corpus_faults(path: Path) -> list[str]:
             if image.photometric == 3:
                 check_palette(data)
             else:
-                check(data, is_close=image.compression == 7)
+                check(data, is_jpeg=image.compression == 7)
         except AssertionError as error:
             return [f"{path.name}: {error}"]
     return []
-
-
-def served(folder: Path) -> list[Path]:
-    records: list[Record] = manifest(folder)["files"]
-    return [
-        folder / record["path"]
-        for record in records
-        if record["expect"] == "serve" and record["bytes"] < (1 << 20) and "error" not in record["gdal"]
-    ]
 
 
 @pytest.mark.parametrize("path", served(CORPUS / "real") if CORPUS.is_dir() else [], ids=lambda path: path.stem)

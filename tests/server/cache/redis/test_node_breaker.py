@@ -6,20 +6,14 @@ import pytest
 from redis.exceptions import ResponseError
 
 from server.cache.redis.node_breaker import NodeBreaker, Use
+from tests.support.clock import Clock
 
 LOST, FULL = OSError("redis://user:secret@host"), ResponseError("OOM")
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(0.0)
 
 
 @pytest.fixture

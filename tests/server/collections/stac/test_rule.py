@@ -12,7 +12,7 @@ from server.collections.stac import catalog_walk
 from tests.support.app import ROOT, settings
 from tests.support.faults import redirect
 from tests.support.origin import Origin
-from tests.support.s3 import Store
+from tests.support.s3 import KEYS, Store, source_table
 from tests.support.stac import Json, container, item, items, put_all
 from tests.support.wait import wait_until
 
@@ -85,13 +85,8 @@ class TestStaticCatalog:
             return rule_of(tmp_path, f"{origin.url}/s/catalog.json"), f"{origin.url}/s/"
         store: Store = request.getfixturevalue("store")
         put_all(store.put, {f"s/{path}": document for path, document in CATALOG.items()})
-        source = (
-            f"[sources.moto]\ntype = 's3'\nendpoint_url = '{store.endpoint_url}'\nregion = 'us-east-1'\n"
-            "access_key_id_env = 'ID'\nsecret_access_key_env = 'KEY'"
-        )
-        rule = rule_of(
-            tmp_path, f"s3://{store.bucket}/s/catalog.json", f"source = 'moto'\n{source}", {"ID": "i", "KEY": "k"}
-        )
+        source = source_table(store.endpoint_url)
+        rule = rule_of(tmp_path, f"s3://{store.bucket}/s/catalog.json", f"source = 'store'\n{source}", KEYS)
         return rule, f"s3://{store.bucket}/s/"
 
     def test_its_items_are_members_with_their_facts(self, place: tuple[Rule, str]) -> None:
