@@ -35,6 +35,7 @@ def draw(pictures: Iterable[Picture], folder: Path) -> dict[str, NDArray[Any]]:
     """Name -> red, green and blue of the map: (3, height, width)."""
     wanted = [asdict(picture) for picture in pictures]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "QT_QPA_PLATFORM": "offscreen"}
+    environment["GDAL_PAM_ENABLED"] = "NO"  # else it writes statistics beside the files
     command = ["/usr/bin/python3", "-I", str(Path(__file__).with_name("qgis_render.py")), str(folder)]
     done = subprocess.run(
         command, input=json.dumps(wanted), env=environment, capture_output=True, text=True, check=False, timeout=120
