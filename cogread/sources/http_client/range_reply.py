@@ -72,6 +72,8 @@ def check_partial(request: RangeRequest, headers: Mapping[str, str]) -> tuple[Ve
     if request.expect is not None and not version.same_as(request.expect):
         raise SourceChanged(f"{request.name}: replaced since its header was read")
     stop = min(request.wanted.stop, size_bytes)
+    if request.wanted.start >= stop:  # a reply of no bytes in place of a 416
+        raise SourceProtocolError(f"{request.name}: wanted the bytes {request.wanted} of {size_bytes}")
     if (first, last + 1) != (request.wanted.start, stop):
         shown = _shown(content_range)
         raise SourceProtocolError(f"{request.name}: Content-Range {shown}, wanted the bytes {request.wanted}")

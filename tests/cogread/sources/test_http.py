@@ -302,6 +302,7 @@ class TestBadReplies:
             WithHeaders({"content-length": "19900"}),
             WithHeaders({"Content-Length": "100000000000"}),
             WithHeaders({"Content-Length": "5"}),
+            Status(206, {"Content-Range": "bytes 100-99/100"}),  # no bytes, where 416 is due
             Status(500),
             Status(502, body=b"<html>"),
         ],
