@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from server.settings.load import ConfigError, load
+from tests.support.azure import ACCOUNT, KEY, Blobs
 from tests.support.faults import Status
 from tests.support.origin import Origin
 
@@ -53,6 +54,17 @@ def test_a_place_of_no_supported_form_is_an_error(place: str, reason: str) -> No
     with pytest.raises(ConfigError) as error:
         load({"RAWCOG_CONFIG": place})
     assert str(error.value).startswith(reason)
+    assert SECRET not in str(error.value)
+
+
+def test_a_config_in_azure_by_the_variables_of_gdal() -> None:
+    with Blobs() as blobs:
+        place = blobs.store("conf", "layers.toml", b"[layers.a]\nuri = 'az://imagery/a.tif'")
+        account = {"AZURE_STORAGE_ACCOUNT": ACCOUNT, "CPL_AZURE_ENDPOINT": blobs.endpoint}
+        got = load({"RAWCOG_CONFIG": place, "AZURE_STORAGE_ACCESS_KEY": KEY, **account})
+        assert got.layers["a"].options.access_key == KEY
+        with pytest.raises(ConfigError, match=r"config file az://conf/layers\.toml: the store refuses us") as error:
+            load({"RAWCOG_CONFIG": place, "AZURE_STORAGE_SAS_TOKEN": f"sig={SECRET}", **account})
     assert SECRET not in str(error.value)
 
 

@@ -392,6 +392,45 @@ def test_a_source_with_an_identity_of_its_own_signs_whatever_holds_for_others(
     assert got.layers["a"].options.anonymous is anonymous
 
 
+CLOUDS = {
+    "GS_ACCESS_KEY_ID": "env-id",
+    "GS_SECRET_ACCESS_KEY": "s3cret-env",
+    "GS_NO_SIGN_REQUEST": "YES",
+    "AZURE_STORAGE_CONNECTION_STRING": "AccountName=env;AccountKey=s3cret-env",
+    "AZURE_NO_SIGN_REQUEST": "YES",
+    "TOKEN": "s3cret-token",
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "uri", "wanted"),
+    [
+        ("type = 'gs'", "gs://b/k", ("env-id", None, None, None, None, True)),
+        ("type = 'gs'\nbearer_token_env = 'TOKEN'", "gs://b/k", (None, "s3cret-token", None, None, None, False)),
+        (
+            "type = 'az'",
+            "az://b/k",
+            (None, None, "env", "s3cret-env", "https://env.blob.core.windows.net", True),
+        ),
+        (
+            "type = 'az'\naccount = 'env'\nsas_token_env = 'TOKEN'",
+            "az://b/k",
+            (None, None, "env", None, "https://env.blob.core.windows.net", False),
+        ),
+        ("type = 'az'\naccount = 'other'", "az://b/k", (None, None, "other", None, None, True)),
+    ],
+)
+def test_the_credentials_of_a_source_are_not_mixed_with_those_of_the_environment(
+    source: str, uri: str, wanted: tuple[object, ...], tmp_path: Path
+) -> None:
+    """Nor does the key of one account at Azure go to another one."""
+    table = layer("x", uri, "source = 'a'")
+    options = settings(tmp_path, f"[sources.a]\n{source}\n{table}", CLOUDS).layers["x"].options
+    keys = (options.access_key_id, options.bearer_token, options.account, options.access_key, options.endpoint_url)
+    assert (*keys, options.anonymous) == wanted
+    assert "s3cret" not in repr(options)
+
+
 def test_a_byte_order_mark_before_the_file_does_not_matter(tmp_path: Path) -> None:
     assert list(settings(tmp_path, "\ufeff[layers.a]\nuri = 'x'").layers) == ["a"]
 
