@@ -19,7 +19,7 @@ from bench.recording import write_requests
 from bench.remote import LEAST_MEMORY
 from bench.report import Report, Table, at_least
 from bench.server import BenchError
-from server.settings.load import THREADS
+from server.settings.environment import THREADS
 from tests.support.gunicorn import Gunicorn
 
 WORKERS: Final = 4

@@ -35,7 +35,8 @@ from server.resilience.failures import Failures
 from server.resilience.inflight import Limits, MemoryBudget, decoders_bulkhead, free_at_once
 from server.resilience.parallel import Helpers
 from server.settings import current
-from server.settings.load import CollectionConfig, LayerConfig, Settings
+from server.settings.layer_config import CollectionConfig, LayerConfig
+from server.settings.load import Settings
 from server.tiles.reply_cache import ReplyCache
 from server.tiles.service import Tiles
 from server.web import STRICT, TILE_URLS, URLS

@@ -25,7 +25,8 @@ from server.cli.report_table import report_table
 from server.collections import Query, make_rule
 from server.collections.rule import MOST_LISTED
 from server.layers.collection import SEPARATOR
-from server.settings.load import CollectionConfig, ConfigError, load
+from server.settings.layer_config import CollectionConfig
+from server.settings.load import ConfigError, load
 
 _BAD: Final = ("error", "problem")
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Final
 
 from server.collections.rule import Member, Page, Query, Rule
-from server.settings.load import CollectionConfig
+from server.settings.layer_config import CollectionConfig
 
 RULES: Final = {
     "uri": "server.collections.template",

@@ -10,7 +10,7 @@ from cogread.errors import SourceError, SourceNotFound, SourceTimeout
 from cogread.sources import SourceUri
 from server.collections.key_rule import KeyRule
 from server.collections.keys import name_of
-from server.settings.load import CollectionConfig
+from server.settings.layer_config import CollectionConfig
 
 
 def make(config: CollectionConfig) -> KeyRule:

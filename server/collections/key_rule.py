@@ -12,7 +12,7 @@ from server.collections.keys import is_tiff, key_of, matches, name_of
 from server.collections.refreshed import Refreshed
 from server.collections.rule import Member, Page, Query
 from server.collections.sorted_members import is_within
-from server.settings.load import CollectionConfig
+from server.settings.layer_config import CollectionConfig
 
 
 class KeyRule:

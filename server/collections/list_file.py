@@ -34,7 +34,7 @@ from server.collections.instants import WANTED, interval
 from server.collections.keys import name_of
 from server.collections.places import Places, RefusedLink, Target
 from server.settings.hosts import Host
-from server.settings.load import CollectionConfig
+from server.settings.layer_config import CollectionConfig
 
 _COLUMNS: Final = ("name", "uri", "title", "datetime")
 _DELIMITERS: Final = ",;\t"

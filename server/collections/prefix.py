@@ -7,7 +7,7 @@ from cogread.deadline import Deadline
 from cogread.sources import SourceUri
 from cogread.sources.listing import list_keys
 from server.collections.key_rule import KeyRule
-from server.settings.load import CollectionConfig
+from server.settings.layer_config import CollectionConfig
 
 
 def make(config: CollectionConfig) -> KeyRule:

@@ -9,7 +9,7 @@ from cogread.errors import SettingError
 from server.collections.instants import named_interval
 from server.collections.rule import SLASH, Member, Page, Query
 from server.collections.sorted_members import SortedMembers
-from server.settings.load import CollectionConfig
+from server.settings.layer_config import CollectionConfig
 from server.settings.templates import UriTemplate
 
 _SEPARATOR: Final = ":"

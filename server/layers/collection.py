@@ -12,7 +12,7 @@ from server.collections import Member, Page, Query, Rule
 from server.http.errors import UnknownLayer
 from server.layers.layer import SERIALS, Layer
 from server.settings.attribution import Attribution, Part
-from server.settings.load import CollectionConfig, LayerConfig
+from server.settings.layer_config import CollectionConfig, LayerConfig
 
 SEPARATOR: Final = ":"
 """Between the name of a collection and that of its member."""

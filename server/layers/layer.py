@@ -17,7 +17,7 @@ from server.layers.layer_version import LayerVersion
 from server.origin.cached_source import CachedSource
 from server.resilience.failures import Failures, copy_of
 from server.resilience.layer_fault import one_layer
-from server.settings.load import LayerConfig
+from server.settings.layer_config import LayerConfig
 
 FAILURES_S: Final[Mapping[type[Exception], float]] = {CogError: 3.0}
 """Lifetime in seconds of the error of a layer that could not be opened."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Final
 
-from server.settings.load import LayerConfig, Settings
+from server.settings.layer_config import LayerConfig
+from server.settings.load import Settings
 
 MOST_NAMED: Final = 10
 """Names in a list; the rest is counted."""

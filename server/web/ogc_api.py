@@ -25,7 +25,7 @@ from server.http.public_urls import Links
 from server.layers.collection import Collection
 from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
-from server.settings.load import LayerConfig
+from server.settings.layer_config import LayerConfig
 from server.tiles.request import BUDGET_S
 from server.web.collection import MemberPage
 from server.web.context import context

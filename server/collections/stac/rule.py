@@ -9,7 +9,7 @@ from server.collections.places import Places
 from server.collections.stac.catalog_walk import EMPTY, THREADS, CatalogWalk
 from server.resilience.parallel import Helpers
 from server.settings.hosts import Host
-from server.settings.load import CollectionConfig
+from server.settings.layer_config import CollectionConfig
 
 
 class _Readings:

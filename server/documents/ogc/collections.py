@@ -20,7 +20,7 @@ from server.layers.collection import Collection
 from server.layers.layer import Layer
 from server.layers.layer_version import IMAGE, LayerVersion
 from server.layers.tile_matrix_sets import corners
-from server.settings.load import LayerConfig
+from server.settings.layer_config import LayerConfig
 
 CRS84: Final = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _GREGORIAN: Final = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"

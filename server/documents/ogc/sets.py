@@ -17,7 +17,7 @@ from server.layers.grids import MAX_Z, NATIVE, WEB_MERCATOR, WEB_TILE_SIDES, Gri
 from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 from server.layers.tile_matrix_sets import TileMatrix, TileMatrixSet, native_set, web_mercator_set
-from server.settings.load import LayerConfig
+from server.settings.layer_config import LayerConfig
 
 SETS: Final = "/tileMatrixSets"
 """Path of the list of sets."""

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 import server.layers.summaries
 from cogread.deadline import NEVER
 from server.layers.summaries import OPENERS, WAITING_SHARE
-from server.settings.load import THREADS
+from server.settings.environment import THREADS
 from tests.support import faults
 from tests.support.app import client, layer
 from tests.support.log import wait_for_writers

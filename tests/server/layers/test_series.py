@@ -15,7 +15,7 @@ from server.collections.key_rule import KeyRule
 from server.layers.collection import Collection
 from server.layers.layer import Layer
 from server.layers.series import Series
-from server.settings.load import LayerConfig
+from server.settings.layer_config import LayerConfig
 from tests.support.app import settings
 from tests.support.wait import wait_until
 

@@ -15,7 +15,7 @@ from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceBusy, SourceNotFound, SourceTimeout
 from cogread.sources.file import FileSource
 from server.origin.mounts import DETACHED, STUCK_S, Lane, MountedFile, Mounts, Permits
-from server.settings.load import THREADS
+from server.settings.environment import THREADS
 from tests.support.app import ROOT, layer
 from tests.support.clock import Clock
 from tests.support.gunicorn import Gunicorn

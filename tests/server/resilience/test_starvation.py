@@ -7,7 +7,7 @@ from pathlib import Path
 import requests
 
 from server.origin.guard import OriginGuard, origins_bulkhead
-from server.settings.load import THREADS
+from server.settings.environment import THREADS
 from tests.support import faults
 from tests.support.app import client, layer, problem
 from tests.support.gunicorn import Gunicorn

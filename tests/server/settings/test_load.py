@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from server.settings.environment import Deployment
 from server.settings.file import LayerFields, ServerConfig
-from server.settings.load import ConfigError, Deployment, Settings, deployment, load
+from server.settings.load import ConfigError, Settings, deployment, load
 from tests.support.app import ROOT, layer, settings
 
 WHOLE = """
