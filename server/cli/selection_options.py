@@ -22,7 +22,7 @@ def _zooms(context: click.Context, option: click.Parameter, value: str | None) -
     return least, most
 
 
-ZOOMS: Final = click.option("--zooms", callback=_zooms, metavar="Z|MIN-MAX", help="Zooms of web maps. Default: all.")
+ZOOMS: Final = click.option("--zooms", callback=_zooms, metavar="Z|MIN-MAX", help="Zooms of the grid. Default: all.")
 BBOX: Final = click.option(
     "--bbox", callback=bbox_of, metavar="W,S,E,N", help="Tiles within or across these bounds, in degrees. Default: all."
 )

@@ -7,6 +7,7 @@ of exports, and compared with the reply of a server of this process, which reads
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -28,7 +29,7 @@ from server.cli.progress import Meter, in_order
 from server.cli.selection_options import BBOX, FORMAT, ZOOMS
 from server.export.job import target_module
 from server.export.pictures import AUTO, Pictures
-from server.export.selection import Selection, select, select_all
+from server.export.selection import Selection, select, select_native
 from server.http.errors import ServerError
 
 _MOST_FAULTS: Final = 10
@@ -129,7 +130,7 @@ class _Tally:
 
 def _verify_source(source: LayerSource, tally: _Tally) -> None:
     """Decode all stored tiles, then compare what they are made into with the server's replies."""
-    cog, selections = source.opened.cog, select_all(source.opened)
+    cog, selection = source.opened.cog, select_native(source.opened)
     images = [image for level in cog.levels for image in (level.image, level.mask) if image is not None]
     total = sum(image.tiles_across * image.tiles_down * image.planes for image in images)
 
@@ -140,10 +141,10 @@ def _verify_source(source: LayerSource, tally: _Tally) -> None:
         for size_bytes, fault in in_order(soundness, stored_tiles(origin, cog), _CPUS):
             tally.add(size_bytes, fault)
             tally.meter.show(tally.tiles, total, tally.tile_bytes)
-        for selection in selections:
-            level = selection.boxes[0].matrix.level
-            tile_format = AUTO if source.opened.refusal(level, AUTO_WRAPPER) is None else "tif"
-            bodies = _bodies(Pictures(source.layer, source.opened, origin, selection, tile_format))
+        for box in selection.boxes:
+            tile_format = AUTO if source.opened.refusal(box.matrix.level, AUTO_WRAPPER) is None else "tif"
+            level = replace(selection, boxes=(box,))
+            bodies = _bodies(Pictures(source.layer, source.opened, origin, level, tile_format))
             for _, fault in _compared(source, selection.grid, tile_format, bodies):
                 tally.note(fault)
 

@@ -7,8 +7,9 @@ the cache of a proxy too.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
 import requests
@@ -20,9 +21,10 @@ from cogread.errors import CogError
 from server.cli.layer_source import LayerSource, layer_source, user_errors
 from server.cli.progress import Meter, duration, in_order
 from server.cli.selection_options import BBOX, FORMAT, ZOOMS
-from server.export.pictures import address_of
-from server.export.selection import Selection, select
-from server.http.errors import ServerError
+from server.export.pictures import Pictures, address_of
+from server.export.selection import Selection, select, select_native
+from server.http.errors import ServerError, UnknownGrid
+from server.layers.grids import NATIVE, WEB_MERCATOR
 from server.logs.trace import trace
 
 _TIMEOUT_S: Final = 30.0
@@ -43,84 +45,122 @@ class _Result(NamedTuple):
     fault: str | None
 
 
+class _Choices(NamedTuple):
+    """The options."""
+
+    tile_format: str
+    zooms: tuple[int, int] | None
+    bbox: Bounds | None
+    grid: str
+    url: str | None
+    rate: float
+    jobs: int
+
+
+class _Tally:
+    """The cost of a layer, and its first faults."""
+
+    def __init__(self) -> None:
+        self._began_s = time.monotonic()
+        self._tiers: Counter[str] = Counter()
+        self._origin_reads = 0
+        self.tiles = self.size_bytes = self.failed = 0
+        self.first: list[str] = []
+
+    def add(self, result: _Result) -> None:
+        """Count a tile."""
+        self.tiles += 1
+        self.size_bytes += result.size_bytes
+        self._origin_reads += result.origin_reads
+        if result.fault is None:
+            self._tiers[result.tier] += 1
+            return
+        self.failed += 1
+        if len(self.first) < _MOST_FAULTS:
+            self.first.append(result.fault)
+
+    def text(self) -> str:
+        """A line for the user."""
+        tiers = ", ".join(f"{count:,} {tier}" for tier, count in self._tiers.most_common()) or "none"
+        cost = f"; {self._origin_reads:,} reads of the origin" if self._origin_reads else ""
+        failures = f"; {self.failed:,} failed" if self.failed else ""
+        size = f"{self.tiles:,} tiles, {self.size_bytes / 1e6:,.1f} MB"
+        return f"{size} in {duration(time.monotonic() - self._began_s)} ({tiers}){cost}{failures}"
+
+
 @click.command("warm")
 @click.argument("layers", nargs=-1, required=True, metavar="LAYER...")
 @FORMAT
 @ZOOMS
 @BBOX
+@click.option(
+    "--grid",
+    type=click.Choice([WEB_MERCATOR, NATIVE]),
+    default=WEB_MERCATOR,
+    show_default=True,
+    help="Grid of the URLs.",
+)
 @click.option("--url", metavar="URL", help="A running server; requests to it fill the cache of its proxy too.")
 @click.option("--rate", default=200.0, show_default=True, type=click.FloatRange(0.1), help="Most tiles a second.")
 @click.option("--jobs", default=8, show_default=True, type=click.IntRange(1, 64), help="Tiles at the same time.")
 @click.pass_context
-def warm_command(
-    context: click.Context,
-    layers: tuple[str, ...],
-    tile_format: str,
-    zooms: tuple[int, int] | None,
-    bbox: Bounds | None,
-    url: str | None,
-    rate: float,
-    jobs: int,
-) -> None:
+def warm_command(context: click.Context, /, layers: tuple[str, ...], **choices: Any) -> None:
     """Fill the shared caches with tiles of layers of the config file, before users come.
 
     Without --url, tiles are read into Redis, which REDIS_URL names. Layers whose tiles no cache keeps (cache_tiles) are
-    refused. The layers must lie on the grid of web maps.
+    refused. Layers off the grid of web maps have tiles with --grid native, whose zooms count the levels of the file
+    from the coarsest; --format tif is for those without pictures.
 
     \b
     rawcog warm naip ortho --zooms 0-12
+    rawcog warm dem --grid native --format tif --zooms 0-2
     rawcog warm naip --zooms 10-16 --bbox 7.3,46.9,7.6,47.0 --url https://tiles.example.com/ --rate 50
 
     Exit code 1 if a tile failed, else 0.
     """
     with user_errors():
-        failed = [_warm(name, tile_format, zooms, bbox, url, rate, jobs) for name in layers]
+        plan = _Choices(**choices)
+        failed = [_warm(name, plan) for name in layers]
     context.exit(int(any(failed)))
 
 
-def _warm(
-    name: str,
-    tile_format: str,
-    zooms: tuple[int, int] | None,
-    bbox: Bounds | None,
-    url: str | None,
-    rate: float,
-    jobs: int,
-) -> bool:
+def _warm(name: str, choices: _Choices) -> bool:
     """Warm a layer and print its summary; True: a tile failed."""
     source = layer_source(name)
-    selection = select(source.opened, zooms, bbox)
-    if url is None and not source.has_shared_cache:
+    selection = _selection(source, choices)
+    if choices.url is None and not source.has_shared_cache:
         raise click.ClickException("no cache that workers share: set REDIS_URL, or give the --url of a running server")
-    if url is None and not source.layer.config.cache_tiles:
+    if choices.url is None and not source.layer.config.cache_tiles:
         raise click.ClickException(f"layer {name!r}: its tiles are in no shared cache (cache_tiles)")
-    began_s, results = time.monotonic(), []
-    meter = Meter(f"warming {name}", "tiles")
+    tally, meter = _Tally(), Meter(f"warming {name}", "tiles")
     with requests.Session() as session:
-        if url is None:
-            fetch: Fetch = partial(_through_tiers, source, selection.grid, tile_format)
+        if choices.url is None:
+            fetch: Fetch = partial(_through_tiers, source, selection.grid, choices.tile_format)
         else:
-            fetch = partial(_by_url, session, source, url.rstrip("/"), selection.grid, tile_format)
-        size_bytes = 0
-        for result in in_order(fetch, _paced(_places(selection), rate), jobs):
-            results.append(result)
-            size_bytes += result.size_bytes
-            meter.show(len(results), selection.count, size_bytes)
+            url = choices.url.rstrip("/")
+            fetch = partial(_by_url, session, source, url, selection.grid, choices.tile_format)
+        for result in in_order(fetch, _paced(_places(selection), choices.rate), choices.jobs):
+            tally.add(result)
+            meter.show(tally.tiles, selection.count, tally.size_bytes)
     meter.close()
-    faults = [result.fault for result in results if result.fault is not None]
-    for fault in faults[:_MOST_FAULTS]:
+    for fault in tally.first:
         click.echo(f"failed: {printable(fault)}", err=True)
-    write_stdout(f"{name}: {_summary(results, len(faults), time.monotonic() - began_s)}\n")
-    return bool(faults)
+    write_stdout(f"{name}: {tally.text()}\n")
+    return tally.failed > 0
 
 
-def _summary(results: list[_Result], failed: int, seconds: float) -> str:
-    tiers = Counter(result.tier for result in results if result.fault is None)
-    parts = ", ".join(f"{count:,} {tier}" for tier, count in tiers.most_common())
-    reads, size_bytes = sum(result.origin_reads for result in results), sum(result.size_bytes for result in results)
-    cost = f"; {reads:,} reads of the origin" if reads else ""
-    failures = f"; {failed:,} failed" if failed else ""
-    return f"{len(results):,} tiles, {size_bytes / 1e6:,.1f} MB in {duration(seconds)} ({parts}){cost}{failures}"
+def _selection(source: LayerSource, choices: _Choices) -> Selection:
+    """Select tiles; all of them are offered in the format."""
+    try:
+        choose = select_native if choices.grid == NATIVE else select
+        selection = choose(source.opened, choices.zooms, choices.bbox)
+    except UnknownGrid as error:
+        raise click.ClickException(f"{error}; --grid native warms the tiles of the file's own grid") from error
+    with closing(source.origin()) as origin:
+        pictures = Pictures(source.layer, source.opened, origin, selection, choices.tile_format)
+        for box in selection.boxes:
+            pictures.representation(box)
+    return selection
 
 
 def _through_tiers(source: LayerSource, grid: str, tile_format: str, place: Place) -> _Result:

@@ -12,10 +12,12 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cogread.copy.window import Window, window_of
 from cogread.crs.georeference import Bounds
 from cogread.errors import TileOutOfRange
+from cogread.image import Cog
 from server.documents.web_maps import lonlat_bounds, web_mercator
-from server.layers.grids import NATIVE, WEB_MERCATOR, Matrix
+from server.layers.grids import NATIVE, WEB_MERCATOR, Grid, Matrix
 from server.layers.layer_version import LayerVersion
 
 _BLOCK: Final = 6
@@ -94,11 +96,7 @@ def select(opened: LayerVersion, zooms: tuple[int, int] | None = None, bbox: Bou
         UnknownGrid: the layer is not aligned to web maps; the message has the line that aligns the file.
         TileOutOfRange: no tile is selected.
     """
-    grid, bounds = web_mercator(opened), lonlat_bounds(opened)
-    matrices = [each for each in grid.matrices if zooms is None or zooms[0] <= each.z <= zooms[1]]
-    if not matrices:
-        has = f"{grid.matrices[0].z} to {grid.matrices[-1].z}"
-        raise TileOutOfRange(f"no tile in the zooms {zooms and zooms[0]} to {zooms and zooms[1]}: the file has {has}")
+    matrices, bounds = _in_zooms(web_mercator(opened), zooms), lonlat_bounds(opened)
     if bbox is not None:
         shared = (*map(max, bbox[:2], bounds[:2]), *map(min, bbox[2:], bounds[2:]))
         if shared[0] >= shared[2] or shared[1] >= shared[3]:
@@ -109,10 +107,24 @@ def select(opened: LayerVersion, zooms: tuple[int, int] | None = None, bbox: Bou
     return Selection(tuple(box if bbox is None else _cut(box, bounds) for box in boxes), bounds)
 
 
-def select_all(opened: LayerVersion) -> tuple[Selection, ...]:
-    """All tiles of a layer in the file's own grid: a selection for each level."""
-    boxes = (Box(each, each.min_x, each.min_y, each.max_x, each.max_y) for each in opened.grids.native.matrices)
-    return tuple(Selection((box,), (0.0, 0.0, 0.0, 0.0), NATIVE) for box in boxes)
+def select_native(opened: LayerVersion, zooms: tuple[int, int] | None = None, bbox: Bounds | None = None) -> Selection:
+    """Select tiles of a layer in the file's own grid, whose zooms count its levels; the bounds are not those of tiles.
+
+    Args:
+        opened: see `select`.
+        zooms: see `select`.
+        bbox: see `select`.
+
+    Raises:
+        TileOutOfRange: no tile is selected.
+        UndefinedCrs: there is a bounding box, and the file has no CRS or no transform.
+    """
+    matrices, full = _in_zooms(opened.grids.native, zooms), opened.cog.full
+    window = Window(0, 0, full.width, full.height) if bbox is None else window_of(opened.cog, bbox)
+    boxes = [_cut_native(opened.cog, each, window) for each in matrices]
+    if any(box.size <= 0 for box in boxes):
+        raise TileOutOfRange(f"no tile within the bounding box: it has the pixels {window}, which are not in the file")
+    return Selection(tuple(boxes), bbox or (0.0, 0.0, 0.0, 0.0), NATIVE)
 
 
 def tile_ids(z: int, x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
@@ -125,6 +137,26 @@ def tile_ids(z: int, x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
         x, y = np.where(is_mirrored, ~x, x), np.where(is_mirrored, ~y, y)
         x, y = np.where(is_turned, y, x), np.where(is_turned, x, y)
     return ids
+
+
+def _in_zooms(grid: Grid, zooms: tuple[int, int] | None) -> list[Matrix]:
+    """The matrices of these zooms; raises TileOutOfRange where there are none."""
+    matrices = [each for each in grid.matrices if zooms is None or zooms[0] <= each.z <= zooms[1]]
+    if not matrices:
+        has = f"{grid.matrices[0].z} to {grid.matrices[-1].z}"
+        raise TileOutOfRange(f"no tile in the zooms {zooms and zooms[0]} to {zooms and zooms[1]}: the file has {has}")
+    return matrices
+
+
+def _cut_native(cog: Cog, matrix: Matrix, window: Window) -> Box:
+    """The tiles of a level with pixels of a window of the full resolution; without one, a box of no size."""
+    full, image = cog.full, cog.levels[matrix.level].image
+    across = image.width / (full.width * image.tile_width)
+    down = image.height / (full.height * image.tile_height)
+    min_x, min_y = max(0, floor(window.col * across)), max(0, floor(window.row * down))
+    max_x = min(matrix.max_x, ceil((window.col + window.width) * across) - 1)
+    max_y = min(matrix.max_y, ceil((window.row + window.height) * down) - 1)
+    return Box(matrix, min_x, min_y, max(max_x, min_x - 1), max(max_y, min_y - 1))
 
 
 def _cut(box: Box, bounds: Bounds) -> Box:
