@@ -9,7 +9,7 @@ import numpy as np
 
 from cogread.byterange import ByteRange, Version
 from cogread.deadline import NEVER
-from cogread.errors import SourceProtocolError, TileDamaged
+from cogread.errors import SourceProtocolError, TileDamaged, TileError
 from cogread.image import Image
 from cogread.sources import Source
 from cogread.tiff.directory import Entry
@@ -26,6 +26,11 @@ _UNKNOWN: Final = -1
 
 TilePlace = ByteRange | TileDamaged | None
 """The bytes of a tile, None of a sparse one, or its error."""
+
+
+def stop(damage: TileError) -> None:
+    """Raise the error of a damaged tile."""
+    raise damage
 
 
 def read_whole(source: Source, wanted: ByteRange, version: Version) -> bytes:

@@ -5,14 +5,14 @@ with open_cog("scene.tif") as reader:
         print(tile.level, tile.col, tile.row, len(tile.data))
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cogread.byterange import ByteRange
-from cogread.copy.places import TilePlaces
+from cogread.copy.places import TilePlaces, stop
 from cogread.copy.reads import BATCH_BYTES, BATCH_TILES, Batch, read_batches
 from cogread.errors import TileDamaged
 from cogread.image import Cog, Image
@@ -44,12 +44,13 @@ class _Part(NamedTuple):
     is_mask: bool
 
 
-def stored_tiles(source: Source, cog: Cog) -> Iterator[StoredTile]:
+def stored_tiles(source: Source, cog: Cog, on_damage: Callable[[TileDamaged], None] = stop) -> Iterator[StoredTile]:
     """Read all tiles that are not sparse, with those of masks; takes 18 bytes of memory for each tile of the file.
 
     Args:
         source: the file.
         cog: its header.
+        on_damage: gets the error of a tile whose place is damaged, which is left out; by default it is raised.
 
     Raises:
         TileDamaged: the index of a tile points outside of the file, or to more bytes than a tile can have.
@@ -57,13 +58,13 @@ def stored_tiles(source: Source, cog: Cog) -> Iterator[StoredTile]:
     """
     parts = [_Part(number, level.image, False) for number, level in enumerate(cog.levels)]
     parts += [_Part(number, level.mask, True) for number, level in enumerate(cog.levels) if level.mask is not None]
-    records = np.concatenate([_records(source, cog, number, part) for number, part in enumerate(parts)])
+    records = np.concatenate([_records(source, cog, number, part, on_damage) for number, part in enumerate(parts)])
     for tiles, stored in read_batches(source, cog.version, _batches(parts, records[np.argsort(records["start"])])):
         for tile, data in zip(tiles, stored, strict=True):
             yield tile._replace(data=bytes(data or b""))
 
 
-def _records(source: Source, cog: Cog, at: int, part: _Part) -> NDArray[Any]:
+def _records(source: Source, cog: Cog, at: int, part: _Part, on_damage: Callable[[TileDamaged], None]) -> NDArray[Any]:
     image = part.image
     total, places = image.tiles_across * image.tiles_down * image.planes, TilePlaces(source, cog.version, image)
     chunks = [np.empty(0, _RECORD)]
@@ -71,8 +72,8 @@ def _records(source: Source, cog: Cog, at: int, part: _Part) -> NDArray[Any]:
         rows = []
         for number, place in enumerate(places.places(range(first, min(first + _CHUNK, total))), first):
             if isinstance(place, TileDamaged):
-                raise place
-            if place is not None:
+                on_damage(place)
+            elif place is not None:
                 rows.append((place.start, place.size_bytes, at, number))
         chunks.append(np.array(rows, _RECORD))
     return np.concatenate(chunks)

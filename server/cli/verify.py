@@ -137,8 +137,11 @@ def _verify_source(source: LayerSource, tally: _Tally) -> None:
     def soundness(tile: StoredTile) -> tuple[int, str | None]:
         return len(tile.data), _damage(source, tile)
 
+    def misplaced(damage: TileDamaged) -> None:
+        tally.add(0, str(damage))
+
     with closing(source.origin()) as origin:
-        for size_bytes, fault in in_order(soundness, stored_tiles(origin, cog), _CPUS):
+        for size_bytes, fault in in_order(soundness, stored_tiles(origin, cog, misplaced), _CPUS):
             tally.add(size_bytes, fault)
             tally.meter.show(tally.tiles, total, tally.tile_bytes)
         for box in selection.boxes:

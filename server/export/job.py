@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from cogread.copy.places import stop
 from cogread.errors import TileError
 from cogread.wrap import EMPTY_TILES, TERRAIN, WRAPPERS
 from server.documents.tilejson import tileset
@@ -19,7 +20,7 @@ from server.export.errors import ExportError
 from server.export.journal import FORMS, Journal, Records
 from server.export.ledger import Ledger
 from server.export.part import Part
-from server.export.pictures import Pictures, stop
+from server.export.pictures import Pictures
 from server.export.target import About, Item, Target
 
 _LAYOUT: Final = 2

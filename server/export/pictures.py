@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cogread.byterange import ByteRange
-from cogread.copy.places import read_whole
+from cogread.copy.places import read_whole, stop
 from cogread.copy.reads import Batch, read_batches
 from cogread.errors import TileDamaged, TileError
 from cogread.sources import Source
@@ -29,11 +29,6 @@ AUTO: Final = "auto"
 _CHUNK: Final = 64
 """Tiles of a batch of pictures: a MB or so, which is still in the processor's cache when it is written."""
 _CPUS: Final = len(os.sched_getaffinity(0))
-
-
-def stop(damage: TileError) -> None:
-    """Raise the error of a damaged tile."""
-    raise damage
 
 
 def address_of(layer: str, grid: str, place: tuple[int, int, int], tile_format: str) -> TileAddress:

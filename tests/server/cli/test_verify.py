@@ -1,10 +1,12 @@
 """`rawcog verify`: faults of files and of exports."""
 
+import re
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from tests.support import handmade as hm
 from tests.support.app import ROOT
 from tests.support.exports import FILES, rawcog, tiles_of
 from tests.support.tiffs import gdal_tiff
@@ -31,6 +33,15 @@ def test_damaged_bytes_are_found_where_they_are(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("fault: level 0, tile col 4, row 2, plane 0: DEFLATE tile")
     assert ": 1 fault" in done.stdout or ": 2 faults" in done.stdout
+
+
+def test_broken_entries_of_the_index_are_counted_and_the_others_checked(tmp_path: Path) -> None:
+    counts = [512] * 2 + [10**6] + [512] * 5 + [10**6]
+    (tmp_path / "a.tif").write_bytes(hm.tiff(hm.image().having({hm.COUNTS: (hm.LONG, counts)})))
+    done = rawcog("verify", tmp_path / "a.tif")
+    assert done.returncode == 1
+    assert re.findall(r"fault: .*: tile ([0-9]+): the bytes", done.stderr) == ["2", "8"]
+    assert re.fullmatch(r"9 tiles, .* MB: 2 faults\n", done.stdout)
 
 
 @pytest.fixture(scope="module")
