@@ -154,7 +154,8 @@ def _export_list(lines: list[str], folder: Path, kind: str, options: _Options, j
         with ProcessPoolExecutor(jobs or len(sched_getaffinity(0)), get_context("spawn")) as pool:
             futures = {pool.submit(_export_file, uri, targets[uri], options): uri for uri in todo}
             for done, future in enumerate(as_completed(futures), 1):
-                message, is_failed = future.result()
+                broken = future.exception()
+                message, is_failed = future.result() if broken is None else (f"{futures[future]}: {broken}", True)
                 failed += is_failed
                 click.echo(printable(message), err=is_failed)
                 meter.show(done, len(todo))
@@ -169,4 +170,6 @@ def _export_file(uri: str, target: Path, options: _Options) -> tuple[str, bool]:
         outcome, faults = _export(layer_source(uri), target, options, None)
     except (CogError, ServerError, ExportError, OSError) as error:
         return f"{uri}: {error}", True
+    except Exception as error:
+        return f"{uri}: {type(error).__name__}: {error}", True
     return f"{target}: {_summary(outcome, len(faults))}", False
