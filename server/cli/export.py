@@ -169,7 +169,7 @@ def _export_file(uri: str, target: Path, options: _Options) -> tuple[str, bool]:
     try:
         outcome, faults = _export(layer_source(uri), target, options, None)
     except (CogError, ServerError, ExportError, OSError) as error:
-        return f"{uri}: {error}", True
+        return (str(error) if str(error).startswith(uri) else f"{uri}: {error}"), True
     except Exception as error:
         return f"{uri}: {type(error).__name__}: {error}", True
     return f"{target}: {_summary(outcome, len(faults))}", False
