@@ -17,6 +17,7 @@ import os
 import select
 import socket
 import sys
+from tempfile import gettempdir
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
@@ -62,7 +63,10 @@ graceful_timeout = 20  # a platform kills 30 s after TERM
 keepalive = 95  # longer than the 90 s of a router in front, which then closes connections first
 
 # The heartbeat is a file, in memory so that a slow disk cannot stop it.
-worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn unlinks it at once
+try:
+    worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else gettempdir()  # noqa: S108 - unlinked at once
+except FileNotFoundError:
+    sys.exit("rawcog: the workers need a folder that they can write: /dev/shm, /tmp or the one that TMPDIR names")
 forwarded_allow_ips = ""  # trusted_proxies in the config file takes its place
 secure_scheme_headers: dict[str, str] = {}
 control_socket_disable = True  # there is one for each user, not for each server, so two servers would collide

@@ -87,6 +87,14 @@ def _heap_kib(pid: int, kind: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{kind}:"))
 
 
+def test_a_system_without_a_folder_to_write_gets_one_line() -> None:
+    denied = "import os, runpy, tempfile; os.access = lambda *_: False; tempfile._candidate_tempdir_list = list"
+    command = [sys.executable, "-c", f"{denied}; runpy.run_path('config/gunicorn.conf.py')"]
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert "/dev/shm, /tmp or the one that TMPDIR names" in done.stderr
+
+
 def test_stop_answers_the_request_that_is_in_flight() -> None:
     asked, may_answer = threading.Event(), threading.Event()
 
