@@ -12,7 +12,7 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from server.metrics.definitions import METRICS
-from tests.support.app import ROOT, client
+from tests.support.app import ROOT, client, layer
 
 RULES = ROOT / "config" / "prometheus-rules.yml"
 DASHBOARD = ROOT / "config" / "grafana-dashboard.json"
@@ -52,11 +52,16 @@ def test_every_metric_and_label_exists_and_every_metric_is_used(tmp_path: Path) 
     assert not unused
 
 
-def test_prometheus_accepts_the_rules_where_it_is_installed() -> None:
+def test_prometheus_accepts_the_rules_and_the_metrics_where_it_is_installed(tmp_path: Path) -> None:
+    app = client(tmp_path, "[server]\nmetrics = true\n" + layer("a", ROOT / "data" / "netherlands.tif"))
+    assert app.get("/layers/a/tiles/native/1/0/0.jpg").status_code == 200
+    metrics = app.get("/metrics").text
+    assert "rawcog_origin_bytes_total{" in metrics
     promtool = shutil.which("promtool")
-    command = [promtool, "check", "rules"] if promtool else ["test", "-s"]
-    done = subprocess.run([*command, str(RULES)], check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    commands = [[promtool, "check", "rules", str(RULES)], [promtool, "check", "metrics"]] if promtool else []
+    for command in commands:
+        done = subprocess.run(command, input=metrics, check=False, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
 
 
 def test_panels_do_not_overlap() -> None:
