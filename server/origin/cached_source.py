@@ -1,37 +1,34 @@
 """A source that is read through the cache tiers.
 
 A cache entry is a byte range of a version of a source: header bytes as aligned blocks, tiles as the ranges that they
-are stored in. Keys name the version, so bytes of a replaced file are never mixed with those of the new one: old keys
-are not asked for any more.
+are stored in.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from threading import Semaphore
-from typing import Final, TypeVar, cast
+from typing import Final, TypeVar
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
-from cogread.errors import SourceChanged, SourceError, SourceProtocolError
+from cogread.errors import SourceChanged, SourceProtocolError
 from cogread.sources.file import is_at_rest
-from cogread.sources.protocol import PresigningSource, Source
+from cogread.sources.protocol import Source
 from cogread.weak_method import weak_method
 from server.cache.single_flight import SingleFlight
 from server.logs.trace import trace
 from server.metrics.counters import counters
-from server.metrics.definitions import HITS, ORIGIN_BYTES, ORIGIN_ERRORS, ORIGIN_SECONDS
+from server.metrics.definitions import HITS
 from server.origin.blocks import BLOCK_BYTES, BLOCK_TTL_S, Blocks
+from server.origin.cache_keys import CacheKeys
 from server.origin.current_version import CurrentVersion
 from server.origin.guard import OriginGuard
+from server.origin.guarded_source import GuardedSource
 from server.origin.validator_watch import ValidatorWatch
 from server.resilience.parallel import Helpers
 
 T = TypeVar("T")
-
-PREFIX = "rawcog:2:"
-"""Prefix of every key; the number changes with the meaning of the values."""
 
 TILE_TTL_S = 3600.0
 
@@ -43,15 +40,6 @@ STAT_S = 0.25
 
 LARGEST_SHARED_TILE_BYTES = 1024 * 1024
 """Larger tiles are cached in worker memory alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Keys:
-    """Prefixes of a version's cache keys. Kept, since building them takes as long as a hit."""
-
-    version: Version
-    block: str
-    tile: str
 
 
 class CachedSource:
@@ -95,25 +83,24 @@ class CachedSource:
         self.is_local = source.is_local
         self._source = source
         self._flight = flight
-        self._key, self._group = key, group
         self._cache_tiles = cache_tiles
         self.checks_each_tile = source.is_local and not cache_tiles
         """True if each read of a tile also checks the version."""
         self.stream_turns: Final = Semaphore(STREAM_READS)
         """Bounds the threads that read long ranges, of the few that a worker has for them."""
-        self._guard = guard
-        self._blocks = Blocks(flight, weak_method(self._read_whole), block_bytes, helpers)
-        self._ranges = Blocks(ranges or flight, weak_method(self._read_whole), block_bytes, helpers, TILE_TTL_S)
+        self._origin = GuardedSource(source, guard, group, weak_method(self.forget))
+        self._blocks = Blocks(flight, self._origin.read_whole, block_bytes, helpers)
+        self._ranges = Blocks(ranges or flight, self._origin.read_whole, block_bytes, helpers, TILE_TTL_S)
         self._first_bytes = max(1, -(-first_read_bytes // block_bytes)) * block_bytes
+        self._keys = CacheKeys(key, block_bytes)
         self._current = CurrentVersion(
             flight,
-            f"{PREFIX}version:{key}",
+            self._keys.of_version,
             revalidate_s,
             weak_method(self._ask_version),
             clock,
             ValidatorWatch(label or source.name),
         )
-        self._keys = self._make_keys(Version(0))
 
     def version(self, deadline: Deadline = NEVER) -> Version:
         """The version, at most `revalidate_s` old; see `Source.version`."""
@@ -147,7 +134,7 @@ class CachedSource:
     def read(self, wanted: ByteRange, expect: Version | None = None, deadline: Deadline = NEVER) -> SourceBytes:
         """Read header bytes, in cached blocks; see `Source.read`."""
         version = self.version(deadline) if expect is None else expect
-        data = self._blocks.lookup(wanted, self._keys_of(version).block)
+        data = self._blocks.lookup(wanted, self._keys.of(version).block)
         if data is not None:
             return SourceBytes(data, version)
         with self.waiting(deadline) as limit:
@@ -161,7 +148,7 @@ class CachedSource:
 
     def cached_header(self, wanted: ByteRange, expect: Version) -> bytes | None:
         """Header bytes in worker memory; None: call `read` or `read_many`, which may wait."""
-        return self._blocks.lookup(wanted, self._keys_of(expect).block)
+        return self._blocks.lookup(wanted, self._keys.of(expect).block)
 
     def read_many(self, wanted: Sequence[ByteRange], expect: Version, deadline: Deadline = NEVER) -> list[bytes]:
         """Read several ranges of header bytes as `read` does, concurrently."""
@@ -173,16 +160,16 @@ class CachedSource:
         if not self._cache_tiles:
             counters.add(HITS, "tile", "origin")
             if self.is_local:  # a local source has a bulkhead of its own
-                return self._ask(wanted, expect, deadline)
-            with self._guard.waiting(deadline) as limit:
-                return self._read_origin(wanted, expect, limit)
+                return self._origin.read_unguarded(wanted, expect, deadline)
+            with self.waiting(deadline) as limit:
+                return self._origin.read(wanted, expect, limit)
         version = self.version(deadline) if expect is None else expect
-        key = f"{self._keys_of(version).tile}{wanted.start}-{wanted.stop}"
+        key = f"{self._keys.of(version).tile}{wanted.start}-{wanted.stop}"
         tile = self._flight.local.lookup(key)
         if tile is None:
             if not self.may_keep_tiles(version):
                 counters.add(HITS, "tile", "origin")
-                return self._ask(wanted, version, deadline)
+                return self._origin.read_unguarded(wanted, version, deadline)
             return SourceBytes(self._fetch_tile(key, wanted, version, deadline), version)
         counters.add(HITS, "tile", "memory")
         if trace.tier == "-":
@@ -198,7 +185,7 @@ class CachedSource:
         Raises:
             SourceError: as `Source.read`.
         """
-        keys = self._keys_of(expect)
+        keys = self._keys.of(expect)
         if not self._cache_tiles or not self.may_keep_tiles(expect):
             return self._blocks.lookup(wanted, keys.block) or self.read_past_tiers(wanted, expect, deadline)
         data = self._ranges.lookup_all(wanted, keys.block, expect)
@@ -212,14 +199,13 @@ class CachedSource:
     def read_past_tiers(self, wanted: ByteRange, expect: Version, deadline: Deadline) -> bytes:
         """Read bytes that no tier keeps; see `Source.read`."""
         if self.is_local:
-            return self._ask(wanted, expect, deadline).data
+            return self._origin.read_unguarded(wanted, expect, deadline).data
         with self.waiting(deadline) as limit:
-            return self._read_whole(wanted, expect, limit)
+            return self._origin.read_whole(wanted, expect, limit)
 
     def presigned_url(self, ttl_s: int, deadline: Deadline) -> str:
         """See `PresigningSource.presigned_url`; the source has to be one."""
-        with self.waiting(deadline) as limit, self._guard.asking(limit):
-            return cast(PresigningSource, self._source).presigned_url(ttl_s, limit)
+        return self._origin.presigned_url(ttl_s, deadline)
 
     def read_made(
         self,
@@ -243,7 +229,7 @@ class CachedSource:
         Raises:
             Exception: as `read` and `make`.
         """
-        key = f"{self._keys_of(expect).tile}{name}"
+        key = f"{self._keys.of(expect).tile}{name}"
         file = self._flight.get(key, TILE_TTL_S)
         if file is None:  # the tile is read before the claim on the file: a claim never waits for a claim
             stored, is_shared = read(), size_bytes <= LARGEST_SHARED_TILE_BYTES
@@ -265,7 +251,7 @@ class CachedSource:
 
     def waiting(self, deadline: Deadline) -> AbstractContextManager[Deadline]:
         """Enter the guard, to wait for the origin or for another thread that reads it; see `OriginGuard.waiting`."""
-        return self._guard.waiting(deadline)
+        return self._origin.waiting(deadline)
 
     def close(self) -> None:
         """See `Source.close`."""
@@ -275,7 +261,7 @@ class CachedSource:
         for place in wanted:
             if place.start >= version.size_bytes:
                 raise SourceProtocolError(f"{self.name}: wanted the bytes {place} of {version.size_bytes}")
-        return self._blocks.fetch(wanted, self._keys_of(version).block, version, deadline)
+        return self._blocks.fetch(wanted, self._keys.of(version).block, version, deadline)
 
     def _fetch_tile(self, key: str, wanted: ByteRange, version: Version, deadline: Deadline) -> bytes:
         """Get a tile that worker memory does not have. Redis is asked outside of the guard and without a claim."""
@@ -286,69 +272,18 @@ class CachedSource:
         with self.waiting(deadline) as limit:
 
             def load(keys: Sequence[str]) -> Mapping[str, bytes]:
-                return {key: self._read_whole(wanted, version, limit)}
+                return {key: self._origin.read_whole(wanted, version, limit)}
 
             tiles = self._flight.fetch([key], load, TILE_TTL_S, limit, is_shared=is_shared, has_missed=True)
             return tiles[key]
 
-    def _read_whole(self, wanted: ByteRange, version: Version, deadline: Deadline) -> bytes:
-        """Read bytes to be cached: all of the range, up to the end of the source."""
-        data = self._read_origin(wanted, version, deadline).data
-        expected = min(wanted.stop, version.size_bytes) - wanted.start
-        if len(data) != expected:
-            raise SourceProtocolError(f"{self.name}: {len(data)} bytes at {wanted}, wanted {expected}")
-        return data
-
-    def _read_origin(self, wanted: ByteRange, expect: Version | None, deadline: Deadline) -> SourceBytes:
-        with self._guard.asking(deadline):
-            return self._ask(wanted, expect, deadline)
-
-    def _ask(self, wanted: ByteRange, expect: Version | None, deadline: Deadline) -> SourceBytes:
-        try:
-            with self._measured():
-                reply = self._source.read(wanted, expect, deadline)
-        except SourceChanged:
-            if expect is not None:
-                self.forget(expect)
-            raise
-        counters.add(ORIGIN_BYTES, self._group, amount=len(reply.data))
-        return reply
-
-    @contextmanager
-    def _measured(self) -> Iterator[None]:
-        """Count a request to the origin for the length of a `with`."""
-        trace.ask_origin()
-        began_s = time.perf_counter()
-        try:
-            yield
-        except SourceError as error:
-            counters.add(ORIGIN_ERRORS, self._group, type(error).__name__)
-            raise
-        finally:
-            counters.observe(ORIGIN_SECONDS, self._group, value=time.perf_counter() - began_s)
-
     def _ask_version(self, before: Version | None, deadline: Deadline) -> Version:
         """Ask the origin, by reading the first blocks unless worker memory has them: they will be needed next."""
-        if before is not None and self._flight.local.lookup(f"{self._keys_of(before).block}0") is not None:
-            with self._guard.asking(deadline), self._measured():
-                return self._source.version(deadline)
-        start = self._read_origin(ByteRange(0, self._first_bytes), None, deadline)
-        data, prefix = start.data, self._keys_of(start.version).block
+        if before is not None and self._flight.local.lookup(f"{self._keys.of(before).block}0") is not None:
+            return self._origin.version(deadline)
+        start = self._origin.read(ByteRange(0, self._first_bytes), None, deadline)
+        data, prefix = start.data, self._keys.of(start.version).block
         if len(data) != min(self._first_bytes, start.version.size_bytes):
             raise SourceProtocolError(f"{self.name}: {len(data)} bytes at the start of {start.version.size_bytes}")
         self._flight.put(self._blocks.split(data, prefix), BLOCK_TTL_S)
         return start.version
-
-    def _keys_of(self, version: Version) -> _Keys:
-        keys = self._keys
-        if keys.version is not version and keys.version != version:
-            self._keys = keys = self._make_keys(version)
-        return keys
-
-    def _make_keys(self, version: Version) -> _Keys:
-        # the block size is part of the key: processes of two releases may share Redis
-        return _Keys(
-            version,
-            block=f"{PREFIX}block:{self._key}:{version.key}:{self._blocks.size_bytes}:",
-            tile=f"{PREFIX}tile:{self._key}:{version.key}:",
-        )

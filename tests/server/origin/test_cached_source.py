@@ -16,7 +16,8 @@ from server.cache.memory import MemoryCache, SideMemory
 from server.cache.redis.cache import RedisCache
 from server.cache.single_flight import SingleFlight
 from server.logs.trace import trace
-from server.origin.cached_source import PREFIX, CachedSource
+from server.origin.cache_keys import PREFIX
+from server.origin.cached_source import CachedSource
 from server.resilience.parallel import Helpers
 from tests.support.clock import Clock
 from tests.support.counting_source import CountingSource, run_threads

@@ -10,7 +10,8 @@ from server.cache import Cache
 from server.cache.memory import MemoryCache
 from server.cache.redis.cache import RedisCache
 from server.cache.single_flight import SingleFlight
-from server.origin.cached_source import PREFIX, CachedSource
+from server.origin.cache_keys import PREFIX
+from server.origin.cached_source import CachedSource
 from tests.support.clock import Clock
 from tests.support.counting_source import CountingSource, run_threads
 from tests.support.guard import wide_guard
