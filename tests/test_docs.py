@@ -1,5 +1,6 @@
 """The documentation: its links lead somewhere, its paths and keys exist, its URLs are answered."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import requests
 from server.settings.file import Defaults, LayerFields, ServerConfig, SourceConfig
 from server.settings.load import load
 from tests.support.app import layer
-from tests.support.gunicorn import ROOT, Gunicorn
+from tests.support.gunicorn import ROOT, Gunicorn, wait_for
 from tests.support.rasters import noise, raster
 from tests.support.tiles import places
 
@@ -125,6 +126,21 @@ def test_the_urls_of_all_pages_are_answered_by_the_demo() -> None:
     with Gunicorn() as server:
         answers = {url: requests.get(server.url + url, timeout=30) for url in urls}
     assert {url: reply.text for url, reply in answers.items() if not reply.ok} == {}
+
+
+def test_the_examples_of_the_log_and_of_the_health_page_are_those_of_a_server() -> None:
+    page = ROOT / "docs" / "operating.md"
+    [health], [line] = blocks(page, "json"), re.findall(r"^\S+ INFO \d+ request: (.*)$", page.read_text(), re.MULTILINE)
+    words = dict(word.partition("=")[::2] for word in line.split())
+    with Gunicorn({"WEB_CONCURRENCY": "1"}) as server:
+        url = f"{server.url}/layers/{words['layer']}/tiles/{words['tile']}"
+        assert len(requests.get(url, timeout=30).content) == int(words["bytes"])
+        ready = requests.get(f"{server.url}/health/ready", timeout=30).json()
+        assert list(json.loads(health)) == list(ready)
+        wait_for(lambda: f"tile={words['tile']}" in server.log(), "the log")
+        [logged] = re.findall(rf"request: (GET layer=.* tile={words['tile']} .*)", server.log())
+    assert [word.partition("=")[0] for word in logged.split()] == list(words)
+    assert logged.split()[:3] == line.split()[:3]
 
 
 def test_links_to_other_sites_are_encrypted_and_few() -> None:

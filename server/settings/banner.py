@@ -18,6 +18,10 @@ FILES_S: Final = 2.0
 """Longest wait for files: a mount that hangs must not stop the start."""
 
 
+UNNAMED: Final = "/dev/fd/"
+"""Beginning of the name of a config that `rawcog serve` made of the files it was given."""
+
+
 def banner(settings: Settings, address: tuple[str, int] | str, *, is_tls: bool) -> str:
     """Write the banner.
 
@@ -55,7 +59,7 @@ def start_line(settings: Settings, workers: int) -> str:
         "threads": settings.threads,
         "cache": f"{memory_mib}MiB{'+redis' if settings.redis_url else ''}",
         "metrics": "on" if settings.has_metrics else "off",
-        "config": shlex.quote(settings.config_name),
+        "config": "-" if settings.config_name.startswith(UNNAMED) else shlex.quote(settings.config_name),
     }
     return "rawcog started: " + " ".join(f"{key}={value}" for key, value in fields.items())
 

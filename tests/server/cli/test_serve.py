@@ -64,6 +64,7 @@ def test_a_folder_becomes_layers_of_all_tiled_files_in_it(tmp_path: Path) -> Non
         log = (tmp_path / "log").read_text()
         assert f"left out: {folder}/striped.tif: " in log
         assert "notes" not in log
+        assert " config=-\n" in log
 
 
 def test_files_of_one_name_are_layers_of_their_own(tmp_path: Path) -> None:
