@@ -22,7 +22,7 @@ from tempfile import gettempdir
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
-from server.gunicorn_worker import descriptors, request_check
+from server.gunicorn_worker import descriptors, parser, request_check
 from server.gunicorn_worker.log import Logger
 from server.logs.log_writer import DirectStream
 from server.metrics import shared_folder
@@ -51,7 +51,9 @@ Logger.line_format = _deployment.log_format
 
 # Threads wait for origins (20 to 100 ms a read), processes use the cores. Two processes fill a small machine, and one
 # serves while the other restarts. 32 threads keep a process busy at 50 ms an origin read; more gain little.
-worker_class = "server.gunicorn_worker.worker.Worker" if hasattr(select, "epoll") else "gthread"  # epoll: Linux
+_is_linux = hasattr(select, "epoll")
+worker_class = "server.gunicorn_worker.worker.Worker" if _is_linux else "gthread"
+http_parser = parser.http_parser() if _is_linux else "python"  # the worker has some checks of the other's requests
 workers = _deployment.workers
 threads = _deployment.threads
 worker_connections = descriptors.connections(threads)

@@ -5,11 +5,13 @@ the buffer of gunicorn's parser, as do bytes of the next request that arrived wi
 """
 
 import os
+import re
 import socket
 from contextlib import suppress
 from enum import Enum, auto
 from typing import Any, Final
 
+from gunicorn.http.errors import InvalidRequestLine, LimitRequestHeaders
 from gunicorn.workers.gthread import TConn
 
 from cogread.deadline import NEVER, Deadline
@@ -24,6 +26,9 @@ HEAD_S: Final = 10.0
 MOST_DRAINED_BYTES: Final = 64 * 1024
 """Most bytes that are read from a client that keeps sending after its connection ended."""
 
+_REQUEST_LINE: Final = re.compile(rb"(?:\r\n)?[!-~]+ [!-~]+ HTTP/1\.[01]\r\n")
+"""RFC 9112 §3, after one empty line at most. gunicorn's C parser takes more blanks, and waits for the end of `HTTP`."""
+
 _READ_BYTES: Final = 8192
 _PEEK: Final = socket.MSG_PEEK | socket.MSG_DONTWAIT
 
@@ -32,11 +37,9 @@ class Head(Enum):
     """State of the next request's head."""
 
     WHOLE = auto()
-    """Complete, or broken: gunicorn answers without waiting for more."""
     PARTIAL = auto()
     ENDED = auto()
     """The client closed the connection, or took too long."""
-    TOO_LARGE = auto()
 
 
 class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
@@ -47,6 +50,8 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         self.descriptor: int = self.sock.fileno()
         self._head_deadline = NEVER
         self._drained_bytes = 0
+        self.input_at = 0.0
+        """When the input that a thread took it for had arrived, by `time.monotonic()`."""
         self.download: Download | None = None
         """The reply that is being sent, if that is a long one."""
 
@@ -54,6 +59,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
         """Read the received bytes of the next request.
 
         Raises:
+            LimitRequestHeaders, InvalidRequestLine: gunicorn's parsers would wait for more, or not refuse it alike.
             OSError: the connection was reset.
         """
         self.init()
@@ -68,8 +74,12 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
             buffer.seek(0, os.SEEK_END)
             buffer.write(arrived)
             data += arrived
-            if b"\r\n\r\n" not in data and data.count(b"\n") == data.count(b"\r\n"):
+            if b"\r\n\r\n" not in data:
+                if data.count(b"\n") != data.count(b"\r\n"):
+                    raise InvalidRequestLine("an LF without CR")
                 return self._state(data)
+        if not _REQUEST_LINE.match(data):
+            raise InvalidRequestLine(data.lstrip().partition(b"\r\n")[0][:200].decode("latin-1"))
         self._head_deadline = NEVER
         self.data_ready = True
         return Head.WHOLE
@@ -127,7 +137,7 @@ class Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
     def _state(self, partial: bytes) -> Head:
         """Return the state of an incomplete head."""
         if len(partial) > MOST_HEAD_BYTES:
-            return Head.TOO_LARGE
+            raise LimitRequestHeaders(f"more than {MOST_HEAD_BYTES} bytes")
         if partial and self._head_deadline is NEVER:
             self._head_deadline = Deadline.after(HEAD_S)
         return Head.ENDED if self._head_deadline.is_expired else Head.PARTIAL

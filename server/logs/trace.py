@@ -1,6 +1,7 @@
 """The cost of a request, counted by the tiers and read by the request log; one record for each thread."""
 
 import threading
+from math import inf
 from typing import NamedTuple
 
 TIERS = {"-": 0, "reply": 1, "memory": 1, "redis": 2, "origin": 3}
@@ -25,6 +26,9 @@ class Trace(threading.local):
 
     origin_reads: int = 0
     """Requests to the origin: range reads and version probes."""
+
+    input_at: float = inf
+    """When the bytes of the request had arrived, by `time.monotonic()`; infinity: the server does not say."""
 
     def reset(self) -> None:
         """Begin a new request."""

@@ -7,6 +7,7 @@ are stored in.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from math import inf
 from threading import Semaphore
 from typing import Final, TypeVar
 
@@ -82,6 +83,8 @@ class CachedSource:
         self.name = source.name
         self.is_local = source.is_local
         self._source = source
+        self._last_answer = (-inf, Version(0))
+        """Instant before a local file was asked for its version by `version_within`, and the answer."""
         self._flight = flight
         self._cache_tiles = cache_tiles
         self.checks_each_tile = source.is_local and not cache_tiles
@@ -113,10 +116,18 @@ class CachedSource:
             return self._current.get(limit)
 
     def version_within(self, deadline: Callable[[], Deadline]) -> Version:
-        """`version` with a deadline made only where a wait is possible. Local files: their mount bounds the wait."""
-        if self.is_local:
-            return self._source.version()
-        return self._current.cached() or self.version(deadline())
+        """`version` with a deadline made only where a wait is possible. Local files: their mount bounds the wait.
+
+        A local file is asked once for all requests whose bytes had arrived by then: busy threads share the answer.
+        """
+        if not self.is_local:
+            return self._current.cached() or self.version(deadline())
+        asked_at, version = self._last_answer
+        if asked_at < trace.input_at:
+            asked_at = time.monotonic()
+            version = self._source.version()
+            self._last_answer = asked_at, version
+        return version
 
     def cached_version(self) -> Version | None:
         """The version, without waiting for the origin or another tier; None: call `version`.

@@ -18,12 +18,15 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from http.client import HTTPConnection, HTTPException
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
+PARSERS = ("python", "fast") if find_spec("gunicorn_h1c") else ("python",)
+"""gunicorn's parsers of HTTP; the fast one is built where `.ci/setup` finds a C compiler."""
 
 
 class StartError(Exception):
@@ -58,7 +61,11 @@ class Gunicorn:
     """A running server for the length of a `with`."""
 
     def __init__(
-        self, env: Mapping[str, str] | None = None, config_text: str | None = None, preamble: str = ""
+        self,
+        env: Mapping[str, str] | None = None,
+        config_text: str | None = None,
+        preamble: str = "",
+        parser: str = PARSERS[0],
     ) -> None:
         """Nothing is started yet.
 
@@ -66,6 +73,7 @@ class Gunicorn:
             env: what the platform sets; nothing of the tests' own environment reaches the server.
             config_text: the config file's; None: the one of the repository.
             preamble: commands of the shell that becomes the server, such as `ulimit -n 256`.
+            parser: one of PARSERS.
         """
         self._preamble = preamble
         self._folder = tempfile.TemporaryDirectory(prefix="gunicorn-")
@@ -76,6 +84,7 @@ class Gunicorn:
             self.configure(config_text)
             self._env["RAWCOG_CONFIG"] = str(self._config)
         self._env |= env or {}
+        self._env["GUNICORN_CMD_ARGS"] = f"--http-parser={parser} {self._env.get('GUNICORN_CMD_ARGS', '')}"
         self._reserved = socket.socket()
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from tests.support.app import ROOT, layer
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import PARSERS, Gunicorn
 
 PATH = "/layers/a/tiles/native/0/0/0.jpg"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -41,9 +41,12 @@ NO_HOSTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Gunicorn]:
-    with Gunicorn({"WEB_CONCURRENCY": "1"}, layer("a", ROOT / "data" / "world.tif")) as running:
+@pytest.fixture(scope="module", params=PARSERS)
+def server(request: pytest.FixtureRequest) -> Iterator[Gunicorn]:
+    config = layer("a", ROOT / "data" / "world.tif")
+    with Gunicorn(
+        {"WEB_CONCURRENCY": "1", "GUNICORN_CMD_ARGS": "--threads=1"}, config, parser=request.param
+    ) as running:
         yield running
 
 
@@ -74,6 +77,68 @@ def test_a_host_that_cannot_be_one_is_400(host: str, server: Gunicorn) -> None:
 )
 def test_only_http_1_0_needs_no_host(fields: str, version: str, expected: int, server: Gunicorn) -> None:
     assert statuses(server, head(fields, version=version)) == [expected]
+
+
+REQUEST_LINES = [
+    "GET  / HTTP/1.1",
+    "GET /  HTTP/1.1",
+    " GET / HTTP/1.1",
+    "GET / HTTP/1.1 ",
+    "GET\t/ HTTP/1.1",
+    "GET / HTTP/1.2",
+    "GET / HTTP/2.0",
+    "GET / http/1.1",
+    "GET / HTTP/1",
+    "GET / HTTP",
+    "GET / ",
+    "GET /",
+    "GET",
+    "GET * HTTP/1.1",
+    "GET a:80 HTTP/1.1",
+    "GET /\x7f HTTP/1.1",
+    "G:T / HTTP/1.1",
+    "get / HTTP/1.1",
+    "\r\n",
+]
+
+
+@pytest.mark.parametrize("line", REQUEST_LINES)
+def test_a_request_line_of_another_form_is_400(line: str, server: Gunicorn) -> None:
+    """At once: the client sends nothing more and keeps the connection, which would hold the only thread."""
+    assert statuses(server, f"{line}\r\nHost: a\r\n\r\n".encode()) == [400]
+
+
+LINE_ENDS = [
+    "GET / HTTP/1.1\nHost: a\n\n",
+    "GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: a\n",
+    "GET / HTTP/1.\n",
+]
+
+
+@pytest.mark.parametrize("sent", LINE_ENDS)
+def test_a_line_that_ends_without_cr_is_400(sent: str, server: Gunicorn) -> None:
+    assert statuses(server, sent.encode()) == [400]
+
+
+def test_one_empty_line_before_a_request_is_ignored(server: Gunicorn) -> None:
+    assert statuses(server, b"\r\n" + head("Host: a\r\nConnection: close")) == [200]
+
+
+LIMITS = {
+    "the longest line": (f"GET /{'x' * 4080} HTTP/1.1\r\nHost: a", 404),
+    "a longer line": (f"GET /{'x' * 4081} HTTP/1.1\r\nHost: a", 414),
+    "a longer line after an empty one": (f"\r\nGET /{'x' * 4081} HTTP/1.1\r\nHost: a", 414),
+    "the largest field": (f"GET {PATH} HTTP/1.1\r\nHost: a\r\nX: {'x' * 8185}", 200),
+    "a larger field": (f"GET {PATH} HTTP/1.1\r\nHost: a\r\nX: {'x' * 8186}", 431),
+    "the most fields": ("\r\n".join([f"GET {PATH} HTTP/1.1", "Host: a", *(f"X-{n}: x" for n in range(98))]), 200),
+    "more fields": ("\r\n".join([f"GET {PATH} HTTP/1.1", "Host: a", *(f"X-{n}: x" for n in range(99))]), 431),
+}
+
+
+@pytest.mark.parametrize(("sent", "expected"), LIMITS.values(), ids=LIMITS)
+def test_limits_are_those_that_the_reply_names(sent: str, expected: int, server: Gunicorn) -> None:
+    assert statuses(server, f"{sent}\r\nConnection: close\r\n\r\n".encode()) == [expected]
 
 
 AMBIGUOUS = {

@@ -1,6 +1,7 @@
 """Connections that wait for their clients: each has one owner, and input is never lost."""
 
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -57,6 +58,20 @@ def test_input_that_arrives_while_a_connection_is_taken_brings_it_back(room: Roo
     room.waiting.put_back(conn, is_ready=False)
     assert room.take() is conn
     assert conn.sock.recv(9) == b"12"
+
+
+def test_a_connection_that_is_taken_says_when_its_input_had_arrived_at_the_latest(room: Room) -> None:
+    """Before the one that is taken first does anything: both were in the same answer of the kernel."""
+    clients = [room.add()[1] for _ in range(2)]
+    for client in clients:
+        client.sendall(b"1")
+    sent_at = time.monotonic()
+    first = room.take()
+    taken_at = time.monotonic()
+    second = room.take()
+    assert first is not None
+    assert second is not None
+    assert sent_at <= first.input_at == second.input_at <= taken_at
 
 
 def test_bytes_that_were_read_ahead_have_their_turn_after_those_that_came_first(room: Room) -> None:

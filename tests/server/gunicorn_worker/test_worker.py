@@ -26,7 +26,7 @@ from server.gunicorn_worker.log import Logger
 from server.gunicorn_worker.worker import Worker
 from tests.support import faults
 from tests.support.app import ROOT, layer
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import PARSERS, Gunicorn
 from tests.support.origin import Origin
 from tests.support.tiffs import gdal_tiff
 from tests.support.wait import wait_until
@@ -40,10 +40,11 @@ CONNECTIONS = 64
 CLIENTS = 200
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Gunicorn]:
+@pytest.fixture(scope="module", params=PARSERS)
+def server(request: pytest.FixtureRequest) -> Iterator[Gunicorn]:
     """One worker of one thread: a client that holds it holds up all others."""
-    with Gunicorn({"WEB_CONCURRENCY": "1", "GUNICORN_CMD_ARGS": "--threads=1"}, CONFIG) as running:
+    environment = {"WEB_CONCURRENCY": "1", "GUNICORN_CMD_ARGS": "--threads=1"}
+    with Gunicorn(environment, CONFIG, parser=request.param) as running:
         yield running
 
 
@@ -257,6 +258,7 @@ def test_a_worker_that_may_not_start_all_threads_serves_with_fewer(monkeypatch: 
     config = Config()
     config.set("threads", 8)
     worker = Worker(0, 0, [], None, 30, config, Logger(config))
+    worker.get_thread_pool()
     worker.run()
     worker.tmp.close()
     assert started == ["request", "request", "request", "event loop"]
@@ -365,7 +367,7 @@ def test_a_thread_serves_on_after_any_error_in_a_request(error: type[BaseExcepti
 
     manual.worker.wsgi = app
     manual.worker.method_queue.init()
-    thread = Thread(target=manual.worker._serve, daemon=True)
+    thread = Thread(target=manual.worker.make_threads().serve, daemon=True)
     thread.start()
     for _ in range(2):
         client = manual.client()
@@ -404,7 +406,7 @@ def test_a_thread_and_the_count_of_connections_outlive_a_lack_of_memory_outside_
     owner = worker.method_queue if place == "defer" else manual.waiting
     monkeypatch.setattr(owner, place, scarce(getattr(owner, place)))
     monkeypatch.setattr(worker.log, "exception", scarce(worker.log.exception))
-    thread = Thread(target=worker._serve, daemon=True)
+    thread = Thread(target=worker.make_threads().serve, daemon=True)
     thread.start()
     for _ in range(4):
         client = manual.client()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from server.logs.request_ids import REQUEST_ID
 from tests.support.app import client, layer, problem
-from tests.support.gunicorn import Gunicorn
+from tests.support.gunicorn import PARSERS, Gunicorn
 from tests.support.handmade import DOUBLE, SCALE, TIEPOINT, image, tiff
 from tests.support.origin import Origin
 from tests.support.tiffs import gdal_tiff
@@ -267,7 +267,8 @@ def raw_reply(port: int, request: str) -> bytes:
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
-def test_requests_that_only_an_attacker_sends() -> None:
+@pytest.mark.parametrize("parser", PARSERS)
+def test_requests_that_only_an_attacker_sends(parser: str) -> None:
     tile = "/layers/world/tiles/native/0/0/0.jpg"
     requests = {
         f"GET {tile}?{'x' * 5000} HTTP/1.1\r\nHost: x": 414,
@@ -283,7 +284,7 @@ def test_requests_that_only_an_attacker_sends() -> None:
         f"GET {tile} HTTP/1.1\r\nHost: x\r\nSCRIPT_NAME: /y\r\nScript-Name: /y": 200,
         f'GET {tile} HTTP/1.1\r\nHost: x\r\nIf-None-Match: \xff"': 200,
     }
-    with Gunicorn({"WEB_CONCURRENCY": "1"}) as server:
+    with Gunicorn({"WEB_CONCURRENCY": "1"}, parser=parser) as server:
         for request, status in requests.items():
             reply = raw_reply(server.port, f"{request}\r\nConnection: close\r\n\r\n")
             assert reply.startswith(f"HTTP/1.1 {status} ".encode()), request[:80]

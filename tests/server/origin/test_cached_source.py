@@ -1,6 +1,7 @@
 """A source through the tiers gives the bytes of the source, and asks the origin as seldom as it can."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -329,6 +330,23 @@ def test_a_local_source_is_asked_for_its_version_every_time() -> None:
     assert tier.read(ByteRange(0, 10)).data == DATA[:10]
     source.data = DATA[::-1]
     assert tier.read(ByteRange(0, 10)).data == DATA[::-1][:10]
+
+
+def test_a_local_source_is_asked_once_for_the_requests_that_had_arrived_by_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And again for each that came later, or whose server does not say when it came."""
+    source = MemorySource(DATA)
+    layer = cached(source)
+    monkeypatch.setattr(trace, "input_at", time.monotonic())
+    first = layer.version_within(lambda: NEVER)
+    source.data += b"x"
+    assert layer.version_within(lambda: NEVER) is first
+    trace.input_at = time.monotonic()
+    assert layer.version_within(lambda: NEVER).size_bytes == len(DATA) + 1
+    source.data += b"x"
+    monkeypatch.undo()
+    assert layer.version_within(lambda: NEVER).size_bytes == len(DATA) + 2
 
 
 def test_the_trace_tells_how_far_a_request_had_to_go(shared: Cache) -> None:
