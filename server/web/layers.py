@@ -37,7 +37,7 @@ def layer(name: str) -> Response:
         return moved(catalog_layer.path)
     links = ctx.links
     if prefers_html():
-        return layer_page(describe(catalog_layer, opened, links), opened, catalog_layer.versioned_path(opened))
+        return layer_page(catalog_layer, opened)
     key = ("layer", *catalog_layer.document_key(opened), links)
     packed = ctx.packed.of(key, lambda: msgspec.json.encode(describe(catalog_layer, opened, links)))
     immutable = IMMUTABLE if ctx.settings.public_urls.is_prefix_fixed else PRIVATE_IMMUTABLE

@@ -31,7 +31,7 @@ from server.web.collection import MemberPage
 from server.web.context import context
 from server.web.negotiation import asked_format, prefers_html
 from server.web.packed import Key
-from server.web.pages import page
+from server.web.pages import keyed_page
 from server.web.paging import asked_page
 from server.web.replies import NEGOTIATED, document
 
@@ -53,7 +53,9 @@ def api() -> Response:
     ctx = context()
     title, has_metrics = ctx.settings.server.title, ctx.settings.server.metrics
     if prefers_html():
-        return page("api.html", **contents(api_document(title, ctx.base_url, has_metrics))._asdict())
+        return keyed_page(
+            "api.html", (has_metrics,), lambda: contents(api_document(title, ctx.base_url, has_metrics))._asdict()
+        )
     return _json("api", (title, has_metrics), lambda links: api_document(title, links.prefix, has_metrics), OPENAPI)
 
 
@@ -165,7 +167,7 @@ def _document(
 
     Args:
         template: of the page.
-        key: names all that the content depends on beside the template and the links.
+        key: names all that the content depends on beside the template and the links, the values included.
         write: writes the document with its links: absolute in JSON, those of pages in a page.
         cache_control: of the JSON; None: that of documents with absolute URLs.
         values: other values of the template.
@@ -173,8 +175,10 @@ def _document(
     _ = asked_format("json", "html")
     if not prefers_html():
         return _json(template, key, write, cache_control=cache_control)
-    about = msgspec.json.decode(msgspec.json.encode(write(context().links)))
-    return page(template, about=about, **values)
+    links = context().links
+    return keyed_page(
+        template, key, lambda: {"about": msgspec.json.decode(msgspec.json.encode(write(links))), **values}
+    )
 
 
 def _json(

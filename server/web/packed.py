@@ -1,6 +1,6 @@
 """Documents as gzip, cached by a key that names all that their content depends on.
 
-A document of a layer is written once for each version of its file, a list once for each state of the layers.
+A document or page of a layer is written once for each version of its file, a list once for each state of the layers.
 """
 
 from collections.abc import Callable, Iterable

@@ -3,6 +3,7 @@
 Their scripts and styles come from this server; the policy allows no others, inline ones included.
 """
 
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,14 +13,16 @@ from flask import Response, render_template, request
 from cogread import __version__
 from cogread.wrap import PICTURES
 from cogread.wrap.bin.wrapper import SAMPLES
-from server.documents import Json
 from server.documents.copy_lines import copy_lines
 from server.documents.geographic import geographic_of
+from server.documents.layer_json import describe
 from server.documents.preview import preview_of
 from server.http.public_urls import Links
 from server.http.reply import STATUS_LINES
+from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 from server.web.context import context
+from server.web.packed import Key, PackedDocument
 from server.web.replies import NEGOTIATED, document
 from server.web.static import static_files
 
@@ -30,26 +33,25 @@ _MODULES: Final = ("layer/", "openlayers/")
 """Folders of the scripts that import one another, so that browsers load them at once."""
 
 
-def layer_page(about: Json, opened: LayerVersion, path: str) -> Response:
-    """Write the page of a layer. Its lines to copy have absolute URLs, with the Host of the request.
-
-    Args:
-        about: the JSON of the layer.
-        opened: its version.
-        path: beginning of the URLs of its tiles, below the server's base URL.
-    """
+def layer_page(layer: Layer, opened: LayerVersion) -> Response:
+    """Reply with the page of a layer. Its lines to copy have absolute URLs, with the Host of the request."""
     ctx = context()
-    return page(
-        "layer.html",
-        ctx.base_url_policy,
-        about=about,
-        clients=copy_lines(about, ctx.base_url),
-        is_shown=any(set(level["formats"]) & _SHOWN for level in about["levels"]),
-        modules=[name for name in static_files().documents if name.startswith(_MODULES) and name.endswith(".js")],
-        geographic=geographic_of(opened),
-        preview=preview_of(opened),
-        tiles_path=path,
-    )
+
+    def values() -> dict[str, Any]:
+        about = describe(layer, opened, ctx.links)
+        return {
+            "about": about,
+            "clients": copy_lines(about, ctx.base_url),
+            "is_shown": any(set(level["formats"]) & _SHOWN for level in about["levels"]),
+            "modules": [
+                name for name in static_files().documents if name.startswith(_MODULES) and name.endswith(".js")
+            ],
+            "geographic": geographic_of(opened),
+            "preview": preview_of(opened),
+            "tiles_path": layer.versioned_path(opened),
+        }
+
+    return keyed_page("layer.html", layer.document_key(opened), values, ctx.base_url_policy)
 
 
 def problem_page(response: Response, detail: str) -> Response:
@@ -70,7 +72,26 @@ def problem_page(response: Response, detail: str) -> Response:
 def page(template: str, cache_control: str = "no-cache", **values: Any) -> Response:
     """Write a page from a template with these values."""
     body = _written(template, **values).encode()
-    packed = context().packed.of((blake2b(body).digest(),), lambda: body)
+    return _reply(context().packed.of((blake2b(body).digest(),), lambda: body), cache_control)
+
+
+def keyed_page(
+    template: str, key: Key, values: Callable[[], Mapping[str, Any]], cache_control: str = "no-cache"
+) -> Response:
+    """Reply with a page that is written once for each key.
+
+    Args:
+        template: of the page.
+        key: names all that the values depend on beside the URLs of the server and the signature of the request.
+        values: makes the values of the template.
+        cache_control: by default, caches keep the page and revalidate it.
+    """
+    ctx = context()
+    whole_key = ("page", template, *key, ctx.links, ctx.base_url, ctx.settings.server.title)
+    return _reply(ctx.packed.of(whole_key, lambda: _written(template, **values()).encode()), cache_control)
+
+
+def _reply(packed: PackedDocument, cache_control: str) -> Response:
     return _guarded(document(packed, _MEDIA_TYPE, cache_control, NEGOTIATED))
 
 

@@ -50,14 +50,15 @@ def test_a_layer_that_stays_the_same_is_not_read_again(origin: Origin, tmp_path:
     tiles_and_lists(client)
     before = len(origin.requests)
     for title in "B", "C":
-        changed = f"[server]\ntitle = 'new'\n{same}" + layer("b", f"{origin.url}/b.tif", f"title = '{title}'")
+        changed = f"[server]\ntitle = 'new {title}'\n{same}" + layer("b", f"{origin.url}/b.tif", f"title = '{title}'")
         assembly.change(settings(tmp_path, changed))
         tiles_and_lists(client)
         again = client.get(TILE.format("a", "jpg"), headers={"If-None-Match": tile.headers["ETag"]})
         assert again.status_code == 304
         assert client.get("/layers/b").get_json()["title"] == title
+        for path in ("/", "/layers/a", "/collections/a", "/conformance", "/api"):
+            assert f"new {title}" in client.get(path, headers={"Accept": "text/html"}).text
     assert origin.ranges("/a.tif") == [request.range for request in origin.requests[:before] if "a.tif" in request.path]
-    assert b"new" in client.get("/", headers={"Accept": "text/html"}).data
 
 
 def test_layers_come_go_and_change(origin: Origin, tmp_path: Path) -> None:
