@@ -67,7 +67,7 @@ class SingleFlight:
             lock_ttl_s: see `FleetFlight`.
         """
         self.local = local
-        self._shared = shared
+        self.shared = shared
         self._fleet = FleetFlight(shared, lock_ttl_s) if shared is not None else None
         self._failures = failures or Failures()
         self._mutex = Lock()
@@ -123,23 +123,32 @@ class SingleFlight:
         if value is not None:
             trace.reach("memory")
             count_hits((key,), "memory")
-        elif self._shared is not None:
-            value = self._shared.get([key])[0]
+        elif self.shared is not None:
+            value = self.get_shared([key])[0]
             if value is not None:
-                trace.reach("redis")
-                count_hits((key,), "redis")
                 self.local.put({key: value}, ttl_s)
         return value
+
+    def get_shared(self, keys: Sequence[str]) -> list[bytes | None]:
+        """The values that the shared tier has, None for the others; one round trip."""
+        if self.shared is None:
+            return [None] * len(keys)
+        values = self.shared.get(keys)
+        hits = [key for key, value in zip(keys, values, strict=True) if value is not None]
+        if hits:
+            trace.reach("redis")
+            count_hits(hits, "redis")
+        return values
 
     def put(self, items: Mapping[str, bytes], ttl_s: float) -> None:
         """Put values that came along with others into both tiers."""
         self.local.put(items, ttl_s)
-        if self._shared is not None:
-            self._shared.put(items, ttl_s)
+        if self.shared is not None:
+            self.shared.put(items, ttl_s)
 
     def drop(self, key: str, condition: Callable[[bytes], bool]) -> None:
         """Drop the value from the tiers in which it meets the condition."""
-        for tier in (self.local, self._shared):
+        for tier in (self.local, self.shared):
             if tier is not None and any(value is not None and condition(value) for value in tier.get([key])):
                 tier.drop([key])
 

@@ -1,7 +1,7 @@
 """Keys of a source's bytes in the cache tiers.
 
-They name the version, so bytes of a replaced file are never mixed with those of the new one: old keys are not asked for
-any more.
+Those of blocks and tiles name the version, so bytes of a replaced file are never mixed with those of the new one: old
+keys are not asked for any more.
 """
 
 from typing import Final, NamedTuple
@@ -31,6 +31,8 @@ class CacheKeys:
             block_bytes: a part of the keys of blocks, since processes of two releases may share Redis.
         """
         self.of_version: Final = f"{PREFIX}version:{key}"
+        self.of_start: Final = f"{PREFIX}start:{key}:{block_bytes}"
+        """Key of a copy of the first block behind its version, which can be asked for together with the version."""
         self._key, self._block_bytes = key, block_bytes
         self._last = self._make(Version(0))
         """The last ones, since making them takes as long as a hit."""

@@ -33,6 +33,9 @@ T = TypeVar("T")
 
 TILE_TTL_S = 3600.0
 
+START_TTL_S = 3600.0
+"""Lifetime of the copy of the first block that `_first_version` takes."""
+
 STREAM_READS = 2
 """Long ranges of a source that are read at the same time: half of a worker's senders, as the source may hang."""
 
@@ -113,7 +116,7 @@ class CachedSource:
         if cached is not None:
             return cached
         with self.waiting(deadline) as limit:
-            return self._current.get(limit)
+            return self._first_version(limit) if self._current.is_new else self._current.get(limit)
 
     def version_within(self, deadline: Callable[[], Deadline]) -> Version:
         """`version` with a deadline made only where a wait is possible. Local files: their mount bounds the wait.
@@ -267,6 +270,19 @@ class CachedSource:
     def close(self) -> None:
         """See `Source.close`."""
         self._source.close()
+
+    def _first_version(self, deadline: Deadline) -> Version:
+        """The version for a worker that knows none; if Redis has it, with the first block, by one round trip."""
+        record, start = self._flight.get_shared([self._keys.of_version, self._keys.of_start])
+        version = self._current.adopt(record) or self._current.get(deadline, has_missed=True)
+        mark, key = f"{version.key}\n".encode(), f"{self._keys.of(version).block}0"
+        if start is not None and start.startswith(mark):
+            self._flight.local.put({key: start[len(mark) :]}, BLOCK_TTL_S)
+        elif self._flight.shared is not None:
+            block = self._flight.get(key, BLOCK_TTL_S)
+            if block is not None:
+                self._flight.shared.put({self._keys.of_start: mark + block}, START_TTL_S)
+        return version
 
     def _read_blocks(self, wanted: Sequence[ByteRange], version: Version, deadline: Deadline) -> list[bytes]:
         for place in wanted:

@@ -88,13 +88,29 @@ class CurrentVersion:
         record = self._record
         return self._clock() if record is None else record.asked_at
 
-    def get(self, deadline: Deadline = NEVER) -> Version:
+    @property
+    def is_new(self) -> bool:
+        """True if no version is known yet, and Redis may know one."""
+        return self._record is None and self._doubted is None and self._revalidate_s > 0
+
+    def adopt(self, data: bytes | None) -> Version | None:
+        """Take the version of a record from Redis; None: there is none, or not a usable one."""
+        if data is None or not self._is_usable(data):
+            return None
+        self._record = _decode(data)
+        return self._record.version
+
+    def get(self, deadline: Deadline = NEVER, has_missed: bool = False) -> Version:
         """The version, at most `revalidate_s` old; asks the other tiers and the origin where it must.
+
+        Args:
+            deadline: when the call gives up.
+            has_missed: whether the shared tier was just asked in vain.
 
         Raises:
             SourceError: as `Source.version`.
         """
-        return self.cached() or self._renew(deadline)
+        return self.cached() or self._renew(deadline, has_missed)
 
     def forget(self, version: Version) -> None:
         """Drop records of a version: this process's, the tiers', and those of questions that are under way."""
@@ -103,29 +119,31 @@ class CurrentVersion:
         self._record = None if _is_of(self._record, version) else self._record
         self._flight.drop(self._key, lambda data: _is_of(_read(data), version))
 
-    def _renew(self, deadline: Deadline) -> Version:
-        version = self._ask_anew(deadline)
+    def _renew(self, deadline: Deadline, has_missed: bool) -> Version:
+        version = self._ask_anew(deadline, has_missed)
         doubted, self._doubted = self._doubted, None
         if doubted is not None and self._watch is not None:
             self._watch.note(doubted, version)
         return version
 
-    def _ask_anew(self, deadline: Deadline) -> Version:
+    def _ask_anew(self, deadline: Deadline, has_missed: bool) -> Version:
         if self._revalidate_s <= 0:
             return self._ask(self._record.version if self._record else None, deadline)
-        record = self._fetch(deadline)
+        record = self._fetch(deadline, has_missed)
         if self._is_void(record):  # of a question that was under way when the version was dropped
             record = self._fetch(deadline)
         self._record = record
         return record.version
 
-    def _fetch(self, deadline: Deadline) -> Record:
+    def _fetch(self, deadline: Deadline, has_missed: bool = False) -> Record:
         def load(keys: Sequence[str]) -> Mapping[str, bytes]:
             asked_at = self._clock()
             version = self._ask(self._record.version if self._record else None, deadline)
             return dict.fromkeys(keys, msgspec.json.encode(Record(asked_at, version)))
 
-        values = self._flight.fetch([self._key], load, self._revalidate_s, deadline, usable=self._is_usable)
+        values = self._flight.fetch(
+            [self._key], load, self._revalidate_s, deadline, usable=self._is_usable, has_missed=has_missed
+        )
         return _decode(values[self._key])
 
     def _is_usable(self, data: bytes) -> bool:

@@ -26,10 +26,13 @@ class Link:
         self.client = client
         self.stopped = stopped
         """The proxy has ended."""
+        self.round_trips = 0
+        """Requests, each with all that the client sends until a reply comes."""
         self._server = server
 
     def pump(self, reply: Callable[["Link", bytes], None]) -> None:
         """Pass requests on, and replies as `reply` does, until one side ends."""
+        last = self._server
         with self._server, self.client, suppress(OSError, ValueError):  # closed by another thread
             while not self.stopped.is_set():
                 readable = select.select([self.client, self._server], [], [], 0.05)[0]
@@ -38,9 +41,11 @@ class Link:
                     if not data:
                         return
                     if one is self.client:
+                        self.round_trips += last is self._server
                         self._server.sendall(data)
                     else:
                         reply(self, data)
+                    last = one
 
     def reset(self) -> None:
         """Break off with RST, as closing with SO_LINGER 0 does."""
@@ -110,6 +115,7 @@ class FaultProxy:
         self._fault: Fault = pass_on
         self._stopped = threading.Event()
         self._links: set[Link] = set()
+        self._all_links: list[Link] = []
         self._lost: set[Link] = set()
         self._threads: list[threading.Thread] = []
         self._reserved = socket.socket()
@@ -123,6 +129,11 @@ class FaultProxy:
     def links(self) -> int:
         """Number of open connections."""
         return len(self._links)
+
+    @property
+    def round_trips(self) -> int:
+        """Round trips on all connections so far."""
+        return sum(link.round_trips for link in self._all_links)
 
     def fail(self, fault: Fault) -> None:
         """Let every reply go wrong like this from now on."""
@@ -164,6 +175,7 @@ class FaultProxy:
 
     def _serve(self, link: Link) -> None:
         self._links.add(link)
+        self._all_links.append(link)
         try:
             link.pump(self._reply)
         finally:

@@ -119,10 +119,12 @@ def assert_raw_ranges_that_expire(redis: RedisServer, host: str) -> None:
             if kind == b"block":
                 start = int(last) * BLOCK_BYTES
                 assert stored.get(key).endswith(data[start : start + BLOCK_BYTES])
+            if kind == b"start":
+                assert stored.get(key).endswith(data[:BLOCK_BYTES])
             if kind == b"tile":
                 start, stop = map(int, last.split(b"-"))
                 assert stored.get(key).endswith(data[start:stop])
-    assert kinds == {b"block", b"tile", b"version"}
+    assert kinds == {b"block", b"start", b"tile", b"version"}
 
 
 def test_without_redis_each_worker_reads_the_header_once(tiles: Tiles, origin: Origin) -> None:
