@@ -1,7 +1,7 @@
 """The caller of one request: the layers that its credentials open, and how caches may keep the reply.
 
-A layer is checked before it is opened. The checks tell what the reply rests on, so that its headers follow from them
-and no view can forget to make a reply private.
+A layer is checked before it is opened. A check records the credential that opened the layer, and the headers of the
+reply follow from the records, so no view can forget to make a reply private.
 """
 
 import re
@@ -43,7 +43,7 @@ class Authenticator(Protocol):
 
 
 class Caller:
-    """The caller of a request. Not thread-safe. The defaults are class attributes, as one is made for each tile."""
+    """The caller of a request. Not thread-safe. The defaults are class attributes, as each tile has a caller."""
 
     _token: Token | None = None
     _is_looked_up = _reads_by_token = _is_listing = False

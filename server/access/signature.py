@@ -1,7 +1,7 @@
 """Signatures of URLs: HMAC-SHA256 over a scope and an expiry, by a key that servers and signing programs share.
 
-The scope is the name of a layer, or of a collection for all its members. Texts are compared as they are, not what they
-encode: a signature has one spelling.
+The scope is the name of a layer, or of a collection for all its members. Texts are compared undecoded, so
+a signature has one spelling.
 """
 
 import hmac

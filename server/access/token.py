@@ -12,7 +12,7 @@ from server.access.signature import scope_of
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token. It holds a digest of the secret, so that neither a log nor a dump of memory shows that."""
+    """A token. It holds a digest of the secret, so that no log and no dump of memory shows the secret."""
 
     name: str
     digest: bytes = field(repr=False)

@@ -1,8 +1,8 @@
 """`list`: a text or CSV file of names and URIs, as the rule of a collection.
 
 A file `.csv` or `.tsv` is a table with the columns name, uri, title and datetime; others have a URI on each line. A
-local list is as good as the config: it names any place. The URIs of one elsewhere lead only to its own origin and to
-named hosts.
+local list is trusted like the config and may name any place. The URIs of a remote list lead only to its own origin and
+to the hosts of `hosts`.
 """
 
 import csv

@@ -1,6 +1,6 @@
-"""Places that the links of a document by others may lead to.
+"""Places to which the links of a remote document may lead.
 
-A catalog, or a list elsewhere, is text by others, and the server reaches hosts that they do not: a link is followed,
+A catalog or a remote list is not trusted, and the server reaches hosts that its author does not: a link is followed,
 and a file opened, only on the origin or in the bucket or folder of the collection's own document, or where `hosts`
 names the host or bucket. A link is parsed by the grammar that its connection is dialled by
 (`cogread.sources.http_client.url`), so no spelling of an address, such as 2130706433 for 127.0.0.1, passes for a name

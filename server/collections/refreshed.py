@@ -1,7 +1,7 @@
 """A value that is read in the background and renewed by age, such as the list of a bucket.
 
 Nothing is read before the first use. A thread of its own reads, so that a list of minutes holds no request longer than
-`PATIENCE_S`; meanwhile, and while the origin fails, the value before serves.
+`PATIENCE_S`; meanwhile, and while the origin fails, the previous value serves.
 """
 
 import logging

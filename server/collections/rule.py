@@ -18,7 +18,7 @@ MOST_LISTED: Final = 1000
 
 
 class Member(NamedTuple):
-    """A layer of a collection, as far as it is told without its file."""
+    """A layer of a collection: its facts that need no read of its file."""
 
     name: str
     """Name without that of the collection: characters of `MEMBER_NAME`, '~' for '/'. One member has one name."""
@@ -71,7 +71,7 @@ class Rule(Protocol):
 
     @property
     def is_listable(self) -> bool:
-        """False: there are names beyond number, and `page` has none."""
+        """False: the names cannot be enumerated, and `page` has none."""
         ...
 
     @property
@@ -87,7 +87,7 @@ class Rule(Protocol):
     def find(self, name: str) -> Member | None:
         """The member of this name, with the name as it is.
 
-        It is called for every request whose layer is not at hand, with any string that `MEMBER_NAME` matches, and must
+        It is called for every request whose layer is not cached, with any string that `MEMBER_NAME` matches, and must
         ask no origin whether the file exists: opening the layer tells. It may wait for a list as `page` does.
 
         Returns:

@@ -15,7 +15,7 @@ class SortedMembers:
         """Index the members.
 
         Args:
-            names: in ascending order, without doubles.
+            names: in ascending order, without duplicates.
             member: makes the member of a place in `names`.
         """
         self._names, self._member = names, member

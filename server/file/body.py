@@ -15,7 +15,7 @@ PIECE_BYTES: Final = 1 << 20
 """Bytes of the first piece. Each piece is one read at the origin."""
 
 TURN_S: Final = 0.005
-"""Longest wait while others read pieces of the same file; then the thread sends other downloads first."""
+"""Longest wait for a turn to read the file; after it the thread sends other downloads first."""
 
 FAST_S: Final = 1.0
 """Duration of a read after which the next piece may be longer: a slow origin has to send each before its deadline."""
@@ -59,7 +59,7 @@ class FileBody:
         return self
 
     def __next__(self) -> bytes:
-        """The next piece; empty while other threads read the file, as its origin may not answer them."""
+        """The next piece; empty if no turn to read came in time."""
         piece, self._first = self._first, None
         if piece is None:
             if not self._turns.acquire(timeout=TURN_S):

@@ -21,7 +21,7 @@ Part = bytes | ByteRange
 
 @dataclass(frozen=True, slots=True)
 class FilePlan:
-    """A reply, but for the bytes of the file."""
+    """A reply without the bytes of the file."""
 
     status: int
     headers: list[tuple[str, str]]

@@ -1,6 +1,6 @@
 """Counters of the process: plain numbers in memory, which cost some 0.4 µs and know nothing of Prometheus.
 
-What is rarer than a cached tile counts here directly. Requests are counted in the background; see `requests`.
+Events that are rarer than cached tiles are counted here directly, requests in the background; see `requests`.
 """
 
 from bisect import bisect_left

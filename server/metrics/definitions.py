@@ -19,7 +19,7 @@ class Metric:
     help: str
     labels: tuple[str, ...] = ()
     bounds: tuple[float, ...] = ()
-    """Upper bounds of a histogram's buckets, but for the last, which has none."""
+    """Upper bounds of a histogram's buckets; the last bucket has none."""
 
     @property
     def samples(self) -> tuple[str, ...]:

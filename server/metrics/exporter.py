@@ -63,7 +63,7 @@ class FolderExporter(Collector):
             self._files.write(self._values())
 
     def run(self) -> None:
-        """Write now and then, until the process ends."""
+        """Write twice a second, until the process ends."""
         while True:
             try:
                 self.write()
@@ -72,7 +72,7 @@ class FolderExporter(Collector):
             time.sleep(PAUSE_S)
 
     def write_last(self) -> None:
-        """Write what came since the last time; if the master was killed, remove its folder instead."""
+        """Write the values that have changed; if the master was killed, remove its folder instead."""
         if os.getppid() != self._parent:
             shutil.rmtree(self._folder, ignore_errors=True)
             return

@@ -1,8 +1,8 @@
 """Counts requests in the background: a request queues the fields of its line in the log, and nothing else.
 
-Strategy: the request's thread appends a tuple that it has anyway; twice a second the thread of the exporter sorts what
-came into series. A path is cut at its slashes here: the grammar of URLs would cost as much as all the rest. Labels are
-looked up once for each kind of request and not for each request.
+Strategy: the request's thread appends a tuple that it has anyway; twice a second the thread of the exporter sorts the
+tuples into series. A path is cut at its slashes here: the grammar of URLs would cost as much as all the rest. Labels
+are looked up once for each kind of request.
 """
 
 from bisect import bisect_left
@@ -45,7 +45,7 @@ class RequestCounts:
         """Queues a request."""
 
     def count(self) -> None:
-        """Count what is queued. Call it from one thread at a time."""
+        """Count the queued requests. Call it from one thread at a time."""
         counts: dict[tuple[str, str, int], int] = {}
         seconds: dict[tuple[str, str], list[float]] = {}
         queue = self._queue

@@ -1,8 +1,8 @@
 """Reads a catalog: its document and those that it links to, within bounds and before a deadline.
 
 Strategy: level by level, the documents of a level at the same time in a few threads; the pages of a list one after the
-other. A document that has the version of the reading before is not sent again. One that cannot be read now counts as
-it was before, and is a problem, which the reading goes on without; only the first document is required.
+other. A document with the version of the previous reading is not transferred again. If one cannot be read, its
+previous version counts and the problem is reported; only the first document is required.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
