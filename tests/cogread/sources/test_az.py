@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from cogread.byterange import ByteRange
-from cogread.errors import SourceError, SourceForbidden, SourceNotFound, SourceUnreachable
+from cogread.errors import SourceError, SourceForbidden, SourceNotFound, SourceProtocolError, SourceUnreachable
 from cogread.sources import SourceOptions, open_source, parse_uri
 from cogread.sources.listing import list_keys
 from cogread.sources.protocol import PresigningSource
@@ -32,6 +32,12 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     _TOKENS["az"].forget()
     yield
     _TOKENS["az"].forget()
+
+
+def page(name: str, marker: str) -> bytes:
+    """A page of a list, as Azure sends it, with a byte order mark."""
+    blobs = f"<Blobs><Blob>{name}<Properties /></Blob></Blobs><NextMarker>{marker}</NextMarker>"
+    return f"\ufeff<?xml version='1.0'?><EnumerationResults>{blobs}</EnumerationResults>".encode()
 
 
 def read(uri: str, options: SourceOptions) -> bytes:
@@ -57,6 +63,27 @@ def test_lists_have_the_names_of_all_pages(blobs: Blobs) -> None:
         names = {f"+ (1)/{name}" for name in [*ODD_NAMES, "other.tif"]}
         assert {name for page in pages for name in page} == names
         assert len(pages) > 1
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        (page('<Name Encoded="true">a%EF%BF%BE.tif</Name>', ""), ["a\ufffe.tif"]),
+        (page("<Name>a%20b.tif</Name>", ""), ["a%20b.tif"]),
+        (page("<Name>a.tif</Name>", "2!3"), "a page of the list that does not go on"),
+        (b"<html>hush", "the reply is no list of a bucket"),
+        (b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY hush 'x'>]><EnumerationResults/>", "is no list of a bucket"),
+    ],
+)
+def test_a_page_of_a_list(body: bytes, wanted: list[str] | str, blobs: Blobs) -> None:
+    blobs.fail(f"/{ACCOUNT}/imagery", Status(200, {}, body), times=9)
+    keys = list_keys(parse_uri("az://imagery/a"), blobs.options)
+    if isinstance(wanted, list):
+        assert list(keys) == [wanted]
+    else:
+        with pytest.raises(SourceProtocolError, match=wanted) as caught:
+            list(keys)
+        assert "hush" not in str(caught.value)
 
 
 def test_public_containers_and_tokens(blobs: Blobs) -> None:
