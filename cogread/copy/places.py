@@ -1,4 +1,4 @@
-"""The places of many tiles, from pages of the tile index, where `tile_index.locate` would ask for each by itself."""
+"""The places of many tiles, read by pages of the tile index; `tile_index.locate` asks for each tile alone."""
 
 from collections.abc import Sequence
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""A window of an image -> the whole tiles that cover it, at all levels that are worth to be kept.
+"""A window of an image -> the whole tiles that cover it, at all levels worth keeping.
 
 A tile of an overview covers many tiles of the full resolution. So that the overviews of a crop are whole tiles too, the
 crop begins and ends on the grid of its coarsest level, or at the edge of the image. Levels whose tiles are larger than

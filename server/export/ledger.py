@@ -1,4 +1,4 @@
-"""The tiles that a target has, and the places of their bodies, where equal ones are one."""
+"""The tiles that a target has, and the places of their bodies; equal bodies have one place."""
 
 from collections.abc import Sequence
 

@@ -109,7 +109,7 @@ class PmtilesTarget:
 
     def _write(self, pieces: Sequence[bytes | memoryview]) -> None:
         written = os.writev(self._file, pieces)
-        if written < sum(map(len, pieces)):  # the disk is nearly full, say: the next write raises the reason
+        if written < sum(map(len, pieces)):  # such as a nearly full disk: the next write raises the reason
             rest = memoryview(b"".join(pieces))[written:]
             while rest:
                 rest = rest[os.write(self._file, rest) :]

@@ -44,7 +44,7 @@ class Target(Protocol):
 
         Raises:
             ExportError: a tile has a form that the target cannot hold.
-            OSError: there is no space, say.
+            OSError: such as no space left on the disk.
         """
         ...
 
