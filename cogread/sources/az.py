@@ -49,9 +49,8 @@ class AzureStore:
 
     def url_of_list(self, bucket: str, prefix: str, after: str) -> str:
         """See `Store.url_of_list`."""
-        page = {"marker": after} if after else {}
-        query = {"comp": "list", "prefix": prefix, "restype": "container", **page}
-        return self._url(bucket, urlencode(query, quote_via=quote))
+        query = {"comp": "list", "marker": after, "prefix": prefix, "restype": "container"}
+        return self._url(bucket, urlencode({name: query[name] for name in query if query[name]}, quote_via=quote))
 
     def sign(self, url: str, headers: Mapping[str, str], deadline: Deadline) -> Mapping[str, str]:
         """See `Store.sign`."""

@@ -69,7 +69,7 @@ class Blobs(Origin):
         start = int(query.get("marker", ["2!0"])[0].removeprefix("2!"))
         whole = f"{unquote(path)}/"
         names = sorted(name.removeprefix(whole) for name in self._resources if name.startswith(whole))
-        names = [name for name in names if name.startswith(query["prefix"][0])]
+        names = [name for name in names if name.startswith(query.get("prefix", [""])[0])]
         page, end = names[start : start + PAGE], start + PAGE
         blobs = "".join(f"<Blob><Name>{escape(name)}</Name></Blob>" for name in page)
         marker = f"<NextMarker>2!{end}</NextMarker>" if end < len(names) else "<NextMarker />"

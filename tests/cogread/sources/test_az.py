@@ -12,7 +12,7 @@ import pytest
 
 from cogread.byterange import ByteRange
 from cogread.errors import SourceError, SourceForbidden, SourceNotFound, SourceProtocolError, SourceUnreachable
-from cogread.sources import SourceOptions, open_source, parse_uri
+from cogread.sources import SourceOptions, SourceUri, open_source, parse_uri
 from cogread.sources.listing import list_keys
 from cogread.sources.protocol import PresigningSource
 from cogread.sources.token import _TOKENS
@@ -62,6 +62,8 @@ def test_lists_have_the_names_of_all_pages(blobs: Blobs) -> None:
         pages = list(list_keys(parse_uri("az://imagery/+ (1)/"), options))
         names = {f"+ (1)/{name}" for name in [*ODD_NAMES, "other.tif"]}
         assert {name for page in pages for name in page} == names
+        everything = [name for page in list_keys(SourceUri("az", "az://imagery/"), options) for name in page]
+        assert len(everything) == len(names) + 1
         assert len(pages) > 1
 
 
