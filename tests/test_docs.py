@@ -15,7 +15,9 @@ from server.settings.file import Defaults, LayerFields, ServerConfig, SourceConf
 from server.settings.load import load
 from tests.support.app import layer
 from tests.support.gunicorn import ROOT, Gunicorn, wait_for
+from tests.support.origin import Origin
 from tests.support.rasters import noise, raster
+from tests.support.redis import RedisServer
 from tests.support.tiles import places
 
 PAGES = sorted(path for folder in (".", "docs", "bench", "data", "tests/**") for path in ROOT.glob(f"{folder}/*.md"))
@@ -141,6 +143,22 @@ def test_the_examples_of_the_log_and_of_the_health_page_are_those_of_a_server() 
         [logged] = re.findall(rf"request: (GET layer=.* tile={words['tile']} .*)", server.log())
     assert [word.partition("=")[0] for word in logged.split()] == list(words)
     assert logged.split()[:3] == line.split()[:3]
+
+
+def test_the_rights_in_redis_that_the_page_names_are_enough() -> None:
+    [line] = re.findall(r"^(ACL SETUSER .*)$", CONFIGURATION.read_text(), re.MULTILINE)
+    data = (ROOT / "data" / "netherlands.tif").read_bytes()
+    with RedisServer() as redis, Origin() as origin:
+        redis.command(*line.split())
+        origin.put("/a.tif", data)
+        environment = {"REDIS_URL": redis.url.replace("//", "//rawcog:password@"), "LOG_LEVEL": "warning"}
+        reads = []
+        for _ in range(2):
+            with Gunicorn({"WEB_CONCURRENCY": "1", **environment}, layer("a", f"{origin.url}/a.tif")) as server:
+                assert requests.get(f"{server.url}/layers/a/tiles/native/0/0/0.jpg", timeout=30).status_code == 200
+                assert "redis" not in server.log()
+            reads.append(len(origin.ranges("/a.tif")))
+    assert reads == [reads[0]] * 2, "the second server reads what the first has stored"
 
 
 def test_links_to_other_sites_are_encrypted_and_few() -> None:

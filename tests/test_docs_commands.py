@@ -1,5 +1,6 @@
 """The commands and the Python code of all pages, run in a folder that has the files, buckets and servers they name."""
 
+import os
 import re
 import shlex
 import socket
@@ -95,7 +96,7 @@ class World:
         (folder / "in.tif").symlink_to(ROOT / "data" / "world.tif")
         (folder / "layers.toml").write_text(CONFIG.format(uri="s3://imagery/2025.tif"))
         (folder / "files.txt").write_text("scene.tif\n")
-        path = f"{programs}:{Path(sys.executable).parent}:/usr/bin:/bin"
+        path = f"{programs}:{Path(sys.executable).parent}:/usr/bin:{os.environ['PATH']}"
         environment = {"PATH": path, "HOME": str(folder), "PYTHONPATH": str(ROOT), "PORT": str(port)}
         environment |= {"BROWSER": "true", "RAWCOG_CONFIG": "layers.toml"}
         return cls(folder, environment, {"--port 9000": f"--port {port}"})
@@ -108,6 +109,8 @@ class World:
         variables = dict(words.pop(0).split("=", 1) for word in list(words) if "://" in word and "=" in word[:12])
         if words[:2] == ["rawcog", "serve"]:
             self._serve(words[1:])
+        elif words[0] == "curl":  # which need not be installed
+            assert requests.get(words[-1], timeout=30).status_code == 200, line
         elif words[0] == "rawcog":
             if words[1] == "crop":
                 Path(words[3]).unlink(missing_ok=True)
