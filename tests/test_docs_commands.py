@@ -30,9 +30,11 @@ _INDENTED: Final = re.compile(r"^    ((?:make|\.venv/bin/python) .*)$", re.MULTI
 _COMMAND: Final = "from server.cli.main import main; main(prog_name='rawcog')"
 CONFIG: Final = """
 [layers.naip]
-uri = "{uri}"
+uri = "s3://imagery/2025.tif"
 [layers.ortho]
-uri = "{uri}"
+uri = "s3://imagery/2025.tif"
+[layers.dem]
+uri = "s3://imagery/dem.tif"
 """
 
 
@@ -94,7 +96,7 @@ class World:
         (folder / "imagery").mkdir()
         (folder / "imagery" / "netherlands.tif").symlink_to(ROOT / "data" / "netherlands.tif")
         (folder / "in.tif").symlink_to(ROOT / "data" / "world.tif")
-        (folder / "layers.toml").write_text(CONFIG.format(uri="s3://imagery/2025.tif"))
+        (folder / "layers.toml").write_text(CONFIG)
         (folder / "files.txt").write_text("scene.tif\n")
         path = f"{programs}:{Path(sys.executable).parent}:/usr/bin:{os.environ['PATH']}"
         environment = {"PATH": path, "HOME": str(folder), "PYTHONPATH": str(ROOT), "PORT": str(port)}
@@ -106,7 +108,7 @@ class World:
         for part, value in self.places.items():
             line = line.replace(part, value)
         words = shlex.split(line, comments=True)
-        variables = dict(words.pop(0).split("=", 1) for word in list(words) if "://" in word and "=" in word[:12])
+        own = dict(words.pop(0).split("=", 1) for word in list(words) if "://" in word and "=" in word[:12])
         if words[:2] == ["rawcog", "serve"]:
             self._serve(words[1:])
         elif words[0] == "curl":  # which need not be installed
@@ -115,7 +117,7 @@ class World:
             if words[1] == "crop":
                 Path(words[3]).unlink(missing_ok=True)
             paths = [word.replace("~", str(self.folder)) for word in words[1:]]
-            done = rawcog(*paths, **self.environment, **variables)
+            done = rawcog(*paths, **self.environment | own)
             assert done.returncode == 0, f"{line}\n{done}"
         else:
             self._run_in_shell(line)
@@ -176,10 +178,12 @@ def test_the_commands_of_a_page_run(name: str, demo: Gunicorn, tmp_path: Path, m
         if "scene.tif" in text:
             aligned(tmp_path / "scene.tif")
         if "redis://" in text:
-            world.places["redis://cache:6379/0"] = stack.enter_context(RedisServer()).url
+            redis_url = stack.enter_context(RedisServer()).url
+            world.places["redis://cache:6379/0"] = world.environment["REDIS_URL"] = redis_url
         if "s3://" in text:
             store = stack.enter_context(running_store())
             store.put("2025.tif", (tmp_path / "scene.tif").read_bytes())
+            store.put("dem.tif", (ROOT / "data" / "elk-mountains.tif").read_bytes())
             store.put("cog.tif", (ROOT / "data" / "cog.tif").read_bytes())
             world.environment |= store.environment
             own_server = Gunicorn({"WEB_CONCURRENCY": "1", **store.environment}, (tmp_path / "layers.toml").read_text())
