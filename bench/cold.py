@@ -128,7 +128,14 @@ def _cpu_targets(cpu_us: Mapping[str, float], clients: Mapping[str, Sequence[flo
         f"the request alone, hot, takes {hot_us / 1000:.2f} ms here, and a read by http.client "
         f"{plain_us / 1000:.2f} ms; the next target allows for the machine."
     )
-    targets = []
+    targets = [
+        at_most(
+            f"CPU of a range read / http.client, {kind}",
+            statistics.median(clients[f"rawcog, {kind}"]) / plain_us,
+            limit,
+        )
+        for kind, limit in (("http", 1.3), ("s3", 2.2))
+    ]
     for kind, limit_ms in (("http", 0.30), ("s3", 0.45)):
         whole_us = cpu_us[f"cold, {kind}"]
         targets += [
@@ -147,7 +154,7 @@ def _clients(origin: Origin, ranges: Sequence[tuple[int, int]], rounds: int) -> 
         command = [sys.executable, "-m", "bench.apps.range_clients", *arguments]
         own = subprocess.run(command, cwd=ROOT, input=text, stdout=subprocess.PIPE, text=True, check=True)
         others = json.loads(peers.run("range_clients", *arguments, text=text))
-    return {"obstore": others["obstore"], **json.loads(own.stdout)}
+    return {**{name: others[name] for name in ("obstore, http", "obstore, s3")}, **json.loads(own.stdout)}
 
 
 def _client_table(clients: dict[str, list[float]]) -> Table:

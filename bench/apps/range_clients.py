@@ -21,11 +21,12 @@ BUCKET = "0ms"
 def clients(endpoint: str, name: str) -> Iterator[tuple[str, Read]]:
     """Name and reader of each."""
     yield "http.client", _http_client(endpoint, f"/{BUCKET}/{name}")
-    for make in (_urllib3, _requests, _boto3, _obstore):
+    for make in (_urllib3, _requests, _boto3):
         with suppress(ImportError):
             yield make.__name__.removeprefix("_"), make(endpoint, name)
-    with suppress(ImportError):
-        yield from _cogread(endpoint, name)
+    for make_two in (_obstore, _cogread):
+        with suppress(ImportError):
+            yield from make_two(endpoint, name)
 
 
 def _http_client(endpoint: str, path: str) -> Read:
@@ -66,12 +67,24 @@ def _boto3(endpoint: str, name: str) -> Read:
     return read
 
 
-def _obstore(endpoint: str, name: str) -> Read:
+def _obstore(endpoint: str, name: str) -> Iterator[tuple[str, Read]]:
     import obstore  # type: ignore[import-not-found]  # noqa: PLC0415
-    from obstore.store import HTTPStore  # type: ignore[import-not-found]  # noqa: PLC0415
+    from obstore.store import HTTPStore, S3Store  # type: ignore[import-not-found]  # noqa: PLC0415
 
-    store = HTTPStore.from_url(f"{endpoint}/{BUCKET}", client_options={"allow_http": True})
-    return lambda start, stop: bytes(obstore.get_range(store, name, start=start, end=stop))
+    options = {"allow_http": True}
+    keys = {"access_key_id": "key", "secret_access_key": "secret", "region": "us-east-1"}
+    stores = {
+        "http": HTTPStore.from_url(f"{endpoint}/{BUCKET}", client_options=options),
+        "s3": S3Store(BUCKET, endpoint=endpoint, client_options=options, **keys),
+    }
+    for kind, store in stores.items():
+        etag = obstore.head(store, name)["e_tag"]
+
+        def read(start: int, stop: int, store: Any = store, etag: str = etag) -> bytes:
+            """Read a range of a version, as rawcog does."""
+            return bytes(obstore.get(store, name, options={"range": (start, stop), "if_match": etag}).bytes())
+
+        yield f"obstore, {kind}", read
 
 
 def _cogread(endpoint: str, name: str) -> Iterator[tuple[str, Read]]:
