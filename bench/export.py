@@ -1,15 +1,18 @@
 """Exports: a local file of JPEG tiles beside `cp`, and a small one beside programs that decode and encode."""
 
 import math
+import os
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, NamedTuple
 
 from bench import peers
 from bench.contest import Effort
@@ -40,7 +43,9 @@ def run(effort: Effort) -> Report:
         _make_large(small, large)
         size_bytes = large.stat().st_size
         copies = {
-            "cp": lambda: subprocess.run(["cp", large, folder / "copy"], check=True),
+            "cp": lambda: _copy(large, folder / "copy"),
+            "cp and fsync": lambda: _copy(large, folder / "copy", is_synced=True),
+            "SQLite alone": lambda: _insert(large, folder / "b.mbtiles"),
             **{f"rawcog, {_kind(name)}": _exporting(large, folder / name) for name in _TARGETS},
         }
         seconds = _turns(copies, folder, effort.rounds)
@@ -52,28 +57,35 @@ def run(effort: Effort) -> Report:
         }
         small_seconds = _turns(encoders, folder, min(effort.rounds, 3))
         small_bytes = small.stat().st_size
-    ratios = {
-        name: statistics.median(cp / own for cp, own in zip(seconds["cp"], runs, strict=True))
-        for name, runs in seconds.items()
-    }
+    ratios = {name: _ratio(seconds, name, "cp") for name in seconds}
+    synced = {name: _ratio(seconds, name, "cp and fsync") for name in seconds}
     rows = {
-        name: (size_bytes / min(runs) / 1e6, size_bytes / statistics.median(runs) / 1e6, ratios[name])
+        name: (
+            size_bytes / min(run.wall_s for run in runs) / 1e6,
+            size_bytes / statistics.median(run.wall_s for run in runs) / 1e6,
+            statistics.median(run.cpu_s for run in runs),
+            ratios[name],
+            synced[name],
+        )
         for name, runs in seconds.items()
     }
-    small_rows = {name: (statistics.median(runs), small_bytes / 1e6) for name, runs in small_seconds.items()}
+    small_rows = {
+        name: (statistics.median(run.wall_s for run in runs), small_bytes / 1e6) for name, runs in small_seconds.items()
+    }
     notes = {
         "large file": f"{_SIDE * _SIDE:,} JPEG tiles of {TILE_PIXELS} px, {size_bytes / 1e6:,.0f} MB, all different; "
-        "in the page cache; rawcog without the start of Python, and with fsync, which cp leaves out",
+        "in the page cache; rawcog without the start of Python, and with fsync, which cp and SQLite alone leave out; "
+        "SQLite alone inserts pieces of the file of the size of tiles as blobs, in transactions of 64, without a journal",
         "small file": f"{small_bytes / 1e6:,.0f} MB with overviews; whole commands, gdal_translate and rio of one zoom",
     }
     return Report(
         "Exports",
         notes,
         [
-            Table(("large file", "MB/s, best", "MB/s, median", "of cp"), rows),
+            Table(("large file", "MB/s, best", "MB/s, median", "CPU s", "of cp", "of cp and fsync"), rows),
             Table(("small file", "seconds", "MB of the file"), small_rows),
         ],
-        [at_least("PMTiles, of the speed of cp", ratios["rawcog, PMTiles"], 0.5)],
+        [at_least("PMTiles, of the speed of cp and fsync", synced["rawcog, PMTiles"], 0.5)],
         raw={"large": seconds, "small": small_seconds},
     )
 
@@ -82,18 +94,55 @@ def _kind(name: str) -> str:
     return {".pmtiles": "PMTiles", ".mbtiles": "MBTiles"}.get(Path(name).suffix, "folder")
 
 
-def _turns(works: dict[str, Callable[[], object]], folder: Path, rounds: int) -> dict[str, list[float]]:
-    """Seconds of each work in each round, after one round that does not count."""
-    seconds: dict[str, list[float]] = {name: [] for name in works}
+class _Cost(NamedTuple):
+    wall_s: float
+    cpu_s: float
+    """User and system, with ended processes that were started."""
+
+
+def _turns(works: dict[str, Callable[[], object]], folder: Path, rounds: int) -> dict[str, list[_Cost]]:
+    """The cost of each work in each round, after one round that does not count."""
+    costs: dict[str, list[_Cost]] = {name: [] for name in works}
     for _ in range(rounds + 1):
         for name, work in works.items():
-            began_s = time.perf_counter()
+            began_s, began_cpu_s = time.perf_counter(), _cpu_s()
             work()
-            seconds[name].append(time.perf_counter() - began_s)
+            costs[name].append(_Cost(time.perf_counter() - began_s, _cpu_s() - began_cpu_s))
             for path in folder.iterdir():
                 if path.name not in ("small.tif", "large.tif"):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return {name: runs[1:] for name, runs in seconds.items()}
+    return {name: runs[1:] for name, runs in costs.items()}
+
+
+def _cpu_s() -> float:
+    return sum(os.times()[:4])
+
+
+def _ratio(costs: dict[str, list[_Cost]], name: str, peer: str) -> float:
+    """The speed of a work as a part of that of a peer, by rounds."""
+    return statistics.median(b.wall_s / a.wall_s for a, b in zip(costs[name], costs[peer], strict=True))
+
+
+def _copy(path: Path, target: Path, *, is_synced: bool = False) -> None:
+    subprocess.run(["cp", path, target], check=True)
+    if is_synced:
+        with target.open("rb+") as file:
+            os.fsync(file)
+
+
+def _insert(path: Path, target: Path) -> None:
+    """Fill a table of SQLite with pieces of a file."""
+    size_bytes, batch = path.stat().st_size // _SIDE**2, 64
+    with closing(sqlite3.connect(target, isolation_level=None)) as database, path.open("rb") as file:
+        database.executescript(
+            "PRAGMA page_size = 32768; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; "
+            "PRAGMA synchronous = OFF; CREATE TABLE images (tile_id INTEGER PRIMARY KEY, tile_data BLOB NOT NULL);"
+        )
+        for first in range(0, _SIDE**2, batch):
+            database.execute("BEGIN")
+            rows = ((number, file.read(size_bytes)) for number in range(first, first + batch))
+            database.executemany("INSERT INTO images VALUES (?, ?)", rows)
+            database.execute("COMMIT")
 
 
 def _exporting(path: Path, target: Path) -> Callable[[], object]:

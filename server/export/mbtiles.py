@@ -41,7 +41,9 @@ class MbtilesTarget:
 
     def resume(self, records: Records) -> None:
         """See `Target.resume`."""
-        self._db.executescript("PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF;")
+        self._db.executescript(
+            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF;"
+        )
         if not self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
 
