@@ -75,7 +75,7 @@ def run(effort: Effort) -> Report:
     notes = {
         "large file": f"{_SIDE * _SIDE:,} JPEG tiles of {TILE_PIXELS} px, {size_bytes / 1e6:,.0f} MB, all different; "
         "in the page cache; rawcog without the start of Python, and with fsync, which cp and SQLite alone leave out; "
-        "SQLite alone inserts pieces of the file of the size of tiles as blobs, in transactions of 64, without a journal",
+        "SQLite alone inserts blobs of the size of tiles, in transactions of 64, without a journal",
         "small file": f"{small_bytes / 1e6:,.0f} MB with overviews; whole commands, gdal_translate and rio of one zoom",
     }
     return Report(
