@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from cogread.byterange import ByteRange
+from cogread.copy.crop_header import CropPart, crop_header, is_interleaved
 from cogread.copy.fields import Field, moved, stored_fields
 from cogread.copy.places import TilePlaces, read_whole
 from cogread.copy.reads import BATCH_BYTES, BATCH_TILES, Batch, read_batches
@@ -20,34 +21,12 @@ from cogread.copy.window import CropPlan, TileBox
 from cogread.errors import FormatError, TileDamaged
 from cogread.image import Cog, Image
 from cogread.sources import Source
-from cogread.tiff.fields import CLASSIC, FieldType
+from cogread.tiff.fields import FieldType
 from cogread.tiff.tags import Tag
 from cogread.tile_index import tile_number
 
-_GHOST: Final = (
-    "LAYOUT=IFDS_BEFORE_DATA\n"
-    "BLOCK_ORDER=ROW_MAJOR\n"
-    "BLOCK_LEADER=SIZE_AS_UINT4\n"
-    "BLOCK_TRAILER=LAST_4_BYTES_REPEATED\n"
-    "KNOWN_INCOMPATIBLE_EDITION=NO\n "  # room for YES
-)
-_INTERLEAVED: Final = "MASK_INTERLEAVED_WITH_IMAGERY=YES\n"
 _LEADER_BYTES: Final = 4
 """Bytes before a tile, its size, and behind it, its last ones."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """An image or a mask of the crop."""
-
-    image: Image
-    box: TileBox
-    fields: dict[int, Field]
-    places: list[ByteRange | None]
-    """Stored bytes of its tiles in the source, row by row, plane by plane."""
-    offsets: list[int]
-    """The same in the crop, 0 of sparse ones."""
-    counts: list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +56,7 @@ def crop(source: Source, cog: Cog, plan: CropPlan, target: Path) -> CropOutcome:
     """
     levels = [_parts(source, cog, plan, level) for level in range(len(plan.factors))]
     tiles = [tile for level in reversed(levels) for tile in _in_order(level)]
-    header_bytes = len(_header(cog, levels))
+    header_bytes = len(crop_header(cog, levels))
     end = header_bytes
     for part, position, place in tiles:
         part.offsets[position], part.counts[position] = end + _LEADER_BYTES, place.size_bytes
@@ -87,7 +66,7 @@ def crop(source: Source, cog: Cog, plan: CropPlan, target: Path) -> CropOutcome:
     temporary = target.with_name(f"{target.name}.part")
     try:
         with temporary.open("wb") as file:
-            file.write(_header(cog, levels))
+            file.write(crop_header(cog, levels))
             for data in _framed(source, cog, [place for _, _, place in tiles]):
                 file.write(data)
             file.flush()
@@ -99,13 +78,13 @@ def crop(source: Source, cog: Cog, plan: CropPlan, target: Path) -> CropOutcome:
     return CropOutcome(len(tiles), len(levels), end)
 
 
-def _parts(source: Source, cog: Cog, plan: CropPlan, level: int) -> list[_Part]:
+def _parts(source: Source, cog: Cog, plan: CropPlan, level: int) -> list[CropPart]:
     """The image and the mask of a level."""
     images = (cog.levels[level].image, cog.levels[level].mask)
     return [_part(source, cog, image, plan.box(level, image)) for image in images if image is not None]
 
 
-def _part(source: Source, cog: Cog, image: Image, box: TileBox) -> _Part:
+def _part(source: Source, cog: Cog, image: Image, box: TileBox) -> CropPart:
     def read(wanted: ByteRange) -> bytes:
         return read_whole(source, wanted, cog.version)
 
@@ -123,21 +102,17 @@ def _part(source: Source, cog: Cog, image: Image, box: TileBox) -> _Part:
                 if isinstance(place, TileDamaged):
                     raise place
                 places.append(place)
-    return _Part(image, box, fields, places, [0] * len(places), [0] * len(places))
+    return CropPart(image, box, fields, places, [0] * len(places), [0] * len(places))
 
 
-def _in_order(level: Sequence[_Part]) -> Iterator[tuple[_Part, int, ByteRange]]:
+def _in_order(level: Sequence[CropPart]) -> Iterator[tuple[CropPart, int, ByteRange]]:
     """The stored tiles of a level in the order of the new file, a mask's behind its image's."""
-    if _is_interleaved(level):
+    if is_interleaved(level):
         for position, places in enumerate(zip(*(part.places for part in level), strict=True)):
             yield from ((part, position, place) for part, place in zip(level, places, strict=True) if place)
     else:
         for part in level:
             yield from ((part, position, place) for position, place in enumerate(part.places) if place)
-
-
-def _is_interleaved(level: Sequence[_Part]) -> bool:
-    return len({(part.box.cols, part.box.rows, len(part.places)) for part in level}) == 1
 
 
 def _framed(source: Source, cog: Cog, places: Sequence[ByteRange]) -> Iterator[bytes]:
@@ -159,70 +134,3 @@ def _batches(places: Sequence[ByteRange]) -> Iterator[Batch[None]]:
         batch.append(place)
         size_bytes += place.size_bytes
     yield Batch(None, batch)
-
-
-def _header(cog: Cog, levels: Sequence[Sequence[_Part]]) -> bytes:
-    """All bytes before the first tile: ghost area, directories with their values, the tile index."""
-    directory = cog.full.directory
-    order, layout = directory.order, directory.layout
-    header = bytearray(b"II" if order == "<" else b"MM")
-    first = layout.header_bytes + len(_ghost(levels))
-    first += first % 2
-    header += (
-        struct.pack(f"{order}HI", 42, first) if layout is CLASSIC else struct.pack(f"{order}HHHQ", 43, 8, 0, first)
-    )
-    header = (header + _ghost(levels)).ljust(first, b"\0")
-    parts = [part for level in levels for part in level]
-    values_bytes = sum(_directory_bytes(part) for part in parts)
-    index = bytearray()
-    for part in parts:
-        is_last = part is parts[-1]
-        header += _directory(part, len(header), first + values_bytes, index, is_last=is_last)
-    return bytes(header + index)
-
-
-def _ghost(levels: Sequence[Sequence[_Part]]) -> bytes:
-    """GDAL's ghost area; empty where the order of the tiles is not one that it states."""
-    has_masks = {len(level) > 1 for level in levels}
-    if len(has_masks) > 1 or not all(map(_is_interleaved, levels)) or levels[0][0].image.planes > 1:
-        return b""
-    text = _GHOST + (_INTERLEAVED if True in has_masks else "")
-    return f"GDAL_STRUCTURAL_METADATA_SIZE={len(text):06} bytes\n{text}".encode()
-
-
-def _directory_bytes(part: _Part) -> int:
-    """Size of a directory with its values, without the tile index."""
-    layout = part.image.directory.layout
-    table = layout.entry_count_bytes + (len(part.fields) + 2) * layout.entry_bytes + layout.offset_bytes
-    return table + sum(_padded(field) for field in part.fields.values() if len(field.data) > layout.offset_bytes)
-
-
-def _padded(field: Field) -> int:
-    return len(field.data) + len(field.data) % 2
-
-
-def _directory(part: _Part, start: int, index_start: int, index: bytearray, *, is_last: bool) -> bytes:
-    """Write a directory at a byte of the file; its arrays of the tile index are appended to the index."""
-    layout, order = part.image.directory.layout, part.image.directory.order
-    offset_type = FieldType.LONG if layout is CLASSIC else FieldType.LONG8
-    count = len(part.offsets)
-    arrays: dict[int, Field] = {
-        Tag.TILE_OFFSETS: Field(offset_type, count, struct.pack(f"{order}{count}{layout.offset}", *part.offsets)),
-        Tag.TILE_BYTE_COUNTS: Field(FieldType.LONG, count, struct.pack(f"{order}{count}I", *part.counts)),
-    }
-    fields = {**part.fields, **arrays}
-    table = bytearray(struct.pack(order + layout.entry_count, len(fields)))
-    values = bytearray()
-    values_start = start + layout.entry_count_bytes + len(fields) * layout.entry_bytes + layout.offset_bytes
-    for tag, field in sorted(fields.items()):
-        table += struct.pack(f"{order}HH{layout.offset}", tag, field.type, field.values)
-        if len(field.data) <= layout.offset_bytes:
-            table += field.data.ljust(layout.offset_bytes, b"\0")
-        elif tag in arrays:
-            table += struct.pack(order + layout.offset, index_start + len(index))
-            index += field.data
-        else:
-            table += struct.pack(order + layout.offset, values_start + len(values))
-            values += field.data.ljust(_padded(field), b"\0")
-    following = 0 if is_last else values_start + len(values)
-    return bytes(table + struct.pack(order + layout.offset, following) + values)

@@ -5,11 +5,11 @@ of exports, and compared with the reply of a server of this process, which reads
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import click
 import imagecodecs
@@ -18,42 +18,29 @@ from cogread.cli.output import write_stdout
 from cogread.cli.table import printable
 from cogread.copy.stored_tiles import StoredTile, stored_tiles
 from cogread.crs.georeference import Bounds
-from cogread.errors import CogError, TileDamaged
+from cogread.errors import TileDamaged
 from cogread.wrap import AUTO as AUTO_WRAPPER
 from cogread.wrap.decode.pixels import samples
 from cogread.wrap.decode.support import undecodable
 from cogread.wrap.stored import check_stored
 from cogread.wrap.tile import valid_size
+from server.cli.comparison import Body, Place, compared
 from server.cli.layer_source import LayerSource, layer_source, user_errors
 from server.cli.progress import Meter, in_order
 from server.cli.selection_options import BBOX, FORMAT, ZOOMS
 from server.export.job import target_module
 from server.export.pictures import AUTO, Pictures
 from server.export.selection import Selection, select, select_native
-from server.http.errors import ServerError
 
 _MOST_FAULTS: Final = 10
 """Faults that are shown."""
 _CPUS: Final = len(os.sched_getaffinity(0))
-_FAR_THREADS: Final = 16
-"""Tiles at the same time where each waits for an origin."""
 _DECODERS: Final[dict[bytes, Callable[[bytes], Any]]] = {
     b"\xff\xd8": imagecodecs.jpeg8_decode,
     b"RI": imagecodecs.webp_decode,
     b"\x89P": imagecodecs.png_decode,
 }
 """First bytes of a picture -> its decoder."""
-
-Place = tuple[int, int, int]
-"""z, x, y."""
-
-
-class _Compared(NamedTuple):
-    """A tile whose body is known."""
-
-    place: Place
-    body: bytes
-    """Empty: there is none."""
 
 
 @click.command("verify")
@@ -124,6 +111,7 @@ class _Tally:
                 self.first.append(fault)
 
     def text(self) -> str:
+        """A line for the user."""
         faults = "no fault" if not self.faults else "1 fault" if self.faults == 1 else f"{self.faults:,} faults"
         return f"{self.tiles:,} tiles, {self.tile_bytes / 1e6:,.1f} MB: {faults}"
 
@@ -148,7 +136,7 @@ def _verify_source(source: LayerSource, tally: _Tally) -> None:
             tile_format = AUTO if source.opened.refusal(box.matrix.level, AUTO_WRAPPER) is None else "tif"
             level = replace(selection, boxes=(box,))
             bodies = _bodies(Pictures(source.layer, source.opened, origin, level, tile_format))
-            for _, fault in _compared(source, selection.grid, tile_format, bodies):
+            for _, fault in compared(source, selection.grid, tile_format, bodies):
                 tally.note(fault)
 
 
@@ -178,13 +166,13 @@ def _verify_export(
     selection = select(source.opened, zooms, bbox)
     seen: set[Place] = set()
 
-    def tiles() -> Iterator[_Compared]:
+    def tiles() -> Iterator[Body]:
         for z, x, y, body in target_module(export).tiles_of(export):
             seen.add((z, x, y))
-            yield _Compared((z, x, y), body)
-        yield from (_Compared(place, b"") for place in _places(selection) if place not in seen)
+            yield Body((z, x, y), body)
+        yield from (Body(place, b"") for place in _places(selection) if place not in seen)
 
-    for size_bytes, fault in _compared(source, selection.grid, tile_format, tiles()):
+    for size_bytes, fault in compared(source, selection.grid, tile_format, tiles()):
         if size_bytes or fault is not None:
             tally.add(size_bytes, fault)
         tally.meter.show(tally.tiles, selection.count, tally.tile_bytes)
@@ -205,35 +193,14 @@ def _verify_pictures(export: Path, tally: _Tally) -> None:
         tally.add(size_bytes, fault)
 
 
-def _bodies(pictures: Pictures) -> Iterator[_Compared]:
+def _bodies(pictures: Pictures) -> Iterator[Body]:
     """The tiles of a selection as exports have them, without damaged ones, which are faults already."""
     for _, batch in pictures.batches(on_damage=lambda damage: None):
         for picture in batch:
-            yield _Compared((picture.z, picture.x, picture.y), picture.body)
+            yield Body((picture.z, picture.x, picture.y), picture.body)
 
 
 def _places(selection: Selection) -> Iterator[Place]:
     for box in selection.boxes:
         for y in range(box.min_y, box.max_y + 1):
             yield from ((box.matrix.z, x, y) for x in range(box.min_x, box.max_x + 1))
-
-
-def _compared(
-    source: LayerSource, grid: str, tile_format: str, tiles: Iterable[_Compared]
-) -> Iterator[tuple[int, str | None]]:
-    """The sizes of bodies, and the faults of those that differ from the server's."""
-
-    def compare(tile: _Compared) -> tuple[int, str | None]:
-        where = f"tile {tile.place[0]}/{tile.place[1]}/{tile.place[2]}"
-        try:
-            served = source.serve(grid, tile.place, tile_format)
-        except (CogError, ServerError) as error:
-            return len(tile.body), f"{where}: the server sends an error: {error}"
-        if served == tile.body:
-            return len(tile.body), None
-        if not tile.body:
-            return 0, f"{where}: missing; the server sends {len(served)} bytes"
-        return len(tile.body), f"{where}: {len(tile.body)} bytes, not those that the server sends ({len(served)})"
-
-    threads = 2 if source.layer.source.is_local else _FAR_THREADS
-    return in_order(compare, tiles, threads)

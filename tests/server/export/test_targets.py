@@ -3,8 +3,10 @@
 import json
 import sqlite3
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -15,8 +17,10 @@ from server.export.journal import RECORD
 from server.export.pmtiles import PmtilesTarget
 from server.export.selection import tile_ids
 from server.export.target import About
-from tests.support.app import client, layer
+from tests.support.app import ROOT, client, layer
 from tests.support.exports import FILES, REAL, check_pmtiles, rawcog, served, tiles_of
+from tests.support.qgis import HAS_QGIS, draw
+from tests.support.qgis import Picture as QgisPicture
 from tests.support.system_gdal import gdal_program
 
 
@@ -97,6 +101,26 @@ def test_gdal_reads_the_pixels_of_the_file_from_an_mbtiles(
     for band in range(3):
         difference = np.abs(pixels[band].astype(int) - expected[band % expected.shape[0]])[shown]
         assert difference.max() <= (0 if name != "jpeg-mask" else 4), "of two decoders of JPEG"
+
+
+def test_qgis_draws_an_mbtiles_and_a_folder(tmp_path: Path) -> None:
+    """GDAL reads the MBTiles; QGIS itself draws both where it is installed, the MBTiles by two of its providers."""
+    source = ROOT / "data/valley.tif"
+    for name in ("a.mbtiles", "a"):
+        assert rawcog("export", source, tmp_path / name).returncode == 0
+    with rasterio.open(source) as dataset, rasterio.open(tmp_path / "a.mbtiles") as database:
+        expected = np.where(dataset.dataset_mask() > 0, dataset.read([1, 2, 3]), 255)
+        whole = QgisPicture(
+            "gdal", "gdal", f"{tmp_path}/a.mbtiles", (*dataset.bounds,), (dataset.width, dataset.height)
+        )
+        window = database.window(*dataset.bounds).round_offsets().round_lengths()
+        pixels = database.read(window=window, boundless=True)
+    folder = quote(f"file://{tmp_path}/a/{{z}}/{{x}}/{{y}}.webp", safe="")
+    ways = {"mbtiles": f"type=mbtiles&url=file://{tmp_path}/a.mbtiles", "xyz": f"type=xyz&zmin=16&zmax=18&url={folder}"}
+    pictures = [whole, *(replace(whole, name=name, provider="wms", uri=uri) for name, uri in ways.items())]
+    maps = draw(pictures, tmp_path) if HAS_QGIS else {}
+    for name, colours in {"": np.where(pixels[3] > 0, pixels[:3], 255), **maps}.items():
+        np.testing.assert_array_equal(colours, expected, name)
 
 
 def test_the_numbers_of_tiles_are_those_of_the_specification() -> None:
