@@ -12,7 +12,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import Final
 
 from dockerfile_parse import DockerfileParser
 
@@ -33,7 +35,19 @@ def refuse_writes(event, arguments):
         raise OSError(errno.EROFS, "Read-only file system", os.fsdecode(path))
 sys.addaudithook(refuse_writes)
 """
-"""A module that makes the file system of its process read-only but for /dev."""
+"""A module that makes the file system of its process read-only but for /dev, for what is written in Python."""
+
+_MOUNT: Final = 'mount -o remount,bind,ro / && exec "$@"'
+
+
+@cache
+def _read_only_mount() -> list[str]:
+    """The beginning of a command for which the file system is mounted read-only, where the kernel allows that."""
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", _MOUNT, "sh"]
+    if shutil.which("unshare") is None:
+        return []
+    done = subprocess.run([*command, "true"], check=False, capture_output=True)
+    return command if done.returncode == 0 else []
 
 
 def _instructions() -> Iterator[tuple[str, str]]:
@@ -101,6 +115,7 @@ class Image:
         """Start the entry point, on 127.0.0.1 alone, in a folder that it may not write."""
         name, *words = (word.replace("0.0.0.0", "127.0.0.1") for word in self.entrypoint)
         command = [str(self.folder / "opt/rawcog/bin" / name), *words, *arguments]
+        command = [*_read_only_mount(), *command]
         with log.open("wb") as stream:
             return subprocess.Popen(command, cwd="/", env=environment, stdout=stream, stderr=stream)
 
