@@ -16,14 +16,14 @@ from typing import Final
 from bench import latency, peers
 from bench.contest import Contestant, Effort, described, take_turns
 from bench.cpus import LOAD_CPU, SERVER_CPU, pinned
-from bench.imagery import TILES_A_SIDE, Z, make_cog
+from bench.hot_tile import PLACES
+from bench.imagery import Z, make_cog, ranges_of
 from bench.origin import Origin, serving_files
 from bench.profile import profiles
 from bench.recording import write_requests
 from bench.remote import LEAST_MEMORY
 from bench.report import Report, Table, Target, at_most
 from bench.server import ROOT, THREADS, Server, rawcog
-from cogread.reader import open_cog
 
 FILE: Final = "tiles.tif"
 TILE_PIXELS: Final = 256
@@ -33,7 +33,6 @@ DELAYS_MS: Final = {0: 256, 50: 48}
 USUAL_READ_MS: Final = 0.06
 """CPU of a range read by `http.client` on the machine that the targets in ms are meant for."""
 
-_PLACES: Final = [(x, y) for y in range(TILES_A_SIDE) for x in range(TILES_A_SIDE)]
 KEYS: Final = {"BENCH_KEY_ID": "key", "BENCH_SECRET": "secret"}
 
 
@@ -46,14 +45,14 @@ def run(effort: Effort) -> Report:
         origin = stack.enter_context(serving_files(folder))
         cold = stack.enter_context(rawcog("cold", LEAST_MEMORY + _layers(origin), folder, KEYS))
         hot = stack.enter_context(rawcog("hot", _layers(origin), folder, KEYS))
-        ranges = _ranges(folder / FILE)
+        ranges = ranges_of(folder / FILE, PLACES)
         size = statistics.mean(stop - start for start, stop in ranges)
         for layer in ("http0", "http50", "s3"):
             cold.get(f"/layers/{layer}")  # reads the header, and no tile
         latencies = {
             delay_ms: latency.in_pairs(
                 cold,
-                [_path(f"http{delay_ms}", x, y) for x, y in _PLACES[:count]],
+                [_path(f"http{delay_ms}", x, y) for x, y in PLACES[:count]],
                 origin,
                 f"/{delay_ms}ms/{FILE}",
                 ranges[:count],
@@ -62,7 +61,7 @@ def run(effort: Effort) -> Report:
         }
         reads = _reads_a_tile(cold, origin)
         requests = {
-            layer: write_requests({_path(layer, x, y): "" for x, y in _PLACES}, folder / layer)
+            layer: write_requests({_path(layer, x, y): "" for x, y in PLACES}, folder / layer)
             for layer in ("http0", "s3")
         }
         contestants = {
@@ -74,7 +73,7 @@ def run(effort: Effort) -> Report:
         watched = profiles(contestants, ("cold, http", "cold, s3"), effort)
         clients = _clients(origin, ranges, effort.rounds)
     notes = {
-        "tiles": f"{len(_PLACES)} JPEG tiles, {size / 1000:.1f} kB on average",
+        "tiles": f"{len(PLACES)} JPEG tiles, {size / 1000:.1f} kB on average",
         "servers": f"one worker of {THREADS} threads on CPU {SERVER_CPU}",
         "load": f"{described(effort)}; it and the origin on CPU {LOAD_CPU}",
         "checks": "the log says of each tile that it came from the origin, or from memory",
@@ -107,17 +106,11 @@ def _path(layer: str, x: int, y: int) -> str:
     return f"/layers/{layer}/tiles/native/{Z}/{x}/{y}.jpg"
 
 
-def _ranges(path: Path) -> list[tuple[int, int]]:
-    with open_cog(str(path)) as cog:
-        places = [cog.place(cog.image(0), x, y) for x, y in _PLACES]
-    return [(place.start, place.stop) for place in places if place is not None]
-
-
 def _reads_a_tile(server: Server, origin: Origin) -> float:
     origin.take_requests()
-    for x, y in _PLACES:
+    for x, y in PLACES:
         server.get(_path("http0", x, y))
-    return len(origin.take_requests()) / len(_PLACES)
+    return len(origin.take_requests()) / len(PLACES)
 
 
 def _cpu_targets(cpu_us: Mapping[str, float], clients: Mapping[str, Sequence[float]]) -> list[Target]:

@@ -53,6 +53,8 @@ class Turn:
     """CPU time of the server for a request."""
     p50_ms: float
     p99_ms: float
+    kilobytes: float
+    """Mean size of a body."""
 
 
 Pair = tuple[str, str]
@@ -65,6 +67,7 @@ _FIGURES: Final[Sequence[tuple[str, Callable[[Turn], float]]]] = (
     ("CPU µs", lambda turn: turn.cpu_us),
     ("p50 ms", lambda turn: turn.p50_ms),
     ("p99 ms", lambda turn: turn.p99_ms),
+    ("kB", lambda turn: turn.kilobytes),
 )
 
 MANY: Final = 1000
@@ -143,7 +146,8 @@ def _turn(name: str, contestant: Contestant, seconds: int, connections: int) -> 
         raise BenchError(f"{name}: {load.errors} errors, {load.size_bytes} bytes in {load.requests} replies")
     if contestant.tier:
         _check_tier(name, contestant, log_bytes)
-    return Turn(load.requests / load.seconds, cpu_s / load.requests * 1e6, load.p50_ms, load.p99_ms)
+    cpu_us, kilobytes = cpu_s / load.requests * 1e6, contestant.body_bytes / 1000
+    return Turn(load.requests / load.seconds, cpu_us, load.p50_ms, load.p99_ms, kilobytes)
 
 
 def _check_tier(name: str, contestant: Contestant, log_bytes: int) -> None:

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from rasterio.io import MemoryFile
 from rasterio.shutil import copy
 from rasterio.transform import from_origin
 
+from cogread.reader import open_cog
 from tests.support import handmade as hm
 
 PICTURE: Final = Path(__file__).parent.parent / "data/valley.tif"
@@ -58,6 +59,13 @@ def _cog(tile_pixels: int) -> bytes:
         with memory.open(driver="COG", **profile, **codec) as dataset:
             dataset.write(np.tile(picture, (1, *repeats))[:, :side, :side])
         return bytes(memory.read())
+
+
+def ranges_of(path: Path, places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Half-open byte ranges of tiles of the full resolution, by column and row."""
+    with open_cog(str(path)) as cog:
+        ranges = [cog.place(cog.image(0), col, row) for col, row in places]
+    return [(place.start, place.stop) for place in ranges if place is not None]
 
 
 def make_sheet(path: Path, codec: Mapping[str, str]) -> None:

@@ -19,6 +19,10 @@ class Table:
     """Titles; the first is that of the names."""
     rows: Mapping[str, Sequence[Cell]]
 
+    def figure(self, name: str, column: str) -> float:
+        """The figure of a row in a column."""
+        return float(self.rows[name][list(self.columns).index(column) - 1])
+
     def text(self) -> str:
         """The table in Markdown, with its columns aligned."""
         cells = [list(self.columns), *([name, *map(_spelled, row)] for name, row in self.rows.items())]
@@ -74,9 +78,14 @@ class Report:
     tables: Sequence[Table]
     targets: Sequence[Target] = ()
     picture: str = ""
-    """File name of a plot, below this folder."""
+    """Name of a plot of it in the folder `plots`."""
     raw: Any = field(default=None, repr=False)
     """All measurements, for JSON."""
+
+    def figure(self, name: str, column: str) -> float:
+        """The figure in that row and column, of the first table that has them."""
+        tables = (table for table in self.tables if name in table.rows and column in table.columns)
+        return next(tables).figure(name, column)
 
     def text(self) -> str:
         """In Markdown."""
@@ -86,7 +95,7 @@ class Report:
             rows = {target.subject: target.row for target in self.targets}
             parts.append(Table(("target", "reached", "wanted", "met"), rows).text())
         parts += [f"{one.subject}: {one.bound_by}" for one in self.targets if one.bound_by and not one.is_met]
-        parts += [f"![{self.title}]({self.picture})"] if self.picture else []
+        parts += [f"![{self.title}](plots/{self.picture}.png)"] if self.picture else []
         return "\n\n".join(parts)
 
     def as_json(self) -> dict[str, Any]:

@@ -26,14 +26,15 @@ def nginx_program() -> str:
 class Nginx:
     """A running nginx for the length of a `with`."""
 
-    def __init__(self, upstream_port: int, locations: str = "") -> None:
+    def __init__(self, upstream_port: int, locations: str = "", http: str = "") -> None:
         """Nothing is started yet.
 
         Args:
             upstream_port: of the server behind it.
             locations: what it is to serve besides, as its config file says it.
+            http: directives for the level above, such as further servers.
         """
-        self._locations = locations
+        self._locations, self._http = locations, http
         self._folder = tempfile.TemporaryDirectory(prefix="nginx-", ignore_cleanup_errors=True)
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port: int = probe.getsockname()[1]
@@ -74,7 +75,7 @@ class Nginx:
             assert count == 1, pattern
         text = text.replace("location / {", f"{self._locations}\nlocation / {{", 1)
         own = [f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")]
-        text = text.replace("http {", "http {\n" + "\n".join(own), 1)
+        text = text.replace("http {", "\n".join(["http {", *own, self._http]), 1)
         return "daemon off;\n" + (f"user {os.environ.get('USER', 'root')};\n" if os.geteuid() == 0 else "") + text
 
     def __enter__(self) -> Self:
