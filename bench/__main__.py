@@ -16,13 +16,17 @@ from bench import (
     cold,
     collections,
     concurrency,
+    cost,
     export,
     file,
     header,
     hot_tile,
     layers,
     masked_view,
+    memory,
     nginx,
+    pages,
+    pictures,
     remote,
     samples,
     size,
@@ -45,6 +49,7 @@ BENCHES: Final[Mapping[str, Callable[[Effort], Report]]] = {
     "collections": collections.run,
     "samples": samples.run,
     "start": start.run,
+    "memory": memory.run,
     "nginx": nginx.run,
     "worker": worker.run,
     "file": file.run,
@@ -63,7 +68,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=2, help="of load on each in a round (2)")
     parser.add_argument("--connections", type=int, default=16, help="of the load, kept alive (16)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here too")
-    parser.add_argument("--results", action="store_true", help=f"write {RESULTS.name} too")
+    parser.add_argument(
+        "--results", action="store_true", help=f"write {RESULTS.name}, the plots and the figures of docs/"
+    )
     parser.add_argument("--profile", action="store_true", help="show where the time goes, too (needs to be root)")
     parser.add_argument("--against", default="", metavar="COMMIT", help="measure `worker` of this commit too")
     options = parser.parse_args()
@@ -76,15 +83,18 @@ def main() -> None:
     effort = Effort(options.rounds, options.seconds, options.connections, options.profile, options.against)
     head = {**machine(), "command": f"python -m bench {shlex.join(sys.argv[1:])}".strip()}
     reports = _run(options.names or list(BENCHES), effort)
+    reports["cost"] = cost.run(reports)
     if options.json:
         outcome = {**head, "benches": {name: report.as_json() for name, report in reports.items()}}
         options.json.write_text(json.dumps(outcome, indent=2) + "\n")
     if options.results:
         RESULTS.write_text(_results(head, reports))
+        pages.write(reports, head)
+        pictures.draw(reports)
 
 
 def _run(names: list[str], effort: Effort) -> dict[str, Report]:
-    reports = {}
+    reports: dict[str, Report] = {}
     for name in names:
         began_s = time.monotonic()
         print(name, file=sys.stderr)

@@ -15,7 +15,7 @@ from bench.cpus import LOAD_CPU, SERVER_CPU, pinned
 from bench.imagery import make_grid
 from bench.load import Load, put_load
 from bench.origin import Origin, serving_files
-from bench.processes import cpu_s, memory_mb
+from bench.processes import cpu_s, memory_of
 from bench.profile import profiling
 from bench.recording import write_requests
 from bench.remote import LEAST_MEMORY
@@ -69,7 +69,7 @@ def run(effort: Effort) -> Report:
             server = stack.enter_context(Gunicorn({"WEB_CONCURRENCY": str(WORKERS)}, LEAST_MEMORY + "".join(layers)))
         requests = {ms: _requests(f"l{ms}", folder) for ms in DELAYS_MS}
         crowds = {ms: _measure(server, requests[ms], origin, effort) for ms in DELAYS_MS}
-        memory = {f"worker {number}": memory_mb(pid) for number, pid in enumerate(sorted(server.pids()), 1)}
+        memory = {f"worker {number}": memory_of(pid) for number, pid in enumerate(sorted(server.pids()), 1)}
         if effort.profile:
             with profiling("one worker", min(server.pids()), watched) as seconds:
                 _load(server.port, requests[DELAYS_MS[0]], seconds)
@@ -83,7 +83,11 @@ def run(effort: Effort) -> Report:
     }
     titles = ("req/s", "threads / latency", "CPU ms", "req/s of a CPU", "CPUs for all threads", "p50 ms", "p99 ms")
     rows = {f"origin of {ms} ms": crowd.row(ms) for ms, crowd in crowds.items()}
-    tables = [Table(("all workers", *titles), rows), Table(("memory", "RSS MB", "PSS MB"), memory), *watched]
+    tables = [
+        Table(("all workers", *titles), rows),
+        Table(("memory", "RSS MB", "PSS MB", "private MB"), memory),
+        *watched,
+    ]
     targets = [_target(ms, crowd) for ms, crowd in crowds.items()]
     raw = {ms: [asdict(load) for load in crowd.loads] for ms, crowd in crowds.items()}
     return Report("Concurrency", notes, tables, targets, raw=raw)

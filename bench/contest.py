@@ -67,7 +67,7 @@ _FIGURES: Final[Sequence[tuple[str, Callable[[Turn], float]]]] = (
     ("CPU µs", lambda turn: turn.cpu_us),
     ("p50 ms", lambda turn: turn.p50_ms),
     ("p99 ms", lambda turn: turn.p99_ms),
-    ("kB", lambda turn: turn.kilobytes),
+    ("kB a tile", lambda turn: turn.kilobytes),
 )
 
 MANY: Final = 1000

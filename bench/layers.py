@@ -11,7 +11,7 @@ from bench.contest import Contestant, Effort, described, take_turns
 from bench.cpus import LOAD_CPU, SERVER_CPU
 from bench.hot_tile import PATHS
 from bench.imagery import make_cog
-from bench.processes import memory_mb
+from bench.processes import memory_of
 from bench.recording import mean_body_bytes, record, write_requests
 from bench.report import Report, Table, Target, at_least
 from bench.server import THREADS, Server, rawcog
@@ -29,7 +29,7 @@ def run(effort: Effort) -> Report:
             (folder / f"{number}.tif").symlink_to("tiles.tif")
         servers = {count: stack.enter_context(rawcog(str(count), _config(folder, count), folder)) for count in COUNTS}
         started_s = {count: _first_tile_s(server) for count, server in servers.items()}
-        memory = {count: memory_mb(server.worker) for count, server in servers.items()}
+        memory = {count: memory_of(server.worker) for count, server in servers.items()}
         wanted = dict.fromkeys(_path(0, path) for path in PATHS)
         spread = {_path(number, path): "" for number, path in enumerate(PATHS)}
         requests = write_requests(dict.fromkeys(wanted, ""), folder / "requests")
@@ -44,7 +44,7 @@ def run(effort: Effort) -> Report:
     }
     rows = {f"{count:,}": [started_s[count], *memory[count]] for count in COUNTS}
     tables = [
-        Table(("layers", "s to the first tile", "RSS MB", "PSS MB"), rows),
+        Table(("layers", "s to the first tile", "RSS MB", "PSS MB", "private MB"), rows),
         rounds.medians(),
         rounds.ratios([(name, "1") for name in contestants if name != "1"]),
     ]

@@ -128,11 +128,15 @@ def _hot(server: Server, folder: Path, effort: Effort) -> Rounds:
 
 def _table(figures: Mapping[str, Mapping[str, Figures]]) -> Table:
     rows = {
-        f"{title}, {form}": [one.size_bytes / 1000, one.size_bytes / forms[VIEWS[title].stored].size_bytes, one.cpu_us]
+        f"{title}, {form}": [
+            one.size_bytes / VIEWS[title].tiles ** 2 / 1000,
+            one.size_bytes / forms[VIEWS[title].stored].size_bytes,
+            one.cpu_us,
+        ]
         for title, forms in figures.items()
         for form, one in forms.items()
     }
-    return Table(("view", "kB", "/ stored", "CPU µs a tile"), rows)
+    return Table(("view", "kB a tile", "/ stored", "CPU µs"), rows)
 
 
 def _targets(figures: Mapping[str, Mapping[str, Figures]]) -> list[Target]:

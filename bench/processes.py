@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 _TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
@@ -19,8 +19,17 @@ def cpu_s(pid: int) -> float:
     return (int(user) + int(system)) / _TICKS_A_SECOND
 
 
-def memory_mb(pid: int) -> tuple[float, float]:
-    """Resident memory of a process, and its proportional share of it (PSS)."""
+class Memory(NamedTuple):
+    """Memory of a process in MB."""
+
+    rss_mb: float
+    pss_mb: float
+    """The proportional share of the process in shared pages, with its private ones."""
+    private_mb: float
+
+
+def memory_of(pid: int) -> Memory:
+    """Resident memory of a process."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     kib = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
-    return kib["Rss"] / 1024, kib["Pss"] / 1024
+    return Memory(kib["Rss"] / 1024, kib["Pss"] / 1024, (kib["Private_Clean"] + kib["Private_Dirty"]) / 1024)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from bench.contest import Effort
 from bench.cpus import LOAD_CPU, SERVER_CPU, pinned
 from bench.imagery import PICTURE, TILE_PIXELS
-from bench.processes import memory_mb
+from bench.processes import memory_of
 from bench.report import Cell, Report, Table
 from bench.server import THREADS, BenchError, Server, rawcog
 
@@ -68,12 +68,11 @@ def run(effort: Effort) -> Report:
         config += f"[layers.cached]\nuri = '{folder}/lzw.tif'\n"
         with rawcog("rawcog", config, folder) as server, pinned(LOAD_CPU):
             rows = {name: _measure(server, case, heights, effort) for name, case in CASES.items()}
-            memory = memory_mb(server.worker)
-    rss_mb, pss_mb = memory
+            memory = memory_of(server.worker)
     notes = {
         "tiles": f"{len(PLACES)} of {TILE_PIXELS} x {TILE_PIXELS} float32, predictor 3 but for LERC",
         "server": f"one worker of {THREADS} threads on CPU {SERVER_CPU}; at the end "
-        f"{rss_mb:.0f} MB RSS, {pss_mb:.0f} MB PSS",
+        f"{memory.rss_mb:.0f} MB RSS, {memory.pss_mb:.0f} MB PSS",
         "load": f"a client on CPU {LOAD_CPU}, one request after the other; median of {effort.rounds} rounds",
     }
     return Report("Samples", notes, [Table(("request", "CPU ms", "kB"), rows)], ())

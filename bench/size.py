@@ -1,6 +1,5 @@
 """The first tile of files of more and more tiles, in fresh processes: time and memory, beside COGDumper and GDAL."""
 
-import json
 import statistics
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,6 @@ from bench.report import Report, Table, Target, at_most
 from bench.server import PYTHON, BenchError
 
 SIDES: Final = (10, 100, 1000, 2000)
-PICTURE: Final = "plots/size.png"
 READERS: Final = {"rawcog": ("cogread", PYTHON), "COGDumper": ("cogdumper", peers.PYTHON), "GDAL": ("gdal", PYTHON)}
 ROUNDS: Final = 3
 
@@ -25,7 +23,7 @@ _Figures = Mapping[str, Mapping[int, tuple[float, float]]]
 
 
 def run(effort: Effort) -> Report:
-    """Measure, and draw."""
+    """Measure."""
     peers.set_up()
     with TemporaryDirectory(prefix="rawcog-bench-") as scratch:
         folder = Path(scratch)
@@ -36,16 +34,13 @@ def run(effort: Effort) -> Report:
     figures = {
         reader: {side * side: _median([run[reader][side] for run in runs]) for side in SIDES} for reader in READERS
     }
-    picture = Path(__file__).parent / PICTURE
-    picture.parent.mkdir(exist_ok=True)
-    peers.run("plot", str(picture), text=json.dumps(figures))
     notes = {
         "files": "local TIFFs of one level, each with its whole index; the tile in the middle",
         "processes": f"a fresh one for each file and reader, {len(runs)} times, after the first tile of a file of 100 "
         "tiles, which is not counted; memory is the growth at its height",
         "GDAL": "decodes the tile too",
     }
-    return Report("Size of the file", notes, [_table(figures)], _targets(figures), PICTURE, runs)
+    return Report("Size of the file", notes, [_table(figures)], _targets(figures), "size", runs)
 
 
 def _measure(folder: Path) -> dict[str, dict[int, dict[str, Any]]]:
@@ -62,6 +57,21 @@ def _measure(folder: Path) -> dict[str, dict[int, dict[str, Any]]]:
 
 def _median(figures: list[dict[str, Any]]) -> tuple[float, float]:
     return statistics.median(one["ms"] for one in figures), statistics.median(one["peak_mb"] for one in figures)
+
+
+def figures_of(report: Report) -> _Figures:
+    """The figures of a report, for a plot."""
+    table = report.tables[0]
+    return {
+        reader: {
+            side * side: (
+                table.figure(f"{reader}, ms", f"{side * side:,}"),
+                table.figure(f"{reader}, MB", f"{side * side:,}"),
+            )
+            for side in SIDES
+        }
+        for reader in READERS
+    }
 
 
 def _table(figures: _Figures) -> Table:
