@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from math import inf
 from threading import Semaphore
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from cogread.byterange import ByteRange, SourceBytes, Version
 from cogread.deadline import NEVER, Deadline
@@ -92,8 +92,6 @@ class CachedSource:
         self._cache_tiles = cache_tiles
         self.checks_each_tile = source.is_local and not cache_tiles
         """True if each read of a tile also checks the version."""
-        self.stream_turns: Final = Semaphore(STREAM_READS)
-        """Bounds the threads that read long ranges, of the few that a worker has for them."""
         self._origin = GuardedSource(source, guard, group, weak_method(self.forget))
         self._blocks = Blocks(flight, self._origin.read_whole, block_bytes, helpers)
         self._ranges = Blocks(ranges or flight, self._origin.read_whole, block_bytes, helpers, TILE_TTL_S)
@@ -107,6 +105,14 @@ class CachedSource:
             clock,
             ValidatorWatch(label or source.name),
         )
+
+    @property
+    def stream_turns(self) -> Semaphore:
+        """Bounds the threads that read long ranges, of the few that a worker has for them."""
+        turns: Semaphore = vars(self).setdefault(
+            "_stream_turns", Semaphore(STREAM_READS)
+        )  # a kilobyte, once it is used
+        return turns
 
     def version(self, deadline: Deadline = NEVER) -> Version:
         """The version, at most `revalidate_s` old; see `Source.version`."""

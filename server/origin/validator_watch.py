@@ -8,7 +8,6 @@ wrongly. A few such contradictions are a line in the log.
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable
 from threading import Lock
 from typing import Final
@@ -43,18 +42,18 @@ class ValidatorWatch:
         self._label = label
         self._clock = clock
         self._mutex = Lock()
-        self._dropped = deque[Version](maxlen=MOST_VERSIONS)
-        self._noted_at = deque[float](maxlen=CONTRADICTIONS)
+        self._dropped: tuple[Version, ...] = ()
+        self._noted_at: tuple[float, ...] = ()
         self._quiet_until = float("-inf")
 
     def note(self, dropped: Version, stated: Version) -> None:
         """Note the version that the origin stated after another one was dropped."""
         with self._mutex:
-            self._dropped.append(dropped)
+            self._dropped = (*self._dropped, dropped)[-MOST_VERSIONS:]
             if not any(_contradicts(version, stated) for version in self._dropped):
                 return
             now = self._clock()
-            self._noted_at.append(now)
+            self._noted_at = (*self._noted_at, now)[-CONTRADICTIONS:]
             is_often = len(self._noted_at) == CONTRADICTIONS and now - self._noted_at[0] <= WITHIN_S
             if not is_often or now < self._quiet_until:
                 return

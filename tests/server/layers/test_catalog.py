@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cogread.deadline import Deadline
-from tests.support.app import ROOT, anonymous, client, layer
+from server import create_app
+from tests.support.app import ROOT, anonymous, client, layer, settings
 from tests.support.tiffs import gdal_tiff
 
 WORLD = ROOT / "data" / "world.tif"
@@ -53,3 +54,18 @@ def test_a_member_that_is_evicted_is_freed_without_the_garbage_collector(place: 
         assert first() is None
     finally:
         gc.enable()
+
+
+def test_a_layer_that_is_not_open_takes_less_than_eight_kilobytes(tmp_path: Path) -> None:
+    """A worker holds all layers of its config, up to 10,000."""
+    count = 200
+    config = settings(tmp_path, "".join(layer(f"layer{number}", WORLD) for number in range(count)))
+    create_app(config)  # what an app does once
+    gc.collect()
+    tracemalloc.start()
+    app = create_app(config)
+    gc.collect()
+    used_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert app
+    assert used_bytes / count < 8000
