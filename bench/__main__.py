@@ -64,8 +64,8 @@ def main() -> None:
     """Run the benchmarks and print what they say."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks; see bench/README.md.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(BENCHES)} (all)")
-    parser.add_argument("--rounds", type=int, default=5, help="in each of which all are measured (5)")
-    parser.add_argument("--seconds", type=int, default=2, help="of load on each in a round (2)")
+    parser.add_argument("--rounds", type=int, default=7, help="in each of which all are measured (7)")
+    parser.add_argument("--seconds", type=int, default=1, help="of load on each in a round (1)")
     parser.add_argument("--connections", type=int, default=16, help="of the load, kept alive (16)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here too")
     parser.add_argument(
@@ -82,7 +82,9 @@ def main() -> None:
             sys.exit(f"bench: {command} is missing: sudo apt-get install {package}")
     effort = Effort(options.rounds, options.seconds, options.connections, options.profile, options.against)
     head = {**machine(), "command": f"python -m bench {shlex.join(sys.argv[1:])}".strip()}
-    reports = _run(options.names or list(BENCHES), effort)
+    reports, seconds = _run(options.names or list(BENCHES), effort)
+    times = ", ".join(f"{name} {taken:.0f}" for name, taken in seconds.items())
+    head["seconds"] = f"{sum(seconds.values()):,.0f}: {times}"
     reports["cost"] = cost.run(reports)
     if options.json:
         outcome = {**head, "benches": {name: report.as_json() for name, report in reports.items()}}
@@ -93,8 +95,9 @@ def main() -> None:
         pictures.draw(reports)
 
 
-def _run(names: list[str], effort: Effort) -> dict[str, Report]:
-    reports: dict[str, Report] = {}
+def _run(names: list[str], effort: Effort) -> tuple[dict[str, Report], dict[str, float]]:
+    """Run benchmarks; returns their reports, and how many seconds each took."""
+    reports, seconds = {}, {}
     for name in names:
         began_s = time.monotonic()
         print(name, file=sys.stderr)
@@ -103,8 +106,9 @@ def _run(names: list[str], effort: Effort) -> dict[str, Report]:
         except BenchError as error:
             sys.exit(f"bench: {name}: {error}")
         print(f"{reports[name].text()}\n", flush=True)
-        print(f"  {name} took {time.monotonic() - began_s:.0f} s", file=sys.stderr)
-    return reports
+        seconds[name] = time.monotonic() - began_s
+        print(f"  {name} took {seconds[name]:.0f} s", file=sys.stderr)
+    return reports, seconds
 
 
 def _results(head: Mapping[str, str], reports: Mapping[str, Report]) -> str:

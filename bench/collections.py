@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
+from bench.clients import ask_each
 from bench.contest import Contestant, Effort, described, take_turns
 from bench.cpus import LOAD_CPU, SERVER_CPU
-from bench.crowd import ask_each
 from bench.hot_tile import PATHS
 from bench.imagery import make_cog, make_grid
 from bench.origin import Origin, serving_files

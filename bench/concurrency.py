@@ -32,7 +32,7 @@ SIDE: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
+class Throughput:
     """The figures of all workers with an origin of one latency."""
 
     loads: list[Load]
@@ -68,7 +68,7 @@ def run(effort: Effort) -> Report:
         with pinned(SERVER_CPU):
             server = stack.enter_context(Gunicorn({"WEB_CONCURRENCY": str(WORKERS)}, LEAST_MEMORY + "".join(layers)))
         requests = {ms: _requests(f"l{ms}", folder) for ms in DELAYS_MS}
-        crowds = {ms: _measure(server, requests[ms], origin, effort) for ms in DELAYS_MS}
+        outcomes = {ms: _measure(server, requests[ms], origin, effort) for ms in DELAYS_MS}
         memory = {f"worker {number}": memory_of(pid) for number, pid in enumerate(sorted(server.pids()), 1)}
         if effort.profile:
             with profiling("one worker", min(server.pids()), watched) as seconds:
@@ -82,14 +82,14 @@ def run(effort: Effort) -> Report:
         f"origin on CPU {LOAD_CPU}",
     }
     titles = ("req/s", "threads / latency", "CPU ms", "req/s of a CPU", "CPUs for all threads", "p50 ms", "p99 ms")
-    rows = {f"origin of {ms} ms": crowd.row(ms) for ms, crowd in crowds.items()}
+    rows = {f"origin of {ms} ms": outcome.row(ms) for ms, outcome in outcomes.items()}
     tables = [
         Table(("all workers", *titles), rows),
         Table(("memory", "RSS MB", "PSS MB", "private MB"), memory),
         *watched,
     ]
-    targets = [_target(ms, crowd) for ms, crowd in crowds.items()]
-    raw = {ms: [asdict(load) for load in crowd.loads] for ms, crowd in crowds.items()}
+    targets = [_target(ms, outcome) for ms, outcome in outcomes.items()]
+    raw = {ms: [asdict(load) for load in outcome.loads] for ms, outcome in outcomes.items()}
     return Report("Concurrency", notes, tables, targets, raw=raw)
 
 
@@ -98,13 +98,13 @@ def _limit(delay_ms: int) -> float:
     return WORKERS * THREADS / (delay_ms / 1000)
 
 
-def _target(delay_ms: int, crowd: Crowd) -> Target:
+def _target(delay_ms: int, outcome: Throughput) -> Target:
     limit = _limit(delay_ms)
     bound_by = (
-        f"a request takes {crowd.cpu_ms:.2f} ms of CPU, so that the one CPU of all workers allows "
-        f"{1000 / crowd.cpu_ms:,.0f} a second; {limit:,.0f} would take {crowd.cpu_ms * limit / 1000:.1f} CPUs."
+        f"a request takes {outcome.cpu_ms:.2f} ms of CPU, so that the one CPU of all workers allows "
+        f"{1000 / outcome.cpu_ms:,.0f} a second; {limit:,.0f} would take {outcome.cpu_ms * limit / 1000:.1f} CPUs."
     )
-    return at_least(f"requests/s / (threads / latency), origin of {delay_ms} ms", crowd.rate / limit, 0.8, bound_by)
+    return at_least(f"requests/s / (threads / latency), origin of {delay_ms} ms", outcome.rate / limit, 0.8, bound_by)
 
 
 def _requests(layer: str, folder: Path) -> Path:
@@ -112,7 +112,7 @@ def _requests(layer: str, folder: Path) -> Path:
     return write_requests(dict.fromkeys(paths, ""), folder / layer)
 
 
-def _measure(server: Gunicorn, requests: Path, origin: Origin, effort: Effort) -> Crowd:
+def _measure(server: Gunicorn, requests: Path, origin: Origin, effort: Effort) -> Throughput:
     _load(server.port, requests, 2)
     logged = server.log().count(" tier=origin ")
     origin.take_requests()
@@ -123,7 +123,7 @@ def _measure(server: Gunicorn, requests: Path, origin: Origin, effort: Effort) -
     asked = sum(load.requests for load in loads)
     if served < 0.98 * asked or reads < 0.95 * served:
         raise BenchError(f"{reads} reads of the origin for {served} of {asked} tiles: they were not cold")
-    return Crowd(loads, used_s)
+    return Throughput(loads, used_s)
 
 
 def _load(port: int, requests: Path, seconds: int) -> Load:

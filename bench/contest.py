@@ -20,8 +20,8 @@ from bench.server import BenchError, Server
 class Effort:
     """Amount of measuring."""
 
-    rounds: int = 5
-    seconds: int = 2
+    rounds: int = 7
+    seconds: int = 1
     """Seconds of load on each contestant in a round."""
     connections: int = 16
     """Connections of the load, kept alive."""

@@ -1,4 +1,4 @@
-"""What a million tiles cost, from the figures of the other benchmarks of the same run."""
+"""The cost of a million tiles, from the figures of the other benchmarks of the same run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple

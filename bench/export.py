@@ -48,7 +48,7 @@ def run(effort: Effort) -> Report:
             "SQLite alone": lambda: _insert(large, folder / "b.mbtiles"),
             **{f"rawcog, {_kind(name)}": _exporting(large, folder / name) for name in _TARGETS},
         }
-        seconds = _turns(copies, folder, effort.rounds)
+        seconds = _turns(copies, folder, min(effort.rounds, 5))
         encoders = {
             "rawcog, PMTiles": _command(small, folder / "a.pmtiles"),
             "rawcog, MBTiles": _command(small, folder / "a.mbtiles"),

@@ -108,7 +108,7 @@ def make_grid(path: Path, side: int, *, copies: bool = False) -> None:
         copies: whether each tile has bytes of its own; else they share them, and the file is not much more than its
             index.
     """
-    tile = _grey_jpeg()
+    tile, tables = _grey_jpeg(path)
     count, pixels = side * side, side * GRID_TILE_PIXELS
     index_at = 4096
     tiles_at = index_at + 8 * count
@@ -119,6 +119,7 @@ def make_grid(path: Path, side: int, *, copies: bool = False) -> None:
             **{tag: (hm.LONG, [pixels]) for tag in (hm.WIDTH, hm.LENGTH)},
             **{tag: (hm.SHORT, [GRID_TILE_PIXELS]) for tag in (hm.TILE_WIDTH, hm.TILE_LENGTH)},
             hm.COMPRESSION: (hm.SHORT, [7]),
+            hm.JPEG_TABLES: (hm.UNDEFINED, tables),
             hm.OFFSETS: hm.Claim(hm.LONG, count, index_at),
             hm.COUNTS: hm.Claim(hm.LONG, count, index_at + 4 * count),
             hm.SCALE: (hm.DOUBLE, [pixel_m, pixel_m, 0]),
@@ -134,11 +135,16 @@ def make_grid(path: Path, side: int, *, copies: bool = False) -> None:
         file.write(tile * (count if copies else 1))
 
 
-def _grey_jpeg() -> bytes:
+def _grey_jpeg(path: Path) -> tuple[bytes, bytes]:
+    """A tile and the JPEG tables of its file, as GDAL writes them; by means of a file at this path."""
+    blocks = {"tiled": True, "blockxsize": GRID_TILE_PIXELS, "blockysize": GRID_TILE_PIXELS}
+    profile = {"count": 1, "dtype": "uint8", "width": GRID_TILE_PIXELS, "height": GRID_TILE_PIXELS}
     with rasterio.open(PICTURE) as dataset:
         pixels = dataset.read(1)[:GRID_TILE_PIXELS, :GRID_TILE_PIXELS]
-    with warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning), MemoryFile() as memory:
-        profile = {"count": 1, "dtype": "uint8", "width": GRID_TILE_PIXELS, "height": GRID_TILE_PIXELS}
-        with memory.open(driver="JPEG", quality=QUALITY, **profile) as dataset:
-            dataset.write(pixels, 1)
-        return bytes(memory.read())
+    with (
+        warnings.catch_warnings(action="ignore", category=NotGeoreferencedWarning),
+        rasterio.open(path, "w", driver="GTiff", compress="JPEG", jpeg_quality=QUALITY, **blocks, **profile) as file,
+    ):
+        file.write(pixels, 1)
+    with open_cog(str(path)) as cog:
+        return cog.tile(0, 0, 0) or b"", cog.cog.full.jpeg_tables or b""

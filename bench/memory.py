@@ -5,8 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from bench.clients import ask_each
 from bench.contest import Effort
-from bench.crowd import ask_each
 from bench.imagery import make_grid
 from bench.origin import serving_files
 from bench.processes import Memory, memory_of
