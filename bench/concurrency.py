@@ -27,6 +27,9 @@ from tests.support.gunicorn import Gunicorn
 WORKERS: Final = 4
 CLIENTS: Final = 256
 DELAYS_MS: Final = (50, 200)
+ROUNDS: Final = 3
+SECONDS: Final = 4
+"""Seconds of a round for each second of other benchmarks: those at its begin, without replies yet, count less."""
 SIDE: Final = 64
 """4096 tiles, sixteen for each client, so that two clients hardly ever want the same tile at the same time."""
 
@@ -78,7 +81,7 @@ def run(effort: Effort) -> Report:
         "are asked for again",
         "server": f"config/gunicorn.conf.py with {WORKERS} workers of {THREADS} threads, all on CPU {SERVER_CPU}; one "
         "origin may have 7/8 of a worker's threads",
-        "load": f"wrk, {CLIENTS} kept-alive connections, {effort.rounds} rounds of {effort.seconds} s; it and the "
+        "load": f"wrk, {CLIENTS} kept-alive connections, rounds of {SECONDS * effort.seconds} s; it and the "
         f"origin on CPU {LOAD_CPU}",
     }
     titles = ("req/s", "threads / latency", "CPU ms", "req/s of a CPU", "CPUs for all threads", "p50 ms", "p99 ms")
@@ -117,7 +120,7 @@ def _measure(server: Gunicorn, requests: Path, origin: Origin, effort: Effort) -
     logged = server.log().count(" tier=origin ")
     origin.take_requests()
     used_s = sum(map(cpu_s, server.pids()))
-    loads = [_load(server.port, requests, effort.seconds) for _ in range(effort.rounds)]
+    loads = [_load(server.port, requests, SECONDS * effort.seconds) for _ in range(min(effort.rounds, ROUNDS))]
     used_s = sum(map(cpu_s, server.pids())) - used_s
     served, reads = server.log().count(" tier=origin ") - logged, len(origin.take_requests())
     asked = sum(load.requests for load in loads)

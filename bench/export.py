@@ -48,14 +48,14 @@ def run(effort: Effort) -> Report:
             "SQLite alone": lambda: _insert(large, folder / "b.mbtiles"),
             **{f"rawcog, {_kind(name)}": _exporting(large, folder / name) for name in _TARGETS},
         }
-        seconds = _turns(copies, folder, min(effort.rounds, 5))
+        seconds = _turns(copies, folder, min(effort.rounds, 3))
         encoders = {
             "rawcog, PMTiles": _command(small, folder / "a.pmtiles"),
             "rawcog, MBTiles": _command(small, folder / "a.mbtiles"),
             "gdal_translate, MBTiles": _gdal(small, folder / "b.mbtiles"),
             "rio pmtiles": _rio(small, folder / "b.pmtiles"),
         }
-        small_seconds = _turns(encoders, folder, min(effort.rounds, 3))
+        small_seconds = _turns(encoders, folder, min(effort.rounds, 2))
         small_bytes = small.stat().st_size
     ratios = {name: _ratio(seconds, name, "cp") for name in seconds}
     synced = {name: _ratio(seconds, name, "cp and fsync") for name in seconds}

@@ -26,7 +26,7 @@ class Claim(NamedTuple):
 
 def _limit(hot: Report) -> str:
     shares = [hot.figure(f"rawcog / {name}", "req/s") for name in ("bare WSGI", hot_tile.BARE_TOO)]
-    return "{:.0%} of its requests a second in gunicorn's worker, {:.0%} in rawcog's".format(*shares)
+    return "{} of its requests a second in gunicorn's worker, {} in rawcog's".format(*map(_percent, shares))
 
 
 def _cogdumper(hot: Report) -> str:
@@ -45,7 +45,7 @@ def _first_tile(peer: str, header: Report) -> str:
 
 def _files(behind: Report) -> str:
     share = behind.figure(f"{nginx.CACHED} / {nginx.FILES}", "req/s")
-    return f"{share:.0%} of their requests a second for tiles from the cache of nginx in front"
+    return f"{_percent(share)} of their requests a second for tiles from the cache of nginx in front"
 
 
 def _ranges(behind: Report) -> str:
@@ -58,6 +58,18 @@ def _start(start: Report) -> str:
     return f"first tile after {own:.2f} s, beside {bare:.2f} s; TiTiler takes {titiler:.1f} s"
 
 
+def _layers(layers: Report) -> str:
+    return f"{_percent(layers.figure('10,000 / 1', 'req/s'))} of the hot tiles a second with 10,000 layers"
+
+
+def _export(exports: Report) -> str:
+    return f"{_percent(exports.figure('rawcog, PMTiles', 'of cp'))} of its speed for an export into PMTiles"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
 CLAIMS: Final = (
     Claim("a WSGI app that replays recorded replies, the limit of its kind", "hot", _limit),
     Claim("COGDumper in a Flask view", "hot", _cogdumper),
@@ -67,8 +79,8 @@ CLAIMS: Final = (
     Claim("COGDumper, the same", "header", partial(_first_tile, "COGDumper")),
     Claim("static files of nginx", "nginx", _files),
     Claim("nginx with a map of all tiles to byte ranges of the COG", "nginx", _ranges),
-    Claim("a config of one layer", "layers", lambda layers: f"{layers.figure('10,000 / 1', 'req/s'):.0%} with 10,000"),
-    Claim("`cp` of JPEG tiles", "export", lambda one: f"{one.figure('rawcog, PMTiles', 'of cp'):.0%} as PMTiles"),
+    Claim("a config of one layer", "layers", _layers),
+    Claim("`cp` of JPEG tiles", "export", _export),
     Claim("the start of gunicorn with an app that does nothing", "start", _start),
 )
 

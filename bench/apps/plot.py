@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib.pyplot as plt  # type: ignore[import-not-found]
 from matplotlib.axes import Axes  # type: ignore[import-not-found]
 from matplotlib.figure import Figure  # type: ignore[import-not-found]
-from matplotlib.ticker import FuncFormatter, NullLocator  # type: ignore[import-not-found]
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator  # type: ignore[import-not-found]
 
 OWN, OTHER, LIMIT, GRID, TEXT = "#0b6e4f", "#c8553d", "#a3adba", "#e5e7eb", "#1f2937"
 """Colours of rawcog, of peers, and of what serves replayed replies or files."""
@@ -79,7 +79,7 @@ def tail(figures: Mapping[str, Mapping[str, float]]) -> Figure:
             if value in (min(ends), max(ends)):
                 _label(axis, _spelled(value), (count, value), (0, 8 if value == max(ends) else -16), colour, "center")
     axis.set_xticks(counts, [str(count) for count in counts])
-    _plain(axis)
+    _plain(axis, (1, 2, 5))
     axis.margins(x=0.08, y=0.18)
     axis.legend(frameon=False, loc="upper left")
     return figure
@@ -127,9 +127,10 @@ def _bars(axis: Axes, figures: Mapping[str, float]) -> None:
     axis.xaxis.set_minor_locator(NullLocator())
 
 
-def _plain(axis: Axes) -> None:
-    """Label a logarithmic y axis with plain numbers."""
+def _plain(axis: Axes, subs: Sequence[int] = (1,)) -> None:
+    """Label a logarithmic y axis with plain numbers, at these multiples of powers of ten."""
     axis.minorticks_off()
+    axis.yaxis.set_major_locator(LogLocator(subs=subs))
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axis.grid(axis="y", color=GRID)
 
