@@ -43,7 +43,7 @@ _LUMINANCE: Final = np.array([0.299, 0.587, 0.114])
 
 
 def is_same_jpeg(shown: NDArray[Any], wanted: NDArray[Any]) -> bool:
-    """Compare pixels of a JPEG, (bands, …), as two decoders show them.
+    """Compare pixels of a JPEG, (bands, …) in their stored order, as two decoders show them.
 
     IJG's libjpeg, which rasterio 1.4 brings, scales chroma of half the resolution by the cosine transform,
     libjpeg-turbo by interpolation. The luminance is the same by both, except where a colour is cut to its range.
