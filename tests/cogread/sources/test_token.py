@@ -52,7 +52,8 @@ def test_a_failed_renewal_leaves_the_old_token_and_is_tried_again() -> None:
     assert len(failures) == 2
 
 
-def test_threads_wait_for_one_fetch_of_the_first_token() -> None:
+def test_threads_wait_for_one_fetch_of_the_first_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cogread.sources.token._AGAIN_S", 60.0)  # a thread may be late to ask, and come after the fetch
     allowed, fetches = Event(), list[int]()
 
     def step() -> None:
