@@ -10,7 +10,7 @@ from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 from cogread.sources.http_client.connection import BoundedConnection, Patience
 from cogread.sources.http_client.reply_head import ReplyHead
 
-_PART_BYTES: Final = 256 * 1024
+_PART_BYTES: Final = 64 * 1024
 """Longest part of a body that is received at once."""
 
 
@@ -115,9 +115,9 @@ class UsualReply:
     def read(self, size_bytes: int) -> bytes:
         """See `Reply.read`."""
         wanted_bytes = min(size_bytes, self._left_bytes)
+        if len(self._received) < wanted_bytes:
+            self._receive(wanted_bytes)
         data, self._received = self._received[:wanted_bytes], self._received[wanted_bytes:]
-        if len(data) < wanted_bytes:
-            data = self._receive(data, wanted_bytes)
         self._left_bytes -= len(data)
         return data
 
@@ -127,16 +127,17 @@ class UsualReply:
             self._connection.close()
         _give_back(self._connection, self._pool)
 
-    def _receive(self, data: bytes, wanted_bytes: int) -> bytes:
-        parts, left_bytes = [data], wanted_bytes - len(data)
-        while left_bytes:
+    def _receive(self, wanted_bytes: int) -> None:
+        """Receive what there is until that is enough, and so all that TLS has decrypted already."""
+        parts, left_bytes = [self._received], wanted_bytes - len(self._received)
+        while left_bytes > 0:
             self._patience.bound(self._connection.sock)
-            part = self._connection.sock.recv(min(left_bytes, _PART_BYTES))
+            part = self._connection.sock.recv(_PART_BYTES)
             if not part:
                 break
             parts.append(part)
             left_bytes -= len(part)
-        return b"".join(parts)
+        self._received = b"".join(parts)
 
 
 def _give_back(connection: BoundedConnection, pool: HTTPConnectionPool) -> None:
