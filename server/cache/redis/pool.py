@@ -19,8 +19,8 @@ from redis.sentinel import Sentinel, SentinelConnectionPool, SentinelManagedConn
 from cogread.deadline import NEVER, Deadline
 from server.cache.redis.resp import pack
 
-LONGEST_TICK_S: Final = 0.05
-"""Between two looks at the deadline."""
+LONGEST_TICK_S: Final = 0.02
+"""Between two looks at the deadline: a call may last so much longer."""
 
 
 class _Call(threading.local):
