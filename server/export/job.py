@@ -1,7 +1,6 @@
 """An export: the batches of a layer's pictures into a target, which gets its name when it is whole."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from importlib import import_module
@@ -21,7 +20,7 @@ from server.export.journal import FORMS, Journal, Records
 from server.export.ledger import Ledger
 from server.export.part import Part
 from server.export.pictures import Pictures
-from server.export.target import About, Item, Target
+from server.export.target import About, Target
 
 _LAYOUT: Final = 2
 """Counted up when the same tiles give other batches or other bytes."""
@@ -98,25 +97,16 @@ def _write(
     on_damage: Callable[[TileError], None],
     on_progress: Progress,
 ) -> None:
-    """Write all further batches, each while the next one is read."""
-
-    def write(items: Sequence[Item], records: Records) -> int:
-        target.add(items)
-        journal.append(records)
-        return sum(item.size_bytes for item in items if item.is_new)
-
+    """Write all further batches. A thread that writes while the next batch is read saves nothing."""
     done, written_bytes = pictures.skipped(ledger.batches), 0
     on_progress(done, 0)
-    with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
-        pending: Future[int] | None = None
-        for positions, batch in pictures.batches(ledger.batches, on_damage):
-            entry = ledger.enter(batch)
-            written_bytes += 0 if pending is None else pending.result()
-            pending = writer.submit(write, *entry)
-            done += positions
-            on_progress(done, written_bytes)
-        if pending is not None:
-            on_progress(done, written_bytes + pending.result())
+    for positions, batch in pictures.batches(ledger.batches, on_damage):
+        items, records = ledger.enter(batch)
+        target.add(items)
+        journal.append(records)
+        done += positions
+        written_bytes += sum(item.size_bytes for item in items if item.is_new)
+        on_progress(done, written_bytes)
 
 
 def _identity(pictures: Pictures, extension: str) -> dict[str, object]:
