@@ -1,6 +1,5 @@
 """The threads of a worker: those that answer requests, and few that send downloads. Each outlives every error."""
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -71,7 +70,6 @@ class Threads:
                 elif result:
                     self.waiting.put_back(conn, is_ready=result is True and conn.has_read_ahead)
                     conn = None
-                os.sched_yield()  # else threads that wait for the GIL starve while this one finds work
             except BaseException:
                 self._survive(conn)
 

@@ -126,6 +126,15 @@ def test_no_connection_is_taken_twice(room: Room) -> None:
         )
 
 
+def test_a_waiting_thread_takes_what_a_thread_that_does_not_come_back_leaves(room: Room) -> None:
+    conns = [room.add() for _ in range(3)]
+    with ThreadPoolExecutor(3) as threads:
+        taken = [threads.submit(room.waiting.take) for _ in conns]
+        for _, client in conns:
+            client.sendall(b"1")
+        assert {future.result(20) for future in taken} == {conn for conn, _ in conns}
+
+
 def test_all_threads_end(room: Room) -> None:
     threads = [Thread(target=room.waiting.take, daemon=True) for _ in range(8)]
     for thread in threads:
