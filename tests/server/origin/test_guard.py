@@ -210,6 +210,21 @@ def test_in_an_outage_the_tiers_are_served_and_the_origin_is_left_alone(clock: C
         assert tier.read_tile(ByteRange(start, start + 10), version).data == DATA[start : start + 10]
 
 
+def test_a_tile_of_the_far_tier_is_served_while_a_stuck_source_takes_all_its_threads(clock: Clock) -> None:
+    source, shared, may_end = CountingSource(DATA), MemoryCache(1_000_000), threading.Event()
+    version = source.version()
+    guard = OriginGuard("origin", THREADS, origins_bulkhead(THREADS, clock), clock)
+    cached(source, shared, clock).read_tile(ByteRange(10, 20), version)
+    tier = cached(source, shared, clock, guard)
+    behind = fill(guard, may_end)
+    wait_for(behind, guard.bulkhead.permits)
+    with pytest.raises(SourceBusy):
+        tier.read_tile(ByteRange(20, 30), version, Deadline(clock.now))
+    assert tier.read_tile(ByteRange(10, 20), version, Deadline(clock.now)).data == DATA[10:20]
+    may_end.set()
+    wait_for(behind, THREADS)
+
+
 def test_a_read_with_no_time_left_asks_nothing_and_is_not_remembered(clock: Clock) -> None:
     source = DeadSource(clock)
     version = source.version()
