@@ -25,6 +25,8 @@ MEMORY_BYTES: Final = 16 << 20
 FEW: Final = 1000
 MANY: Final = 100_000
 MISSES: Final = 20_000
+HOT: Final = PATHS[:32]
+"""Few enough for the cache of replies."""
 REFRESH_S: Final = 5
 PLAIN: Final = "a layer, no collections"
 BESIDE: Final = "a layer beside collections"
@@ -63,15 +65,15 @@ def run(effort: Effort) -> Report:
         listed = _list_figures(server, origin)
         memory = {f"{count:,} members": _memory_mb(server, "small", count, HTTPStatus.OK) for count in (FEW, MANY)}
         memory[f"{MISSES:,} names without a file"] = _memory_mb(server, "none", MISSES, HTTPStatus.NOT_FOUND)
-        of_member = [_member("any", 7, path) for path in PATHS]
+        of_member = [_member("any", 7, path) for path in HOT]
         requests = {name: write_requests(dict.fromkeys(paths, ""), folder / name) for name, paths in
-                    ((BESIDE, PATHS), (MEMBER, of_member))}  # fmt: skip
-        size = mean_body_bytes(record(server, dict.fromkeys(PATHS, ""), HTTPStatus.OK))
+                    ((BESIDE, HOT), (MEMBER, of_member))}  # fmt: skip
+        size = mean_body_bytes(record(server, dict.fromkeys(HOT, ""), HTTPStatus.OK))
         rounds = take_turns(
             {
-                PLAIN: Contestant(plain, requests[BESIDE], size),
-                BESIDE: Contestant(server, requests[BESIDE], size),
-                MEMBER: Contestant(server, requests[MEMBER], size),
+                PLAIN: Contestant(plain, requests[BESIDE], size, tier="memory"),
+                BESIDE: Contestant(server, requests[BESIDE], size, tier="memory"),
+                MEMBER: Contestant(server, requests[MEMBER], size, tier="memory"),
             },
             effort,
         )
