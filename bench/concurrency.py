@@ -124,7 +124,7 @@ def _measure(server: Gunicorn, requests: Path, origin: Origin, effort: Effort) -
     used_s = sum(map(cpu_s, server.pids())) - used_s
     served, reads = server.log().count(" tier=origin ") - logged, len(origin.take_requests())
     asked = sum(load.requests for load in loads)
-    if served < 0.98 * asked or reads < 0.95 * served:
+    if not asked or served < 0.98 * asked or reads < 0.95 * served:
         raise BenchError(f"{reads} reads of the origin for {served} of {asked} tiles: they were not cold")
     return Throughput(loads, used_s)
 
