@@ -105,12 +105,15 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """The right reply with bytes behind it that belong to no reply."""
+    """The right reply with bytes behind it that belong to no reply; the body may be a TLS record of its own."""
 
     data: bytes
+    apart: bool = False
 
     def __call__(self, connection: Connection, reply: Reply) -> None:
-        connection.send_bytes(reply.header_bytes() + reply.body + self.data)
+        header, rest = reply.header_bytes(), reply.body + self.data
+        for part in (header, rest) if self.apart else (header + rest,):
+            connection.send_bytes(part)
 
 
 @dataclass(frozen=True, slots=True)

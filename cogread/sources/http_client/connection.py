@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache
+from ssl import SSLSocket
 from typing import Any, NamedTuple
 
 from urllib3 import HTTPConnectionPool
@@ -77,6 +78,10 @@ class _BoundedReader(io.RawIOBase):
         self._patience.bound(self._sock)
         return self._raw.readinto(buffer)
 
+    def readall(self) -> bytes:
+        """Refuse to read without a bound, as http.client does for a chunk of the size -1."""
+        raise http.client.HTTPException("a chunk of negative size")
+
     def close(self) -> None:
         self._raw.close()
         super().close()
@@ -121,6 +126,11 @@ class BoundedConnection(HTTPConnection):
             reply = super().getresponse()
         self._has_answered = True
         return reply
+
+    @property
+    def is_connected(self) -> bool:
+        """See `HTTPConnection.is_connected`, which misses unexpected bytes that TLS has decrypted already."""
+        return super().is_connected and not (isinstance(self.sock, SSLSocket) and self.sock.pending())
 
     def ask_again(self, request: bytes, patience: Patience) -> bytes:
         """Send a GET over the open connection, bypassing urllib3, and receive the first bytes of the reply.

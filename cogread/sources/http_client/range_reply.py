@@ -25,8 +25,8 @@ _NO_CODINGS = frozenset({"", "identity", "none", "aws-chunked", "utf-8", "utf8",
 charset and Content-Transfer-Encoding. Content-Range and the length of the body prove that the bytes are the file's.
 """
 
-RETRYABLE = frozenset({429, *range(500, 600)})
-"""Statuses that are worth another try."""
+RETRYABLE = frozenset({408, 429, *range(500, 600)})
+"""Statuses that are worth another try; 408 ends an idle connection (RFC 9110 §15.5.9)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,10 @@ GARBAGE = (
     b"HTTP/1.1 2x6\r\n\r\n",
     b"x" * 99_999,
 )
+NEGATIVE_CHUNK = (
+    b"HTTP/1.1 206 OK\r\nContent-Range: bytes 100-19999/50000\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nx\r\n0\r\n\r\n"
+)
+"""A chunk that http.client would read without a bound."""
 
 
 SPELLINGS = (
@@ -309,6 +313,7 @@ class TestBadReplies:
             WithHeaders({"Content-Length": "100000000000"}),
             WithHeaders({"Content-Length": "5"}),
             Status(206, {"Content-Range": "bytes 100-99/100"}),  # no bytes, where 416 is due
+            Status(408, {"Connection": "close"}),
             Status(500),
             Status(502, body=b"<html>"),
         ],
@@ -339,7 +344,7 @@ class TestBadReplies:
             (Status(410), SourceNotFound),
             (Status(412), SourceChanged),
             (Status(416), SourceProtocolError),
-            *[(Raw(garbage), SourceProtocolError) for garbage in GARBAGE],
+            *[(Raw(garbage), SourceProtocolError) for garbage in (*GARBAGE, NEGATIVE_CHUNK)],
         ],
         ids=_label,
     )
@@ -491,6 +496,18 @@ class TestTls:
                 with pytest.raises(SourceProtocolError, match="step down"):
                     read(origin, redirect_hosts=("127.0.0.1",))
                 assert not plain.requests
+            source.close()
+
+    def test_bytes_behind_a_reply_are_not_the_next_one(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        trusted, context = make_certificate(tmp_path)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted))
+        head = Reply(206, {"Content-Range": "bytes 100-199/50000", "Content-Length": "100"}).header_bytes()
+        with Origin(tls=context) as origin:
+            origin.put("/a.tif", DATA)
+            source = open_source(f"{origin.url}/a.tif")
+            source.version()
+            origin.fail("/a.tif", Followed(head + bytes(100), apart=True))
+            assert [source.read(ByteRange(100, 200)).data for _ in range(3)] == [DATA[100:200]] * 3
             source.close()
 
 
