@@ -100,18 +100,25 @@ class _Cost(NamedTuple):
     """User and system, with ended processes that were started."""
 
 
-def _turns(works: dict[str, Callable[[], object]], folder: Path, rounds: int) -> dict[str, list[_Cost]]:
-    """The cost of each work in each round, after one round that does not count."""
+def _turns(works: dict[str, Callable[[], object]], folder: Path, rounds: int, runs: int = 1) -> dict[str, list[_Cost]]:
+    """The cost of each work in each round, after one round that does not count.
+
+    The last run of a work in a round counts. The first one takes memory that another program freed, which a virtual
+    machine may have given back to its host, and takes up to three times as long.
+    """
     costs: dict[str, list[_Cost]] = {name: [] for name in works}
     for _ in range(rounds + 1):
         for name, work in works.items():
-            began_s, began_cpu_s = time.perf_counter(), _cpu_s()
-            work()
-            costs[name].append(_Cost(time.perf_counter() - began_s, _cpu_s() - began_cpu_s))
-            for path in folder.iterdir():
-                if path.name not in ("small.tif", "large.tif"):
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return {name: runs[1:] for name, runs in costs.items()}
+            cost = _Cost(0.0, 0.0)
+            for _ in range(runs):
+                began_s, began_cpu_s = time.perf_counter(), _cpu_s()
+                work()
+                cost = _Cost(time.perf_counter() - began_s, _cpu_s() - began_cpu_s)
+                for path in folder.iterdir():
+                    if path.name not in ("small.tif", "large.tif"):
+                        shutil.rmtree(path) if path.is_dir() else path.unlink()
+            costs[name].append(cost)
+    return {name: each[1:] for name, each in costs.items()}
 
 
 def _cpu_s() -> float:
