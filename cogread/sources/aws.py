@@ -31,6 +31,8 @@ class Account:
     _client: Any = field(repr=False)
     _credentials: Any = field(repr=False)
     """boto3's credentials, which renew themselves; None: requests go unsigned."""
+    token: None = None
+    """No bearer token."""
 
     def url_of(self, bucket: str, key: str) -> str:
         """The object's URL as boto3 resolves it: endpoint, addressing style, quoting.

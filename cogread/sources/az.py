@@ -96,9 +96,10 @@ class AzureSource(BucketSource[AzureStore]):
 def _store_of(options: SourceOptions) -> AzureStore:
     account, endpoint = options.account or "", (options.endpoint_url or "").rstrip("/")
     if not _ACCOUNT.fullmatch(account) and (account or options.access_key or not endpoint):
-        shown = f"the account {account[:60]!r}" if account else "no account"
+        shown = f"the account {account[:24]!r}" if account else "no account"
         raise SourceForbidden(f"found {shown}, wanted the name of a storage account, as AZURE_STORAGE_ACCOUNT")
     endpoint = endpoint or f"https://{account}.blob.core.windows.net"
+    account = account.removesuffix("-secondary")  # signatures have the name of the account alone
     if options.anonymous:
         return AzureStore(endpoint, account)
     if options.bearer_token is not None:

@@ -23,6 +23,7 @@ from cogread.sources.http_client.reply import Reply
 from cogread.sources.http_client.transport import Route, no_auth, transport_of
 from cogread.sources.per_process import PerProcess
 from cogread.sources.protocol import SourceOptions
+from cogread.sources.token import Token
 from cogread.sources.uri import SourceUri
 from cogread.weak_method import weak_method
 
@@ -45,6 +46,11 @@ class Store(Protocol):
     @property
     def ca_bundle(self) -> str | None:
         """See `Transport.route`."""
+        ...
+
+    @property
+    def token(self) -> Token | str | None:
+        """Bearer token of the requests, if they have one."""
         ...
 
     def url_of(self, bucket: str, key: str) -> str:
@@ -153,6 +159,9 @@ class BucketSource(RangeSource, Generic[S]):
         other = self._other_place(reply, body)
         if other is not None:
             return other
+        place = self._place.existing()
+        if reply.status == 401 and place and isinstance(place.store.token, Token):
+            place.store.token.refuse()
         error = super()._refusal(request, reply)
         if _CREDENTIAL_CODES.fullmatch(code):
             error = SourceForbidden(f"{self.name}: the store refuses us (status {reply.status}, {code})")

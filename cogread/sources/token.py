@@ -64,6 +64,10 @@ class Token:
                 self._wait(fetched, deadline)
         return self._current.value
 
+    def refuse(self) -> None:
+        """Take the token as expired: a store refused it, as the identity was revoked or changed."""
+        self._current = self._current._replace(expires_at=0.0)
+
     def _renewal(self) -> "Future[None]":
         """The fetch that is under way, or was a moment ago; else a new one."""
         with self._lock:

@@ -14,6 +14,10 @@ _VARIABLE = re.compile(r"(^|/)\$(\w+|\{\w+\})(/|$)", re.ASCII)
 """A part of a path that a shell would expand."""
 
 
+BUCKET_NAME: Final = re.compile(r"(?!\.{1,2}(?:/|$))[^/?#@\[\]\\\s\x00-\x1f\x7f]+")
+"""Name of a bucket that no URL takes for more; the stores refuse most others."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceUri:
     """The canonical URI of a source."""
@@ -67,7 +71,10 @@ def _http_url(scheme: str, rest: str) -> str:
 
 def _bucket_and_key(scheme: str, rest: str) -> str:
     uri = f"{scheme}://{rest}"
-    if not all(rest.partition("/")[::2]):
+    bucket, _, key = rest.partition("/")
+    if not BUCKET_NAME.fullmatch(bucket):  # it may be a secret
+        raise UriError(f"source of scheme {scheme!r}: no name of a bucket, wanted {scheme}://bucket/key")
+    if not key:
         raise UriError(f"source {uri!r}: wanted {scheme}://bucket/key")
     return uri
 

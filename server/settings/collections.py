@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from cogread.sources import BUCKETS, SourceUri
+from cogread.sources.uri import BUCKET_NAME
 from server.settings.config_place import uri_of
 from server.settings.file import CollectionFields, FileError
 from server.settings.hosts import Host
@@ -35,7 +36,7 @@ _BELONGS_TO: Final = {
 """Key -> the kinds of rules that it belongs to."""
 
 
-_PREFIX: Final = re.compile(rf"({'|'.join(BUCKETS)})://[^/?#]+(?:/.*)?")
+_PREFIX: Final = re.compile(rf"({'|'.join(BUCKETS)})://{BUCKET_NAME.pattern}(?:/.*)?")
 _FACTS: Final = ("name", "title", "datetime", "date", "year")
 _PARTS: Final = {"stac": _FACTS, "list": _FACTS}
 """Kind -> names of the values of its members that texts may name in braces; of others `name`, or their template's."""

@@ -120,7 +120,8 @@ def check_url(where: str, url: str | None, wanted: str) -> None:
     except ValueError:
         is_plain = False
     if not is_plain or "@" in url:
-        shown = "a URL with a user" if "@" in url else repr(url)
+        secrets = {"@": "a URL with a user", "?": "a URL with a query"}
+        shown = next((name for mark, name in secrets.items() if mark in url), repr(url))
         raise FileError(f"{where}: found {shown}, wanted {wanted}")
 
 

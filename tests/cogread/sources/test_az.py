@@ -110,6 +110,12 @@ def test_the_identity_of_the_machine(blobs: Blobs, origin: Origin, monkeypatch: 
         assert read(uri, options) == DATA[100:2000]
     (request,) = origin.requests
     assert parse_qs(urlsplit(request.path).query)["resource"] == ["https://storage.azure.com"]
+    monkeypatch.setattr("cogread.sources.token._AGAIN_S", 0.0)
+    blobs.fail(f"/{ACCOUNT}/imagery/a.tif", Status(401, {"x-ms-error-code": "InvalidAuthenticationInfo"}))
+    with pytest.raises(SourceForbidden, match="InvalidAuthenticationInfo"):
+        read(uri, options)
+    assert read(uri, options) == DATA[100:2000]
+    assert len(origin.requests) == 2
     monkeypatch.setitem(sys.modules, "azure.identity", None)
     _TOKENS["az"].forget()
     with pytest.raises(SourceForbidden, match=r"az://imagery/a\.tif: .*install rawcog\[az\]"):
@@ -128,6 +134,11 @@ def test_signed_urls_are_those_of_microsofts_client(blobs: Blobs) -> None:
         unable: PresigningSource = open_source("az://imagery/ä/a b.tif", options)  # type: ignore[assignment]
         with pytest.raises(SourceForbidden, match="only the key of the account signs URLs"):
             unable.presigned_url(60)
+
+
+def test_the_second_region_of_an_account_is_signed_for_by_the_name_of_the_account(blobs: Blobs) -> None:
+    uri = blobs.store("imagery", "a.tif", DATA)
+    assert read(uri, replace(blobs.options, account=f"{ACCOUNT}-secondary")) == DATA[100:2000]
 
 
 @pytest.mark.parametrize(
@@ -153,6 +164,7 @@ def test_refusals_name_their_cause_and_no_secret(blobs: Blobs, status: int, code
     [
         (SourceOptions(), SourceForbidden, "found no account, wanted the name of a storage account"),
         (SourceOptions(account="a/b.example"), SourceForbidden, "found the account 'a/b.example'"),
+        (SourceOptions(account="https://b.example?sv=1&sig=hush"), SourceForbidden, "found the account 'https://b"),
         (SourceOptions(account=ACCOUNT, access_key="hush!"), SourceForbidden, "is not the base64 that Azure shows"),
         (SourceOptions(endpoint_url="http://127.0.0.1:1", access_key=KEY), SourceForbidden, "found no account"),
         (

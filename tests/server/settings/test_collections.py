@@ -36,6 +36,7 @@ TABLE = "[collections.ortho]\n"
         ("uri = '/{x}'\ntime = '{x}'", "collections.ortho.time: wanted a list of values for each part"),
         ("folder = '/a'\ntitle = '{y}'", "collections.ortho.title: found the part 'y', wanted one of name"),
         ("folder = 's3://a/b'", "collections.ortho.folder: found a URI of scheme 's3', wanted the path of a folder"),
+        ("prefix = 'gs://me:hunter2@b/x'", "collections.ortho.prefix: wanted one of s3://bucket/path/, gs://"),
         ("prefix = '/a/'", "collections.ortho.prefix: wanted one of s3://bucket/path/, gs://"),
         ("folder = '/a'\nrefresh_s = 0", "collections.ortho.refresh_s: found 0, wanted a number >= 1"),
         ("uri = '/a/{x}'\nsource = 'web'", "collections.ortho.source: 'web' is of type 'http', the uri is file"),

@@ -200,7 +200,7 @@ MISTAKES = {
     "[server]\nrevalidate_s = inf": "server.revalidate_s: found inf, wanted a number <= 31536000.0",
     "[server]\nrevalidate_s = '60'": "server.revalidate_s: found a string, wanted a number",
     "[server]\npublic_url = 'tiles.example.com'": f"server.public_url: found 'tiles.example.com', {URL}",
-    "[server]\npublic_url = 'https://a/?b'": f"server.public_url: found 'https://a/?b', {URL}",
+    "[server]\npublic_url = 'https://a/?b'": f"server.public_url: found a URL with a query, {URL}",
     "[server]\npublic_url = 'https://[a'": f"server.public_url: found 'https://[a', {URL}",
     "[server]\npublic_url = 'https://a:b/'": f"server.public_url: found 'https://a:b/', {URL}",
     "[server]\npublic_url = 'https://me:hunter2@a/'": f"server.public_url: found a URL with a user, {URL}",
@@ -254,6 +254,9 @@ MISTAKES = {
     f"{SOURCE_TABLE}endpoint_url = 'http://me:hunter2@a'": (
         f"sources.a.endpoint_url: found a URL with a user, {ENDPOINT}"
     ),
+    f"{SOURCE_TABLE}endpoint_url = 'http://a/?sig=hunter2'": (
+        f"sources.a.endpoint_url: found a URL with a query, {ENDPOINT}"
+    ),
     f"{SOURCE_TABLE}endpoint_url = 'http://a\\b'": f"sources.a.endpoint_url: found 'http://a\\\\b', {ENDPOINT}",
     f"{SOURCE_TABLE}bearer_token_env = 'T'": "sources.a.bearer_token_env: not for a source of type 's3'",
     "[sources.a]\ntype = 'az'\naccess_key_id_env = 'T'": "sources.a.access_key_id_env: not for a source of type 'az'",
@@ -261,6 +264,12 @@ MISTAKES = {
     "[sources.a]\ntype = 'az'\n[layers.a]\nuri = 'gs://b/x'\nsource = 'a'": (
         "layers.a.source: 'a' is of type 'az', the uri is gs"
     ),
+    **{
+        f"[layers.a]\nuri = '{scheme}://{bucket}/x.tif'": (
+            f"layers.a.uri: source of scheme '{scheme}': no name of a bucket, wanted {scheme}://bucket/key"
+        )
+        for scheme, bucket in (("az", "b?sig=hunter2"), ("gs", "me:hunter2@b"), ("s3", "b[c"), ("az", ".."))
+    },
     "[layers.a]\nuri = 'az://container'": "layers.a.uri: source 'az://container': wanted az://bucket/key",
     "[layers.a]\nuri = '/vsioss/b/x'": (
         "layers.a.uri: source 'vsioss': of GDAL's file systems only /vsis3/, /vsigs/, /vsiaz/, /vsicurl/ are known"
