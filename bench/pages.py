@@ -63,7 +63,7 @@ def _layers(layers: Report) -> str:
 
 
 def _export(exports: Report) -> str:
-    return f"{_percent(exports.figure('rawcog, PMTiles', 'of cp'))} of its speed for an export into PMTiles"
+    return f"{_percent(exports.figure('rawcog, PMTiles', 'of cp and fsync'))} of their speed for an export into PMTiles"
 
 
 def _percent(share: float) -> str:
@@ -80,7 +80,7 @@ CLAIMS: Final = (
     Claim("static files of nginx", "nginx", _files),
     Claim("nginx with a map of all tiles to byte ranges of the COG", "nginx", _ranges),
     Claim("a config of one layer", "layers", _layers),
-    Claim("`cp` of JPEG tiles", "export", _export),
+    Claim("`cp` and fsync of a file of JPEG tiles", "export", _export),
     Claim("the start of gunicorn with an app that does nothing", "start", _start),
 )
 
