@@ -72,7 +72,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         # gunicorn looks up 20 settings for a request, each through `__getattr__` and two objects
         self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
         if self.cfg.is_ssl:  # the C parser needs the checks of `Connection.read_head`
-            self.cfg.http_parser = "python"
+            self.cfg.__dict__["http_parser"] = "python"
         self.make_threads().start(self.cfg.threads)
         super().run()
 
