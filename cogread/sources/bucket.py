@@ -10,14 +10,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final, Generic, Protocol, TypeVar
 
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceError, SourceForbidden
 from cogread.sources.http_client.exchange import close_idle, get
 from cogread.sources.http_client.failures import FAILURES
-from cogread.sources.http_client.range_reply import RangeRequest
+from cogread.sources.http_client.range_reply import RangeRequest, http_date
 from cogread.sources.http_client.range_source import RangeSource
 from cogread.sources.http_client.reply import Reply
 from cogread.sources.http_client.transport import Route, no_auth, transport_of
@@ -176,9 +175,8 @@ class BucketSource(RangeSource, Generic[S]):
 
 def _clock_skew_s(reply: Reply) -> float | None:
     """Seconds that this machine's clock is off by the store's, if they are many."""
-    try:
-        theirs = parsedate_to_datetime(reply.headers.get("date", ""))
-    except ValueError:
+    theirs = http_date(reply.headers.get("date", ""))
+    if theirs is None:
         return None
-    skew_s = (datetime.now(UTC) - theirs.replace(tzinfo=theirs.tzinfo or UTC)).total_seconds()
+    skew_s = (datetime.now(UTC) - theirs).total_seconds()
     return skew_s if abs(skew_s) > _CLOCK_SKEW_S else None

@@ -36,6 +36,6 @@ def parsed_date(text: str | None) -> datetime | None:
     """The date of a field; None: there is none, or it is malformed."""
     try:
         date = parsedate_to_datetime(text or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return date.replace(tzinfo=date.tzinfo or UTC)

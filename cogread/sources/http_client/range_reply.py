@@ -195,9 +195,16 @@ def retry_after_s(text: str | None) -> float | None:
         return None
     if re.fullmatch(r"[0-9]{1,9}", text):
         return min(float(text), _LONGEST_RETRY_AFTER_S)
+    instant = http_date(text)
+    if instant is None:
+        return None
+    return min(max((instant - datetime.now(UTC)).total_seconds(), 0.0), _LONGEST_RETRY_AFTER_S)
+
+
+def http_date(text: str) -> datetime | None:
+    """The instant of a header (RFC 9110 §5.6.7); None if it is invalid."""
     try:
         instant = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    wait_s = (instant.replace(tzinfo=instant.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(wait_s, 0.0), _LONGEST_RETRY_AFTER_S)
+    return instant.replace(tzinfo=instant.tzinfo or UTC)
