@@ -290,6 +290,24 @@ def test_a_server_that_refuses_writes_is_still_read(kind: str, caplog: pytest.Lo
     assert [record.levelname for record in caplog.records if record.name == LOGGER] == ["WARNING", "INFO"]
 
 
+def test_after_a_master_became_read_only_its_address_is_connected_to_anew(tmp_path: Path) -> None:
+    address, renamed = tmp_path / "address", tmp_path / "renamed"
+    with RedisServer() as old, RedisServer() as new:
+        address.symlink_to(old.socket_url.removeprefix("unix://"))
+        cache = RedisCache(f"unix://{address}", timeout_s=10, breaker_pause_s=0.01)
+        cache.put(ITEMS, 100)
+        old.command("REPLICAOF", "127.0.0.1", "1")
+        renamed.symlink_to(new.socket_url.removeprefix("unix://"))
+        renamed.replace(address)
+
+        def stores_in_the_new_master() -> bool:
+            cache.put(ITEMS, 100)
+            return new.command("DBSIZE") == f":{len(ITEMS)}\r\n".encode()
+
+        wait_until(stores_in_the_new_master)
+        cache.close()
+
+
 def test_after_a_failure_redis_is_left_alone() -> None:
     calls: list[bytes] = []
 
