@@ -17,6 +17,7 @@ from cogread.copy.crop_header import CropPart, crop_header, is_interleaved
 from cogread.copy.fields import Field, moved, stored_fields
 from cogread.copy.places import TilePlaces, read_whole
 from cogread.copy.reads import BATCH_BYTES, BATCH_TILES, Batch, read_batches
+from cogread.copy.target import check_target
 from cogread.copy.window import CropPlan, TileBox
 from cogread.errors import FormatError, TileDamaged
 from cogread.image import Cog, Image
@@ -54,6 +55,7 @@ def crop(source: Source, cog: Cog, plan: CropPlan, target: Path) -> CropOutcome:
         SourceError: the source cannot be read; `SourceChanged` if it was replaced since the header was read.
         OSError: the target cannot be written.
     """
+    check_target(target)
     levels = [_parts(source, cog, plan, level) for level in range(len(plan.factors))]
     tiles = [tile for level in reversed(levels) for tile in _in_order(level)]
     header_bytes = len(crop_header(cog, levels))

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from cogread.copy.places import stop
+from cogread.copy.target import check_target
 from cogread.errors import TileError
 from cogread.wrap import EMPTY_TILES, TERRAIN, WRAPPERS
 from server.documents.tilejson import tileset
@@ -68,6 +69,7 @@ def export(
     """
     if path.exists() and not is_overwriting:
         raise ExportError(f"{path} exists: --overwrite replaces it")
+    check_target(path)
     part, extension = Part(path), _extension(pictures)
     make = target_module(path).make
     with closing(Journal(part.journal, _identity(pictures, extension), is_discarded=is_overwriting)) as journal:

@@ -185,3 +185,8 @@ def test_the_command_takes_a_bounding_box_in_degrees(tmp_path: Path) -> None:
         assert result.width * result.height < source.width * source.height / 2
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (1, f"Error: {tmp_path}/b.tif exists: --overwrite replaces it\n")
+    (tmp_path / "b.tif").unlink()
+    os.mkfifo(tmp_path / "b.tif")  # as /dev/null is, no place for a file
+    done = subprocess.run([*command, "--overwrite"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, "neither a file nor a folder" in done.stderr) == (1, True)
+    assert (tmp_path / "b.tif").is_fifo()

@@ -86,6 +86,9 @@ def test_a_target_is_replaced_only_on_demand(name: str, scene: Path, tmp_path: P
     assert rawcog("export", scene, target, "--overwrite").returncode == 0
     assert len(tiles_of(target)) > len(before)
     assert [path.name for path in tmp_path.iterdir()] == [name]
+    os.mkfifo(tmp_path / f"pipe.{name}")
+    assert rawcog("export", scene, tmp_path / f"pipe.{name}", "--overwrite").returncode == 1
+    assert (tmp_path / f"pipe.{name}").is_fifo()
 
 
 def test_a_damaged_tile_stops_the_export_unless_it_is_left_out(scene: Path, tmp_path: Path) -> None:
