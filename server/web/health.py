@@ -1,5 +1,7 @@
 """`/health/live` and `/health/ready`."""
 
+from collections import Counter
+
 import msgspec
 from flask import Response
 
@@ -25,16 +27,16 @@ def ready() -> Response:
     reasons = [] if is_any else ["no layer is configured"]
     if ending.is_set():
         reasons.append("the worker is ending: it answers the clients that it has, and takes no new ones")
-    failing: dict[str, int] = {}
-    for (source, _), count in sorted(outages.counts().items()):
-        failing[source] = failing.get(source, 0) + count
+    failing: Counter[str] = Counter()
+    for (source, _), count in outages.counts().items():  # that an origin is being tried does not mean that it answers
+        failing[source] += count
     redis = "none" if ctx.cache is None else "not answering" if failing.pop(REDIS, 0) else "configured"
     body: dict[str, object] = {
         "status": "not ready" if reasons else "ready",
         "reasons": reasons,
         "layers": ctx.catalog.public_count,
         "redis": redis,
-        "origins": {source: f"not answering: {count} open circuit breakers" for source, count in failing.items()},
+        "origins": {name: f"not answering: {count} open circuit breakers" for name, count in sorted(failing.items())},
     }
     return _status(503 if reasons else 200, body)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import requests
 
+from server.resilience.breaker import CircuitBreaker, State
 from tests.support.app import client, layer
 from tests.support.gunicorn import Gunicorn, wait_for
 from tests.support.origin import Connection, Origin, Reply, send
@@ -48,6 +49,21 @@ def test_redis_and_origins_are_told_and_not_required(tmp_path: Path) -> None:
     assert after.status_code == 200
     assert (after.json or {})["redis"] == "not answering"
     assert (after.json or {})["origins"]["mine"] == "not answering: 1 open circuit breakers"
+
+
+def test_an_origin_that_is_being_tried_is_told_beside_its_open_circuit_breakers(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(gdal_tiff("jpeg-ycbcr"))
+    app = client(tmp_path, layer("a", "a.tif"))
+    breakers = [CircuitBreaker(lambda _: None, lambda: None, group="tried") for _ in range(2)]
+    for breaker in breakers:
+        breaker.failed(OSError("lost"), breaker.clock())
+    tried = breakers[0]
+    tried.clock = lambda: float("inf")  # after its pause
+    with tried.attempt():
+        assert [breaker.state for breaker in breakers] == [State.HALF_OPEN, State.OPEN]
+        reply = app.get("/health/ready")
+    assert reply.status_code == 200
+    assert (reply.json or {})["origins"]["tried"] == "not answering: 2 open circuit breakers"
 
 
 def test_a_worker_that_ends_says_so_to_the_clients_that_it_still_has(tmp_path: Path) -> None:
