@@ -330,7 +330,7 @@ class TestRefusals:
         with pytest.raises(SourceForbidden):
             read(replace(options_of(origin), secret_access_key=None))
 
-    @pytest.mark.parametrize("bucket", ["no such_bucket!", "a"])
+    @pytest.mark.parametrize("bucket", ["no_such_bucket!", "a"])
     def test_a_bucket_that_cannot_be(self, origin: Origin, bucket: str) -> None:
         with pytest.raises(SourceError, match="s3://"):
             open_source(f"s3://{bucket}/a.tif", options_of(origin)).version()
