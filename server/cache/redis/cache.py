@@ -14,11 +14,12 @@ from typing import TypeVar
 
 from cogread.deadline import Deadline
 from server.cache.protocol import NO_LOCKS
-from server.cache.redis.checksum import add_checksum, verify
+from server.cache.redis.checksum import CHECKSUM_BYTES, add_checksum, verify
 from server.cache.redis.cluster import ClusterServers
 from server.cache.redis.node import Command, Node, Servers
 from server.cache.redis.node_breaker import Use
 from server.cache.redis.pool import master_pool, server_pool
+from server.cache.redis.resp import LONGEST_BYTES
 from server.cache.redis.url import RedisUrl, read_url
 
 TIMEOUT_S = 0.4
@@ -80,9 +81,11 @@ class RedisCache:
         return values
 
     def put(self, items: Mapping[str, bytes], ttl_s: float, tokens: Mapping[str, str] = NO_LOCKS) -> None:
-        """See `Cache.put`."""
+        """See `Cache.put`. Values that would be too long to read are left out."""
         commands: dict[str, Command] = {
-            key: ("SET", key, add_checksum(key, value), "PX", _ms(ttl_s)) for key, value in items.items()
+            key: ("SET", key, add_checksum(key, value), "PX", _ms(ttl_s))
+            for key, value in items.items()
+            if len(value) <= LONGEST_BYTES - CHECKSUM_BYTES
         }
         self._ask(Use.WRITE, commands | _release(tokens), _read_done)
 

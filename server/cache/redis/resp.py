@@ -13,6 +13,9 @@ from redis.exceptions import ConnectionError, InvalidResponse
 BUFFER_BYTES: Final = 64 * 1024
 """Size of the buffer of a connection. A line of a reply fits into it, longer values are read past it."""
 
+LONGEST_BYTES: Final = 16 * 1024 * 1024
+"""Size of the longest value that is read. Redis takes 32 times as much, more than a worker may have memory for."""
+
 
 def pack(commands: Iterable[Iterable[object]]) -> bytes:
     """The bytes of commands, whose words are text, bytes or integers."""
@@ -85,6 +88,8 @@ class ReplyParser(BaseParser):
 
     def _long(self, size: int) -> bytes:
         """Read a value that does not fit into the buffer."""
+        if size > LONGEST_BYTES:
+            raise InvalidResponse(f"a value of {size} bytes, wanted {LONGEST_BYTES} at most")
         parts = [bytes(self._view[self._start : self._stop])]
         self._start = self._stop = 0
         missing = size + 2 - len(parts[0])

@@ -10,7 +10,8 @@ from redis._parsers.encoders import Encoder
 from redis.exceptions import ConnectionError, InvalidResponse, ReadOnlyError, ResponseError
 
 from server.cache.redis.cache import RedisCache
-from server.cache.redis.resp import BUFFER_BYTES, ReplyParser
+from server.cache.redis.checksum import CHECKSUM_BYTES
+from server.cache.redis.resp import BUFFER_BYTES, LONGEST_BYTES, ReplyParser
 from tests.support.redis import RedisServer
 
 LONG = bytes(range(256)) * 1000
@@ -74,6 +75,8 @@ def test_an_error_is_a_value_unless_it_ends_the_connection() -> None:
         (b"", ConnectionError),
         (b"$5\r\nabc", ConnectionError),
         (b"$100000\r\n" + bytes(99_999), ConnectionError),
+        (b"$%d\r\n" % LONGEST_BYTES, ConnectionError),
+        (b"$%d\r\n" % (LONGEST_BYTES + 1), InvalidResponse),
         (b"HTTP/1.1 200 OK\r\n", InvalidResponse),
         (b"\r\n", InvalidResponse),
         (b"$five\r\n", ValueError),
@@ -92,4 +95,14 @@ def test_values_of_all_sizes_come_back_from_redis(redis_server: RedisServer) -> 
     values = {f"value of {size}": (LONG * 20)[:size] for size in sizes}
     cache.put(values, 100)
     assert cache.get(list(values)) == list(values.values())
+    cache.close()
+
+
+def test_a_value_too_long_to_read_is_not_stored_and_its_lock_is_released(redis_server: RedisServer) -> None:
+    cache = RedisCache(redis_server.url, timeout_s=10)
+    longest = LONGEST_BYTES - CHECKSUM_BYTES
+    cache.put({"a": bytes(longest), "b": bytes(longest + 1)}, 100, cache.acquire(["b"], 100))
+    values: dict[str, bytes] = {}
+    assert set(cache.acquire(["b"], 100, values)) == {"b"}
+    assert cache.get(["a", "b"]) == [bytes(longest), None]
     cache.close()
