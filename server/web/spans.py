@@ -18,6 +18,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from cogread import __version__
 from cogread.sources.protocol import Source
 from server.cache.protocol import Cache
+from server.logs.line_format import redacted
 from server.logs.trace import trace
 from server.web.client_spans import SpanCache, SpanSource
 
@@ -35,10 +36,10 @@ class SpanMiddleware:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Hand on."""
-        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        method, path = environ["REQUEST_METHOD"], redacted(environ["PATH_INFO"])
         sent = {name: environ.get(f"HTTP_{name.upper()}", "") for name in ("traceparent", "tracestate")}
         attributes = {"http.request.method": method, "url.path": path, "url.scheme": environ["wsgi.url_scheme"]}
-        name = f"{method} /{path.split('/', 2)[1]}"
+        name = f"{method} /{path.lstrip('/').split('/', 1)[0]}"  # `OPTIONS *` has no slash
         with self._tracer.start_as_current_span(
             name, _PROPAGATOR.extract(sent), api.SpanKind.SERVER, attributes, record_exception=False
         ) as span:

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -107,6 +108,21 @@ def test_a_span_for_each_request_within_the_trace_of_the_client(tmp_path: Path, 
     assert len(reads) == values(tile)["rawcog.origin_reads"]
     assert {values(span)["url.full"] for span in reads} == {f"{origin.url}/a.tif"}
     assert {values(span)["db.system.name"] for span in redis_calls} == {"redis"}
+
+
+def test_requests_without_a_path_are_answered_and_no_secret_is_in_a_span(collector: Collector) -> None:
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    with Gunicorn({"WEB_CONCURRENCY": "1", **environment}) as server:
+        for method, target in (("OPTIONS", "*"), ("GET", "http://localhost"), ("GET", "/nothing%3Ftoken=hush/a")):
+            connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+            connection.request(method, target)
+            assert connection.getresponse().status < 500, target
+            connection.close()
+        wait_for(lambda: named(collector, "GET /nothing?***"), "spans")
+        assert "Traceback" not in server.log()
+    assert named(collector, "OPTIONS /*")
+    assert named(collector, "GET /")
+    assert "hush" not in str(collector.spans)
 
 
 def named(collector: Collector, name: str) -> list[Span]:
