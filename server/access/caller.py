@@ -166,8 +166,8 @@ class Caller:
         scheme, _, secret = self._authorization.partition(" ")
         if scheme.lower() == "bearer":
             return secret.strip()
-        if scheme.lower() == "basic":
-            return _password(secret)
+        if scheme.lower() == "basic" and self._authenticator.token(password := _password(secret)) is not None:
+            return password  # any other may be for a proxy in front, which passes it on
         secrets = _TOKEN.findall(self._query)
         return unquote(secrets[0]) if len(secrets) == 1 else None if not secrets else ""
 

@@ -122,6 +122,14 @@ def test_a_token_has_one_spelling(app: FlaskClient) -> None:
     assert status(app, path, f"token={secret}", Authorization="Bearer wrong") == 401
 
 
+def test_a_password_for_a_proxy_in_front_is_as_good_as_none(app: FlaskClient) -> None:
+    token, proxys = f"token={SECRETS['TEAM']}", basic("me:hush")
+    assert [status(app, "/layers/secret", query, Authorization=proxys) for query in ("", token)] == [401, 200]
+    listed = [app.get("/layers", headers=headers).get_json() for headers in ({}, {"Authorization": proxys})]
+    assert listed[0] == listed[1]
+    assert status(app, "/layers", Authorization="Bearer hush") == 401
+
+
 def test_paths_that_differ_open_no_other_layer(app: FlaskClient) -> None:
     query = signed_query(KEY.encode(), "other", 3600)
     paths = (
