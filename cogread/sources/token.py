@@ -65,8 +65,8 @@ class Token:
         return self._current.value
 
     def refuse(self) -> None:
-        """Take the token as expired: a store refused it, as the identity was revoked or changed."""
-        self._current = self._current._replace(expires_at=0.0)
+        """Renew the token, which a store refused; reads go on with it until then, as other stores may take it."""
+        self._renewal()
 
     def _renewal(self) -> "Future[None]":
         """The fetch that is under way, or was a moment ago; else a new one."""

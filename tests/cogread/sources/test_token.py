@@ -84,3 +84,14 @@ def test_a_machine_without_identity_is_named_without_the_words_of_the_package() 
 
     with pytest.raises(SourceForbidden, match=r"the machine has none \(RuntimeError\)$"):
         Token("az", numbered(3600, [fail])).value(NEVER)
+
+
+def test_a_refused_token_is_renewed_and_serves_until_then() -> None:
+    allowed = Event()
+    token = Token("az", numbered(3600, [lambda: None, lambda: allowed.wait(10)]))
+    assert token.value(NEVER) == "0"
+    token.refuse()
+    token.refuse()
+    assert token.value(NEVER) == "0"
+    allowed.set()
+    wait_until(lambda: token.value(NEVER) == "1")
