@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from redis.connection import ConnectionPool
-from redis.exceptions import ConnectionError, ReadOnlyError
+from redis.exceptions import ConnectionError
 
 from cogread.deadline import Deadline
 from server.cache.redis.node_breaker import NodeBreaker, Use
@@ -113,8 +113,7 @@ class Node:
             replies = self._exchange(connection, commands.values())
             answers = {key: read(reply) for key, reply in zip(commands, replies, strict=True)}
         except Exception as error:  # redis-py raises anything when it reads garbage
-            # a read-only server may have been the master: sentinels, or the DNS of a cloud, name the new one
-            if self._breaker.failed(error, use, began_at) or isinstance(error, ReadOnlyError):
+            if self._breaker.failed(error, use, began_at):
                 connection.disconnect()  # after a wrong reply, the next may be another command's
                 self.close()  # the other connections may be lost as well, and would time out one after the other
             return {}

@@ -12,7 +12,7 @@ from enum import Enum
 from functools import partial
 from typing import Final
 
-from redis.exceptions import ResponseError
+from redis.exceptions import ReadOnlyError, ResponseError
 
 from server.resilience.breaker import CircuitBreaker, State
 
@@ -77,11 +77,13 @@ class NodeBreaker:
         """Record a failure.
 
         Returns:
-            True if the failure means that the server does not answer.
+            True if the connections are of no more use: the server does not answer, or a write shows that it is no
+            master. Sentinels, or the DNS of a cloud, lead new ones to the new master.
         """
         if use is Use.READ or not isinstance(error, ResponseError):
             self._calls.failed(error, began_at)
             return True
         if use is Use.WRITE:
             self._writes.failed(error, began_at)
+            return isinstance(error, ReadOnlyError)
         return False
