@@ -1,7 +1,7 @@
 """An export: the batches of a layer's pictures into a target, which gets its name when it is whole."""
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -62,22 +62,23 @@ def export(
         on_progress: see `Progress`.
 
     Raises:
-        ExportError: the target exists, cannot hold the pictures, or would hold none.
+        ExportError: the target exists, must not be replaced, cannot hold the pictures, or would hold none.
         TileDamaged: of a damaged tile.
         SourceError: the source cannot be read, or was replaced.
         OSError: the target cannot be written.
     """
-    if path.exists() and not is_overwriting:
-        raise ExportError(f"{path} exists: --overwrite replaces it")
     check_target(path)
     part, extension = Part(path), _extension(pictures)
+    part.check(is_overwriting=is_overwriting)
     make = target_module(path).make
     with closing(Journal(part.journal, _identity(pictures, extension), is_discarded=is_overwriting)) as journal:
+        if not part.path.exists():
+            journal.restart()
         ledger = Ledger(journal.batches)
         if not ledger.batches:
             part.discard()
         target: Target
-        with closing(make(part.path, extension)) as target:
+        with _named(part.path), closing(make(part.path, extension)) as target:
             target.resume(ledger.records)
             _write(pictures, target, journal, ledger, on_damage, on_progress)
             records = ledger.records
@@ -89,6 +90,17 @@ def export(
     contents, at = np.unique(records["offset"], return_index=True)
     empty = pictures.selection.count - len(records)
     return Outcome(len(records), len(contents), int(records["size"][at].sum()), empty)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name the target in errors of writing to an open file."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _write(

@@ -67,7 +67,11 @@ class Journal:
         except OSError as error:
             self._file.close()
             raise ExportError(f"{path}: another process writes this export") from error
+        if not os.fstat(self._file.fileno()).st_nlink:  # removed between the opening and the lock
+            self._file.close()
+            raise ExportError(f"{path}: another process has just ended this export")
         line = json.dumps({**identity, "boot": _BOOT.read_text().strip() if _BOOT.exists() else ""}).encode() + b"\n"
+        self._start = len(line)
         before = self._file.readline()
         if before.endswith(b"\n") and before != line and not is_discarded:
             self._file.close()
@@ -86,6 +90,12 @@ class Journal:
         self._file.write(_HEAD.pack(_MAGIC, len(records), xxh3_64_intdigest(data)) + data)
         self._file.flush()
 
+    def restart(self) -> None:
+        """Forget all batches: their target is gone."""
+        self.batches = []
+        self._file.seek(self._start)
+        self._file.truncate()
+
     def close(self) -> None:
         """Close the file and release its lock."""
         self._file.close()
@@ -96,14 +106,17 @@ class Journal:
         self.close()
 
     def _load(self) -> None:
+        size_bytes = os.fstat(self._file.fileno()).st_size
         while True:
             sound = self._file.tell()
             head = self._file.read(_HEAD.size)
             if len(head) < _HEAD.size:
                 break
             magic, count, digest = _HEAD.unpack(head)
+            if magic != _MAGIC or sound + len(head) + count * RECORD.itemsize > size_bytes:
+                break
             data = self._file.read(count * RECORD.itemsize)
-            if magic != _MAGIC or len(data) < count * RECORD.itemsize or xxh3_64_intdigest(data) != digest:
+            if xxh3_64_intdigest(data) != digest:
                 break
             self.batches.append(np.frombuffer(data, RECORD))
         self._file.seek(sound)

@@ -8,7 +8,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -41,20 +41,25 @@ class MbtilesTarget:
 
     def resume(self, records: Records) -> None:
         """See `Target.resume`."""
-        self._db.executescript(
-            "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF;"
-        )
-        if not self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-            self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+        with _errors_of(self._part):
+            self._db.executescript(
+                "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = OFF;"
+            )
+            if not self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+                self._db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+            tiles = self._db.execute("SELECT count(*) FROM map").fetchone()[0]
+        if tiles < len(records):
+            raise ExportError(f"{self._part}: it lacks tiles of the interrupted export; remove it to begin anew")
 
     def add(self, items: Sequence[Item]) -> None:
         """See `Target.add`."""
-        self._db.execute("BEGIN")
         images = ((item.offset, item.picture.body) for item in items if item.is_new)
-        self._db.executemany("INSERT OR IGNORE INTO images VALUES (?, ?)", images)
         tiles = ((each.z, each.x, 2**each.z - 1 - each.y, offset) for each, offset, _, _ in items)
-        self._db.executemany("INSERT OR IGNORE INTO map VALUES (?, ?, ?, ?)", tiles)
-        self._db.execute("COMMIT")
+        with _errors_of(self._part):
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT OR IGNORE INTO images VALUES (?, ?)", images)
+            self._db.executemany("INSERT OR IGNORE INTO map VALUES (?, ?, ?, ?)", tiles)
+            self._db.execute("COMMIT")
 
     def finish(self, about: About, records: Records) -> None:
         """See `Target.finish`."""
@@ -68,17 +73,27 @@ class MbtilesTarget:
             "type": "baselayer",
             "version": document["version"],
         }
-        self._db.execute("BEGIN")
         values = [(name, str(value)) for name, value in rows.items() if value is not None]
-        self._db.executemany("INSERT OR REPLACE INTO metadata VALUES (?, ?)", values)
-        self._db.execute("COMMIT")
-        self._db.execute("PRAGMA journal_mode = DELETE")
+        with _errors_of(self._part):
+            self._db.execute("BEGIN")
+            self._db.executemany("INSERT OR REPLACE INTO metadata VALUES (?, ?)", values)
+            self._db.execute("COMMIT")
+            self._db.execute("PRAGMA journal_mode = DELETE")
         with self._part.open("r+b") as file:
             os.fsync(file)
 
     def close(self) -> None:
         """See `Target.close`."""
         self._db.close()
+
+
+@contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
+    """Name the database in errors of SQLite, such as a full disk."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise ExportError(f"{path}: {error}") from error
 
 
 def tiles_of(path: Path) -> Iterator[Tile]:

@@ -5,6 +5,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from server.export.errors import ExportError
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -21,6 +23,15 @@ class Part:
     def journal(self) -> Path:
         """The journal of its tiles."""
         return self.target.with_name(f"{self.target.name}.part.journal")
+
+    def check(self, *, is_overwriting: bool) -> None:
+        """Raise ExportError where the target has no name, or must not be replaced, such as a folder of other files."""
+        if not self.target.name or self.target.name == "..":
+            raise ExportError(f"{self.target}: wanted the name of a new file or folder")
+        if self.target.exists() and not is_overwriting:
+            raise ExportError(f"{self.target} exists: --overwrite replaces it")
+        if self.target.is_dir() and any(self.target.iterdir()) and not (self.target / "tilejson.json").is_file():
+            raise ExportError(f"{self.target} is not replaced: a folder without tilejson.json, which no export wrote")
 
     def discard(self) -> None:
         """Remove what another export left there."""

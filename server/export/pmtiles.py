@@ -7,6 +7,7 @@ The directory of all tiles is known at the end. So that no tile is written twice
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +39,11 @@ _MOST_ROOT_ENTRIES: Final = 16384
 """Entries of a tile take more than a byte."""
 _MOST_PIECES: Final = 1024
 """Pieces of a write (limits.h, IOV_MAX). One write of some MB takes a quarter of the time of a write for each body."""
+_DAMAGES: Final = (
+    *(MagicNumberNotFound, SpecVersionUnsupported, zlib.error),
+    *(ArithmeticError, EOFError, LookupError, OSError, ValueError),
+)
+"""Errors of the package `pmtiles` in damaged archives."""
 _TYPES: Final = {"image/jpeg": TileType.JPEG, "image/webp": TileType.WEBP, "image/png": TileType.PNG}
 
 
@@ -45,11 +51,14 @@ class PmtilesTarget:
     """An archive."""
 
     def __init__(self, part: Path, extension: str) -> None:
-        self._file = os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
+        self._part, self._file = part, os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
 
     def resume(self, records: Records) -> None:
         """See `Target.resume`."""
-        os.truncate(self._file, _DATA_START + _data_bytes(records))
+        size_bytes = _DATA_START + _data_bytes(records)
+        if len(records) and os.fstat(self._file).st_size < size_bytes:
+            raise ExportError(f"{self._part}: it lacks tiles of the interrupted export; remove it to begin anew")
+        os.truncate(self._file, size_bytes)
         os.lseek(self._file, 0, os.SEEK_END)
 
     def add(self, items: Sequence[Item]) -> None:
@@ -99,8 +108,10 @@ class PmtilesTarget:
             "center_lon_e7": longitude,
             "center_lat_e7": latitude,
         }
-        os.pwrite(self._file, serialize_header(header).ljust(_HEADER_BYTES, b"\0") + top, 0)
-        os.pwrite(self._file, metadata + leaves, _DATA_START + data_bytes)
+        os.lseek(self._file, _DATA_START + data_bytes, os.SEEK_SET)
+        self._write([metadata, leaves])
+        os.lseek(self._file, 0, os.SEEK_SET)
+        self._write([serialize_header(header).ljust(_HEADER_BYTES, b"\0"), top])
         os.fsync(self._file)
 
     def close(self) -> None:
@@ -170,22 +181,35 @@ def tiles_of(path: Path) -> Iterator[Tile]:
     Raises:
         ExportError: it is no archive, or its directory is damaged.
     """
-    file = os.open(path, os.O_RDONLY)
+    file, tiles = os.open(path, os.O_RDONLY), 0
     try:
-        header = deserialize_header(os.pread(file, _HEADER_BYTES, 0))
+        header = deserialize_header(_section(file, 0, _HEADER_BYTES))
+        json.loads(gzip.decompress(_section(file, header["metadata_offset"], header["metadata_length"])))
         for entry in _all_entries(file, header, header["root_offset"], header["root_length"]):
-            body = os.pread(file, entry.length, header["tile_data_offset"] + entry.offset)
+            tiles += entry.run_length
+            if tiles > header["addressed_tiles_count"]:
+                break
+            body = _section(file, header["tile_data_offset"] + entry.offset, entry.length)
             for number in range(entry.tile_id, entry.tile_id + entry.run_length):
                 yield (*tileid_to_zxy(number), body)
-    except (MagicNumberNotFound, SpecVersionUnsupported, EOFError, ValueError, LookupError, OSError) as error:
+        if tiles != header["addressed_tiles_count"]:
+            raise ValueError(f"{tiles} tiles, wanted {header['addressed_tiles_count']} by the header")
+    except _DAMAGES as error:
         raise ExportError(f"{path}: no archive of PMTiles, or a damaged one: {error!r}") from error
     finally:
         os.close(file)
 
 
+def _section(file: int, start: int, length: int) -> bytes:
+    """Bytes that the file must have."""
+    if start + length > os.fstat(file).st_size:
+        raise ValueError(f"{length} bytes at byte {start} are not in the file")
+    return os.pread(file, length, start)
+
+
 def _all_entries(file: int, header: HeaderDict, start: int, length: int) -> Iterator[Entry]:
     """The tiles of a directory and of those below it."""
-    for entry in deserialize_directory(os.pread(file, length, start)):
+    for entry in deserialize_directory(_section(file, start, length)):
         if entry.run_length:
             yield entry
         elif start == header["root_offset"]:

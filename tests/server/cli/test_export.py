@@ -6,10 +6,14 @@ import random
 import shutil
 import signal
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from server.export.journal import RECORD, Journal
+from server.export.part import Part
 from tests.support.app import ROOT, client, layer
 from tests.support.exports import COMMAND, FILES, Tiles, rawcog, served, tiles_of
 from tests.support.origin import Origin
@@ -89,6 +93,26 @@ def test_a_target_is_replaced_only_on_demand(name: str, scene: Path, tmp_path: P
     os.mkfifo(tmp_path / f"pipe.{name}")
     assert rawcog("export", scene, tmp_path / f"pipe.{name}", "--overwrite").returncode == 1
     assert (tmp_path / f"pipe.{name}").is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("home", "a folder without tilejson.json, which no export wrote"),
+        (".", "wanted the name of a new file or folder"),
+        ("..", "wanted the name of a new file or folder"),
+    ],
+)
+def test_a_folder_of_other_files_is_never_replaced(
+    name: str, error: str, scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/letter").touch()
+    monkeypatch.chdir(tmp_path)
+    done = rawcog("export", scene, name, "--overwrite")
+    assert done.returncode == 1
+    assert error in done.stderr
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["home", "home/letter"]
 
 
 def test_a_damaged_tile_stops_the_export_unless_it_is_left_out(scene: Path, tmp_path: Path) -> None:
@@ -231,11 +255,23 @@ def test_a_list_of_files_is_exported_and_one_failure_stops_no_other(scene: Path,
     assert done.stdout == "0 exported, 2 there before, 2 failed\n"
 
 
-def test_no_space_is_one_line_and_the_rest_follows_when_there_is_some(scene: Path, tmp_path: Path) -> None:
-    """A limit on the size of files stands for a full disk."""
-    target = tmp_path / "a.pmtiles"
+@pytest.mark.parametrize(
+    ("name", "missing", "error"),
+    [
+        ("a.pmtiles", 1_500_000, "File too large"),
+        ("a.pmtiles", 1, "File too large"),
+        ("a.mbtiles", 1_500_000, "disk I/O error"),
+    ],
+)
+def test_no_space_is_one_line_and_the_rest_follows_when_there_is_some(
+    name: str, missing: int, error: str, scene: Path, tmp_path: Path
+) -> None:
+    """A limit on the size of files stands for a full disk, which may cut any write short, the last one too."""
+    target, whole = tmp_path / name, tmp_path / f"whole-{name}"
+    assert rawcog("export", scene, whole).returncode == 0
+    limit = whole.stat().st_size - missing
     limited = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-    limited += "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n" + COMMAND[2]
+    limited += f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n" + COMMAND[2]
     done = subprocess.run(
         [COMMAND[0], "-c", limited, "export", str(scene), str(target)],
         cwd=ROOT,
@@ -243,7 +279,45 @@ def test_no_space_is_one_line_and_the_rest_follows_when_there_is_some(scene: Pat
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (1, "Error: File too large\n")
+    assert (done.returncode, done.stderr) == (1, f"Error: {target}.part: {error}\n")
     assert not target.exists()
     assert rawcog("export", scene, target).returncode == 0
+    assert target.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a.pmtiles", "a.mbtiles", "a"])
+def test_a_journal_without_its_tiles_gives_no_broken_target(
+    name: str, scene: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / name
+    part, journal = target.with_name(f"{name}.part"), target.with_name(f"{name}.part.journal")
+
+    def interrupted(self: Part) -> None:
+        raise OSError("interrupted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Part, "publish", interrupted)
+        assert rawcog("export", scene, target).returncode == 1
+    part.rename(tmp_path / "away")
+    part.touch()
+    assert rawcog("export", scene, target).returncode == 1
+    assert not target.exists()
+    part.unlink()
+    assert journal.stat().st_size > 1000
+    assert rawcog("export", scene, target).returncode == 0
     assert tiles_of(target) == all_tiles(scene, tmp_path)
+
+
+@pytest.mark.parametrize("damage", [b"tile\xff\xff\xff\xff", b"tile\0\0\0\1", b"mile"])
+def test_a_garbled_journal_is_used_up_to_the_damage(damage: bytes, tmp_path: Path) -> None:
+    batch = np.zeros(3, RECORD)
+    with closing(Journal(tmp_path / "journal", {})) as journal:
+        journal.append(batch)
+        journal.append(batch)
+    data = (tmp_path / "journal").read_bytes()
+    second = data.rindex(b"tile")
+    (tmp_path / "journal").write_bytes(data[:second] + damage + data[second + len(damage) :])
+    with closing(Journal(tmp_path / "journal", {})) as journal:
+        assert [records.tobytes() for records in journal.batches] == [batch.tobytes()]
+        journal.append(batch)
+    assert (tmp_path / "journal").read_bytes() == data

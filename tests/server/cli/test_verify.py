@@ -87,6 +87,28 @@ def test_another_body_and_a_missing_tile_are_faults(exports: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
+    ("start", "data"),
+    [
+        (23, b"\x40"),  # length of the root directory
+        (24, b"\x01"),  # place of the metadata
+        (63, b"\x80"),  # place of the tiles
+        (72, b"\x07"),  # number of tiles
+        (140, b"\xff\x00\xff\x00\xff"),  # the root directory, which is compressed
+    ],
+)
+def test_a_damaged_header_or_directory_of_an_archive_is_one_line(
+    start: int, data: bytes, exports: Path, tmp_path: Path
+) -> None:
+    archive = (exports / "a.pmtiles").read_bytes()
+    (tmp_path / "a.pmtiles").write_bytes(archive[:start] + data + archive[start + len(data) :])
+    for words in ([tmp_path / "a.pmtiles"], [exports / "a.tif", tmp_path / "a.pmtiles"]):
+        done = rawcog("verify", *words)
+        assert done.returncode == 1
+        assert "no archive of PMTiles, or a damaged one" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     ("name", "error"),
     [("b.pmtiles", "no archive of PMTiles, or a damaged one"), ("b.mbtiles", "no MBTiles, or a damaged one")],
 )

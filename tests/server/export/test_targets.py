@@ -142,7 +142,6 @@ def test_an_archive_of_many_tiles_has_leaf_directories_and_runs(tmp_path: Path) 
     sizes[equal], records["offset"][equal] = sizes[30_000], records["offset"][30_000]
     records["size"] = sizes
     target = PmtilesTarget(tmp_path / "a.pmtiles", "png")
-    target.resume(records)
     bounds = [5.0, 45.0, 11.0, 48.0]
     about: dict[str, Any] = {"name": "a", "version": "1", "bounds": bounds, "minzoom": 13, "maxzoom": 13}
     target.finish(About({**about, "center": [8.0, 46.5, 13], "tileSize": 256}, ("image/png",)), records)
