@@ -155,7 +155,8 @@ class Caller:
         """The error of a request without a token."""
         if access != SIGNED:
             return Unauthorized(
-                "the layer takes a token, as `Authorization: Bearer` or `token` in the query", CHALLENGE
+                "the layer takes a token, as `Authorization: Bearer`, as a password or as `token` in the query",
+                CHALLENGE,
             )
         if not signature_pairs(self._query):
             return Unauthorized("the layer takes a signed URL, or a token as `Authorization: Bearer`", CHALLENGE)

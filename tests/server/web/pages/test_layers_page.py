@@ -16,6 +16,12 @@ from tests.support.tiffs import gdal_tiff
 from tests.support.wait import wait_until
 
 MANY: Final = 1000
+LINES: Final = """
+const range = document.createRange()
+const lines = (heading) => (range.selectNodeContents(heading), range.getClientRects().length)
+return Object.fromEntries([...document.querySelectorAll(".filters h2")].map((h2) => [h2.textContent, lines(h2)]))
+"""
+"""Heading of a filter -> lines that it takes."""
 PADDING_PX: Final = 6
 """Between a preview and its box, in CSS pixels."""
 
@@ -26,6 +32,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
     path = tmp_path_factory.mktemp("many") / "a.tif"
     path.write_bytes(gdal_tiff("jpeg-ycbcr"))
     config = "".join(layer(f"layer-{number}", path, f"title = 'Sheet {number}'") for number in range(MANY))
+    config += f"[collections.sheets]\nfolder = '{path.parent}'\n"
     with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as running:
         yield running
 
@@ -85,6 +92,7 @@ def test_a_list_of_many_layers_is_as_long_as_a_phone_bears(pages: dict[str, Page
         page.wait("document.images[0].complete")
         assert page.run("return document.documentElement.scrollHeight") < 8 * 740
         assert sum("/tiles/" in url for url in page.urls) <= len(shown(page)) * 4
+        assert page.run(LINES) == {"Collections": 1}
         assert page.complaints == []
     type_and_wait(page, "sheet 777", f"1 of {MANY:,} layers")
     assert shown(page) == ["Sheet 777"]
