@@ -89,6 +89,9 @@ def _config(paths: tuple[str, ...]) -> str:
 
 
 def _config_of_files(paths: tuple[str, ...]) -> str:
+    for path in paths:  # of others, the layer states that its file is missing, as a bucket may be reached later
+        if ":" not in path and not path.startswith("/vsi") and not Path(path).exists():
+            raise click.ClickException(f"{path}: no such file or folder")
     with one_line_errors():
         layers, refused = layer_files(paths)
     for path, reason in refused[:MOST_REASONS]:

@@ -113,6 +113,7 @@ def test_a_mistake_in_the_environment_is_told_in_a_line(variable: str, message: 
     ("arguments", "status", "wanted"),
     [
         (["empty"], 1, "no tiled TIFF in empty"),
+        (["empty", "imagrey"], 1, "Error: imagrey: no such file or folder"),
         (["a.toml", "b.tif"], 2, "A config file is served alone"),
         (["missing.toml"], 1, "missing.toml"),
         (["--port", "0", "--open"], 2, "--open needs to know the port"),
