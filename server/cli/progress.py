@@ -41,7 +41,8 @@ def in_parallel(work: Callable[[T], R], items: Iterable[T], label: str) -> list[
 
 def in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
     """Do the work for each item in threads, in the order of the items, of which few are ahead."""
-    with ThreadPoolExecutor(threads) as pool:
+    pool = ThreadPoolExecutor(threads)
+    try:
         pending: deque[Future[R]] = deque()
         for item in items:
             pending.append(pool.submit(work, item))
@@ -49,6 +50,8 @@ def in_order(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iterat
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # an interrupt does not wait for those that are ahead
 
 
 class Meter:

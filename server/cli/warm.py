@@ -88,6 +88,12 @@ class _Tally:
         return f"{size} in {duration(time.monotonic() - self._began_s)} ({tiers}){cost}{failures}"
 
 
+def _url(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.startswith(("http://", "https://")):
+        raise click.BadParameter(f"found {value!r}, wanted a URL that begins with http:// or https://")
+    return value
+
+
 @click.command("warm")
 @click.argument("layers", nargs=-1, required=True, metavar="LAYER...")
 @FORMAT
@@ -100,7 +106,9 @@ class _Tally:
     show_default=True,
     help="Grid of the URLs.",
 )
-@click.option("--url", metavar="URL", help="A running server; requests to it fill the cache of its proxy too.")
+@click.option(
+    "--url", callback=_url, metavar="URL", help="A running server; requests to it fill the cache of its proxy too."
+)
 @click.option("--rate", default=200.0, show_default=True, type=click.FloatRange(0.1), help="Most tiles a second.")
 @click.option("--jobs", default=8, show_default=True, type=click.IntRange(1, 64), help="Tiles at the same time.")
 @click.pass_context

@@ -2,6 +2,7 @@
 
 import sys
 from io import StringIO
+from threading import Event
 
 import pytest
 
@@ -47,3 +48,20 @@ def test_a_meter_states_the_rate_of_this_run_and_the_time_left(
     meter.show(501, 2500, 40_100_000)
     meter.close()
     assert stream.getvalue() == shown
+
+
+def test_an_interrupt_begins_none_of_the_items_that_are_ahead() -> None:
+    """The second item takes until the interrupt is through, as a request to a server that hangs."""
+    begun, through = [], Event()
+
+    def work(number: int) -> None:
+        begun.append(number)
+        if number == 0:
+            raise KeyboardInterrupt
+        if number == 1:
+            through.wait(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(progress.in_order(work, range(200), 1))
+    through.set()
+    assert begun in ([0], [0, 1])

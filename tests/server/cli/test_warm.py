@@ -81,5 +81,8 @@ def test_what_no_cache_would_keep_is_refused(data: bytes, tmp_path: Path) -> Non
     )  # fmt: skip
     done = rawcog("warm", "a", REDIS_URL="redis://127.0.0.1:1/0", **environment)
     assert (done.returncode, done.stderr) == (1, "Error: layer 'a': its tiles are in no shared cache (cache_tiles)\n")
+    done = rawcog("warm", "a", "--url", "tiles.example.com", **environment)
+    assert done.returncode == 2
+    assert "found 'tiles.example.com', wanted a URL that begins with http:// or https://" in done.stderr
     done = rawcog("warm", "b", **environment)
     assert done.stderr == f"Error: b: no such file, and no such layer in {tmp_path}/layers.toml\n"
