@@ -77,10 +77,13 @@ def watched(watch: Watch) -> Iterator[None]:
 
 def folder_of(server: Gunicorn) -> Path:
     """The folder of the files that a worker has mapped."""
-    (pid, *_) = server.pids()
-    mapped = re.search(r"/\S*/rawcog-metrics-\w+", Path(f"/proc/{pid}/maps").read_text())
-    assert mapped is not None
-    return Path(mapped[0])
+
+    def folders() -> list[str]:
+        maps = "".join(Path(f"/proc/{pid}/maps").read_text() for pid in server.pids())
+        return re.findall(r"/\S*/rawcog-metrics-\w+", maps)
+
+    wait_for(lambda: bool(folders()), "the counters of a worker")
+    return Path(folders()[0])
 
 
 def send(server: Gunicorn, count: int) -> None:
