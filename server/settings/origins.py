@@ -74,7 +74,7 @@ def signs_urls(scheme: str, options: SourceOptions) -> bool:
 
 
 def secret_of(where: str, variable: str, env: Mapping[str, str]) -> str:
-    """The value of the variable that a key names.
+    """The value of the variable that a key names, without the newline that a file of secrets often ends with.
 
     Raises:
         FileError: it is not set.
@@ -82,7 +82,7 @@ def secret_of(where: str, variable: str, env: Mapping[str, str]) -> str:
     if not env.get(variable):
         name = variable if _VARIABLE.fullmatch(variable) else "that it names"
         raise FileError(f"{where}: the environment variable {name} is not set")
-    return env[variable]
+    return env[variable].rstrip("\r\n")
 
 
 def _check_keys(where: str, source: SourceConfig) -> None:

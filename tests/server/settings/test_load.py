@@ -71,7 +71,7 @@ uri = "a.tif"
 """
 SECRETS = {
     "MINIO_KEY": "s3cret-key",
-    "MINIO_SECRET": "s3cret-secret",
+    "MINIO_SECRET": "s3cret-secret\n",  # as from a file that ends its line
     "MINIO_TOKEN": "s3cret-session",
     "WEB_USER": "s3cret-user",
     "WEB_PASSWORD": "s3cret-password",
