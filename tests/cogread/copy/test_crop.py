@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.warp
+from rasterio.control import GroundControlPoint
 from rasterio.enums import Resampling
 from rasterio.io import MemoryFile
+from rasterio.rpc import RPC
 from rasterio.windows import Window as RasterWindow
 from rio_cogeo.cogeo import cog_validate
 
@@ -156,6 +158,32 @@ def test_the_ghost_area_and_the_fields_are_those_of_the_source(path: Path, tmp_p
         assert (result.read() == source.read()).all()
         if source.count == 1 and source.colorinterp[0].name == "palette":
             assert result.colormap(1) == source.colormap(1)
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_ground_control_points_and_rational_polynomials_are_moved(tmp_path: Path) -> None:
+    points = [(0, 0, 7, 47), (0, 1400, 8, 47.1), (1100, 0, 7.1, 46), (1100, 1400, 8, 46), (500.5, 700.25, 7.5, 46.5)]
+    polynomials = RPC(
+        *(100.0, 0.5, 46.5, 0.5, [1.0] * 20, [1.0] + [0.0] * 19, 550.0, 550.0),
+        *(7.5, 0.5, [1.0] * 20, [2.0] + [0.0] * 19, 700.0, 700.0),
+    )
+    profile = {"driver": "GTiff", "count": 1, "dtype": "uint8", "width": 1400, "height": 1100, "tiled": True}
+    for name in ("gcps", "rpcs"):
+        with rasterio.open(tmp_path / f"{name}.tif", "w", **profile, blockxsize=128, blockysize=64) as dataset:
+            if name == "gcps":
+                dataset.gcps = [GroundControlPoint(*point) for point in points], rasterio.CRS.from_epsg(4326)
+            else:
+                dataset.rpcs = polynomials
+        cropped((tmp_path / f"{name}.tif").read_bytes(), Window(600, 270, 9, 9), tmp_path / f"{name}-crop.tif")
+    with rasterio.open(tmp_path / "gcps-crop.tif") as result:
+        assert [(p.row + 256, p.col + 512, p.x, p.y) for p in result.gcps[0]] == points
+        assert result.gcps[1] == rasterio.CRS.from_epsg(4326)
+    with rasterio.open(tmp_path / "rpcs-crop.tif") as result:
+        moved = result.rpcs.to_dict()
+        assert moved | {"line_off": 550.0, "samp_off": 700.0} == polynomials.to_dict() | {
+            name: moved[name] for name in ("err_bias", "err_rand")
+        }
+        assert (moved["line_off"], moved["samp_off"]) == (550.0 - 256, 700.0 - 512)
 
 
 def test_a_crop_is_refused_where_nothing_is_and_when_the_source_changes(tmp_path: Path) -> None:
