@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,8 @@ def test_a_worker_that_ends_says_so_to_the_clients_that_it_still_has(tmp_path: P
             replies = []
 
             def is_ending() -> bool:
-                replies.append(ready(probes.pop()))  # each connection may be ended after its reply
+                with closing(probes.pop()) as probe:  # each connection may be ended after its reply
+                    replies.append(ready(probe))
                 return replies[-1][0] == 503
 
             wait_for(is_ending, "the worker")
