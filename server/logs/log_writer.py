@@ -35,8 +35,8 @@ END_S: Final = 1.0
 
 THREAD_NAME: Final = "log"
 
-_SOON: Final = MOST_WAITING // 4
-"""Length of the queue at which lines are written at once."""
+_SOON: Final = 256
+"""Length of the queue at which lines are written at once: more would hold up the requests that come meanwhile."""
 
 
 class LogWriter:
