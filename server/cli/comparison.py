@@ -31,6 +31,7 @@ def compared(
     """The sizes of bodies, and the faults of those that differ from the server's."""
 
     def compare(tile: Body) -> tuple[int, str | None]:
+        """The size of a body in bytes, and its fault; None: it is the server's."""
         where = f"tile {tile.place[0]}/{tile.place[1]}/{tile.place[2]}"
         try:
             served = source.serve(grid, tile.place, tile_format)

@@ -180,6 +180,7 @@ def _verify_export(
 
 def _verify_pictures(export: Path, tally: _Tally) -> None:
     def soundness(tile: tuple[int, int, int, bytes]) -> tuple[int, str | None]:
+        """The size of a picture in bytes, and its fault; None: it can be decoded."""
         z, x, y, body = tile
         decode = _DECODERS.get(body[:2])
         try:

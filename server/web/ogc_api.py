@@ -65,6 +65,7 @@ def collections() -> Response:
     listing, parents = ctx.listing(), ctx.collections()
 
     def write(links: Links) -> Json:
+        """The document with these links."""
         listed: list[Collection | tuple[LayerConfig, TilesetsItem | None]] = [
             (layer.config, None if summary is None else summary.tilesets)
             for layer, summary in listing

@@ -38,6 +38,7 @@ def layer_page(layer: Layer, opened: LayerVersion) -> Response:
     ctx = context()
 
     def values() -> dict[str, Any]:
+        """The values of the template."""
         about = describe(layer, opened, ctx.links)
         return {
             "about": about,
