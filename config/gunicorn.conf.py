@@ -77,6 +77,8 @@ forwarder_headers = ""  # else a SCRIPT_NAME header of a client is a 500
 
 def on_starting(server: Arbiter) -> None:
     """End the start with one line if the settings are wrong or the port is taken."""
+    if reason := parser.contradiction(server.cfg):
+        sys.exit(f"rawcog: {reason}")
     try:
         current.adopt()
     except ConfigError as error:

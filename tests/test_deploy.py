@@ -146,6 +146,13 @@ def test_wrong_config_file_ends_the_start_with_one_line() -> None:
     assert_one_line(failed.value, "layers.a.url")
 
 
+def test_a_missing_c_parser_ends_the_start_with_one_line(tmp_path: Path) -> None:
+    (tmp_path / "gunicorn_h1c.py").write_text("raise ImportError")
+    with pytest.raises(StartError) as failed, Gunicorn({"PYTHONPATH": str(tmp_path)}, parser="fast"):
+        pass
+    assert_one_line(failed.value, "--http-parser=fast: found no gunicorn_h1c, wanted ")
+
+
 def test_taken_port_ends_the_start_with_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
