@@ -10,6 +10,9 @@ _HOST: Final = re.compile(
 )
 """`uri-host [ ":" port ]` of RFC 9110 §7.2, with the names and addresses of RFC 3986 §3.2.2."""
 
+_LENGTH: Final = re.compile(r"0{0,99}[0-9]{1,18}")
+"""Values of Content-Length that both of gunicorn's parsers take: that in C takes 63 bits, that in Python any number."""
+
 
 class InvalidHost(InvalidHeader):  # type: ignore[misc]  # gunicorn has no types
     """The Host field is missing or invalid; `hdr` is the message for the client."""
@@ -24,13 +27,17 @@ def check(_: object, request: Any) -> None:
         request: gunicorn's, whose parser has refused two Hosts, and Transfer-Encoding beside Content-Length.
 
     Raises:
-        InvalidHost: gunicorn replies with 400 and closes the connection.
+        InvalidHeader: gunicorn replies with 400 and closes the connection.
     """
     host = None
     for name, value in request.headers:
         if name == "HOST":
             host = value
-        elif name == "TRANSFER-ENCODING" or (name == "CONTENT-LENGTH" and value != "0"):
+        elif name == "TRANSFER-ENCODING":
+            request.force_close()
+        elif name == "CONTENT-LENGTH" and value != "0":
+            if not _LENGTH.fullmatch(value):
+                raise InvalidHeader(name, req=request)
             request.force_close()
     if host is None:
         if request.version >= (1, 1):
