@@ -67,6 +67,7 @@ URLS: Final[Mapping[str, Callable[..., Response]]] = {
     "/health/ready": health.ready,
     "/metrics": metrics.metrics,
     "/static/<digest>/<path:name>": static.static_file,
+    "/favicon.ico": static.favicon,
 }
 """Rules of Flask -> views of GET and HEAD."""
 

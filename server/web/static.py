@@ -1,4 +1,7 @@
-"""`/static/{digest}/{file}`: scripts and styles of the pages, under URLs that change when any of the files does."""
+"""`/static/{digest}/{file}`: scripts and styles of the pages, under URLs that change when any of the files does.
+
+`/favicon.ico` is the icon of the pages again: for a JSON document, which names no icon, browsers ask for it there.
+"""
 
 from functools import cache
 from hashlib import sha256
@@ -8,7 +11,7 @@ from typing import Final, NamedTuple
 from flask import Response
 
 from server.http.errors import UnknownUrl
-from server.http.reply import IMMUTABLE
+from server.http.reply import IMMUTABLE, cache_control
 from server.web.packed import PackedDocument, pack
 from server.web.replies import document
 
@@ -20,6 +23,9 @@ MEDIA_TYPES: Final = {
     ".svg": "image/svg+xml",
 }
 """Suffix -> media type; files with other suffixes are not served."""
+ICON: Final = "icon.svg"
+ICON_S: Final = 86400
+"""Lifetime of `/favicon.ico`, whose URL never changes."""
 
 
 class StaticFiles(NamedTuple):
@@ -45,5 +51,13 @@ def static_file(digest: str, name: str) -> Response:
     files = static_files()
     if name not in files.documents:
         raise UnknownUrl(f"no static file {name[:100]!r}")
-    cache_control = IMMUTABLE if digest == files.digest else "no-cache"
-    return document(files.documents[name], MEDIA_TYPES[Path(name).suffix], cache_control)
+    return _reply(files, name, IMMUTABLE if digest == files.digest else "no-cache")
+
+
+def favicon() -> Response:
+    """Send the icon."""
+    return _reply(static_files(), ICON, cache_control(ICON_S))
+
+
+def _reply(files: StaticFiles, name: str, policy: str) -> Response:
+    return document(files.documents[name], MEDIA_TYPES[Path(name).suffix], policy)

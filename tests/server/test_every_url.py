@@ -62,7 +62,7 @@ DOCUMENTS: Final = (
     *("/wmts/1.0.0/WMTSCapabilities.xml", "/wmts?service=WMTS&request=GetCapabilities", "/tms", "/tms/1.0.0"),
     *("/tms/1.0.0/web", "/conformance", "/collections", "/collections/photo", "/collections/photo/map/tiles"),
     *("/collections/photo/map/tiles/native", "/tileMatrixSets", "/tileMatrixSets/WebMercatorQuad"),
-    *("/tileMatrixSets/native.photo", "/static/{static}/copy.js"),
+    *("/tileMatrixSets/native.photo", "/static/{static}/copy.js", "/favicon.ico"),
 )
 
 ERRORS: Final = {

@@ -46,7 +46,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> FlaskClient:
         ("/collections/a/map/tiles/native/0/0/0/", "nothing is served at this path"),
         ("/layers//tiles/native/0/0/0.jpg", "nothing is served at this path"),
         ("/health", "nothing is served at this path"),
-        ("/favicon.ico", "nothing is served at this path"),
+        ("/robots.txt", "nothing is served at this path"),
     ],
 )
 def test_what_is_not_there_is_said(app: FlaskClient, path: str, detail: str) -> None:

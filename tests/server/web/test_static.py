@@ -38,6 +38,17 @@ def test_each_file_is_served_as_it_is_and_for_a_year(name: str, app: FlaskClient
     assert (again.status_code, again.data) == (304, b"")
 
 
+def test_browsers_get_the_icon_for_documents_that_name_none(app: FlaskClient) -> None:
+    reply = app.get("/favicon.ico")
+    assert (reply.status_code, reply.content_type, reply.data) == (
+        200,
+        "image/svg+xml",
+        (FOLDER / "icon.svg").read_bytes(),
+    )
+    assert reply.cache_control.max_age == 86400
+    assert reply.cache_control.public
+
+
 def test_under_the_url_of_another_release_it_is_not_kept(app: FlaskClient) -> None:
     reply = app.get("/static/0000/rawcog.css")
     assert (reply.status_code, reply.headers["Cache-Control"]) == (200, "no-cache")
