@@ -79,6 +79,7 @@ def dumper(kind: str) -> Callable[[Callable[..., str]], click.Command]:
         def command(
             xyz: tuple[int, int, int], output: str | None, band: int, with_mask: bool, verbose: bool, **options: str
         ) -> None:
+            """Extract a tile; the docstring of `to_uri` takes the place of this one in the help."""
             col, row, level = xyz
             uri, name = to_uri(**options), f"{kind}_{col}_{row}_{level}"
             with one_line_errors():
