@@ -24,6 +24,10 @@ _LEAST_S: Final = 10.0
 """Rest of a token's life in which no request is sent with it."""
 _AGAIN_S: Final = 10.0
 """Time between two fetches; until then the failure of one is that of all reads."""
+_HUNG_S: Final = 30.0
+"""Time after which another fetch begins beside one that has not ended."""
+_ANSWER_S: Final = 10.0
+"""Time that a server of tokens has to connect and to answer; by default each try of the packages takes minutes."""
 
 
 class Expiring(NamedTuple):
@@ -69,10 +73,10 @@ class Token:
         self._renewal()
 
     def _renewal(self) -> "Future[None]":
-        """The fetch that is under way, or was a moment ago; else a new one."""
+        """The fetch that is under way and does not hang, or was a moment ago; else a new one."""
         with self._lock:
             now_s = time.monotonic()
-            if self._fetched is None or (self._fetched.done() and now_s - self._begun_s > _AGAIN_S):
+            if self._fetched is None or now_s - self._begun_s > (_AGAIN_S if self._fetched.done() else _HUNG_S):
                 self._fetched, self._begun_s = call_detached(self._renew, "token"), now_s
             return self._fetched
 
@@ -96,13 +100,14 @@ def _google() -> Expiring:
     """A token of the application default credentials."""
     auth, transport = import_module("google.auth"), import_module("google.auth.transport.requests")
     credentials, _ = auth.default(scopes=["https://www.googleapis.com/auth/devstorage.read_only"])
-    credentials.refresh(transport.Request())
+    credentials.refresh(partial(transport.Request(), timeout=_ANSWER_S))
     return Expiring(credentials.token, credentials.expiry.replace(tzinfo=UTC).timestamp())
 
 
 def _azure() -> Expiring:
     """A token of the environment, the workload, the managed identity or the user of Azure's command line."""
-    with import_module("azure.identity").DefaultAzureCredential() as credential:
+    limits = {"connection_timeout": _ANSWER_S, "read_timeout": _ANSWER_S}
+    with import_module("azure.identity").DefaultAzureCredential(**limits) as credential:
         token = credential.get_token("https://storage.azure.com/.default")
         return Expiring(token.token, token.expires_on)
 

@@ -78,6 +78,19 @@ def test_a_fetch_that_hangs_ends_with_the_deadline() -> None:
     assert token.value(NEVER) == "0"
 
 
+def test_another_fetch_takes_the_place_of_one_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reads go on with the old token; without one, a read waits for the new fetch alone."""
+    monkeypatch.setattr("cogread.sources.token._HUNG_S", 0.0)
+    allowed = Event()
+    first, next_ = (Token("gs", numbered(120, [*before, lambda: allowed.wait(60)])) for before in ([], [lambda: None]))
+    with pytest.raises(SourceTimeout):
+        first.value(Deadline.after(0.01))
+    assert first.value(NEVER) == "1"
+    assert next_.value(NEVER) == "0"
+    wait_until(lambda: next_.value(NEVER) != "0")
+    allowed.set()
+
+
 def test_a_machine_without_identity_is_named_without_the_words_of_the_package() -> None:
     def fail() -> None:
         raise RuntimeError("hush")
