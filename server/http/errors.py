@@ -98,6 +98,19 @@ class LayerFault(CogError):
     """A fault of the server in handling one layer's file; other layers are unaffected."""
 
 
+class ListUnavailable(CogError):
+    """The list of a collection's members cannot be read.
+
+    Attributes:
+        collection: its name.
+        cause: the error of the list, which gives the status.
+    """
+
+    def __init__(self, collection: str, cause: CogError) -> None:
+        super().__init__(str(cause))
+        self.collection, self.cause = collection, cause
+
+
 class ServerBusy(ServerError):
     """The worker has no memory or no decoder left for the request."""
 
@@ -139,28 +152,32 @@ _PUBLIC: Final = (ServerError, FormatError, FormatNotOffered, TileOutOfRange, Ti
 """Errors with a message that states no location, so that clients may read it."""
 
 _REASONS: Final[dict[type[Exception], str]] = {
-    SourceNotFound: "the layer's file is not there",
-    SourceForbidden: "the layer's origin refuses access",
-    SourceBusy: "the layer's origin is busy",
-    SourceChanged: "the layer's file is being replaced",
-    SourceTimeout: "the layer's origin did not answer in time",
-    SourceUnreachable: "the layer's origin cannot be reached",
-    LayerFault: "the server failed on what the layer's file holds; its log names the cause",
-    CogError: "the layer's origin gave a reply that cannot be used",
+    SourceNotFound: "{file} is not there",
+    SourceForbidden: "{origin} refuses access",
+    SourceBusy: "{origin} is busy",
+    SourceChanged: "{file} is being replaced",
+    SourceTimeout: "{origin} did not answer in time",
+    SourceUnreachable: "{origin} cannot be reached",
+    LayerFault: "the server failed on what {file} holds; its log names the cause",
+    CogError: "{origin} gave a reply that cannot be used",
     Exception: "an error in the server; its log names the cause",
 }
 
 
 def status_of(error: BaseException) -> int:
     """Return the status of the reply to a request that ended in `error`."""
-    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+    return next((STATUS[kind] for kind in type(_cause(error)).__mro__ if kind in STATUS), 500)
 
 
 def public_reason(error: BaseException) -> str:
     """Return the text about an error that a client may read."""
     if isinstance(error, _PUBLIC):
         return error.message if isinstance(error, CogError) else str(error)
-    return next(_REASONS[kind] for kind in (*type(error).__mro__, Exception) if kind in _REASONS)
+    reason = next(_REASONS[kind] for kind in (*type(_cause(error)).__mro__, Exception) if kind in _REASONS)
+    if not isinstance(error, ListUnavailable):
+        return reason.format(file="the layer's file", origin="the layer's origin")
+    reason = reason.format(file="the list of its members", origin="the origin of the list of its members")
+    return f"collection {error.collection!r}: {reason}"
 
 
 def reply_to(error: BaseException) -> Reply:
@@ -175,9 +192,14 @@ def reply_to(error: BaseException) -> Reply:
 
 
 def _retry_after_s(error: BaseException) -> int | None:
+    error = _cause(error)
     if isinstance(error, SourceBusy) and error.retry_after_s is not None:
         return max(1, min(60, round(error.retry_after_s)))
     return next((RETRY_AFTER_S[kind] for kind in type(error).__mro__ if kind in RETRY_AFTER_S), None)
+
+
+def _cause(error: BaseException) -> BaseException:
+    return error.cause if isinstance(error, ListUnavailable) else error
 
 
 def problem(status: int, detail: str, retry_after_s: int | None = None) -> Reply:

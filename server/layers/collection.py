@@ -6,10 +6,11 @@ from functools import partial
 from typing import Final, Protocol
 
 from cogread.deadline import Deadline
+from cogread.errors import CogError
 from cogread.sources import SourceUri
 from server.cache.lru import ByteLru
 from server.collections import Member, Page, Query, Rule
-from server.http.errors import UnknownLayer
+from server.http.errors import ListUnavailable, UnknownLayer
 from server.layers.layer import SERIALS, Layer
 from server.settings.attribution import Attribution, Part
 from server.settings.layer_config import CollectionConfig, LayerConfig
@@ -58,12 +59,15 @@ class Collection:
 
         Raises:
             UnknownLayer: the rule allows no such name.
-            CogError: the list that tells the names cannot be read.
+            ListUnavailable: the list that tells the names cannot be read.
         """
         layer = self.get(name)
         if layer is not None and self.rule.is_fixed:
             return layer
-        member = self.rule.find(name)
+        try:
+            member = self.rule.find(name)
+        except CogError as error:
+            raise ListUnavailable(self.config.name, error) from error
         if member is None:
             raise UnknownLayer(f"collection {self.config.name!r} has no member {name[:100]!r}; see {self.path}")
         if member.refusal is not None:
@@ -88,8 +92,15 @@ class Collection:
         return layer
 
     def page(self, query: Query) -> Page:
-        """See `Rule.page`."""
-        return self.rule.page(query)
+        """See `Rule.page`.
+
+        Raises:
+            ListUnavailable: the members cannot be listed.
+        """
+        try:
+            return self.rule.page(query)
+        except CogError as error:
+            raise ListUnavailable(self.config.name, error) from error
 
     def member_title(self, member: Member) -> str:
         """The title of a member: by the config where that names parts, else its own behind that of the collection."""

@@ -18,7 +18,7 @@ from server.collections import Member, Query
 from server.collections.instants import named_interval
 from server.collections.rule import MOST_LISTED
 from server.collections.times import Instant, Times, labelled
-from server.http.errors import UnknownTime
+from server.http.errors import ListUnavailable, UnknownTime
 from server.layers.collection import Collection
 from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
@@ -157,7 +157,7 @@ class Series:
         while after is not None and len(instants) < MOST_TIMES:
             page = self.collection.page(Query(after=after, limit=MOST_LISTED))
             if page.total is None:  # the latest may be missing
-                raise SourceTimeout(f"collection {name!r}: the list of its members is still being read")
+                raise ListUnavailable(name, SourceTimeout(f"collection {name!r}: still being read"))
             for member in page.members:
                 span = self._span(member)
                 if span is not None:

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support.app import ROOT, client, layer, problem
-from tests.support.faults import redirect
+from tests.support.faults import Status, redirect
 from tests.support.origin import Origin
 from tests.support.stac import item, items, put_all
 from tests.support.wait import wait_until
@@ -76,8 +76,17 @@ def test_a_file_that_redirects_elsewhere_is_not_followed(origin: Origin, other: 
     assert other.host not in detail
 
 
-def test_a_broken_document_is_an_error_that_shows_clients_no_path(tmp_path: Path) -> None:
+def test_a_list_that_cannot_be_read_is_the_error_of_its_collection(origin: Origin, tmp_path: Path) -> None:
+    """Not of a layer, and without the path of the list."""
     (tmp_path / "private.json").write_text('{"type": "Topology"}')
-    reply = client(tmp_path, "[collections.s]\nstac = 'private.json'\n").get("/layers/s")
-    assert reply.status_code == 502
-    assert "private" not in reply.text
+    origin.fail("/busy.json", Status(503, {"Retry-After": "7"}), times=99)
+    lists = {"lost": "lost.json", "wrong": "private.json", "busy": f"{origin.url}/busy.json"}
+    config = "".join(f"[collections.{name}]\nstac = '{place}'\n" for name, place in lists.items())
+    app, list_ = client(tmp_path, config), "the list of its members"
+    for path in ("/layers/{}", "/layers/{}:a", f"/layers/{{}}:a/{TILE}"):
+        assert problem(app.get(path.format("lost")), 404) == f"collection 'lost': {list_} is not there"
+        reason = f"collection 'wrong': the origin of {list_} gave a reply that cannot be used"
+        assert problem(app.get(path.format("wrong")), 502) == reason
+        reply = app.get(path.format("busy"))
+        assert problem(reply, 503) == f"collection 'busy': the origin of {list_} is busy"
+        assert reply.headers["Retry-After"] == "7"

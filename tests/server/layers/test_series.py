@@ -7,11 +7,11 @@ from threading import Event
 import pytest
 
 from cogread.deadline import Deadline
-from cogread.errors import SourceTimeout
 from cogread.sources import SourceUri
 from server.cache.lru import ByteLru
 from server.collections import Query, refreshed
 from server.collections.key_rule import KeyRule
+from server.http.errors import ListUnavailable
 from server.layers.collection import Collection
 from server.layers.layer import Layer
 from server.layers.series import Series
@@ -38,7 +38,7 @@ def test_half_a_list_gives_no_times(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     config = settings(tmp_path, text).collections["c"]
     rule = KeyRule(config, lambda key: SourceUri("file", f"/files/{key}"), listed)
     series = Series(Collection(config, rule, no_layer, ByteLru(1 << 20)))
-    with pytest.raises(SourceTimeout, match="still being read"):
+    with pytest.raises(ListUnavailable, match="still being read"):
         series.labels()
     is_listed.set()
     wait_until(lambda: rule.page(Query()).total == 2)
