@@ -56,6 +56,9 @@ WAITS: Final = Metric(
     "Waits for a value that another thread (worker) or process (fleet) was loading.",
     ("scope",),
 )
+REDIS_BUSY: Final = Metric(
+    "rawcog_redis_busy", "counter", "Calls to Redis that were given up, as no connection became free in time."
+)
 BREAKERS: Final = Metric(
     "rawcog_breakers", "gauge", "Circuit breakers that are not closed, of all workers.", ("source", "state")
 )
@@ -77,6 +80,7 @@ METRICS: Final = (
     ORIGIN_BYTES,
     ORIGIN_ERRORS,
     WAITS,
+    REDIS_BUSY,
     BREAKERS,
     INFLIGHT,
     INFLIGHT_BUDGET,

@@ -16,6 +16,8 @@ from redis.exceptions import ConnectionError
 from cogread.deadline import Deadline
 from server.cache.redis.node_breaker import NodeBreaker, Use
 from server.cache.redis.pool import current_call
+from server.metrics.counters import counters
+from server.metrics.definitions import REDIS_BUSY
 
 T = TypeVar("T")
 
@@ -83,6 +85,7 @@ class Node:
         try:
             self._permits.get(timeout=spare_s)
         except Empty:
+            counters.add(REDIS_BUSY)
             return {}
         connection = self._idle.pop()
         current_call.deadline = deadline

@@ -8,6 +8,12 @@ import pytest
 from flask.testing import FlaskClient
 from redis import Redis
 
+from cogread.deadline import Deadline
+from server.cache.redis.node import Node
+from server.cache.redis.node_breaker import Use
+from server.cache.redis.pool import server_pool
+from server.metrics.counters import counters
+from server.metrics.definitions import REDIS_BUSY
 from tests.support.app import client, layer
 from tests.support.log import written
 from tests.support.origin import Origin
@@ -104,6 +110,19 @@ def test_damaged_values_are_read_from_the_origin_and_replaced(
     before = len(origin.requests)
     assert tiles_of(worker(tmp_path, origin, running.url)) == right
     assert len(origin.requests) == before
+
+
+def test_a_call_that_finds_no_free_connection_is_counted(running: RedisServer) -> None:
+    """Operators then raise `max_connections`, not the memory of Redis."""
+    node = Node("redis", server_pool(port=running.port, max_connections=1), timeout_s=0.4, pause_s=2)
+
+    def hold(_: object) -> dict[str, object]:
+        return node.ask(Use.READ, {"b": ("GET", "b")}, lambda reply: reply, Deadline.after(0.4))
+
+    before = counters.snapshot().get((REDIS_BUSY, (), 0), 0)
+    assert node.ask(Use.READ, {"a": ("GET", "a")}, hold, Deadline.after(60)) == {"a": {}}
+    assert counters.snapshot()[REDIS_BUSY, (), 0] == before + 1
+    node.close()
 
 
 def want_password(redis: RedisServer) -> None:
