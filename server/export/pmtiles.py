@@ -30,6 +30,7 @@ from pmtiles.tile import (
 from server.export.errors import ExportError
 from server.export.journal import Records
 from server.export.target import About, Item, Tile
+from server.export.writeback import Writeback
 
 _HEADER_BYTES: Final = 127
 _DATA_START: Final = 16384
@@ -38,7 +39,10 @@ _LEAF_ENTRIES: Final = 4096
 _MOST_ROOT_ENTRIES: Final = 16384
 """Entries of a tile take more than a byte."""
 _MOST_PIECES: Final = 1024
-"""Pieces of a write (limits.h, IOV_MAX). One write of some MB takes a quarter of the time of a write for each body."""
+"""Pieces of a write (limits.h, IOV_MAX)."""
+_WRITE_BYTES: Final = 1 << 20
+"""Bytes of a write, unless a single tile has more. One write of many tiles takes a quarter of the time of many writes.
+Longer ones make Linux fill blocks of 2 MiB, for which a virtual machine may have to get memory from its host."""
 _DAMAGES: Final = (
     *(MagicNumberNotFound, SpecVersionUnsupported, zlib.error),
     *(ArithmeticError, EOFError, LookupError, OSError, ValueError),
@@ -52,6 +56,7 @@ class PmtilesTarget:
 
     def __init__(self, part: Path, extension: str) -> None:
         self._part, self._file = part, os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
+        self._writeback = Writeback(self._file, 0)
 
     def resume(self, records: Records) -> None:
         """See `Target.resume`."""
@@ -60,6 +65,7 @@ class PmtilesTarget:
             raise ExportError(f"{self._part}: it lacks tiles of the interrupted export; remove it to begin anew")
         os.truncate(self._file, size_bytes)
         os.lseek(self._file, 0, os.SEEK_END)
+        self._writeback = Writeback(self._file, size_bytes)
 
     def add(self, items: Sequence[Item]) -> None:
         """See `Target.add`."""
@@ -67,9 +73,17 @@ class PmtilesTarget:
         if wrong is not None:
             place = f"tile {wrong.z}/{wrong.x}/{wrong.y}"
             raise ExportError(f"{place}: {wrong.media_type}, wanted one of {', '.join(_TYPES)}, as PMTiles holds them")
-        pieces = [piece for item in items if item.is_new for piece in item.picture.pieces]
-        for start in range(0, len(pieces), _MOST_PIECES):
-            self._write(pieces[start : start + _MOST_PIECES])
+        pieces: list[bytes | memoryview] = []
+        size_bytes = 0
+        for item in items:
+            if item.is_new:
+                pieces += item.picture.pieces
+                size_bytes += item.size_bytes
+                if size_bytes >= _WRITE_BYTES:
+                    self._write(pieces)
+                    pieces, size_bytes = [], 0
+        self._write(pieces)
+        self._writeback.advance(os.lseek(self._file, 0, os.SEEK_CUR))
 
     def finish(self, about: About, records: Records) -> None:
         """See `Target.finish`."""
@@ -119,11 +133,14 @@ class PmtilesTarget:
         os.close(self._file)
 
     def _write(self, pieces: Sequence[bytes | memoryview]) -> None:
-        written = os.writev(self._file, pieces)
-        if written < sum(map(len, pieces)):  # such as a nearly full disk: the next write raises the reason
-            rest = memoryview(b"".join(pieces))[written:]
-            while rest:
-                rest = rest[os.write(self._file, rest) :]
+        """Append pieces to the tiles."""
+        for start in range(0, len(pieces), _MOST_PIECES):
+            some = pieces[start : start + _MOST_PIECES]
+            written = os.writev(self._file, some)
+            if written < sum(map(len, some)):  # such as a nearly full disk: the next write raises the reason
+                rest = memoryview(b"".join(some))[written:]
+                while rest:
+                    rest = rest[os.write(self._file, rest) :]
 
 
 def _data_bytes(records: Records) -> int:
