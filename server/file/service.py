@@ -81,7 +81,7 @@ class Files:
         if plan.size_bytes > PIECE_BYTES:
             return plan, self._stream(layer, plan, version, deadline, takes_thread)
         ranges = [part for part in plan.parts if isinstance(part, ByteRange)]
-        read = iter(gather(ranges, lambda wanted: source.read_range(wanted, version, deadline)))
+        read = iter(gather(ranges, lambda wanted: source.ranges.read(wanted, version, deadline)))
         return plan, [b"".join(part if isinstance(part, bytes) else next(read) or b"" for part in plan.parts)]
 
     def _stream(
@@ -90,13 +90,13 @@ class Files:
         deadlines = chain([deadline], map(Deadline.after, repeat(BUDGET_S)))
 
         def read(wanted: ByteRange) -> bytes:
-            return layer.source.read_past_tiers(wanted, version, next(deadlines))
+            return layer.source.ranges.read_uncached(wanted, version, next(deadlines))
 
         held = ExitStack()
         try:
             longest_bytes = self._enter(held, layer.source.is_local, takes_thread)
             held.callback(self._memory.take(SHARES[longest_bytes], deadline).close)
-            return FileBody(layer.config.name, plan.parts, longest_bytes, layer.source.stream_turns, read, held.close)
+            return FileBody(layer.config.name, plan.parts, longest_bytes, layer.source.ranges.turns, read, held.close)
         except BaseException:
             held.close()
             raise

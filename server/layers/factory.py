@@ -118,7 +118,6 @@ class LayerFactory:
             cache_tiles=config.cache_tiles,
             first_read_bytes=settings.first_read_bytes,
             guard=guard or self._guard(label, config.source_name),
-            group=config.source_name,
             helpers=None if origin.is_local else self._helpers,
         )
         return Layer(config, source, self.open_versions, failures, self._crs_store)

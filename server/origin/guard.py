@@ -59,9 +59,9 @@ class OriginGuard:
             threads: of the worker.
             origins: the bulkhead around all origins; see `origins_bulkhead`.
             clock: monotonic seconds.
-            group: see `CircuitBreaker`.
+            group: see `CircuitBreaker`; label of its requests in the metrics too.
         """
-        self._name, self._clock = name, clock
+        self._name, self._clock, self.group = name, clock, group
         busy = partial(SourceBusy, f"{name}: too many requests wait for the origin already", RETRY_AFTER_S)
         self.bulkhead: Final = Bulkhead(threads * 7 // 8, busy, origins, is_paced=True, clock=clock)
         """Nearly all threads: a healthy origin may have them."""

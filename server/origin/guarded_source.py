@@ -18,17 +18,17 @@ from server.origin.guard import OriginGuard
 class GuardedSource:
     """Asks an origin for ranges and versions. Callers that may wait for it first enter by `waiting`. Thread-safe."""
 
-    def __init__(self, source: Source, guard: OriginGuard, group: str, replaced: Callable[[Version], None]) -> None:
+    def __init__(self, source: Source, guard: OriginGuard, replaced: Callable[[Version], None]) -> None:
         """Ask nothing yet.
 
         Args:
             source: the source.
             guard: bulkhead and circuit breaker of its origin.
-            group: label of its requests in the metrics.
             replaced: told a version that a read expected and that is not the current one.
         """
         self.name: Final = source.name
-        self._source, self._guard, self._group, self._replaced = source, guard, group, replaced
+        self.is_local: Final = source.is_local
+        self._source, self._guard, self._replaced = source, guard, replaced
 
     def waiting(self, deadline: Deadline) -> AbstractContextManager[Deadline]:
         """Enter the guard, to wait for the origin or for another thread that reads it; see `OriginGuard.waiting`."""
@@ -37,7 +37,7 @@ class GuardedSource:
     def read(self, wanted: ByteRange, expect: Version | None, deadline: Deadline) -> SourceBytes:
         """See `Source.read`."""
         with self._guard.asking(deadline):
-            return self.read_unguarded(wanted, expect, deadline)
+            return self._read(wanted, expect, deadline)
 
     def read_whole(self, wanted: ByteRange, expect: Version, deadline: Deadline) -> bytes:
         """Read bytes to be cached: all of the range, up to the end of the source; see `Source.read`."""
@@ -47,17 +47,12 @@ class GuardedSource:
             raise SourceProtocolError(f"{self.name}: {len(data)} bytes at {wanted}, wanted {expected}")
         return data
 
-    def read_unguarded(self, wanted: ByteRange, expect: Version | None, deadline: Deadline) -> SourceBytes:
-        """Read a local source, which has a bulkhead of its own; see `Source.read`."""
-        try:
-            with self._measured():
-                reply = self._source.read(wanted, expect, deadline)
-        except SourceChanged:
-            if expect is not None:
-                self._replaced(expect)
-            raise
-        counters.add(ORIGIN_BYTES, self._group, amount=len(reply.data))
-        return reply
+    def read_uncached(self, wanted: ByteRange, version: Version, deadline: Deadline) -> bytes:
+        """Read bytes that no tier keeps, from outside of the guard; see `Source.read`."""
+        if self.is_local:  # it has a bulkhead of its own
+            return self._read(wanted, version, deadline).data
+        with self.waiting(deadline) as limit:
+            return self.read_whole(wanted, version, limit)
 
     def version(self, deadline: Deadline) -> Version:
         """See `Source.version`."""
@@ -69,6 +64,17 @@ class GuardedSource:
         with self.waiting(deadline) as limit, self._guard.asking(limit):
             return cast(PresigningSource, self._source).presigned_url(ttl_s, limit)
 
+    def _read(self, wanted: ByteRange, expect: Version | None, deadline: Deadline) -> SourceBytes:
+        try:
+            with self._measured():
+                reply = self._source.read(wanted, expect, deadline)
+        except SourceChanged:
+            if expect is not None:
+                self._replaced(expect)
+            raise
+        counters.add(ORIGIN_BYTES, self._guard.group, amount=len(reply.data))
+        return reply
+
     @contextmanager
     def _measured(self) -> Iterator[None]:
         """Count a request to the origin for the length of a `with`."""
@@ -77,7 +83,7 @@ class GuardedSource:
         try:
             yield
         except SourceError as error:
-            counters.add(ORIGIN_ERRORS, self._group, type(error).__name__)
+            counters.add(ORIGIN_ERRORS, self._guard.group, type(error).__name__)
             raise
         finally:
-            counters.observe(ORIGIN_SECONDS, self._group, value=time.perf_counter() - began_s)
+            counters.observe(ORIGIN_SECONDS, self._guard.group, value=time.perf_counter() - began_s)

@@ -81,7 +81,7 @@ def _settle(plan: TilePlan, deadline: Deadline, limits: Limits) -> Parts:
 def _whole(plan: TilePlan, parts: Parts | None, deadline: Deadline, limits: Limits) -> Reply:
     wrapping, first = plan.wrapping, plan.ranges[0]
     if plan.ok_headers is not None and wrapping.wrap_again is not None and first is not None and len(plan.ranges) == 1:
-        stored = plan.layer.source.read_tile(first, plan.version, deadline).data
+        stored = plan.layer.source.tiles.read(first, plan.version, deadline)
         return Reply(200, plan.ok_headers, wrapping.wrap_again(stored))
     if wrapping.is_kept:
         body = _tiered(plan, parts, deadline, limits)
@@ -91,8 +91,8 @@ def _whole(plan: TilePlan, parts: Parts | None, deadline: Deadline, limits: Limi
 
 
 def _read(plan: TilePlan, deadline: Deadline) -> Parts:
-    read_tile, version = plan.layer.source.read_tile, plan.version
-    return gather(plan.ranges, lambda wanted: read_tile(wanted, version, deadline).data)
+    tiles, version = plan.layer.source.tiles, plan.version
+    return gather(plan.ranges, lambda wanted: tiles.read(wanted, version, deadline))
 
 
 def _encoded(plan: TilePlan, parts: Parts, deadline: Deadline, limits: Limits) -> bytes:
@@ -105,7 +105,7 @@ def _encoded(plan: TilePlan, parts: Parts, deadline: Deadline, limits: Limits) -
 
 def _tiered(plan: TilePlan, parts: Parts | None, deadline: Deadline, limits: Limits) -> bytes:
     """Make a file that the tiers keep, or get it from them."""
-    source = plan.layer.source
+    tiles = plan.layer.source.tiles
 
     def read() -> Parts:
         return parts or _read(plan, deadline)
@@ -113,8 +113,8 @@ def _tiered(plan: TilePlan, parts: Parts | None, deadline: Deadline, limits: Lim
     def make(stored: Parts) -> bytes:
         return _encoded(plan, stored, deadline, limits)
 
-    if plan.layer.config.cache_replies and source.may_keep_tiles(plan.version):
-        return source.read_made(plan.etag, plan.version, read, make, deadline, plan.size_bytes)
+    if plan.layer.config.cache_replies and tiles.may_keep(plan.version):
+        return tiles.read_made(plan.etag, plan.version, read, make, deadline, plan.size_bytes)
     return make(read())
 
 

@@ -123,12 +123,12 @@ class Tiles:
     def _read(self, plan: TilePlan, request: TileRequest) -> Reply:
         """Reply by a cached plan with the tile's bytes; the first reply proves them sound, the second is cached."""
         deadline, source = request.deadline(), plan.layer.source
-        if request.is_head or plan.wrapping.is_kept or not source.checks_each_tile:
+        if request.is_head or plan.wrapping.is_kept or not source.tiles.checks_version:
             _check(plan, source.version(deadline))
         reply = respond(plan, request, deadline, self._limits)
         if reply.body and plan.ok_headers is None:
             plan.ok_headers = reply.headers
-        elif reply.body and plan.layer.config.cache_replies and source.may_keep_tiles(plan.version):
+        elif reply.body and plan.layer.config.cache_replies and source.tiles.may_keep(plan.version):
             self._cache.put_reply(request.key, plan, reply)
         return reply
 

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -62,6 +63,11 @@ def cached(
     )
 
 
+def tile_of(tier: CachedSource, wanted: ByteRange) -> bytes:
+    """A tile of the current version."""
+    return tier.tiles.read(wanted, tier.version(), NEVER)
+
+
 def covered(reads: list[ByteRange]) -> list[int]:
     """The numbers of the blocks that were read."""
     assert all(read.start % BLOCK == 0 and read.stop % BLOCK == 0 for read in reads)
@@ -89,11 +95,12 @@ def test_any_range_is_that_of_the_source(
         guard=wide_guard(),
         block_bytes=block_bytes,
     )
+    reads: list[Callable[[ByteRange], bytes]] = [lambda wanted: tier.read(wanted).data, partial(tile_of, tier)]
     for start, size in ranges:
         wanted = ByteRange(start, start + size)
-        for read in (tier.read, tier.read_tile):
+        for read in reads:
             if start < len(data):
-                assert read(wanted) == SourceBytes(data[start : start + size], source.version())
+                assert read(wanted) == data[start : start + size]
             else:
                 with pytest.raises(SourceProtocolError):
                     read(wanted)
@@ -208,7 +215,7 @@ def test_another_process_finds_all_in_redis(shared: Cache) -> None:
     for _ in range(2):
         tier = cached(source, shared)
         assert tier.read(ByteRange(50, 1024)).data == DATA[50:]
-        assert tier.read_tile(ByteRange(50, 1000)).data == DATA[50:1000]
+        assert tile_of(tier, ByteRange(50, 1000)) == DATA[50:1000]
     assert source.reads == [ByteRange(0, 100), ByteRange(100, 1100), ByteRange(50, 1000)]
 
 
@@ -243,16 +250,16 @@ def test_tiles_are_cached_only_where_wanted() -> None:
         source.reads.clear()
         tier = cached(source, cache_tiles=cache_tiles)
         for _ in range(3):
-            assert tier.read_tile(ByteRange(10, 20), version) == SourceBytes(DATA[10:20], version)
+            assert tier.tiles.read(ByteRange(10, 20), version, NEVER) == DATA[10:20]
         assert source.reads == [ByteRange(10, 20)] * reads
 
 
 def test_a_large_tile_is_kept_from_redis(shared: Cache, redis_server: RedisServer) -> None:
     data = bytes(3_000_000)
     tier = cached(CountingSource(data), shared, near_bytes=100_000_000)
-    tier.read_tile(ByteRange(0, 2_000_000))
+    tile_of(tier, ByteRange(0, 2_000_000))
     assert b":tile:" not in redis_server.command("KEYS", "*")
-    tier.read_tile(ByteRange(0, 1_000_000))
+    tile_of(tier, ByteRange(0, 1_000_000))
     assert b":tile:" in redis_server.command("KEYS", "*")
 
 
@@ -262,13 +269,18 @@ def test_a_short_read_is_an_error_and_is_not_cached() -> None:
             got = super().read(wanted, expect, deadline)
             return SourceBytes(got.data[:-1], got.version) if len(self.reads) == 1 else got
 
-    version = MemorySource(DATA).version()
-    for name in ("read", "read_tile", "version"):
+    version, wanted = MemorySource(DATA).version(), ByteRange(0, 300)
+    reads: list[Callable[[CachedSource], object]] = [
+        lambda tier: tier.version(),
+        lambda tier: tier.read(wanted, version),
+        lambda tier: tier.tiles.read(wanted, version, NEVER),
+    ]
+    for read in reads:
         tier = cached(ShortOnce(DATA))
         with pytest.raises(SourceProtocolError, match=r"wanted|at the start"):
-            tier.version() if name == "version" else getattr(tier, name)(ByteRange(0, 300), version)
+            read(tier)
         other = ByteRange(0, 299)  # the range itself is remembered as failed for a moment
-        assert tier.read_tile(other, version).data == DATA[:299]
+        assert tier.tiles.read(other, version, NEVER) == DATA[:299]
 
 
 @pytest.mark.parametrize("with_redis", [False, True])
@@ -278,15 +290,15 @@ def test_a_replaced_source_is_noticed_and_never_mixed(with_redis: bool, redis_se
     tier = cached(source, shared)
     old = tier.version()
     tier.read(ByteRange(0, 200), old)
-    tier.read_tile(ByteRange(0, 200), old)
+    tier.tiles.read(ByteRange(0, 200), old, NEVER)
     source.data = new_data = DATA[::-1] + b"longer"
     assert tier.read(ByteRange(0, 200), old).data == DATA[:200]  # still of the old version, all of it
-    for read in (tier.read, tier.read_tile):
+    for read in (tier.read, tier.tiles.read):
         with pytest.raises(SourceChanged):
-            read(ByteRange(150, 250), old)
+            read(ByteRange(150, 250), old, NEVER)
     assert tier.version() == source.version() != old
     assert tier.read(ByteRange(0, 1030)).data == new_data
-    assert tier.read_tile(ByteRange(0, 200)).data == new_data[:200]
+    assert tile_of(tier, ByteRange(0, 200)) == new_data[:200]
     assert cached(source, shared).version() == source.version()
     if shared:
         shared.close()
@@ -382,12 +394,12 @@ def test_a_scan_of_ranges_leaves_the_header_in_memory_and_reads_each_block_once(
     version = tier.version()
     header = tier.read(ByteRange(50, 250), version).data
     before = len(origin.reads)
-    assert tier.read_range(ByteRange(60, 240), version, NEVER) == header[10:190]
+    assert tier.ranges.read(ByteRange(60, 240), version, NEVER) == header[10:190]
     assert len(origin.reads) == before  # header bytes come from the header's blocks
     for start in range(1000, 100_000, 500):
-        assert tier.read_range(ByteRange(start, start + 150), version, NEVER) == origin.data[start : start + 150]
+        assert tier.ranges.read(ByteRange(start, start + 150), version, NEVER) == origin.data[start : start + 150]
     scanned = len(origin.reads)
-    assert tier.read_range(ByteRange(99_500, 99_650), version, NEVER) == origin.data[99_500:99_650]
+    assert tier.ranges.read(ByteRange(99_500, 99_650), version, NEVER) == origin.data[99_500:99_650]
     assert tier.read(ByteRange(50, 250), version).data == header
     assert len(origin.reads) == scanned
 
@@ -396,7 +408,7 @@ def test_a_range_that_is_a_stored_tile_comes_from_the_cache_of_the_tile() -> Non
     origin = CountingSource(DATA)
     tier = cached(origin)
     version = tier.version()
-    tile = tier.read_tile(ByteRange(510, 690), version).data
+    tile = tile_of(tier, ByteRange(510, 690))
     before = len(origin.reads)
-    assert tier.read_range(ByteRange(510, 690), version, NEVER) == tile
+    assert tier.ranges.read(ByteRange(510, 690), version, NEVER) == tile
     assert len(origin.reads) == before

@@ -192,35 +192,35 @@ def test_no_thread_is_turned_away_while_the_first_reads_block_after_block_of_a_s
 def test_in_an_outage_the_tiers_are_served_and_the_origin_is_left_alone(clock: Clock) -> None:
     source, shared = DeadSource(clock), MemoryCache(1_000_000)
     version = source.version()
-    cached(source, shared, clock).read_tile(ByteRange(10, 20), version)
+    cached(source, shared, clock).tiles.read(ByteRange(10, 20), version, NEVER)
     tier = cached(source, shared, clock)
     source.seconds = 5.0
     with pytest.raises(SourceTimeout):
-        tier.read_tile(ByteRange(20, 30), version)
+        tier.tiles.read(ByteRange(20, 30), version, NEVER)
     before = len(source.reads)
     for start in range(30, 200, 10):
         with pytest.raises(SourceTimeout, match="origin: no answer in time") as error:
-            tier.read_tile(ByteRange(start, start + 10), version)
+            tier.tiles.read(ByteRange(start, start + 10), version, NEVER)
         assert not isinstance(error.value, OutOfTime), "which would say that this request was late"
-    assert tier.read_tile(ByteRange(10, 20), version).data == DATA[10:20]
+    assert tier.tiles.read(ByteRange(10, 20), version, NEVER) == DATA[10:20]
     assert len(source.reads) == before
     clock.now += PAUSE_S
     source.seconds = 0.0
     for start in range(30, 200, 10):  # none of them is remembered as failed
-        assert tier.read_tile(ByteRange(start, start + 10), version).data == DATA[start : start + 10]
+        assert tier.tiles.read(ByteRange(start, start + 10), version, NEVER) == DATA[start : start + 10]
 
 
 def test_a_tile_of_the_far_tier_is_served_while_a_stuck_source_takes_all_its_threads(clock: Clock) -> None:
     source, shared, may_end = CountingSource(DATA), MemoryCache(1_000_000), threading.Event()
     version = source.version()
     guard = OriginGuard("origin", THREADS, origins_bulkhead(THREADS, clock), clock)
-    cached(source, shared, clock).read_tile(ByteRange(10, 20), version)
+    cached(source, shared, clock).tiles.read(ByteRange(10, 20), version, NEVER)
     tier = cached(source, shared, clock, guard)
     behind = fill(guard, may_end)
     wait_for(behind, guard.bulkhead.permits)
     with pytest.raises(SourceBusy):
-        tier.read_tile(ByteRange(20, 30), version, Deadline(clock.now))
-    assert tier.read_tile(ByteRange(10, 20), version, Deadline(clock.now)).data == DATA[10:20]
+        tier.tiles.read(ByteRange(20, 30), version, Deadline(clock.now))
+    assert tier.tiles.read(ByteRange(10, 20), version, Deadline(clock.now)) == DATA[10:20]
     may_end.set()
     wait_for(behind, THREADS)
 
@@ -230,11 +230,11 @@ def test_a_read_with_no_time_left_asks_nothing_and_is_not_remembered(clock: Cloc
     version = source.version()
     tier = cached(source, MemoryCache(1_000_000), clock)
     with pytest.raises(SourceTimeout):
-        tier.read_tile(ByteRange(10, 20), version, Deadline(clock.now))
+        tier.tiles.read(ByteRange(10, 20), version, Deadline(clock.now))
     assert source.reads == []
     source.seconds = STUCK_S / 2
     for _ in range(2 * FAILURES):
         with pytest.raises(SourceTimeout):
-            tier.read_tile(ByteRange(10, 20), version, Deadline(clock.now + STUCK_S / 4))
+            tier.tiles.read(ByteRange(10, 20), version, Deadline(clock.now + STUCK_S / 4))
     source.seconds = 0.0
-    assert tier.read_tile(ByteRange(10, 20), version).data == DATA[10:20]
+    assert tier.tiles.read(ByteRange(10, 20), version, NEVER) == DATA[10:20]
