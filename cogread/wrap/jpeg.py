@@ -54,7 +54,6 @@ def prepare(image: Image) -> StreamWrapping:
     """
     is_rgb = image.photometric == Photometric.RGB
     prefix = Prefix.make(SOI + (ADOBE_RGB if is_rgb else b""), image)
-    shape = (image.tile_height, image.tile_width, image.samples)
     sound = b""
     """The bytes of the last tile up to its tables of Huffman codes, which were sound; those of all tiles are alike."""
 
@@ -63,31 +62,10 @@ def prepare(image: Image) -> StreamWrapping:
         nonlocal sound
         _check_ends(stored)
         if not (sound and stored.startswith(sound) and only_codes_follow(stored, len(sound))):
-            sound = check_head(stored)
+            sound = _check_head(image, stored)
         if is_rgb:
             stored = as_rgb(stored)
         return prefix.before(stored), memoryview(stored)[2:]
-
-    def check_head(stored: bytes) -> bytes:
-        """Check the size, the colours and the scans of a tile.
-
-        Returns:
-            Its bytes before the Huffman codes: a tile that begins with the same is sound. Empty: each needs a check.
-
-        Raises:
-            TileDamaged: it is not the picture that the file states.
-        """
-        header = head(stored)
-        frame = header.frame
-        stated = (frame.height, frame.width, len(frame.components)) if frame else None
-        if stated != shape:
-            raise TileDamaged(f"JPEG tile of (height, width, bands) {stated}, wanted {shape}")
-        _check_shown(image, header)
-        if frame and frame.marker == PROGRESSIVE:
-            _check_scans(stored)
-            return b""  # the next one may have more
-        stop = header.frame_stop
-        return stored[:stop] if only_codes_follow(stored, stop) else b""
 
     def wrap_again(stored: bytes) -> bytes:
         """Wrap a tile that was checked before."""
@@ -120,6 +98,28 @@ def decodable(image: Image, stored: bytes) -> bytes:
     _check_readable(image, head(stored))
     _check_scans(stored)
     return file
+
+
+def _check_head(image: Image, stored: bytes) -> bytes:
+    """Check the size, the colours and the scans of a tile.
+
+    Returns:
+        Its bytes before the Huffman codes: a tile that begins with the same is sound. Empty: each needs a check.
+
+    Raises:
+        TileDamaged: it is not the picture that the file states.
+    """
+    header = head(stored)
+    frame, wanted = header.frame, (image.tile_height, image.tile_width, image.samples)
+    stated = (frame.height, frame.width, len(frame.components)) if frame else None
+    if stated != wanted:
+        raise TileDamaged(f"JPEG tile of (height, width, bands) {stated}, wanted {wanted}")
+    _check_shown(image, header)
+    if frame and frame.marker == PROGRESSIVE:
+        _check_scans(stored)
+        return b""  # the next one may have more
+    stop = header.frame_stop
+    return stored[:stop] if only_codes_follow(stored, stop) else b""
 
 
 def _check_shown(image: Image, header: Head) -> None:

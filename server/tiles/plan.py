@@ -77,11 +77,7 @@ def make_plan(
     representation = representation_of(layer, opened, address, place.level, read_header)
     wrapping, image = representation.wrapping, representation.level.image
     ranges = _locate(representation, place, source, version, deadline)
-    size_bytes, first = 0, None
-    for stored in ranges:
-        if stored is not None:
-            size_bytes += stored.size_bytes
-            first = first or stored
+    start, size_bytes = _extent(ranges)
     planes, masks = ranges[: len(wrapping.planes)], ranges[len(wrapping.planes) :]
     form: Wrapping | None = wrapping
     if wrapping.choose is not None and not any(masks):
@@ -89,7 +85,6 @@ def make_plan(
     is_drawn = any(planes) or (wrapping.draws_sparse and layer.config.empty != "404")
     if form is None or not is_drawn:
         return _without_picture(layer, opened, request, address, representation)
-    start = 0 if first is None else first.start
     etag = f'"{opened.version_key}-{start:x}-{size_bytes:x}-{representation.suffix}"'
     return TilePlan(
         layer,
@@ -103,6 +98,16 @@ def make_plan(
         Reply(304, [("ETag", etag), *_policy(layer, address), *wrapping.headers], b""),
         2 * size_bytes + form.work_bytes,
     )
+
+
+def _extent(ranges: Sequence[ByteRange | None]) -> tuple[int, int]:
+    """Start of the first range that is stored, and the bytes of all."""
+    start, size_bytes = None, 0
+    for stored in ranges:
+        if stored is not None:
+            size_bytes += stored.size_bytes
+            start = stored.start if start is None else start
+    return start or 0, size_bytes
 
 
 def _policy(layer: Layer, address: TileAddress) -> tuple[tuple[str, str], ...]:
