@@ -12,6 +12,7 @@ from flask import Response
 from cogread.deadline import Deadline
 from server.documents import Json
 from server.documents.ogc import collections as documents
+from server.documents.ogc import tilesets as tileset_documents
 from server.documents.ogc.item import TilesetsItem
 from server.documents.ogc.landing import CONFORMS_TO
 from server.documents.ogc.landing import landing as landing_document
@@ -113,14 +114,14 @@ def _parent(parent: Collection) -> Response:
 
 def tilesets(name: str) -> Response:
     """The tilesets of a layer: its own grid, and that of web maps if it is aligned to it."""
-    return _layer_document("tilesets.html", name, documents.tilesets_list)
+    return _layer_document("tilesets.html", name, tileset_documents.tilesets_list)
 
 
 def tileset(name: str, grid: str) -> Response:
     """A tileset, with the addresses of its tiles."""
 
     def write(layer: Layer, opened: LayerVersion, links: Links) -> Json:
-        return documents.tileset(layer, opened, grid, links)
+        return tileset_documents.tileset(layer, opened, grid, links)
 
     return _layer_document("tileset.html", name, write, grid)
 

@@ -1,4 +1,4 @@
-"""Layers as collections, and their tilesets (OGC API Common 2, OGC API Tiles 1.0 §8, §9 and §11)."""
+"""Layers as collections (OGC API Common 2)."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -11,21 +11,17 @@ from server.collections import Member
 from server.documents import Json
 from server.documents.gdal.vrt import vrt_refusal
 from server.documents.ogc.item import TilesetsItem
-from server.documents.ogc.links import GEODATA, JSON, MAP_TILESETS, TILING_SCHEME, link
+from server.documents.ogc.links import JSON, MAP_TILESETS, link
 from server.documents.ogc.sets import Tileset, crs_json, tilesets
-from server.documents.pictures import CUT_OUT, MEDIA_TYPES, service_formats
 from server.http.errors import UnknownGrid
 from server.http.public_urls import Links
 from server.layers.collection import Collection
 from server.layers.layer import Layer
-from server.layers.layer_version import IMAGE, LayerVersion
-from server.layers.tile_matrix_sets import corners
+from server.layers.layer_version import LayerVersion
 from server.settings.layer_config import LayerConfig
 
 CRS84: Final = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _GREGORIAN: Final = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
-_GEOTIFF: Final = "image/tiff; application=geotiff"
-"""Media type of `tif` tiles as OGC API documents spell it and GDAL expects it."""
 
 
 def collection_path(config: LayerConfig) -> str:
@@ -45,7 +41,19 @@ def collection(layer: Layer, opened: LayerVersion, links: Links) -> Json:
     Raises:
         UnknownGrid: it has no tilesets.
     """
-    return collection_item(layer.config, _item(opened, _tilesets(layer, opened)), links)
+    return collection_item(layer.config, _item(opened, require_tilesets(layer, opened)), links)
+
+
+def require_tilesets(layer: Layer, opened: LayerVersion) -> list[Tileset]:
+    """Return the tilesets of a layer.
+
+    Raises:
+        UnknownGrid: it has none.
+    """
+    sets = tilesets(layer, opened)
+    if isinstance(sets, Refusal):
+        raise UnknownGrid(f"layer {layer.config.name!r} has no tilesets: {sets}; its tiles are at {layer.path}")
+    return sets
 
 
 def collection_item(config: LayerConfig, item: TilesetsItem | None, links: Links) -> Json:
@@ -118,100 +126,3 @@ def _item(opened: LayerVersion, sets: Sequence[Tileset]) -> TilesetsItem:
         own_crs=compress(msgspec.json.encode(crs_json(crs))),
         has_vrt=vrt_refusal(opened.cog) is None,
     )
-
-
-def _tilesets(layer: Layer, opened: LayerVersion) -> list[Tileset]:
-    sets = tilesets(layer, opened)
-    if isinstance(sets, Refusal):
-        raise UnknownGrid(f"layer {layer.config.name!r} has no tilesets: {sets}; its tiles are at {layer.path}")
-    return sets
-
-
-def tilesets_list(layer: Layer, opened: LayerVersion, links: Links) -> Json:
-    """The tilesets of a layer, in short.
-
-    Raises:
-        UnknownGrid: the layer has none.
-    """
-    path = collection_path(layer.config)
-    return {
-        "links": [
-            link("self", links.to(f"{path}/map/tiles")),
-            link(GEODATA, links.to(path), JSON, layer.config.title),
-        ],
-        "tilesets": [
-            {
-                **_short(layer, each),
-                "links": [link("self", links.to(f"{path}/map/tiles/{each.grid.name}")), _scheme(each, links)],
-            }
-            for each in _tilesets(layer, opened)
-        ],
-    }
-
-
-def tileset(layer: Layer, opened: LayerVersion, grid_name: str, links: Links) -> Json:
-    """A tileset in full. Its tiles are linked by URLs that name the version: clients such as GDAL keep them for days.
-
-    Raises:
-        UnknownGrid: the layer has no such tileset.
-    """
-    grid = opened.grids.named(grid_name)
-    entry = next(each for each in _tilesets(layer, opened) if each.grid is grid)
-    path = collection_path(layer.config)
-    crs, config, bounds = entry.set.matrices.crs, layer.config, opened.cog.geo.bounds
-    formats = service_formats(opened, (matrix.level for matrix in entry.grid.matrices))
-    about = _short(layer, entry)
-    if config.attribution is not None:
-        about["attribution"] = config.attribution.text
-    if bounds is not None:
-        lower, upper = corners(crs, bounds)
-        about["boundingBox"] = {"lowerLeft": lower, "upperRight": upper, "crs": about["crs"]}
-    tiles = f"{layer.versioned_path(opened)}/{IMAGE}/{entry.grid.name}/{{tileMatrix}}/{{tileCol}}/{{tileRow}}"
-    return {
-        **about,
-        "version": opened.version_key,
-        "mediaTypes": [_media_type(extension) for extension in formats],
-        "tileMatrixSetLimits": _limits(entry),
-        "layers": [
-            {"id": config.name, "title": config.title, "dataType": "map", "links": [link(GEODATA, links.to(path))]}
-        ],
-        "links": [
-            link("self", links.to(f"{path}/map/tiles/{entry.grid.name}")),
-            _scheme(entry, links),
-            link(GEODATA, links.to(path), JSON, config.title),
-            *(link("item", links.to(f"{tiles}.{CUT_OUT.get(name, name)}"), _media_type(name)) for name in formats),
-        ],
-    }
-
-
-def _short(layer: Layer, tileset: Tileset) -> Json:
-    about: Json = {
-        "title": f"{layer.config.title}, {tileset.grid.name}",
-        "dataType": "map",
-        "crs": crs_json(tileset.set.matrices.crs),
-    }
-    if tileset.set.uri is not None:
-        about["tileMatrixSetURI"] = tileset.set.uri
-    return about
-
-
-def _scheme(tileset: Tileset, links: Links) -> Json:
-    return link(TILING_SCHEME, links.to(tileset.set.path), JSON, tileset.set.title)
-
-
-def _limits(tileset: Tileset) -> list[Json]:
-    return [
-        {
-            "tileMatrix": str(matrix.z),
-            "minTileRow": matrix.min_y,
-            "maxTileRow": matrix.max_y,
-            "minTileCol": matrix.min_x,
-            "maxTileCol": matrix.max_x,
-        }
-        for matrix in tileset.grid.matrices
-    ]
-
-
-def _media_type(extension: str) -> str:
-    """The media type of tiles in links."""
-    return _GEOTIFF if extension == "tif" else MEDIA_TYPES[extension]

@@ -14,7 +14,8 @@ import requests
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceBusy, SourceNotFound, SourceTimeout
 from cogread.sources.file import FileSource
-from server.origin.mounts import DETACHED, STUCK_S, Lane, MountedFile, Mounts, Permits
+from server.origin.lane import DETACHED, STUCK_S, Lane, Permits
+from server.origin.mounts import MountedFile, Mounts
 from server.settings.environment import THREADS
 from tests.support.app import ROOT, layer
 from tests.support.clock import Clock
