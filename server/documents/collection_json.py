@@ -11,7 +11,7 @@ from server.documents.layer_list import BROKEN, Entry
 from server.documents.ogc.links import JSON, link
 from server.documents.summary import Summary
 from server.documents.wmts.names import LAYER_CAPABILITIES
-from server.http.errors import public_reason
+from server.http.problems import public_reason
 from server.http.public_urls import Links
 from server.layers.collection import SEPARATOR, Collection
 from server.layers.layer import Layer

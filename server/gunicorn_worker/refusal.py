@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from server.gunicorn_worker.request_check import InvalidHost
-from server.http.errors import problem
+from server.http.problems import problem
 from server.http.reply import STATUS_LINES
 
 _DETAILS: Final = {

@@ -12,7 +12,8 @@ from werkzeug.routing import RequestRedirect
 from server.access.authenticator import CALLER
 from server.documents.wmts.exceptions import report
 from server.documents.wmts.names import QUERIES
-from server.http.errors import UnknownUrl, problem, public_reason, reply_to, status_of
+from server.http.errors import UnknownUrl, status_of
+from server.http.problems import problem, public_reason, reply_to
 from server.http.reply import EVERY_REPLY, NOSNIFF, PREFLIGHT, Reply
 from server.layers.grids import NATIVE
 from server.logs.line_format import escaped

@@ -4,7 +4,8 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from server.documents.xml_text import element, xml_text
-from server.http.errors import BadRequest, NotSupported, public_reason, reply_to
+from server.http.errors import BadRequest, NotSupported
+from server.http.problems import public_reason, reply_to
 from server.http.reply import Reply
 
 MEDIA_TYPE: Final = "application/xml"
