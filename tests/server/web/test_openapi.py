@@ -110,7 +110,7 @@ def test_the_description_is_valid(described: Json) -> None:
 def test_every_endpoint_is_described(app: Flask, described: Json) -> None:
     """But for the files of the pages, what proxies ask, and what explains URLs of tiles that are none."""
     rules = [rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())]
-    served = {re.sub("<[^>]*>", "{}", rule) for rule in rules if not re.search("<(path|rest):", rule)}
+    served = {re.sub("<[^>]*>", "{}", rule) for rule in rules if not re.search("<(path|rest):|favicon", rule)}
     assert served <= {re.sub("{[^}]*}", "{}", path) for path in described["paths"]}
 
 
