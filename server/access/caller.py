@@ -112,6 +112,11 @@ class Caller:
         """The part of the query that opened a layer, for the URLs in its documents; empty: no signature was needed."""
         return "&".join(f"{key}={value}" for key, value in signature_pairs(self._query)) if self._until_s else ""
 
+    @property
+    def has_used_right(self) -> bool:
+        """False: no check asked for credentials, so the reply is for all."""
+        return self._reads_by_token or self._is_listing or self._until_s > 0
+
     def policy(self, cache_control: str, *, is_tile: bool) -> str:
         """Cache-Control of the reply, after all checks.
 

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from server.access.authenticator import CALLER
+from server.access.caller import Caller
 from server.documents.wmts.exceptions import report
 from server.documents.wmts.names import QUERIES
 from server.http.errors import UnknownUrl, status_of
@@ -109,23 +110,24 @@ def _negotiated(reply: Reply, detail: str) -> Response:
 
 
 def _end(response: Response) -> Response:
-    ctx, headers = context(), response.headers
+    ctx, headers, environ = context(), response.headers, request.environ
     if NOSNIFF[0] not in headers:  # else the reply has them all, as an error or a tile has
         headers.extend(EVERY_REPLY)
-    if CALLER in request.environ:  # else the reply rests on no right
+    caller: Caller | None = environ.get(CALLER)
+    if caller is not None and caller.has_used_right:
         if "Cache-Control" in headers:
             is_tile = request.endpoint in _SAME_FOR_ALL
-            headers["Cache-Control"] = ctx.caller.policy(headers["Cache-Control"], is_tile=is_tile)
-        if ctx.caller.varies:
+            headers["Cache-Control"] = caller.policy(headers["Cache-Control"], is_tile=is_tile)
+        if caller.varies:
             response.vary.add("Authorization")
-    if request.method == "OPTIONS":
+    if environ["REQUEST_METHOD"] == "OPTIONS":
         headers.extend(PREFLIGHT)
-    sent_id, own_id = request.headers.get(REQUEST_ID), ""
+    sent_id, own_id = environ.get("HTTP_X_REQUEST_ID"), ""
     if sent_id is not None or (response.status_code >= 400 and "ETag" not in headers):
         own_id = request_id(sent_id)
         headers.set(REQUEST_ID, own_id)
     ctx.log.write(
-        escaped(request.method),
+        escaped(environ["REQUEST_METHOD"]),
         request.path,
         response.status_code,
         response.content_length or response.calculate_content_length() or 0,
@@ -134,7 +136,7 @@ def _end(response: Response) -> Response:
         _log_fields,
         response.mimetype or "-",
         own_id,
-        request.headers.get("traceparent", ""),
+        environ.get("HTTP_TRACEPARENT", ""),
     )
     return response
 
