@@ -1,6 +1,8 @@
 """The files that are served. All lie on the grid of web maps, so that every peer can serve them by the same z, x, y."""
 
 import math
+import os
+import time
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -43,6 +45,7 @@ def make_cog(path: Path, tile_pixels: int = TILE_PIXELS) -> None:
     It is made of real imagery, since synthetic tiles compress like nothing on earth.
     """
     path.write_bytes(_cog(tile_pixels))
+    _age(path)
 
 
 @cache
@@ -92,6 +95,7 @@ def make_sheet(path: Path, codec: Mapping[str, str]) -> None:
             dataset.write(pixels * is_inside)
             dataset.write_mask(is_inside)
         copy(memory.name, path, driver="COG", blocksize=GRID_TILE_PIXELS, overviews="NONE", **codec)
+    _age(path)
 
 
 def grid_z(side: int) -> int:
@@ -133,6 +137,13 @@ def make_grid(path: Path, side: int, *, copies: bool = False) -> None:
         file.write(offsets.astype("<u4").tobytes())
         file.write(np.full(count, len(tile), "<u4").tobytes())
         file.write(tile * (count if copies else 1))
+    _age(path)
+
+
+def _age(path: Path) -> None:
+    """Make the file as old as those of users: rawcog keeps no replies of a file that was written a moment ago."""
+    written_at = time.time() - 3600
+    os.utime(path, (written_at, written_at))
 
 
 def _grey_jpeg(path: Path) -> tuple[bytes, bytes]:
