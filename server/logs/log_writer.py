@@ -1,4 +1,7 @@
-"""Writes lines in the background: a request queues the fields of its line and never waits for the log's reader.
+"""Writes lines in the background: a request queues its line and never waits for the log's reader.
+
+A line is spelled by its request: a thread that spelled many at once would hold the GIL for so long that the requests
+that come meanwhile were the slowest of all.
 
 Strategy: a thread collects lines for a moment, writes them, and ends when none has come for some seconds, so an idle
 server has no such thread, and few requests pay for its start. Only this thread may block. Lines beyond `MOST_WAITING`
@@ -14,12 +17,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from threading import Event, Lock, Thread
-from typing import Any, Final, TypeVar
+from typing import Final
 
 from cogread.deadline import NEVER, Deadline
 from server.logs.line_format import redacted
-
-T = TypeVar("T")
 
 PAUSE_S: Final = 0.1
 """Longest time that a line is held back to be written with others."""
@@ -36,7 +37,7 @@ END_S: Final = 1.0
 THREAD_NAME: Final = "log"
 
 _SOON: Final = 256
-"""Length of the queue at which lines are written at once: more would hold up the requests that come meanwhile."""
+"""Length of the queue at which lines are written at once."""
 
 
 class LogWriter:
@@ -50,7 +51,7 @@ class LogWriter:
             dropped: makes the line that reports a number of dropped lines.
         """
         self._fd, self._spell_dropped = descriptor, dropped
-        self._waiting: deque[tuple[Callable[[Any], str], Any]] = deque()
+        self._waiting: deque[str] = deque()
         self._dropped = 0
         self.dropped_lines = 0
         """Number of dropped lines since the start."""
@@ -58,19 +59,18 @@ class LogWriter:
         self._starting = Lock()
         self._hurry = Event()
 
-    def put(self, entry: T, spell: Callable[[T], str] = str, *, is_urgent: bool = False) -> None:
+    def put(self, line: str, *, is_urgent: bool = False) -> None:
         """Queue a line, which is written within a moment.
 
         Args:
-            entry: the fields of the line.
-            spell: makes the line of them, without its end; called later.
+            line: the line without its end.
             is_urgent: write the line at once.
         """
         if len(self._waiting) >= MOST_WAITING:
             self._dropped += 1  # a race loses a count, which does not matter
             self.dropped_lines += 1
             return
-        self._waiting.append((spell, entry))
+        self._waiting.append(line)
         if is_urgent or len(self._waiting) == _SOON:
             self._hurry.set()
         if not self._is_running and self._claim():
@@ -123,8 +123,7 @@ class LogWriter:
 
     def _take(self) -> Iterator[bytes]:
         while self._waiting:
-            spell, entry = self._waiting.popleft()
-            yield f"{spell(entry)}\n".encode(errors="backslashreplace")
+            yield f"{self._waiting.popleft()}\n".encode(errors="backslashreplace")
         dropped, self._dropped = self._dropped, 0
         if dropped:
             yield f"{self._spell_dropped(dropped)}\n".encode()

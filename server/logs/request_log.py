@@ -1,7 +1,6 @@
 """Logs on stderr: one line for each request, and the records of `logging`.
 
-The request line bypasses `logging`, which would cost a tenth of a tile: its fields are queued, then formatted
-and written in the background.
+The request line bypasses `logging`, which would cost a tenth of a tile; it is written in the background.
 """
 
 import logging
@@ -99,7 +98,7 @@ class RequestLog:
             size_bytes: size of the reply's body.
             began_s: start of the request by `time.perf_counter()`.
             cause: the error behind a failure; escaped here.
-            spell: makes fields of the target; called later.
+            spell: makes fields of the target.
             media_type: of the reply; empty for a tile, whose URL says its format.
             request_id: valid identifier of the request; empty if it has none.
             traceparent: field of the request as the client sent it; empty if there is none.
@@ -113,7 +112,7 @@ class RequestLog:
         if self._observe is not None:
             self._observe(fields)
         if is_written:
-            self._writer.put(fields, self._line, is_urgent=status >= 500)
+            self._writer.put(self._line(fields), is_urgent=status >= 500)
 
     def _logfmt_line(self, fields: RequestFields) -> str:
         """The line; few calls, as it takes a thirtieth of a tile in memory."""

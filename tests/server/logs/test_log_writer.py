@@ -40,7 +40,7 @@ def test_lines_of_each_thread_are_in_order_and_none_is_lost(tmp_path: Path) -> N
 
         def log_lines(number: int) -> None:
             for line in range(LINES):
-                writer.put((number, line))
+                writer.put(f"{(number, line)}")
 
         run_threads(4, log_lines)
         wait_for_writers()
