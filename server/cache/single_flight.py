@@ -14,6 +14,7 @@ from server.cache.fleet_flight import FleetFlight, Job, any_value
 from server.cache.hits import count_hits
 from server.cache.memory import MemoryCache
 from server.cache.protocol import Cache
+from server.gunicorn_worker.lead import lead
 from server.logs.trace import trace
 from server.metrics.counters import counters
 from server.metrics.definitions import WAITS
@@ -39,6 +40,7 @@ class _Claim:
             Exception: the error that the thread ended with.
         """
         counters.add(WAITS, "worker")
+        lead.hand_over()
         if not self.done.wait(deadline.left_s):
             raise OutOfTime("another request was still reading the source at the deadline")
         trace.reach(self.tier)

@@ -9,6 +9,7 @@ import struct
 from typing import Any, Final
 
 from server.gunicorn_worker.download import Body
+from server.gunicorn_worker.lead import lead
 
 SEND_S: Final = 30
 """Longest wait for a client that takes nothing more of its reply."""
@@ -54,24 +55,25 @@ class ClientSocket(socket.socket):
     def flush(self) -> None:
         """Send the bytes that are held back."""
         self._is_holding = False
-        head, self._head = self._head, b""
-        if head:
-            super().sendall(head)
+        if self._head:
+            self.sendall(b"")
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """Send all bytes, or hold them back."""
+        """Send all bytes, or hold them back. A thread that has to wait for the client hands the lead over."""
         if self._is_holding:
             self._is_holding, self._head = False, data
             return
-        if self._head:
-            head, self._head = self._head, b""
-            sent_bytes = self.sendmsg((head, data), (), flags)
-            if sent_bytes == len(head) + len(data):
-                return
-            data = (head + data)[sent_bytes:]
-        super().sendall(data, flags)
+        head, self._head = self._head, b""
+        try:
+            sent_bytes = self.sendmsg((head, data), (), flags | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            sent_bytes = 0
+        if sent_bytes < len(head) + len(data):
+            lead.hand_over()
+            super().sendall((head + data)[sent_bytes:], flags)
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Send a part of a file."""
         self.flush()
+        lead.hand_over()
         return super().sendfile(file, offset, count)

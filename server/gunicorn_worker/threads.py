@@ -47,6 +47,8 @@ class Threads:
                     raise
                 self.log.warning("started %d of %d threads: the machine has no more", started, count)
                 break
+        with suppress(RuntimeError):
+            Thread(target=self.waiting.watch, name="watch", daemon=True).start()
         for _ in range(SENDERS):
             with suppress(RuntimeError):
                 Thread(target=self.send, name="sender", daemon=True).start()
@@ -86,6 +88,7 @@ class Threads:
                 conn = self.downloads.take()
                 if conn is None:
                     return
+                self.downloads.hand_over()  # reading a file may take long
                 if conn.download is not None and conn.download.send(conn.sock):
                     self.downloads.put_back(conn, is_ready=True)
                     conn = None
@@ -107,4 +110,5 @@ class Threads:
             self.waiting.remove(conn)
             self.downloads.remove(conn)
         else:
+            self.waiting.hand_over()
             time.sleep(PAUSE_S)

@@ -1,10 +1,10 @@
 """Connections that wait for their clients, and the threads that wait for connections: leader and followers.
 
-One thread at a time, the leader, waits for input on all connections, and the kernel tells it of many at once. A thread
-that has answered a request takes the next of them; when none is left, it queues for the lead. The leader takes one
-itself, and leaves the lead to another thread, only when no thread is busy, or when the busy ones have taken none for
-`STALL_S`, as they wait for an origin. So few threads compete for the GIL, and requests are answered in the order in
-which they came: a thread that took one beside busy ones would wait for the GIL, and its client would wait longest.
+One thread, the leader, waits for input on all connections, and the kernel tells it of many at once. It answers their
+requests itself, one after the other, in the order in which they came, and keeps the lead meanwhile. So a request that
+memory answers costs no change of threads and no wait for the GIL. Before the leader waits for anything else, such as an
+origin, it hands the lead over, and is a follower when it has answered. A leader that did not, but has been busy with a
+request for `STALL_S`, loses the lead to the next follower.
 
 A connection has one owner: this queue, or the thread that took it out. An event disables further events of the
 connection (EPOLLONESHOT) until it is put back. If the event loop closes a connection whose event is on its way, the
@@ -25,8 +25,11 @@ from server.gunicorn_worker.connection import Connection
 MOST_EVENTS: Final = 64
 """Most connections that the leader is told of at once."""
 
-STALL_S: Final = 0.0005
-"""Time without a request taken after which another thread helps the busy ones."""
+STALL_S: Final = 0.01
+"""Time after which a request is taken to have stalled the leader."""
+
+IDLE_S: Final = 1.0
+"""Time without a request after which `watch` sleeps until the next."""
 
 _INPUT: Final = select.EPOLLIN | select.EPOLLONESHOT
 _AT_ONCE: Final = select.EPOLLOUT | select.EPOLLONESHOT
@@ -43,16 +46,19 @@ class WaitingConnections:
         """
         self._wait_s = wait_s
         self._epoll = select.epoll()
-        self._lead = Lock()
         self._mutex = Lock()
         self._queue: OrderedDict[int, Connection] = OrderedDict()
         self._events: deque[tuple[int, float]] = deque()
         """Descriptors with input, in the order of its arrival, with instants by which it had arrived."""
-        self._busy: set[int] = set()
-        """Threads that will take the next event once they have answered a request."""
-        self._taken_at = 0.0
+        self._lead = Lock()
+        self._leader: int | None = None
+        """The thread that holds `_lead`."""
+        self._is_leader_busy = False
+        self._taken = 0
+        """Connections that were taken so far."""
+        self._is_unwatched = False
         self._news = Event()
-        """Set when no event is left, or a thread is no longer busy."""
+        """Ends the sleep of `watch`."""
         self._end: int | None = None
 
     def add(self, conn: Connection, *, is_ready: bool = False) -> None:
@@ -85,27 +91,48 @@ class WaitingConnections:
             pass  # the event loop has closed it
 
     def take(self) -> Connection | None:
-        """Wait for a connection that has input, and take it; None: the worker ends."""
+        """Wait for a connection that has input, and take it; None: the worker ends. The thread has the lead then."""
         thread = get_ident()
+        with self._mutex:
+            leads = self._leader == thread
+            self._is_leader_busy = self._is_leader_busy and not leads
+        if not leads:
+            self._lead.acquire()
+            self._leader = thread
         while True:
-            try:
-                descriptor, told_at = self._events.popleft()
-            except IndexError:
-                self._busy.discard(thread)
-                self._news.set()
-                descriptor, told_at = self._lead_to_event()
-                self._busy.add(thread)
-            self._taken_at = time.monotonic()
             if not self._events:
-                self._news.set()
+                self._wait()
+            descriptor, told_at = self._events.popleft()
             with self._mutex:
                 conn = self._queue.pop(descriptor, None)
+                self._is_leader_busy = conn is not None
             if conn is not None:
+                self._taken += 1
+                if self._is_unwatched:
+                    self._news.set()
                 conn.input_at = told_at
                 return conn
             if descriptor == self._end:
-                self._busy.discard(thread)
+                self.hand_over()
                 return None
+
+    def hand_over(self) -> None:
+        """Leave the lead to another thread, if this one has it."""
+        if self._leader == get_ident():
+            with self._mutex:
+                self._release(self._leader == get_ident())
+
+    def watch(self) -> None:
+        """Take the lead from threads that a request stalls, until the worker ends."""
+        taken, idle_s = -1, 0.0
+        while self._end is None:
+            time.sleep(STALL_S)
+            with self._mutex:
+                self._release(self._is_leader_busy and self._taken == taken)
+            idle_s = idle_s + STALL_S if self._taken == taken else 0.0
+            if idle_s > IDLE_S:
+                self._sleep(taken)
+            taken = self._taken
 
     def remove(self, conn: Connection) -> bool:
         """Take a connection out; False: it does not wait any more."""
@@ -138,21 +165,25 @@ class WaitingConnections:
         self._end = os.eventfd(1)
         self._epoll.register(self._end, select.EPOLLIN)  # stays readable, so each thread sees it
 
-    def _lead_to_event(self) -> tuple[int, float]:
-        """Wait for input on all connections until an event has to be taken by this thread, and return it."""
-        with self._lead:
-            while True:
-                self._news.clear()
-                if not self._events:
-                    descriptors = [descriptor for descriptor, _ in self._epoll.poll(None, MOST_EVENTS)]
-                    told_at = time.monotonic()
-                    self._events.extend([(descriptor, told_at) for descriptor in descriptors])
-                left_s = self._taken_at + STALL_S - time.monotonic()
-                if self._busy and left_s > 0:
-                    self._news.wait(left_s)
-                    continue
-                with suppress(IndexError):  # a busy thread has taken the last
-                    return self._events.popleft()
+    def _wait(self) -> None:
+        """Wait for input on any connection."""
+        descriptors = [descriptor for descriptor, _ in self._epoll.poll(None, MOST_EVENTS)]
+        told_at = time.monotonic()
+        self._events.extend([(descriptor, told_at) for descriptor in descriptors])
+
+    def _release(self, is_due: bool) -> None:
+        """Let a follower take the lead. The caller holds the mutex."""
+        if is_due:
+            self._leader, self._is_leader_busy = None, False
+            self._lead.release()
+
+    def _sleep(self, taken: int) -> None:
+        """Sleep until a connection is taken."""
+        self._news.clear()
+        self._is_unwatched = True
+        if self._taken == taken:
+            self._news.wait()
+        self._is_unwatched = False
 
     def _append(self, conn: Connection) -> None:
         conn.timeout = time.monotonic() + self._wait_s

@@ -28,6 +28,7 @@ from server.gunicorn_worker.connection import HEAD_S, Connection, Head
 from server.gunicorn_worker.download import STALL_S, Download
 from server.gunicorn_worker.ended_connections import EndedConnections
 from server.gunicorn_worker.ending import ending
+from server.gunicorn_worker.lead import lead
 from server.gunicorn_worker.refusal import StatusRecorder, cut_secrets, refusal
 from server.gunicorn_worker.threads import PAUSE_S, Threads
 from server.gunicorn_worker.waiting_connections import WaitingConnections
@@ -57,6 +58,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def get_thread_pool(self) -> WaitingConnections:
         """Return the connections that the threads serve: gunicorn does no more with its pool than to end it."""
         self._waiting = WaitingConnections(self.cfg.keepalive or HEAD_S)  # 0: for the first request
+        lead.hand_over = self._waiting.hand_over
         return self._waiting
 
     def make_threads(self) -> Threads:
@@ -123,6 +125,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             Head.PARTIAL: the connection waits for more; True: for the next request; False: it ends.
         """
         if self.cfg.is_ssl:
+            lead.hand_over()  # reading waits for the client
             return super().handle(conn)
         try:
             head = conn.read_head()

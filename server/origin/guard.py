@@ -15,6 +15,7 @@ from typing import Final
 
 from cogread.deadline import Deadline
 from cogread.errors import OutOfTime, SourceBusy, SourceError, SourceTimeout, SourceUnreachable
+from server.gunicorn_worker.lead import lead
 from server.resilience.breaker import CircuitBreaker
 from server.resilience.bulkhead import Bulkhead
 
@@ -111,6 +112,7 @@ class OriginGuard:
         began_at = self._clock()
         if began_at >= deadline.at_s:
             raise OutOfTime(f"{self._name}: no time left to ask the origin")
+        lead.hand_over()
         try:
             yield
         except (SourceTimeout, SourceUnreachable) as error:

@@ -4,6 +4,7 @@ from cogread.deadline import Deadline
 from cogread.errors import TileDamaged
 from cogread.sources.gather import gather
 from cogread.wrap.tile import Tile
+from server.gunicorn_worker.lead import lead
 from server.http.reply import ACCEPT_RANGES, Reply, none_match
 from server.logs.trace import trace
 from server.resilience.inflight import SMALL_BYTES, Limits
@@ -54,6 +55,7 @@ def respond_with_tile(plan: TilePlan, deadline: Deadline, limits: Limits) -> Rep
         return plan.reply
     if plan.memory_bytes <= SMALL_BYTES:
         return _whole(plan, parts, deadline, limits)
+    lead.hand_over()
     share = limits.memory.take(plan.memory_bytes, deadline)
     try:
         reply = _whole(plan, parts, deadline, limits)
@@ -99,6 +101,7 @@ def _encoded(plan: TilePlan, parts: Parts, deadline: Deadline, limits: Limits) -
     """Make the file; decoders take their turns."""
     if not plan.wrapping.work_bytes:
         return _wrap(plan, parts)
+    lead.hand_over()
     with limits.decoders.entered(deadline):
         return _wrap(plan, parts)
 

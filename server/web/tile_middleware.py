@@ -13,6 +13,7 @@ from server.access.authenticator import CALLER, Authenticator
 from server.documents.wmts.exceptions import report
 from server.documents.wmts.names import QUERIES
 from server.documents.wmts.tiles import WmtsTiles
+from server.gunicorn_worker.lead import lead
 from server.http.errors import status_of
 from server.http.public_urls import PublicUrls
 from server.http.ranges import ranged
@@ -77,6 +78,7 @@ class TileMiddleware:
         """Reply, or hand on."""
         method = environ["REQUEST_METHOD"]
         if method not in ("GET", "HEAD"):
+            lead.hand_over()
             return self._app(environ, start_response)
         began_s = time.perf_counter()
         trace.reset()
@@ -96,6 +98,7 @@ class TileMiddleware:
                 logger.exception("tile request failed")
             reply = report(error) if path in _QUERIES else self._problem_reply(environ, error)
         if reply is None:
+            lead.hand_over()
             return self._app(environ, start_response)
         target = f"{path}?{query}" if query and path in _QUERIES else path
         headers = reply.headers[:]  # a copy, which the server may change too

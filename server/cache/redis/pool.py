@@ -18,6 +18,7 @@ from redis.sentinel import Sentinel, SentinelConnectionPool, SentinelManagedConn
 
 from cogread.deadline import NEVER, Deadline
 from server.cache.redis.resp import pack
+from server.gunicorn_worker.lead import lead
 
 LONGEST_TICK_S: Final = 0.02
 """Between two looks at the deadline: a call may last so much longer."""
@@ -74,6 +75,7 @@ class _Timed:
             if self.health_check_interval:
                 self.check_health()
             self._sock.sendall(pack(commands))
+            lead.hand_over()
             return [self._parser.read_response() for _ in commands]
         except BaseException:
             self.disconnect()

@@ -24,6 +24,7 @@ class Room:
     def __init__(self, stack: ExitStack) -> None:
         self._stack, self._threads = stack, stack.enter_context(ThreadPoolExecutor(1))
         self.waiting = WaitingConnections(WAIT_S)
+        Thread(target=self.waiting.watch, daemon=True).start()
         stack.callback(self.waiting.shutdown)
 
     def connection(self) -> tuple[Connection, socket.socket]:
@@ -124,6 +125,20 @@ def test_no_connection_is_taken_twice(room: Room) -> None:
         assert sorted(conn.descriptor for future in taken for conn in future.result(20)) == sorted(
             conn.descriptor for conn in conns
         )
+
+
+def test_a_thread_that_hands_the_lead_over_leaves_the_next_connection_to_another(room: Room) -> None:
+    """Before it waits for an origin; without `watch`, which would come to the rescue."""
+    waiting = WaitingConnections(WAIT_S)
+    for _ in range(2):
+        conn, client = room.connection()
+        client.sendall(b"1")
+        waiting.add(conn)
+    first = waiting.take()
+    with ThreadPoolExecutor(1) as threads:
+        second = threads.submit(waiting.take)
+        waiting.hand_over()
+        assert second.result(20) not in {first, None}
 
 
 def test_a_waiting_thread_takes_what_a_thread_that_does_not_come_back_leaves(room: Room) -> None:
