@@ -22,7 +22,7 @@ from cogread.tiff.tags import Compression, Tag
 from cogread.wrap import refusals
 from server.cli.problems import TILE_SIDES, Problem, Sample, problems_of
 from server.documents.alignment import misfit
-from server.layers.grids import grids_of
+from server.layers.file_grids import grids_of
 
 MAX_TILE_BYTES: Final = 16 << 20
 """Largest stored tile that is read; of larger ones the read is only counted."""

@@ -20,7 +20,7 @@ from cogread.tiff.tags import Compression, Photometric
 from cogread.wrap import PICTURES, refusals
 from server.cli.predictor import predicted_ratio
 from server.documents.alignment import misfit
-from server.layers.grids import grids_of
+from server.layers.file_grids import grids_of
 
 Grade = Literal["error", "problem", "note"]
 """Not served; slow, or not shown as it is meant; a remark."""

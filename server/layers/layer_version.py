@@ -14,7 +14,7 @@ from cogread.metadata.heights import unit_m
 from cogread.refusal import Refusal
 from cogread.tiff.parse import drive
 from cogread.wrap import BY_NAME, TERRAIN, WRAPPERS, Options, Wrapper, Wrapping, refusals, wrappers_of
-from server.layers.grids import grids_of
+from server.layers.file_grids import grids_of
 
 IMAGE: Final = "tiles"
 MASK: Final = "mask"

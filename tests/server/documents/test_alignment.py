@@ -14,7 +14,7 @@ from rasterio.shutil import copy
 from rasterio.transform import Affine
 
 from server.documents.alignment import Misfit, misfit
-from server.layers.grids import grids_of
+from server.layers.file_grids import grids_of
 from tests.support import handmade as hm
 from tests.support.app import client, layer
 from tests.support.cogs import cog_of

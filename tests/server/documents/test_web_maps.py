@@ -14,7 +14,8 @@ from rasterio.io import MemoryFile
 from rasterio.warp import transform
 from rasterio.windows import from_bounds
 
-from server.layers.grids import Matrix, grids_of
+from server.layers.file_grids import grids_of
+from server.layers.grids import Matrix
 from tests.support.app import ROOT, layer
 from tests.support.chromium import Chromium, Page
 from tests.support.cogs import cog_of

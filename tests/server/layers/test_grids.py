@@ -12,7 +12,8 @@ from rasterio.transform import Affine
 from rasterio.windows import from_bounds
 
 from cogread.image import Level
-from server.layers.grids import Grids, Matrix, grids_of
+from server.layers.file_grids import grids_of
+from server.layers.grids import Grids, Matrix
 from tests.support.app import client, layer, problem
 from tests.support.cogs import cog_of
 from tests.support.decode import decoded

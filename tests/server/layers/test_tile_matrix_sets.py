@@ -7,7 +7,7 @@ from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 
 from cogread.refusal import Refusal
-from server.layers.grids import grids_of
+from server.layers.file_grids import grids_of
 from server.layers.tile_matrix_sets import TileMatrixSet, corners, native_set, web_mercator_set
 from tests.support.cogs import cog_of
 from tests.support.rasters import noise
