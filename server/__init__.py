@@ -14,7 +14,8 @@ from server.documents.wmts.capabilities import Capabilities
 from server.file.service import Files
 from server.layers.catalog import Catalog
 from server.layers.factory import LayerFactory
-from server.layers.summaries import Summaries, lists_bulkhead
+from server.layers.openers import lists_bulkhead
+from server.layers.summaries import Summaries
 from server.logs.request_log import RequestLog, set_up
 from server.resilience.inflight import Limits, MemoryBudget, decoders_bulkhead, free_at_once
 from server.settings import current

@@ -1,55 +1,33 @@
 """Summaries of layer versions, from which all lists are written: a list of ten thousand layers opens no file again.
 
-Opener threads open a layer and summarize it, so the patience of a list bounds both the reads of headers and the work of
-PROJ. Layers without a summary in time are not opened yet in that list. Summaries are kept encoded within a bound in
-bytes and outlive the open headers. A layer that cannot be summarized is an error in the list and leaves the others as
-they are.
+Opener threads open a layer and summarize it; see `openers`. Summaries are kept encoded within a bound in bytes and
+outlive the open headers. A layer that cannot be summarized is an error in the list and leaves the others as they are.
 """
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, wait
-from functools import partial
 from itertools import count
 from typing import Final, Generic
 
 import msgspec
 
 from cogread.deadline import NEVER, Deadline
-from cogread.errors import CogError, SourceTimeout
+from cogread.errors import CogError
 from server.access.caller import Caller
 from server.cache.lru import ByteLru
-from server.http.errors import LayerFault, ListBusy, ServerError
+from server.http.errors import LayerFault, ServerError
 from server.layers.catalog import Catalog
 from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
 from server.layers.listing import Listing, Outcome, S
+from server.layers.openers import Openers
 from server.resilience.bulkhead import Bulkhead
 from server.resilience.layer_fault import one_layer
-from server.resilience.parallel import Helpers
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_S: Final = 5.0
-"""Longest wait of a list for layers without a summary; the next list has those that take longer."""
-
-LATE_PATIENCE_S: Final = 0.2
-"""The same for layers that outlasted the previous list: an origin that hangs slows down one list."""
-
 BUDGET_S: Final = 12.0
 """Longest time to open a layer: with less, a slow origin would be taken for a dead one."""
-
-OPENERS: Final = 8
-"""Opener threads of a worker; the rest of its time is for tiles."""
-
-WAITING_SHARE: Final = 4
-"""A worker's threads divided by this may wait for lists: as many as opener threads, of 32. The others are for tiles."""
-
-BULKHEAD_WAIT_S: Final = 0.25
-"""Longest wait of a request to wait for a list. It holds a thread, so it is short; lists of few layers take less."""
-
-MOST_UNOPENED: Final = 20_000
-"""Names of layers that could not be opened; more are of members that no list has any more."""
 
 RETRY_FAILED_S: Final = 60.0
 """Lifetime of a failed or incomplete summary: memory may have been short."""
@@ -85,11 +63,7 @@ class Summaries(Generic[S]):
         self._kind = kind
         self._encoder, self._decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(kind)
         self._outcomes = ByteLru[str, Outcome](bound_bytes)
-        self._openers: Final = Helpers(OPENERS, "open")
-        self._slow_layers: set[str] = set()
-        """Names of layers whose opening outlasted a list and is not finished."""
-        self._unopened: dict[str, CogError | None] = {}
-        """Layers that the last list could not open: the error, or None where it took too long."""
+        self._openers: Final = Openers(bulkhead)
 
     def successor(self, catalog: Catalog) -> "Summaries[S]":
         """A store for another catalog, with the summaries of the layers that are in both."""
@@ -123,7 +97,7 @@ class Summaries(Generic[S]):
         outcomes: dict[str, Outcome | CogError | None] = {layer.config.name: self._current(layer) for layer in layers}
         missing = [layer for layer in layers if outcomes[layer.config.name] is None]
         if missing:
-            outcomes |= self._opened(missing)
+            outcomes |= self._openers.open(missing, self._work, self._outcomes.get)
         return Listing([(layer, outcomes[layer.config.name]) for layer in layers], self._decoder.decode)
 
     def _current(self, layer: Layer) -> Outcome | None:
@@ -135,46 +109,6 @@ class Summaries(Generic[S]):
             return outcome if layer.source.cached_version() == outcome.version else None
         except CogError:
             return None
-
-    def _opened(self, layers: list[Layer]) -> dict[str, Outcome | CogError | None]:
-        """Outcomes of layers that must be opened, or asked for their version, first."""
-        try:
-            with self.bulkhead.entered(Deadline.after(BULKHEAD_WAIT_S)):
-                return self._open(layers)
-        except ListBusy:
-            before = {layer.config.name: self._outcomes.get(layer.config.name) for layer in layers}
-            if any(outcome is None and name not in self._unopened for name, outcome in before.items()):
-                raise
-            return {name: outcome or self._unopened.get(name) for name, outcome in before.items()}
-
-    def _open(self, layers: list[Layer]) -> dict[str, Outcome | CogError | None]:
-        futures = {
-            layer.config.name: self._openers.submit(layer.config.name, partial(self._work, layer)) for layer in layers
-        }
-        wait([future for name, future in futures.items() if name not in self._slow_layers], timeout=PATIENCE_S)
-        wait(futures.values(), timeout=min(PATIENCE_S, LATE_PATIENCE_S))
-        return {layer.config.name: self._result(layer, futures[layer.config.name]) for layer in layers}
-
-    def _result(self, layer: Layer, future: Future[Outcome | CogError]) -> Outcome | CogError | None:
-        """The outcome of an opening; of one that takes longer the last error or the outcome before."""
-        name = layer.config.name
-        if len(self._unopened) > MOST_UNOPENED:
-            self._unopened.clear()
-            self._slow_layers.clear()
-        if not future.done() or future.cancelled():
-            if not future.cancel():  # it was begun
-                self._slow_layers.add(name)
-                self._unopened[name] = layer.last_error
-            return layer.last_error or self._outcomes.get(name)
-        result = future.result()
-        if isinstance(result, CogError):
-            self._unopened[name] = result
-            if isinstance(result, SourceTimeout):
-                self._slow_layers.add(name)
-        else:
-            self._slow_layers.discard(name)
-            self._unopened.pop(name, None)
-        return result
 
     def _work(self, layer: Layer) -> Outcome | CogError:
         """Open and summarize a layer, in an opener thread."""
@@ -204,12 +138,3 @@ class Summaries(Generic[S]):
             return Outcome(version, error, Deadline.after(RETRY_FAILED_S), next(_SERIALS))
         lifetime = NEVER if summary.is_complete else Deadline.after(RETRY_FAILED_S)
         return Outcome(version, encoded, lifetime, next(_SERIALS))
-
-
-def lists_bulkhead(threads: int) -> Bulkhead:
-    """The bulkhead of the requests that wait for lists, so that a worker of so many threads has some for tiles.
-
-    A list of a thousand unopened layers takes seconds, and all requests for lists meanwhile would wait for the same.
-    """
-    busy = partial(ListBusy, "the list of the layers is being made, and as many wait for it as may: try again")
-    return Bulkhead(max(1, threads // WAITING_SHARE), busy)

@@ -12,7 +12,7 @@ from rasterio.io import DatasetReader, MemoryFile
 from rasterio.transform import Affine
 from rasterio.warp import transform_bounds
 
-from server.layers import summaries
+from server.layers import openers
 from tests.support import handmade as hm
 from tests.support.app import ROOT, client, layer
 from tests.support.geotiffs import in_crs, with_keys
@@ -213,7 +213,7 @@ def test_a_list_does_not_wait_for_a_slow_origin_nor_take_it_for_a_dead_one(
         may_answer.wait(20)
         send(connection, reply)
 
-    monkeypatch.setattr(summaries, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(openers, "PATIENCE_S", 0.01)
     with Origin() as origin:
         origin.put("/a.tif", gdal_tiff("jpeg-grey"))
         origin.fail("/a.tif", hold)

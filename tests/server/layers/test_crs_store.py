@@ -19,7 +19,7 @@ from cogread.refusal import Refusal
 from server.cache.memory import MemoryCache
 from server.cache.protocol import NO_LOCKS
 from server.cache.single_flight import SingleFlight
-from server.layers import summaries
+from server.layers import openers
 from server.layers.crs_store import CrsStore
 from server.layers.tile_matrix_sets import web_mercator_set
 from tests.support.app import client, layer
@@ -93,7 +93,7 @@ def documents(app: FlaskClient) -> dict[str, bytes]:
 def test_a_new_worker_has_the_crss_of_the_fleet_without_proj(
     running_redis: RedisServer, tmp_path: Path, calls: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(summaries, "PATIENCE_S", 60.0)  # a busy machine would list layers as not opened yet
+    monkeypatch.setattr(openers, "PATIENCE_S", 60.0)  # a busy machine would list layers as not opened yet
     running_redis.flushall()
     for number in range(COUNT):
         (tmp_path / f"{number}.tif").write_bytes(grid(number))

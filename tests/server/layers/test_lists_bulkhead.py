@@ -9,9 +9,10 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+import server.layers.openers
 import server.layers.summaries
 from cogread.deadline import NEVER
-from server.layers.summaries import OPENERS, WAITING_SHARE
+from server.layers.openers import OPENERS, WAITING_SHARE
 from server.settings.environment import THREADS
 from tests.support import faults
 from tests.support.app import client, layer
@@ -58,8 +59,8 @@ def hold() -> faults.Hold:
 @pytest.fixture
 def worker(hold: faults.Hold, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     """With a local layer and one whose origin hangs, and lists that have all the time to wait for it."""
-    for bound in ("PATIENCE_S", "BUDGET_S"):
-        monkeypatch.setattr(server.layers.summaries, bound, 60)
+    monkeypatch.setattr(server.layers.openers, "PATIENCE_S", 60)
+    monkeypatch.setattr(server.layers.summaries, "BUDGET_S", 60)
     (tmp_path / "a.tif").write_bytes(FILE)
     with Origin() as origin, ThreadPoolExecutor(THREADS) as threads:
         origin.put("/hanging.tif", FILE)
@@ -106,7 +107,7 @@ def test_a_list_of_layers_that_were_open_before_waits_for_no_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To learn of a change takes an answer of the origin, which may be slow."""
-    monkeypatch.setattr(server.layers.summaries, "BULKHEAD_WAIT_S", 0.0)
+    monkeypatch.setattr(server.layers.openers, "BULKHEAD_WAIT_S", 0.0)
     with Origin() as origin:
         origin.put("/a.tif", FILE)
         asking = client(tmp_path, "[server]\nrevalidate_s = 0\n" + layer("a", f"{origin.url}/a.tif"))
@@ -123,8 +124,8 @@ def test_a_list_of_layers_that_were_open_before_waits_for_no_place(
 def test_a_list_waits_for_no_place_for_a_layer_that_the_last_one_waited_for_in_vain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server.layers.summaries, "BULKHEAD_WAIT_S", 0.0)
-    monkeypatch.setattr(server.layers.summaries, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(server.layers.openers, "BULKHEAD_WAIT_S", 0.0)
+    monkeypatch.setattr(server.layers.openers, "PATIENCE_S", 0.05)
     (tmp_path / "a.tif").write_bytes(FILE)
     with Origin() as origin:
         origin.put("/hanging.tif", FILE)
@@ -182,7 +183,7 @@ def test_what_a_list_asks_of_origins_is_in_its_line_of_the_log(
 
 
 def give_all_lists(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.layers.summaries, "PATIENCE_S", seconds)
+    monkeypatch.setattr(server.layers.openers, "PATIENCE_S", seconds)
 
 
 def statuses(reply: TestResponse) -> set[str]:

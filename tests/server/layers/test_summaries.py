@@ -13,10 +13,11 @@ import msgspec
 import pytest
 from flask.testing import FlaskClient
 
-from server.layers import summaries
+from server.layers import openers, summaries
 from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion
-from server.layers.summaries import OPENERS, Summaries, lists_bulkhead
+from server.layers.openers import OPENERS, lists_bulkhead
+from server.layers.summaries import Summaries
 from tests.support.app import ROOT, anonymous, client, layer
 from tests.support.faults import hang
 from tests.support.origin import Connection, Origin, Reply, send
@@ -40,9 +41,9 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
         (tmp_path / f"{number}.tif").write_bytes(gdal_tiff("jpeg-grey"))
     config = "".join(layer(f"l{number}", f"{number}.tif") for number in range(COUNT))
     app = client(tmp_path, f"[server]\nmemory_bytes = {1 << 20}\n{config}")
-    monkeypatch.setattr(summaries, "PATIENCE_S", 60)
+    monkeypatch.setattr(openers, "PATIENCE_S", 60)
     assert {row["status"] for row in app.get("/layers").get_json()["layers"]} == {"ok"}
-    monkeypatch.setattr(summaries, "PATIENCE_S", 0)  # from now on no list waits for a file to be opened
+    monkeypatch.setattr(openers, "PATIENCE_S", 0)  # from now on no list waits for a file to be opened
     return app
 
 
@@ -63,7 +64,7 @@ def test_a_list_has_a_replaced_file_by_its_new_version(
     (tmp_path / "new").write_bytes(gdal_tiff("jpeg-mask"))
     os.replace(tmp_path / "new", tmp_path / "7.tif")
     (tmp_path / "8.tif").unlink()
-    monkeypatch.setattr(summaries, "PATIENCE_S", 60)
+    monkeypatch.setattr(openers, "PATIENCE_S", 60)
     rows = {row["name"]: row for row in app.get("/layers").get_json()["layers"]}
     assert rows["l7"]["height"] == KINDS["jpeg-mask"].height != KINDS["jpeg-grey"].height
     assert rows["l8"]["status"] == "error"
@@ -90,7 +91,7 @@ def test_a_layer_is_summarized_once_for_lists_at_the_same_moment(
     app: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hundred CRSs, of which PROJ takes its time for each, in each of 32 threads would be minutes."""
-    monkeypatch.setattr(summaries, "PATIENCE_S", 60)
+    monkeypatch.setattr(openers, "PATIENCE_S", 60)
     calls: Counter[str] = Counter()
     listed = of_app(app, calls, Barrier(2))
     with ThreadPoolExecutor(8) as pool:
@@ -101,7 +102,7 @@ def test_a_layer_is_summarized_once_for_lists_at_the_same_moment(
 
 def test_summaries_keep_within_their_bound(app: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists are whole where they do not fit: those that are missing are made anew."""
-    monkeypatch.setattr(summaries, "PATIENCE_S", 60)
+    monkeypatch.setattr(openers, "PATIENCE_S", 60)
     monkeypatch.setattr(summaries, "ENTRY_BYTES", (1 << 20) // (COUNT // 2))
     calls: Counter[str] = Counter()
     listed = of_app(app, calls)
@@ -126,22 +127,22 @@ def states(listed: Summaries[Facts]) -> list[object]:
     return [summary for _, summary in listed.all(anonymous())]
 
 
-def openers() -> int:
+def opener_threads() -> int:
     return sum(thread.name.startswith("open_") for thread in threading.enumerate())
 
 
 def test_lists_of_hanging_origins_take_no_more_threads_however_many_are_asked_for(
     origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    others = openers()
+    others = opener_threads()
     uris = [f"{origin.url}/{number}.tif" for number in range(3 * OPENERS)]
     for number in range(len(uris)):
         origin.fail(f"/{number}.tif", hang, times=100)
     listed = of_uris(tmp_path, uris)
-    monkeypatch.setattr(summaries, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(openers, "PATIENCE_S", 0.01)
     for _ in range(5):
         assert set(states(listed)) == {None}
-    assert openers() - others <= OPENERS
+    assert opener_threads() - others <= OPENERS
 
 
 def test_a_layer_that_is_slow_to_answer_again_is_listed_as_it_was(
@@ -151,7 +152,7 @@ def test_a_layer_that_is_slow_to_answer_again_is_listed_as_it_was(
     listed = of_uris(tmp_path, [f"{origin.url}/a.tif"], revalidate_s=0)
     assert states(listed) == [Facts("l0")]
     origin.fail("/a.tif", hang, times=10)
-    monkeypatch.setattr(summaries, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(openers, "PATIENCE_S", 0.01)
     assert states(listed) == [Facts("l0")]
 
 
@@ -168,9 +169,9 @@ def test_lists_wait_once_for_an_origin_that_hangs(
     origin.put("/a.tif", DATA)
     origin.fail("/a.tif", hold, times=100)
     listed = of_uris(tmp_path, [f"{origin.url}/a.tif"])
-    monkeypatch.setattr(summaries, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(openers, "PATIENCE_S", 0.05)
     assert states(listed) == [None]
-    monkeypatch.setattr(summaries, "PATIENCE_S", 60)
+    monkeypatch.setattr(openers, "PATIENCE_S", 60)
     assert states(listed) == [None]
     released.set()
     while (current := states(listed)) != [Facts("l0")]:

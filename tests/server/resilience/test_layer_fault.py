@@ -97,7 +97,7 @@ def of_good(app: FlaskClient) -> dict[str, Any]:
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists wait until all files are open."""
-    monkeypatch.setattr("server.layers.summaries.PATIENCE_S", 60)
+    monkeypatch.setattr("server.layers.openers.PATIENCE_S", 60)
 
 
 @pytest.mark.usefixtures("patience")

@@ -15,7 +15,7 @@ from rasterio.transform import Affine
 from rasterio.warp import transform_bounds
 
 from server import create_app
-from server.layers import summaries
+from server.layers import openers
 from tests.support.app import client, layer, settings
 from tests.support.geotiffs import in_crs
 from tests.support.gunicorn import Gunicorn
@@ -259,7 +259,7 @@ def test_a_layer_that_is_slow_is_in_a_later_document(
     origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Until then it is left out, which is logged once, and no document without it passes for the whole one."""
-    monkeypatch.setattr(summaries, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(openers, "PATIENCE_S", 0.05)
     released = Event()
 
     def hold(connection: Connection, reply: Reply) -> None:
