@@ -8,6 +8,8 @@ bytes. Without an expected version, the version before the read is expected.
 import logging
 import os
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from stat import S_ISDIR, S_ISREG
 from typing import Final
 
@@ -54,6 +56,33 @@ class FileSource:
         except (OSError, ValueError) as error:
             raise self._failure(error) from error
 
+    def read_each(self, places: Sequence[ByteRange | None], expect: Version) -> list[bytes | None]:
+        """Read several ranges of a version, whole; None for None.
+
+        Raises:
+            SourceError: as `Source.read`.
+        """
+        if log.isEnabledFor(logging.INFO):
+            log.info("read %s %d tiles", self.name, sum(place is not None for place in places))
+        with self._opened() as fd:
+            parts = [None if place is None else os.pread(fd, place.stop - place.start, place.start) for place in places]
+            version = self._version(os.fstat(fd))
+        self._check_version(version, expect)
+        for place, part in zip(places, parts, strict=True):
+            if place is not None and part is not None and len(part) != place.stop - place.start:
+                raise SourceProtocolError(f"{self.name}: {len(part)} bytes at {place}, wanted {place.size_bytes}")
+        return parts
+
+    def prefetch(self, ranges: Sequence[ByteRange]) -> None:
+        """Let the system read ranges ahead, which does not wait for them.
+
+        Raises:
+            SourceError: the file cannot be opened.
+        """
+        with self._opened() as fd:
+            for each in ranges:
+                os.posix_fadvise(fd, each.start, each.size_bytes, os.POSIX_FADV_WILLNEED)
+
     def version(self, deadline: Deadline = NEVER) -> Version:
         """See `Source.version`."""
         try:
@@ -86,19 +115,33 @@ class FileSource:
     def close(self) -> None:
         """See `Source.close`."""
 
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        try:
+            fd = os.open(self.name, _FLAGS)
+            try:
+                yield fd
+            finally:
+                os.close(fd)
+        except (OSError, ValueError) as error:
+            raise self._failure(error) from error
+
     def _read(self, fd: int, wanted: ByteRange, expect: Version | None) -> SourceBytes:
         if expect is None:
             expect = self._version(os.fstat(fd))
         start, stop = wanted.start, min(wanted.stop, expect.size_bytes)
         data = os.pread(fd, stop - start, start) if start < stop else b""
         version = self._version(os.fstat(fd))
-        if version is not expect and not version.same_as(expect):
-            raise SourceChanged(f"{self.name}: replaced or rewritten since its header was read")
+        self._check_version(version, expect)
         if start >= stop:
             raise SourceProtocolError(f"{self.name}: wanted the bytes {wanted} of {stop}")
         if len(data) != stop - start:
             raise SourceProtocolError(f"{self.name}: {len(data)} bytes at {start}, wanted {stop - start}")
         return SourceBytes(data, version)
+
+    def _check_version(self, version: Version, expect: Version) -> None:
+        if version is not expect and not version.same_as(expect):
+            raise SourceChanged(f"{self.name}: replaced or rewritten since its header was read")
 
     def _version(self, stat: os.stat_result) -> Version:
         """The version of this state; the last one is cached, since making it costs as much as a system call."""

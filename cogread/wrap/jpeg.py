@@ -54,18 +54,20 @@ def prepare(image: Image) -> StreamWrapping:
     """
     is_rgb = image.photometric == Photometric.RGB
     prefix = Prefix.make(SOI + (ADOBE_RGB if is_rgb else b""), image)
-    sound = b""
-    """The bytes of the last tile up to its tables of Huffman codes, which were sound; those of all tiles are alike."""
+    last = (b"", b"")
+    """The bytes of the last tile up to its tables of Huffman codes, which were sound, and the start of its file, which
+    depends on them alone; those of all tiles are alike. Threads share the pair, so it is replaced as a whole."""
 
     def pieces(stored: bytes) -> Pieces:
         """The parts of a tile with its tables; checks it first."""
-        nonlocal sound
+        nonlocal last
         _check_ends(stored)
+        sound, start = last
         if not (sound and stored.startswith(sound) and only_codes_follow(stored, len(sound))):
-            sound = _check_head(image, stored)
+            last = _, start = _check_head(image, stored), prefix.before(stored)
         if is_rgb:
             stored = as_rgb(stored)
-        return prefix.before(stored), memoryview(stored)[2:]
+        return start, memoryview(stored)[2:]
 
     def wrap_again(stored: bytes) -> bytes:
         """Wrap a tile that was checked before."""

@@ -1,6 +1,7 @@
 """An export: the batches of a layer's pictures into a target, which gets its name when it is whole."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -21,7 +22,7 @@ from server.export.journal import FORMS, Journal, Records
 from server.export.ledger import Ledger
 from server.export.part import Part
 from server.export.pictures import Pictures
-from server.export.target import About, Target
+from server.export.target import About, Item, Target
 
 _LAYOUT: Final = 2
 """Counted up when the same tiles give other batches or other bytes."""
@@ -111,16 +112,26 @@ def _write(
     on_damage: Callable[[TileError], None],
     on_progress: Progress,
 ) -> None:
-    """Write all further batches. A thread that writes while the next batch is read saves nothing."""
+    """Write all further batches, each in a thread of its own while the next one is made."""
     done, written_bytes = pictures.skipped(ledger.batches), 0
     on_progress(done, 0)
-    for positions, batch in pictures.batches(ledger.batches, on_damage):
-        items, records = ledger.enter(batch)
+
+    def store(items: Sequence[Item], records: Records) -> None:
         target.add(items)
         journal.append(records)
-        done += positions
-        written_bytes += sum(item.size_bytes for item in items if item.is_new)
-        on_progress(done, written_bytes)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="write") as writer:
+        stored: Future[None] | None = None
+        for positions, batch in pictures.batches(ledger.batches, on_damage):
+            items, records = ledger.enter(batch)
+            if stored is not None:
+                stored.result()
+            stored = writer.submit(store, items, records)
+            done += positions
+            written_bytes += sum(item.size_bytes for item in items if item.is_new)
+            on_progress(done, written_bytes)
+        if stored is not None:
+            stored.result()
 
 
 def _identity(pictures: Pictures, extension: str) -> dict[str, object]:

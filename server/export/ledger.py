@@ -1,6 +1,7 @@
 """The tiles that a target has, and the places of their bodies; equal bodies have one place."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
@@ -57,4 +58,8 @@ class Ledger:
 def _digest(pieces: Pieces) -> bytes:
     """The digest of a body. The last piece is nearly all of it, and those before are the same in most tiles."""
     *starts, rest = pieces
-    return xxh3_128_digest(rest, xxh3_64_intdigest(b"".join(starts)) if starts else 0)
+    return xxh3_128_digest(rest, _seed(b"".join(starts)) if starts else 0)
+
+
+_seed = lru_cache(16)(xxh3_64_intdigest)
+"""Digest of the pieces before the last one."""

@@ -4,9 +4,11 @@ Each tile has the representation that a request for it gets; the places of many 
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Final
 
 from cogread.byterange import ByteRange
@@ -16,8 +18,9 @@ from cogread.errors import TileDamaged, TileError
 from cogread.sources import Source
 from cogread.wrap import TERRAIN
 from cogread.wrap.tile import Tile
+from cogread.wrap.wrapper import Wrapping
 from server.export.picture import Picture
-from server.export.reading_plan import ReadingPlan, Work, rest_of
+from server.export.reading_plan import PlannedTile, ReadingPlan, Work, rest_of
 from server.export.selection import Box, Selection
 from server.layers.layer import Layer
 from server.layers.layer_version import LayerVersion, Representation
@@ -79,12 +82,10 @@ class Pictures:
         """
         with ThreadPoolExecutor(_CPUS, thread_name_prefix="encode") as pool:
             for work, stored in read_batches(self.source, self.opened.cog.version, self._planned(skip)):
-                width = len(stored) // len(work.tiles)
                 for start in range(0, len(work.tiles), _CHUNK):
                     tiles = work.tiles[start : start + _CHUNK]
-                    parts = stored[start * width : (start + _CHUNK) * width]
                     pictures = []
-                    for result in _results(pool, work._replace(tiles=tiles), parts):
+                    for result in _results(pool, work._replace(tiles=tiles), stored):
                         if isinstance(result, Picture):
                             pictures.append(result)
                         elif result is not None:
@@ -119,34 +120,32 @@ class Pictures:
 
 
 def _results(
-    pool: ThreadPoolExecutor, work: Work, stored: Sequence[memoryview | None]
+    pool: ThreadPoolExecutor, work: Work, stored: Iterator[bytes | None]
 ) -> Iterator[Picture | TileError | None]:
-    """Make tiles; decoders work at the same time."""
-    width = len(stored) // len(work.tiles)
-
-    def make(at: int) -> Picture | TileError | None:
-        parts = [None if part is None else bytes(part) for part in stored[at * width : (at + 1) * width]]
-        return _picture(work, at, parts)
-
-    positions = range(len(work.tiles))
-    return pool.map(make, positions) if work.representation.wrapping.work_bytes else map(make, positions)
+    """Make tiles of the next stored parts; decoders work at the same time."""
+    parts = list(islice(stored, len(work.tiles) * work.width))
+    parts_of_tiles = zip(*(parts[at :: work.width] for at in range(work.width)), strict=True)
+    make = partial(_picture, work.box, work.representation.wrapping)
+    run = pool.map if work.representation.wrapping.work_bytes else map
+    return run(make, work.tiles, parts_of_tiles)
 
 
-def _picture(work: Work, at: int, stored: Sequence[bytes | None]) -> Picture | TileError | None:
+def _picture(
+    box: Box, wrapping: Wrapping, tile: PlannedTile, stored: tuple[bytes | None, ...]
+) -> Picture | TileError | None:
     """Make a tile as the server makes it; None where it sends nothing."""
-    (box, representation, tiles) = work
-    tile, wrapping = tiles[at], representation.wrapping
+    number, x, y, damage = tile
     planes = len(wrapping.planes)
     try:
-        if tile.damage is not None:
-            raise tile.damage
+        if damage is not None:
+            raise damage
         if not any(stored[:planes]):
             return None
-        col, row = tile.x - box.matrix.min_x, tile.y - box.matrix.min_y
-        whole = Tile(col, row, tuple(stored[:planes]), stored[planes] if len(stored) > planes else None)
+        mask = stored[planes] if len(stored) > planes else None
+        whole = Tile(x - box.matrix.min_x, y - box.matrix.min_y, stored[:planes], mask)
         form = wrapping.form(whole)
         if form is None:
             return None
-        return Picture(tile.id, box.matrix.z, tile.x, tile.y, form.media_type, form.pieces_of(whole))
+        return Picture(number, box.matrix.z, x, y, form.media_type, form.pieces_of(whole))
     except TileDamaged as error:
-        return TileDamaged(f"tile {box.matrix.z}/{tile.x}/{tile.y}: {error.message}", error.evidence)
+        return TileDamaged(f"tile {box.matrix.z}/{x}/{y}: {error.message}", error.evidence)

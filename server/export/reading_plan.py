@@ -31,6 +31,8 @@ class Work(NamedTuple):
 
     box: Box
     representation: Representation
+    width: int
+    """Stored parts of a tile: planes and mask."""
     tiles: list[PlannedTile]
 
 
@@ -67,8 +69,8 @@ class ReadingPlan:
 
 def rest_of(batch: Batch[Work], tiles: int) -> Batch[Work]:
     """A batch without its first tiles."""
-    work, width = batch.use, len(batch.places) // len(batch.use.tiles)
-    return Batch(work._replace(tiles=work.tiles[tiles:]), batch.places[tiles * width :])
+    work = batch.use
+    return Batch(work._replace(tiles=work.tiles[tiles:]), batch.places[tiles * work.width :])
 
 
 def _cut(
@@ -82,7 +84,7 @@ def _cut(
     for number, position in zip(*block.in_order(), strict=True):
         damage = None
         if tiles and (size_bytes >= BATCH_BYTES or len(tiles) == BATCH_TILES):
-            yield Batch(Work(block.box, representation, tiles), places)
+            yield Batch(Work(block.box, representation, len(images), tiles), places)
             tiles, places, size_bytes = [], [], 0
         for place in stored[position]:
             if isinstance(place, ByteRange):
@@ -93,7 +95,7 @@ def _cut(
                 damage = damage or place
         row, col = divmod(position, across)
         tiles.append(PlannedTile(number, block.cols[col], block.rows[row], damage))
-    yield Batch(Work(block.box, representation, tiles), places)
+    yield Batch(Work(block.box, representation, len(images), tiles), places)
 
 
 def _places(block: Block, image: Image, plane: int, places: TilePlaces) -> list[TilePlace]:

@@ -89,8 +89,12 @@ def _prepared(wrapper: Wrapper, cog: Cog, level: Level, options: Options) -> Ste
 def _choice(level: Level, whole: Wrapping, part: Wrapping, media_type: str) -> Wrapping:
     """Prepare the choice between two forms; `media_type` is that of a transparent tile."""
 
+    hides_any = hides(level)
+
     def choose(tile: Tile) -> Wrapping | None:
         """The form of a tile; None: all of it is hidden."""
+        if not hides_any:
+            return whole
         if level.mask is None:
             return whole if is_inside(level.image, tile) else part
         form: Wrapping | None = import_module(_VISIBLE).by_visibility(level, tile, whole, part)

@@ -27,15 +27,31 @@ def test_a_file_rewritten_in_place_is_noticed(path: Path) -> None:
     os.utime(path, ns=(0, 1_700_000_000_000_000_001))
     with pytest.raises(SourceChanged):
         source.read(ByteRange(0, 9), expect=old)
+    with pytest.raises(SourceChanged):
+        source.read_each([ByteRange(0, 9)], old)
     assert source.read(ByteRange(0, 9)).data == bytes(9)
+
+
+def test_several_ranges_are_read_whole(path: Path) -> None:
+    source = FileSource(str(path))
+    places = [ByteRange(7, 9), None, ByteRange(0, 1), ByteRange(8, 11)]
+    source.prefetch([ByteRange(0, 500)])
+    assert source.read_each(places, source.version()) == [b"\7\x08", None, b"\0", b"\x08\x09\x0a"]
+    with pytest.raises(SourceProtocolError, match=r"a\.tif: 1 bytes at \[199, 201\), wanted 2"):
+        source.read_each([ByteRange(199, 201)], source.version())
 
 
 def test_a_deleted_file_is_noticed(path: Path) -> None:
     source = FileSource(str(path))
-    source.version()
+    version = source.version()
     path.unlink()
-    with pytest.raises(SourceNotFound):
-        source.read(ByteRange(0, 9))
+    for read in (
+        source.read,
+        lambda wanted: source.read_each([wanted], version),
+        lambda wanted: source.prefetch([wanted]),
+    ):
+        with pytest.raises(SourceNotFound):
+            read(ByteRange(0, 9))
 
 
 @pytest.mark.parametrize("method", ["read", "version"])
@@ -78,7 +94,7 @@ def test_no_descriptor_is_left_open(path: Path, tmp_path: Path) -> None:
     for wanted in (ByteRange(0, 9), ByteRange(500, 600)):
         for place in (source, FileSource(str(tmp_path))):
             try:
-                place.read(wanted)
+                place.read_each([wanted], place.read(wanted).version)
             except SourceError:
                 continue
     assert len(os.listdir("/proc/self/fd")) == before
