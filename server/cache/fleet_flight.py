@@ -115,5 +115,5 @@ class FleetFlight:
         for key, value in stored.items():
             if job.usable(value):
                 values[key] = value
-                trace.reach("redis")
+                trace.request.reach("redis")
                 count_hits((key,), "redis")

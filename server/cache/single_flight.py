@@ -43,7 +43,7 @@ class _Claim:
         lead.hand_over()
         if not self.done.wait(deadline.left_s):
             raise OutOfTime("another request was still reading the source at the deadline")
-        trace.reach(self.tier)
+        trace.request.reach(self.tier)
         if self.error is not None:
             raise copy_of(self.error)
         return self.value
@@ -123,7 +123,7 @@ class SingleFlight:
         """
         value = self.local.lookup(key)
         if value is not None:
-            trace.reach("memory")
+            trace.request.reach("memory")
             count_hits((key,), "memory")
         elif self.shared is not None:
             value = self.get_shared([key])[0]
@@ -138,7 +138,7 @@ class SingleFlight:
         values = self.shared.get(keys)
         hits = [key for key, value in zip(keys, values, strict=True) if value is not None]
         if hits:
-            trace.reach("redis")
+            trace.request.reach("redis")
             count_hits(hits, "redis")
         return values
 
@@ -165,7 +165,7 @@ class SingleFlight:
                 value = self.local.lookup(key)
                 if value is not None and usable(value):
                     values[key] = value
-                    trace.reach("memory")
+                    trace.request.reach("memory")
                     count_hits((key,), "memory")
                 else:
                     self._failures.check(key)
@@ -212,5 +212,5 @@ class SingleFlight:
                 del self._claims[key]
                 claim.value = values.get(key)
                 claim.error = failure if claim.value is None else None
-                claim.tier = trace.tier
+                claim.tier = trace.request.tier
                 claim.done.set()

@@ -172,12 +172,12 @@ def _selection(source: LayerSource, choices: _Choices) -> Selection:
 
 
 def _through_tiers(source: LayerSource, grid: str, tile_format: str, place: Place) -> _Result:
-    trace.reset()
+    trace.request.reset()
     try:
         body = source.serve(grid, place, tile_format)
     except (CogError, ServerError) as error:
-        return _Result(0, "failed", trace.cost.origin_reads, f"tile {'/'.join(map(str, place))}: {error}")
-    cost = trace.cost
+        return _Result(0, "failed", trace.request.cost.origin_reads, f"tile {'/'.join(map(str, place))}: {error}")
+    cost = trace.request.cost
     tier = "empty" if not body else f"from {cost.tier}" if cost.tier != "-" else "made"
     return _Result(len(body), tier, cost.origin_reads, None)
 

@@ -56,6 +56,7 @@ class Threads:
     def serve(self) -> None:
         """Answer requests until the worker ends."""
         conn: Connection | None = None
+        request = trace.request
         while True:
             try:
                 if conn is not None:
@@ -64,7 +65,7 @@ class Threads:
                 conn = self.waiting.take()
                 if conn is None:
                     return
-                trace.input_at = conn.input_at
+                request.input_at = conn.input_at
                 result = self.handle(conn)
                 if conn.download is not None:
                     self.downloads.add(conn, is_ready=True)

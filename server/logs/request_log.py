@@ -106,9 +106,22 @@ class RequestLog:
         is_written = self._is_verbose or status >= 500
         if not is_written and self._observe is None:
             return
-        elapsed_s = time.perf_counter() - began_s
-        cost, ids = (elapsed_s, trace.tier, trace.origin_reads), (request_id, traceparent)
-        fields = (time.time(), method, target, spell, status, size_bytes, *cost, cause, media_type, *ids)
+        request = trace.request
+        fields: RequestFields = (
+            time.time(),
+            method,
+            target,
+            spell,
+            status,
+            size_bytes,
+            time.perf_counter() - began_s,
+            request.tier,
+            request.origin_reads,
+            cause,
+            media_type,
+            request_id,
+            traceparent,
+        )
         if self._observe is not None:
             self._observe(fields)
         if is_written:

@@ -15,20 +15,18 @@ class Cost(NamedTuple):
     origin_reads: int = 0
 
 
-class Trace(threading.local):
-    """Counters of the request that this thread is serving; `reset` begins a new one.
+class RequestTrace:
+    """Counters of a request; `reset` begins a new one."""
 
-    The defaults are class attributes: a thread that never counts costs nothing.
-    """
+    __slots__ = ("input_at", "origin_reads", "tier")
 
-    tier: str = "-"
-    """The farthest tier that the request reached, a key of TIERS."""
-
-    origin_reads: int = 0
-    """Requests to the origin: range reads and version probes."""
-
-    input_at: float = inf
-    """When the bytes of the request had arrived, by `time.monotonic()`; infinity: the server does not say."""
+    def __init__(self) -> None:
+        self.tier = "-"
+        """The farthest tier that the request reached, a key of TIERS."""
+        self.origin_reads = 0
+        """Requests to the origin: range reads and version probes."""
+        self.input_at = inf
+        """When the bytes of the request had arrived, by `time.monotonic()`; infinity: the server does not say."""
 
     def reset(self) -> None:
         """Begin a new request."""
@@ -54,6 +52,13 @@ class Trace(threading.local):
         """Count a request to the origin."""
         self.tier = "origin"
         self.origin_reads += 1
+
+
+class Trace(threading.local):
+    """The request that this thread is serving."""
+
+    def __init__(self) -> None:
+        self.request = RequestTrace()
 
 
 trace = Trace()

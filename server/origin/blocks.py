@@ -59,8 +59,8 @@ class Blocks:
         if block is None or start >= len(block):
             return None
         counters.add(HITS, "header", "memory")
-        if trace.tier == "-":
-            trace.tier = "memory"
+        if trace.request.tier == "-":
+            trace.request.tier = "memory"
         return block[start:stop]
 
     def lookup_all(self, wanted: ByteRange, prefix: str, version: Version) -> bytes | None:
@@ -71,7 +71,7 @@ class Blocks:
             if block is None:
                 return None
             blocks.append(block)
-        trace.reach("memory")
+        trace.request.reach("memory")
         return self._cut(wanted, blocks)
 
     def fetch(self, wanted: Sequence[ByteRange], prefix: str, version: Version, deadline: Deadline) -> list[bytes]:

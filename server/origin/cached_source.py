@@ -16,7 +16,6 @@ from cogread.errors import SourceChanged, SourceProtocolError
 from cogread.sources.protocol import Source
 from cogread.weak_method import weak_method
 from server.cache.single_flight import SingleFlight
-from server.logs.trace import trace
 from server.origin.blocks import BLOCK_BYTES, BLOCK_TTL_S, Blocks
 from server.origin.cache_keys import CacheKeys
 from server.origin.cached_tiles import TILE_TTL_S, CachedTiles
@@ -105,7 +104,7 @@ class CachedSource:
         with self.waiting(deadline) as limit:
             return self._first_version(limit) if self._current.is_new else self._current.get(limit)
 
-    def version_within(self, deadline: Callable[[], Deadline]) -> Version:
+    def version_within(self, deadline: Callable[[], Deadline], input_at: float) -> Version:
         """`version` with a deadline made only where a wait is possible. Local files: their mount bounds the wait.
 
         A local file is asked once for all requests whose bytes had arrived by then: busy threads share the answer.
@@ -113,7 +112,7 @@ class CachedSource:
         if not self.is_local:
             return self._current.cached() or self.version(deadline())
         asked_at, version = self._last_answer
-        if asked_at < trace.input_at:
+        if asked_at < input_at:
             asked_at = time.monotonic()
             version = self._source.version()
             self._last_answer = asked_at, version

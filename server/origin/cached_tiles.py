@@ -46,8 +46,8 @@ class CachedTiles:
             tile = self._flight.local.lookup(key)
             if tile is not None:
                 counters.add(HITS, "tile", "memory")
-                if trace.tier == "-":
-                    trace.tier = "memory"
+                if trace.request.tier == "-":
+                    trace.request.tier = "memory"
                 return tile
             if self.may_keep(version):
                 return self._fetch(key, wanted, version, deadline)

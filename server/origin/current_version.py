@@ -78,8 +78,8 @@ class CurrentVersion:
         record = self._record
         if record is None or not self._is_fresh(record):
             return None
-        if trace.tier == "-":
-            trace.tier = "memory"
+        if trace.request.tier == "-":
+            trace.request.tier = "memory"
         return record.version
 
     @property

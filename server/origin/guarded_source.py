@@ -78,7 +78,7 @@ class GuardedSource:
     @contextmanager
     def _measured(self) -> Iterator[None]:
         """Count a request to the origin for the length of a `with`."""
-        trace.ask_origin()
+        trace.request.ask_origin()
         began_s = time.perf_counter()
         try:
             yield

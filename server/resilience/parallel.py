@@ -47,7 +47,7 @@ class Helpers:
         finally:
             for helper in helpers:
                 if not helper.cancel():
-                    trace.add(helper.result())
+                    trace.request.add(helper.result())
         if task.errors:
             raise task.errors[0]
 
@@ -77,7 +77,7 @@ class Helpers:
             if not shared.is_running:
                 del self._shared[key]
                 return
-        trace.reset()
+        trace.request.reset()
         result: Any = None
         error: Exception | None = None
         try:
@@ -86,7 +86,7 @@ class Helpers:
             error = raised
         with self._mutex:
             del self._shared[key]
-        shared.cost = trace.cost
+        shared.cost = trace.request.cost
         for waiter in shared.waiters:
             if error is None:
                 waiter.set_result(result)
@@ -119,7 +119,7 @@ class Waiter(Future[R]):
     def result(self, timeout: float | None = None) -> R:
         """See `Future.result`; adds the cost of the work to the trace of this thread."""
         value = super().result(timeout)
-        trace.add(self._shared.take_cost())
+        trace.request.add(self._shared.take_cost())
         return value
 
 
@@ -146,6 +146,6 @@ class _Task(Generic[T]):
 
     def run_measured(self) -> Cost:
         """Do the same in a helper thread, whose trace begins anew."""
-        trace.reset()
+        trace.request.reset()
         self.run()
-        return trace.cost
+        return trace.request.cost

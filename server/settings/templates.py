@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import product
 from math import prod
-from re import _constants, _parser
+from re import _constants, _parser  # type: ignore[attr-defined, unused-ignore]  # an error in incremental runs alone
 from typing import Any, Final
 from urllib.parse import quote
 

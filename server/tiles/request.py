@@ -14,6 +14,7 @@ from cogread.deadline import Deadline
 from server.access.authenticator import Authenticator
 from server.access.caller import Caller
 from server.layers.layer_version import IMAGE, MASK
+from server.logs.trace import RequestTrace, trace
 from server.settings.collections import ANY_NAME
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class TileRequest:
     is_head: bool
     environ: "WSGIEnvironment"
     authenticator: Authenticator
+    trace: RequestTrace = field(default_factory=lambda: trace.request)
     _deadline: Deadline | None = field(default=None, init=False)
 
     @property

@@ -6,7 +6,6 @@ from cogread.sources.gather import gather
 from cogread.wrap.tile import Tile
 from server.gunicorn_worker.lead import lead
 from server.http.reply import ACCEPT_RANGES, Reply, none_match
-from server.logs.trace import trace
 from server.resilience.inflight import SMALL_BYTES, Limits
 from server.tiles.plan import TilePlan
 from server.tiles.request import TileRequest
@@ -21,8 +20,8 @@ def respond_from_plan(plan: TilePlan, request: TileRequest) -> Reply | None:
         return plan.not_modified
     if request.is_head:
         return _head(plan)
-    if plan.reply is not None and trace.tier == "-":
-        trace.tier = "reply"
+    if plan.reply is not None and request.trace.tier == "-":
+        request.trace.tier = "reply"
     return plan.reply
 
 

@@ -61,7 +61,7 @@ class Tiles:
             reply = respond_from_plan(plan, request)
             if reply is None:
                 return self._read(plan, request)
-            version = plan.layer.source.version_within(request.deadline)
+            version = plan.layer.source.version_within(request.deadline, request.trace.input_at)
             if version is not plan.version:
                 _check(plan, version)
             return reply

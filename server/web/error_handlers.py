@@ -67,7 +67,7 @@ def problem_reply(app: Flask, environ: "WSGIEnvironment", error: Exception) -> R
 def _begin() -> None:
     g.began_s = time.perf_counter()
     g.cause = ""
-    trace.reset()
+    trace.request.reset()
     is_redirect = isinstance(request.routing_exception, RequestRedirect)  # to the request's own Host
     if is_redirect or request.environ["PATH_INFO"].startswith("//"):  # Flask ignores slashes at the start
         raise UnknownUrl(_DETAILS[404])

@@ -52,8 +52,8 @@ class SpanMiddleware:
                 span.set_attributes(
                     {
                         "http.response.status_code": code,
-                        "rawcog.tier": trace.tier,
-                        "rawcog.origin_reads": trace.origin_reads,
+                        "rawcog.tier": trace.request.tier,
+                        "rawcog.origin_reads": trace.request.origin_reads,
                     }
                 )
                 if code >= 500:

@@ -81,13 +81,14 @@ class TileMiddleware:
             lead.hand_over()
             return self._app(environ, start_response)
         began_s = time.perf_counter()
-        trace.reset()
+        request_trace = trace.request
+        request_trace.reset()
         path, query = environ["PATH_INFO"], environ.get("QUERY_STRING")
         key = path
         if query or path.endswith(SAMPLES_SUFFIX):
             key = cache_key(path, query or "", environ.get("HTTP_ACCEPT_ENCODING"))
         if_none_match, is_head, cause = environ.get("HTTP_IF_NONE_MATCH"), method == "HEAD", ""
-        request = TileRequest(key, if_none_match, is_head, environ, self._authenticator)
+        request = TileRequest(key, if_none_match, is_head, environ, self._authenticator, request_trace)
         try:
             reply = self._tiles.serve_cached(request) or self._serve(request, environ)
             if "HTTP_RANGE" in environ and reply is not None and method == "GET":

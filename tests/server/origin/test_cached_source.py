@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from math import inf
 
 import pytest
 from hypothesis import given, settings
@@ -344,21 +345,17 @@ def test_a_local_source_is_asked_for_its_version_every_time() -> None:
     assert tier.read(ByteRange(0, 10)).data == DATA[::-1][:10]
 
 
-def test_a_local_source_is_asked_once_for_the_requests_that_had_arrived_by_then(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_local_source_is_asked_once_for_the_requests_that_had_arrived_by_then() -> None:
     """And again for each that came later, or whose server does not say when it came."""
     source = MemorySource(DATA)
     layer = cached(source)
-    monkeypatch.setattr(trace, "input_at", time.monotonic())
-    first = layer.version_within(lambda: NEVER)
+    input_at = time.monotonic()
+    first = layer.version_within(lambda: NEVER, input_at)
     source.data += b"x"
-    assert layer.version_within(lambda: NEVER) is first
-    trace.input_at = time.monotonic()
-    assert layer.version_within(lambda: NEVER).size_bytes == len(DATA) + 1
+    assert layer.version_within(lambda: NEVER, input_at) is first
+    assert layer.version_within(lambda: NEVER, time.monotonic()).size_bytes == len(DATA) + 1
     source.data += b"x"
-    monkeypatch.undo()
-    assert layer.version_within(lambda: NEVER).size_bytes == len(DATA) + 2
+    assert layer.version_within(lambda: NEVER, inf).size_bytes == len(DATA) + 2
 
 
 def test_the_trace_tells_how_far_a_request_had_to_go(shared: Cache) -> None:
@@ -366,9 +363,9 @@ def test_the_trace_tells_how_far_a_request_had_to_go(shared: Cache) -> None:
     first, second = cached(source, shared), cached(source, shared)
     seen = []
     for tier in (first, first, second, second):
-        trace.reset()
+        trace.request.reset()
         tier.read(ByteRange(0, 250))
-        seen.append((trace.tier, trace.origin_reads))
+        seen.append((trace.request.tier, trace.request.origin_reads))
     assert seen == [("origin", 2), ("memory", 0), ("redis", 0), ("memory", 0)]
 
 

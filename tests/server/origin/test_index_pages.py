@@ -105,21 +105,21 @@ def test_all_pages_that_a_tile_needs_are_read_at_the_same_time(
     reply = app.get(url)
     assert reply.status_code == 200, reply.text
     assert len(pages(origin)) == number
-    assert trace.origin_reads == len(origin.ranges(PATH)) - so_far
-    assert trace.tier == "origin"
+    assert trace.request.origin_reads == len(origin.ranges(PATH)) - so_far
+    assert trace.request.tier == "origin"
 
 
 def test_a_tile_whose_index_came_in_many_pages_is_right(app: FlaskClient) -> None:
     np.testing.assert_array_equal(pixels(app.get(f"{PICTURE}.tif").data), pixels(huge_tiff(), COL, ROW))
     neighbour = app.get(f"/layers/a/tiles/native/0/{COL + 1}/{ROW}.tif")
     assert neighbour.status_code == 204, "sparse"
-    assert trace.origin_reads == 0, "all in the pages that are known"
+    assert trace.request.origin_reads == 0, "all in the pages that are known"
 
 
 def test_a_sparse_tile_whose_count_is_known_asks_for_no_offset(app: FlaskClient) -> None:
     assert app.get(MASK).status_code == 200
     assert app.get("/layers/a/mask/native/0/100/48.tif").status_code == 204  # its offset is in the page before
-    assert trace.origin_reads == 0
+    assert trace.request.origin_reads == 0
 
 
 @pytest.mark.parametrize(("fault", "status"), [(Status(404), 404), (faults.hang, 504)])

@@ -84,15 +84,15 @@ def test_what_helpers_ask_of_origins_counts_for_the_request() -> None:
     together = threading.Barrier(3)
 
     def work(item: int) -> None:
-        trace.ask_origin()
+        trace.request.ask_origin()
         together.wait(20)
 
-    trace.reset()
+    trace.request.reset()
     Helpers(2, "helper").for_each(work, range(3))
-    assert (trace.tier, trace.origin_reads) == ("origin", 3)
-    trace.reset()
+    assert (trace.request.tier, trace.request.origin_reads) == ("origin", 3)
+    trace.request.reset()
     Helpers(2, "helper").for_each(lambda item: None, range(3))
-    assert (trace.tier, trace.origin_reads) == ("-", 0)
+    assert (trace.request.tier, trace.request.origin_reads) == ("-", 0)
 
 
 def test_shared_work_is_done_once_and_outlives_the_caller_that_gives_up() -> None:
@@ -101,7 +101,7 @@ def test_shared_work_is_done_once_and_outlives_the_caller_that_gives_up() -> Non
     def work(name: str) -> str:
         calls.append(name)
         assert may_end.wait(20)
-        trace.ask_origin()
+        trace.request.ask_origin()
         return name
 
     names = "abcdef"
@@ -110,11 +110,11 @@ def test_shared_work_is_done_once_and_outlives_the_caller_that_gives_up() -> Non
     wait_until(lambda: calls == ["a"])
     assert [future.cancel() for future in first.values()] == [False, *[True] * 5], "what was begun goes on"
     may_end.set()
-    trace.reset()
+    trace.request.reset()
     assert [future.result(20) for future in second.values()] == ["a", "b", "c"]
-    assert (trace.tier, trace.origin_reads) == ("origin", 3)
+    assert (trace.request.tier, trace.request.origin_reads) == ("origin", 3)
     assert first["a"].result(20) == "a"
-    assert trace.origin_reads == 3, "counted for one caller"
+    assert trace.request.origin_reads == 3, "counted for one caller"
     assert pool.submit("z", partial(work, "z")).result(20) == "z"
     assert calls == ["a", "b", "c", "z"], "what no caller waits for is dropped"
 

@@ -107,7 +107,7 @@ def test_a_local_file_is_read_each_time_where_tiles_are_not_to_be_cached(
     app = client(tmp_path, layer("a", "a.tif", cache_tiles))
     for _ in range(4):
         assert app.get(TILE).status_code == 200
-    assert trace.tier == tier
+    assert trace.request.tier == tier
 
 
 def test_the_reply_used_longest_ago_is_evicted(plan: TilePlan) -> None:
