@@ -24,6 +24,8 @@ from cogread.reader import BLOCK_BYTES, CogReader
 from cogread.sources import open_source, parse_uri
 from cogread.sources.gdal_env import first_read_bytes, options_from_environment
 
+INTERRUPTED: Final = 130
+"""Exit code: 128 + SIGINT, as shells have it."""
 _HELP: Final = {"help_option_names": ["-h", "--help"]}
 _VERSION: Final = {"version": __version__, "message": "%(version)s"}
 _VERBOSE: Final = click.Option(["-v", "--verbose"], is_flag=True, help="Log the byte ranges that are read.")
@@ -196,4 +198,4 @@ def one_line_errors() -> Iterator[None]:
         place = f"{error.filename}: " if error.filename else ""
         raise click.ClickException(printable(f"{place}{error.strerror or error}")) from error
     except KeyboardInterrupt:
-        raise SystemExit(130) from None  # 128 + SIGINT, as shells have it
+        os._exit(INTERRUPTED)  # a usual exit joins the threads that wait for an origin

@@ -121,7 +121,7 @@ def _read_origin(
         while pending:
             yield _ended(pending.popleft())
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)  # an interrupt does not wait for reads that hang
 
 
 def _whole(run: Sequence[ByteRange]) -> ByteRange:

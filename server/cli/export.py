@@ -1,14 +1,17 @@
 """`rawcog export`: all tiles of a layer in a PMTiles, an MBTiles or a folder, as the server sends them."""
 
+import signal
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import closing
-from multiprocessing import get_context
+from contextlib import closing, contextmanager
+from multiprocessing import active_children, get_context
 from os import sched_getaffinity
 from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 import click
 
+from cogread.cli.main import INTERRUPTED
 from cogread.cli.output import write_stdout
 from cogread.cli.table import printable
 from cogread.crs.georeference import Bounds
@@ -151,7 +154,7 @@ def _export_list(lines: list[str], folder: Path, kind: str, options: _Options, j
         targets = {each.uri: folder / f"{each.name}{_SUFFIXES[kind]}" for each in files}
         todo = [uri for uri, target in targets.items() if options.is_overwriting or not target.exists()]
         failed, meter = 0, Meter("exporting", "files")
-        with ProcessPoolExecutor(jobs or len(sched_getaffinity(0)), get_context("spawn")) as pool:
+        with _processes(jobs or len(sched_getaffinity(0))) as pool:
             futures = {pool.submit(_export_file, uri, targets[uri], options): uri for uri in todo}
             for done, future in enumerate(as_completed(futures), 1):
                 broken = future.exception()
@@ -162,6 +165,20 @@ def _export_list(lines: list[str], folder: Path, kind: str, options: _Options, j
         meter.close()
         write_stdout(f"{len(todo) - failed} exported, {len(targets) - len(todo)} there before, {failed} failed\n")
         return int(failed > 0)
+
+
+@contextmanager
+def _processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes for files, which an interrupt ends at once."""
+    ignore = (signal.SIGINT, signal.SIG_IGN)  # a terminal interrupts all processes of a command; this one ends them
+    with ProcessPoolExecutor(jobs, get_context("spawn"), signal.signal, ignore) as pool:
+        try:
+            yield pool
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in active_children():
+                process.terminate()
+            raise SystemExit(INTERRUPTED) from None
 
 
 def _export_file(uri: str, target: Path, options: _Options) -> tuple[str, bool]:

@@ -16,7 +16,8 @@ from server.export.journal import RECORD, Journal
 from server.export.part import Part
 from tests.support.app import ROOT, client, layer
 from tests.support.exports import COMMAND, FILES, Tiles, rawcog, served, tiles_of
-from tests.support.origin import Origin
+from tests.support.faults import Drip
+from tests.support.origin import Connection, Origin, Reply, send
 from tests.support.wait import wait_until
 
 
@@ -225,6 +226,49 @@ def test_a_file_behind_http_is_read_in_few_ranges(scene: Path, tmp_path: Path) -
         assert len(every) > 50
         assert len(origin.ranges("/scene.tif")) < 20
     assert tiles_of(tmp_path / "a.pmtiles") == every
+
+
+def drip_tiles(connection: Connection, reply: Reply) -> None:
+    """Ranges of many tiles take longer than a read may take, those of the header do not."""
+    (Drip() if len(reply.body) > 100_000 else send)(connection, reply)
+
+
+@pytest.mark.parametrize("command", ["export", "export --from-list", "crop", "warm"])
+def test_an_interrupt_ends_a_command_whose_origin_hangs(command: str, scene: Path, tmp_path: Path) -> None:
+    with Origin() as origin:
+        origin.put("/scene.tif", scene.read_bytes())
+        origin.fail("/scene.tif", drip_tiles, times=1000)
+        target, uri, listed = tmp_path / "out/scene.pmtiles", f"{origin.url}/scene.tif", tmp_path / "files.txt"
+        target.parent.mkdir()
+        listed.write_text(uri)
+        words = {
+            "export": ["export", uri, target],
+            "export --from-list": ["export", "--from-list", listed, target.parent],
+            "crop": ["crop", uri, target.with_suffix(".tif"), "--window", "0,0,2000,2000"],
+            "warm": ["warm", scene, "--url", f"{origin.url}/hang"],
+        }[command]
+        if command == "warm":
+            origin.latency_s = 1000
+        process = subprocess.Popen(
+            [*COMMAND, *map(str, words)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        asked = origin.requests
+        wait_until(lambda: any("/hang/" in each.path or is_of_tiles(each.range) for each in list(asked)))
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=25) == (b"", b""), "less than the timeout of a request"
+        assert process.returncode == 130
+        assert not target.exists()
+        origin.mend("/scene.tif")
+        if command.startswith("export"):
+            assert rawcog(*words).returncode == 0
+            assert tiles_of(target) == all_tiles(scene, tmp_path)
+            assert [path.name for path in target.parent.iterdir()] == ["scene.pmtiles"]
+        else:
+            assert list(target.parent.iterdir()) == []
+
+
+def is_of_tiles(wanted: tuple[int, int] | None) -> bool:
+    return wanted is not None and wanted[1] - wanted[0] > 100_000
 
 
 def test_two_exports_do_not_write_one_target(scene: Path, tmp_path: Path) -> None:
