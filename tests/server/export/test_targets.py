@@ -98,9 +98,12 @@ def test_gdal_reads_the_pixels_of_the_file_from_an_mbtiles(
     assert (alpha == visible)[:, :].mean() > (0.999 if name != "sparse" else 0)
     shown = visible & alpha
     assert shown.any()
+    # rasterio 1.4, the last for Python 3.11, has libjpeg 9, which enlarges colours in another way than libjpeg-turbo
+    decoders_apart = 4 if rasterio.__gdal_version__ >= "3.12" else 128
     for band in range(3):
         difference = np.abs(pixels[band].astype(int) - expected[band % expected.shape[0]])[shown]
-        assert difference.max() <= (0 if name != "jpeg-mask" else 4), "of two decoders of JPEG"
+        assert difference.max() <= (0 if name != "jpeg-mask" else decoders_apart)
+        assert difference.mean() < 2
 
 
 def test_qgis_draws_an_mbtiles_and_a_folder(tmp_path: Path) -> None:
