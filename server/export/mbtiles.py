@@ -15,6 +15,7 @@ from typing import Final
 from server.export.errors import ExportError
 from server.export.journal import Records
 from server.export.target import About, Item, Tile
+from server.export.writeback import Writeback
 
 _SCHEMA: Final = """
 PRAGMA page_size = 32768;
@@ -36,7 +37,8 @@ class MbtilesTarget:
     """A database; each batch is a transaction."""
 
     def __init__(self, part: Path, extension: str) -> None:
-        self._part = part
+        self._part, self._file = part, os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
+        self._writeback = Writeback(self._file, os.fstat(self._file).st_size)
         self._db = sqlite3.connect(part, isolation_level=None, check_same_thread=False)
 
     def resume(self, records: Records) -> None:
@@ -60,6 +62,7 @@ class MbtilesTarget:
             self._db.executemany("INSERT OR IGNORE INTO images VALUES (?, ?)", images)
             self._db.executemany("INSERT OR IGNORE INTO map VALUES (?, ?, ?, ?)", tiles)
             self._db.execute("COMMIT")
+        self._writeback.advance(os.fstat(self._file).st_size)
 
     def finish(self, about: About, records: Records) -> None:
         """See `Target.finish`."""
@@ -79,12 +82,12 @@ class MbtilesTarget:
             self._db.executemany("INSERT OR REPLACE INTO metadata VALUES (?, ?)", values)
             self._db.execute("COMMIT")
             self._db.execute("PRAGMA journal_mode = DELETE")
-        with self._part.open("r+b") as file:
-            os.fsync(file)
+        os.fsync(self._file)
 
     def close(self) -> None:
         """See `Target.close`."""
         self._db.close()
+        os.close(self._file)  # not before: this ends SQLite's locks of the file
 
 
 @contextmanager
