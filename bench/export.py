@@ -42,11 +42,14 @@ def run(effort: Effort) -> Report:
         make_cog(small)
         _make_large(small, large)
         size_bytes = large.stat().st_size
+        files = folder / "files"
+        _split(large, files)
         copies = {
             "cp": lambda: _copy(large, folder / "copy"),
             "cp and fsync": lambda: _copy(large, folder / "copy", is_synced=True),
             "SQLite alone": lambda: _insert(large, folder / "b.mbtiles"),
             **{f"rawcog, {_kind(name)}": _exporting(large, folder / name) for name in _TARGETS},
+            "cp -r, as many files": lambda: subprocess.run(["cp", "-r", files, folder / "copies"], check=True),
         }
         seconds = _turns(copies, folder, min(effort.rounds, 3))
         encoders = {
@@ -76,6 +79,8 @@ def run(effort: Effort) -> Report:
         "large file": f"{_SIDE * _SIDE:,} JPEG tiles of {TILE_PIXELS} px, {size_bytes / 1e6:,.0f} MB, all different; "
         "in the page cache; rawcog without the start of Python, and with fsync, which cp and SQLite alone leave out; "
         "SQLite alone inserts blobs of the size of tiles, in transactions of 64, without a journal",
+        "PMTiles beside cp": "reads and writes alone, with the fsync that overlaps them, take 1.3 times as long; the "
+        "rest is 10 µs of Python for each tile: its place, check, digest and entry. Writes go on in a second thread",
         "small file": f"{small_bytes / 1e6:,.0f} MB with overviews; whole commands, gdal_translate and rio of one zoom",
     }
     return Report(
@@ -85,7 +90,10 @@ def run(effort: Effort) -> Report:
             Table(("large file", "MB/s, best", "MB/s, median", "CPU s", "of cp", "of cp and fsync"), rows),
             Table(("small file", "seconds", "MB of the file"), small_rows),
         ],
-        [at_least("PMTiles, of the speed of cp and fsync", synced["rawcog, PMTiles"], 0.5)],
+        [
+            at_least("PMTiles, of the speed of cp", ratios["rawcog, PMTiles"], 0.5),
+            at_least("PMTiles, of the speed of cp and fsync", synced["rawcog, PMTiles"], 0.5),
+        ],
         raw={"large": seconds, "small": small_seconds},
     )
 
@@ -115,7 +123,7 @@ def _turns(works: dict[str, Callable[[], object]], folder: Path, rounds: int, ru
                 work()
                 cost = _Cost(time.perf_counter() - began_s, _cpu_s() - began_cpu_s)
                 for path in folder.iterdir():
-                    if path.name not in ("small.tif", "large.tif"):
+                    if path.name not in ("small.tif", "large.tif", "files"):
                         shutil.rmtree(path) if path.is_dir() else path.unlink()
             costs[name].append(cost)
     return {name: each[1:] for name, each in costs.items()}
@@ -150,6 +158,16 @@ def _insert(path: Path, target: Path) -> None:
             rows = ((number, file.read(size_bytes)) for number in range(first, first + batch))
             database.executemany("INSERT INTO images VALUES (?, ?)", rows)
             database.execute("COMMIT")
+
+
+def _split(path: Path, target: Path) -> None:
+    """Write pieces of a file, of the size of tiles, as files of their own in as many folders as an export has."""
+    size_bytes = path.stat().st_size // _SIDE**2
+    with path.open("rb") as file:
+        for col in range(_SIDE):
+            (target / str(col)).mkdir(parents=True)
+            for row in range(_SIDE):
+                (target / str(col) / f"{row}.jpg").write_bytes(file.read(size_bytes))
 
 
 def _exporting(path: Path, target: Path) -> Callable[[], object]:

@@ -24,7 +24,7 @@ from server.export.part import Part
 from server.export.pictures import Pictures
 from server.export.target import About, Item, Target
 
-_LAYOUT: Final = 2
+_LAYOUT: Final = 3
 """Counted up when the same tiles give other batches or other bytes."""
 
 Progress = Callable[[int, int], None]

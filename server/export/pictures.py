@@ -29,8 +29,8 @@ from server.tiles.request import XYZ, XYZ_AUTO, TileAddress
 
 AUTO: Final = "auto"
 """The format of URLs without an extension."""
-_CHUNK: Final = 64
-"""Tiles of a batch of pictures: a MB or so, which is still in the processor's cache when it is written."""
+_CHUNK: Final = 32
+"""Tiles of a batch of pictures: a MB or so, which is still in the processor's cache when it is written at once."""
 _CPUS: Final = len(os.sched_getaffinity(0))
 
 

@@ -40,9 +40,9 @@ _MOST_ROOT_ENTRIES: Final = 16384
 """Entries of a tile take more than a byte."""
 _MOST_PIECES: Final = 1024
 """Pieces of a write (limits.h, IOV_MAX)."""
-_WRITE_BYTES: Final = 1 << 20
+_WRITE_BYTES: Final = 2047 << 10
 """Bytes of a write, unless a single tile has more. One write of many tiles takes a quarter of the time of many writes.
-Longer ones make Linux fill blocks of 2 MiB, for which a virtual machine may have to get memory from its host."""
+Longer ones make Linux take memory in blocks of 2 MiB, for which a virtual machine may have to ask its host."""
 _DAMAGES: Final = (
     *(MagicNumberNotFound, SpecVersionUnsupported, zlib.error),
     *(ArithmeticError, EOFError, LookupError, OSError, ValueError),
@@ -77,11 +77,11 @@ class PmtilesTarget:
         size_bytes = 0
         for item in items:
             if item.is_new:
-                pieces += item.picture.pieces
-                size_bytes += item.size_bytes
-                if size_bytes >= _WRITE_BYTES:
+                if size_bytes + item.size_bytes > _WRITE_BYTES:
                     self._write(pieces)
                     pieces, size_bytes = [], 0
+                pieces += item.picture.pieces
+                size_bytes += item.size_bytes
         self._write(pieces)
         self._writeback.advance(os.lseek(self._file, 0, os.SEEK_CUR))
 
