@@ -23,7 +23,7 @@ from bench.profile import profiles
 from bench.recording import write_requests
 from bench.remote import LEAST_MEMORY
 from bench.report import Report, Table, Target, at_most
-from bench.server import ROOT, THREADS, Server, rawcog
+from bench.server import OWN_WORKER, ROOT, THREADS, Server, rawcog, serving
 
 FILE: Final = "tiles.tif"
 TILE_PIXELS: Final = 256
@@ -45,6 +45,8 @@ def run(effort: Effort) -> Report:
         origin = stack.enter_context(serving_files(folder))
         cold = stack.enter_context(rawcog("cold", LEAST_MEMORY + _layers(origin), folder, KEYS))
         hot = stack.enter_context(rawcog("hot", _layers(origin), folder, KEYS))
+        log = folder / "nothing.log"
+        nothing = stack.enter_context(serving("bench.apps.nothing:app", log, command=OWN_WORKER))
         ranges = ranges_of(folder / FILE, PLACES)
         size = statistics.mean(stop - start for start, stop in ranges)
         for layer in ("http0", "http50", "s3"):
@@ -52,6 +54,7 @@ def run(effort: Effort) -> Report:
         latencies = {
             delay_ms: latency.in_pairs(
                 cold,
+                nothing,
                 [_path(f"http{delay_ms}", x, y) for x, y in PLACES[:count]],
                 origin,
                 f"/{delay_ms}ms/{FILE}",
