@@ -7,9 +7,19 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from server.logs.line_format import DATE, MOST_CAUSE, dropped_lines, formatter, json_line, logfmt, quotable, redacted
+from server.logs.line_format import (
+    DATE,
+    MOST_CAUSE,
+    dropped_lines,
+    fields_of,
+    formatter,
+    json_line,
+    logfmt,
+    quotable,
+    redacted,
+)
 from server.logs.log_writer import LogStream, LogWriter
 from server.logs.request_ids import traceparent as valid_traceparent
 from server.logs.trace import trace
@@ -44,8 +54,9 @@ def _stderr() -> int:
     return sys.__stderr__.fileno()
 
 
-Spell = Callable[[str], Mapping[str, str]]
-"""Returns the fields of a target, such as `layer` and `tile`, each as one printable ASCII word."""
+Spell = Callable[[str], str]
+"""Returns the fields of a target in logfmt, such as `layer=world tile=native/0/0/0.jpg`: printable ASCII, no blanks in
+values."""
 
 RequestFields = tuple[float, str, str, Spell, int, int, float, str, int, str, str, str, str]
 """Seconds since the epoch, method, target, its spelling, status, bytes, seconds taken, tier, origin reads, cause, media
@@ -134,7 +145,7 @@ class RequestLog:
             self._second = (second, time.strftime(DATE, time.localtime(second)))
         line = (
             f"{self._second[1]} {'ERROR' if status >= 500 else 'INFO'} {self._pid} request: {method} "
-            f"{logfmt(spell(target))} status={status} bytes={size_bytes} "
+            f"{spell(target)} status={status} bytes={size_bytes} "
             f"ms={elapsed_s * 1000:.1f} tier={'memory' if tier == 'reply' else tier} origin_reads={origin_reads}"
         )
         if not (cause or own_id or sent):
@@ -143,7 +154,7 @@ class RequestLog:
 
     def _json_line(self, fields: RequestFields) -> str:
         at_s, method, target, spell, status, size_bytes, elapsed_s, tier, origin_reads, cause, _, own_id, sent = fields
-        words = {"method": method, **spell(target), "status": status, "bytes": size_bytes}
+        words = {"method": method, **fields_of(spell(target)), "status": status, "bytes": size_bytes}
         tier = "memory" if tier == "reply" else tier
         cost = {"ms": round(elapsed_s * 1000, 1), "tier": tier, "origin_reads": origin_reads}
         more = _optional(own_id, sent, redacted(cause)[:MOST_CAUSE])

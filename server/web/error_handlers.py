@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from flask import Flask, Response, g, request
@@ -141,5 +140,5 @@ def _end(response: Response) -> Response:
     return response
 
 
-def _log_fields(path: str) -> Mapping[str, str]:
-    return {"path": escaped(path)}
+def _log_fields(path: str) -> str:
+    return f"path={escaped(path)}"

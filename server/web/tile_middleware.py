@@ -140,13 +140,13 @@ class _Body:
         return self._parts
 
 
-def _log_fields(target: str) -> Mapping[str, str]:
+def _log_fields(target: str) -> str:
     """The path of a tile, or a query for one, as fields of the log."""
     path, _, query = target.partition("?")
     if path in _QUERIES:
         shown = escaped(query, most=400)
-        return {"path": path, "query": shown.replace(_EQUALS, "=")}
+        return f'path={path} query="{shown.replace(_EQUALS, "=")}"'
     _, first, second, third, rest = path.split("/", 4)
     if first == "layers":
-        return {"layer": second, _FIELDS[third]: rest}
-    return {"layer": third, first: rest}
+        return f"layer={second} {_FIELDS[third]}={rest}"
+    return f"layer={third} {first}={rest}"
