@@ -92,6 +92,7 @@ class OriginGuard:
             if self._clock() < deadline.at_s:  # else the thread may have no permit, as with an open circuit
                 self.bulkhead.progress()
             return
+        lead.hand_over()
         with self.breaker.attempt() as outage, self._inside():
             if outage is None:
                 with self.bulkhead.entered(deadline):
@@ -112,7 +113,6 @@ class OriginGuard:
         began_at = self._clock()
         if began_at >= deadline.at_s:
             raise OutOfTime(f"{self._name}: no time left to ask the origin")
-        lead.hand_over()
         try:
             yield
         except (SourceTimeout, SourceUnreachable) as error:

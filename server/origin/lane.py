@@ -18,6 +18,7 @@ from typing import Final, TypeVar
 from cogread.deadline import Deadline
 from cogread.detached import call_detached
 from cogread.errors import SourceBusy, SourceTimeout
+from server.gunicorn_worker.lead import lead
 
 T = TypeVar("T")
 
@@ -72,6 +73,7 @@ class Lane:
             Exception: as `work`.
         """
         while (permits := self._acquire()) is None:
+            lead.hand_over()
             if self._detached.acquire(timeout=0.0 if self._is_stalled else STUCK_S):
                 return self._call_detached(work, deadline)
             if not self._is_fresh():
@@ -91,6 +93,7 @@ class Lane:
         try:
             permits.get_nowait()
         except Empty:
+            lead.hand_over()
             try:
                 permits.get(timeout=STALL_S)
             except Empty:

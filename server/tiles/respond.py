@@ -6,7 +6,7 @@ from cogread.sources.gather import gather
 from cogread.wrap.tile import Tile
 from server.gunicorn_worker.lead import lead
 from server.http.reply import ACCEPT_RANGES, Reply, none_match
-from server.resilience.inflight import SMALL_BYTES, Limits
+from server.resilience.inflight import SMALL_BYTES, Limits, Share
 from server.tiles.plan import TilePlan
 from server.tiles.request import TileRequest
 
@@ -54,8 +54,7 @@ def respond_with_tile(plan: TilePlan, deadline: Deadline, limits: Limits) -> Rep
         return plan.reply
     if plan.memory_bytes <= SMALL_BYTES:
         return _whole(plan, parts, deadline, limits)
-    lead.hand_over()
-    share = limits.memory.take(plan.memory_bytes, deadline)
+    share = _share(plan, deadline, limits)
     try:
         reply = _whole(plan, parts, deadline, limits)
     except BaseException:  # its traceback keeps the share alive
@@ -67,7 +66,7 @@ def respond_with_tile(plan: TilePlan, deadline: Deadline, limits: Limits) -> Rep
 
 def _settle(plan: TilePlan, deadline: Deadline, limits: Limits) -> Parts:
     """Read the tile and choose its form by its mask. The memory of a form is not taken before that is known."""
-    share = limits.memory.take(plan.memory_bytes, deadline) if plan.memory_bytes > SMALL_BYTES else None
+    share = _share(plan, deadline, limits) if plan.memory_bytes > SMALL_BYTES else None
     try:
         parts = _read(plan, deadline)
         plan.settle(plan.wrapping.form(_tile(plan, parts)))
@@ -77,6 +76,12 @@ def _settle(plan: TilePlan, deadline: Deadline, limits: Limits) -> Parts:
     finally:
         if share is not None:
             share.close()
+
+
+def _share(plan: TilePlan, deadline: Deadline, limits: Limits) -> Share:
+    """Take the tile's share of the memory budget, which may have to be waited for."""
+    lead.hand_over()
+    return limits.memory.take(plan.memory_bytes, deadline)
 
 
 def _whole(plan: TilePlan, parts: Parts | None, deadline: Deadline, limits: Limits) -> Reply:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,6 +12,7 @@ from cogread.deadline import NEVER, Deadline
 from cogread.errors import OutOfTime, SourceBusy, SourceTimeout
 from server.cache.memory import MemoryCache
 from server.cache.single_flight import SingleFlight
+from server.gunicorn_worker.lead import lead
 from server.origin.cached_source import CachedSource
 from server.origin.guard import FAILURES, PAUSE_S, STUCK_S, OriginGuard, origins_bulkhead
 from server.resilience.bulkhead import LONGEST_WINDOW_S, SHORTEST_WINDOW_S
@@ -129,6 +131,21 @@ def test_a_thread_that_waits_for_a_permit_keeps_to_the_deadline(clock: Clock) ->
     with pytest.raises(SourceBusy), guard.waiting(Deadline(clock.now - 1)):
         pass
     may_end.set()
+
+
+def test_a_thread_lets_another_take_requests_before_it_waits_for_a_permit(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard, handed_over = OriginGuard("a", 2, origins_bulkhead(2, clock), clock), threading.Event()
+
+    def wait() -> None:
+        with guard.waiting(NEVER):
+            pass
+
+    with ThreadPoolExecutor(1) as threads, guard.waiting(NEVER):
+        monkeypatch.setattr(lead, "hand_over", handed_over.set)
+        threads.submit(wait)
+        assert handed_over.wait(20)
 
 
 def test_a_thread_inside_a_guard_enters_it_again(clock: Clock) -> None:

@@ -14,6 +14,7 @@ import requests
 from cogread.deadline import NEVER, Deadline
 from cogread.errors import SourceBusy, SourceNotFound, SourceTimeout
 from cogread.sources.file import FileSource
+from server.gunicorn_worker.lead import lead
 from server.origin.lane import DETACHED, STUCK_S, Lane, Permits
 from server.origin.mounts import MountedFile, Mounts
 from server.settings.environment import THREADS
@@ -78,6 +79,22 @@ def test_calls_that_hang_are_few_and_the_others_fail_until_one_is_answered(pool:
     wait_until(lambda: permits.qsize() == 3)
     assert Counter(answered(future) for future in futures)["answer"] == 3
     assert lane.call(lambda: "fresh", NEVER) == "fresh"
+
+
+def test_a_thread_lets_another_take_requests_before_it_waits_for_a_device(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    permits, device, handed_over = Permits(), Device(), Event()
+    permits.put(None)
+    lane = Lane("device", permits)
+    assert lane.call(lambda: "fresh", NEVER) == "fresh"
+    pool.submit(lane.call, device.call, NEVER)
+    wait_until(lambda: bool(device.begun))
+    monkeypatch.setattr(lead, "hand_over", handed_over.set)
+    waiting = pool.submit(lane.call, lambda: "answer", NEVER)
+    assert handed_over.wait(PATIENCE_S)
+    device.may_answer.set()
+    assert answered(waiting) == "answer"
 
 
 def test_a_device_that_was_quiet_for_a_while_takes_no_thread_of_the_worker() -> None:
