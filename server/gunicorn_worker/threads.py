@@ -112,4 +112,5 @@ class Threads:
             self.downloads.remove(conn)
         else:
             self.waiting.hand_over()
+            self.downloads.hand_over()
             time.sleep(PAUSE_S)

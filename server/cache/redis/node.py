@@ -16,6 +16,7 @@ from redis.exceptions import ConnectionError
 from cogread.deadline import Deadline
 from server.cache.redis.node_breaker import NodeBreaker, Use
 from server.cache.redis.pool import current_call
+from server.gunicorn_worker.lead import lead
 from server.metrics.counters import counters
 from server.metrics.definitions import REDIS_BUSY
 
@@ -82,6 +83,8 @@ class Node:
         spare_s = deadline.left_s - self._shortest_s
         if not commands or spare_s < 0:
             return {}
+        if self._permits.empty():
+            lead.hand_over()
         try:
             self._permits.get(timeout=spare_s)
         except Empty:

@@ -71,6 +71,7 @@ class _Timed:
         """
         try:
             if self._sock is None:
+                lead.hand_over()
                 self.connect()
             if self.health_check_interval:
                 self.check_health()

@@ -12,6 +12,7 @@ from cogread.deadline import Deadline
 from server.cache.redis.node import Node
 from server.cache.redis.node_breaker import Use
 from server.cache.redis.pool import server_pool
+from server.gunicorn_worker.lead import lead
 from server.metrics.counters import counters
 from server.metrics.definitions import REDIS_BUSY
 from tests.support.app import client, layer
@@ -112,16 +113,21 @@ def test_damaged_values_are_read_from_the_origin_and_replaced(
     assert len(origin.requests) == before
 
 
-def test_a_call_that_finds_no_free_connection_is_counted(running: RedisServer) -> None:
+def test_a_call_that_finds_no_free_connection_is_counted_and_holds_up_no_other_request(
+    running: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Operators then raise `max_connections`, not the memory of Redis."""
+    handed_over: list[int] = []
     node = Node("redis", server_pool(port=running.port, max_connections=1), timeout_s=0.4, pause_s=2)
 
     def hold(_: object) -> dict[str, object]:
+        monkeypatch.setattr(lead, "hand_over", lambda: handed_over.append(1))
         return node.ask(Use.READ, {"b": ("GET", "b")}, lambda reply: reply, Deadline.after(0.4))
 
     before = counters.snapshot().get((REDIS_BUSY, (), 0), 0)
     assert node.ask(Use.READ, {"a": ("GET", "a")}, hold, Deadline.after(60)) == {"a": {}}
     assert counters.snapshot()[REDIS_BUSY, (), 0] == before + 1
+    assert handed_over, "before the wait for the connection"
     node.close()
 
 
