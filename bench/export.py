@@ -81,6 +81,9 @@ def run(effort: Effort) -> Report:
         "SQLite alone inserts blobs of the size of tiles, in transactions of 64, without a journal",
         "PMTiles beside cp": "reads and writes alone, with the fsync that overlaps them, take 1.3 times as long; the "
         "rest is 10 µs of Python for each tile: its place, check, digest and entry. Writes go on in a second thread",
+        "MBTiles beside cp": "short of half the speed of cp: SQLite alone, without fsync, has 0.57 of it. It copies "
+        "bodies into pages of 32 KiB and writes each of the 25,000 by itself. Its thread takes 0.32 s of CPU, that of "
+        "the reads, checks and digests 0.25 s, and both 0.47 s without the fsync; no journal at all saves 0.02 s",
         "small file": f"{small_bytes / 1e6:,.0f} MB with overviews; whole commands, gdal_translate and rio of one zoom",
     }
     return Report(
