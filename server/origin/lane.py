@@ -1,10 +1,10 @@
 """System calls of one kind to a device that may hang.
 
 A system call on a hung mount cannot be interrupted: its thread is lost until the mount answers. Strategy: while a
-device answers, worker threads call it themselves, a bounded number at a time. If it has not answered for `FRESH_S`, or
-no call ends within `STALL_S`, a detached thread makes the call and the request waits for it, `PATIENCE_S` at most.
-Each lane has few detached threads; once all of them hang for `STUCK_S`, requests fail at once until one of the calls
-is answered.
+device answers, worker threads call it themselves, a bounded number at a time, and keep the lead (see
+`server.gunicorn_worker.lead`) while it answers as fast as memory does. If it has not answered for `FRESH_S`, or no call
+ends within `STALL_S`, a detached thread makes the call and the request waits for it, `PATIENCE_S` at most. Each lane
+has few detached threads; once all of them hang for `STUCK_S`, requests fail at once until one of the calls is answered.
 """
 
 import logging
@@ -33,6 +33,9 @@ STALL_S: Final = 0.25
 PATIENCE_S: Final = 5.0
 """Longest wait for a detached call, as for the next bytes of a remote origin."""
 
+SLOW_S: Final = 0.0005
+"""Length of a call after which the next one is made without the lead."""
+
 STUCK_S: Final = 1.0
 """Time without an answer after which a device counts as stalled."""
 
@@ -59,6 +62,8 @@ class Lane:
         self._detached = threading.BoundedSemaphore(DETACHED)
         self._answered_at = float("-inf")
         self._is_stalled = False
+        self._is_slow = False
+        """The last call of a worker thread is unanswered, or took longer than `SLOW_S`."""
 
     def call(self, work: Callable[[], T], deadline: Deadline) -> T:
         """Make system calls.
@@ -79,11 +84,15 @@ class Lane:
             if not self._is_fresh():
                 self._record_stall()
                 raise self._timeout()
+        if self._is_slow:
+            lead.hand_over()
+        began_at, self._is_slow = self._clock(), True
         try:
             return work()
         finally:
             permits.put(None)
             self._record_answer()
+            self._is_slow = self._answered_at - began_at > SLOW_S
 
     def _acquire(self) -> Permits | None:
         """Take a permit, if the device answered a moment ago; returns the queue to put it back into."""

@@ -97,6 +97,34 @@ def test_a_thread_lets_another_take_requests_before_it_waits_for_a_device(
     assert answered(waiting) == "answer"
 
 
+def test_requests_do_not_wait_for_a_device_that_is_slow_or_has_not_answered_the_last_call(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed_over: list[int] = []
+    clock, permits, device = Clock(0.0), Permits(), Device()
+    for _ in range(2):
+        permits.put(None)
+    lane = Lane("device", permits, clock)
+
+    def call(seconds: float) -> int:
+        """Make a call of this length; the number of times that the lead was handed over before."""
+        before = len(handed_over)
+
+        def work() -> int:
+            clock.now += seconds
+            return len(handed_over) - before
+
+        return lane.call(work, NEVER)
+
+    call(0)
+    monkeypatch.setattr(lead, "hand_over", lambda: handed_over.append(1))
+    assert [call(seconds) for seconds in (0, 0.005, 0, 0)] == [0, 0, 1, 0]
+    pool.submit(lane.call, device.call, NEVER)
+    wait_until(lambda: bool(device.begun))
+    assert call(0) == 1
+    device.may_answer.set()
+
+
 def test_a_device_that_was_quiet_for_a_while_takes_no_thread_of_the_worker() -> None:
     clock, permits, device = Clock(0.0), Permits(), Device()
     permits.put(None)
