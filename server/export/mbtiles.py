@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -65,11 +66,13 @@ class MbtilesTarget:
             raise ExportError(f"{self._part}: it lacks tiles of the interrupted export; remove it to begin anew")
 
     def add(self, items: Sequence[Item]) -> None:
-        """See `Target.add`."""
-        images = ((item.offset, item.picture.body) for item in items if item.is_new)
+        """See `Target.add`. All rows are in one statement: Python's lock is free from its start to its end."""
+        rows = [(item.offset, item.picture.body) for item in items if item.is_new]
+        images = ",".join(["INSERT OR IGNORE INTO images VALUES (?, ?)", *["(?, ?)"] * (len(rows) - 1)])
         with _errors_of(self._part):
             self._db.execute("BEGIN")
-            self._db.executemany("INSERT OR IGNORE INTO images VALUES (?, ?)", images)
+            if rows:
+                self._db.execute(images, [*chain.from_iterable(rows)])
             self._db.execute("COMMIT")
         self._writeback.advance(os.fstat(self._file).st_size)
 
