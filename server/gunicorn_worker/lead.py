@@ -1,4 +1,4 @@
-"""The lead of a worker's threads, for the app: a thread gives it up before it waits for anything but its client."""
+"""The lead of a worker's threads, for modules that wait: a thread gives the lead up before it waits for anything."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
