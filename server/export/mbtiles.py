@@ -41,6 +41,11 @@ PRAGMA cache_size = 16;
 """
 """A killed export rolls back its last batch; see `Journal` for a power failure. The cache is small, so that its pages
 stay in that of the processor."""
+_METADATA: Final = """
+INSERT INTO metadata VALUES (?, ?)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value
+"""
+"""Changes nothing where the same was written before: an export that is killed at its end has the same bytes, too."""
 _ROWS: Final = 16384
 """Places that are Python's objects at once."""
 _FORMATS: Final = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
@@ -92,7 +97,7 @@ class MbtilesTarget:
         with _errors_of(self._part):
             self._db.execute("BEGIN")
             self._db.executemany("INSERT OR IGNORE INTO map VALUES (?, ?, ?, ?)", _map(records))
-            self._db.executemany("INSERT OR REPLACE INTO metadata VALUES (?, ?)", values)
+            self._db.executemany(_METADATA, values)
             self._db.execute("COMMIT")
             self._db.execute("PRAGMA journal_mode = DELETE")
         os.fsync(self._file)

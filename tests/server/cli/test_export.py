@@ -151,16 +151,19 @@ def test_an_interrupted_export_of_another_file_or_selection_is_not_continued(sce
 
 
 SLOW = """
-import sys, time
+import os, signal, sys, time
 from server.cli.main import main
-from server.export import ledger, pictures
+from server.export import ledger, part, pictures
 pause_s = float(sys.argv.pop())
+if pause_s < 0:
+    part.Part.publish = lambda self: os.kill(os.getpid(), signal.SIGKILL)
 pictures._CHUNK = 3
 enter = ledger.Ledger.enter
-ledger.Ledger.enter = lambda self, batch: (time.sleep(pause_s), enter(self, batch))[1]
+ledger.Ledger.enter = lambda self, batch: (time.sleep(max(0, pause_s)), enter(self, batch))[1]
 main(sys.argv[1:], prog_name="rawcog")
 """
-"""The command with small batches and a pause before each, so that there is a time to kill it."""
+"""The command with small batches and a pause before each, so that there is a time to kill it; a negative pause: it
+kills itself when all is written."""
 
 
 def start(source: Path, target: Path, pause_s: float = 0.05) -> "subprocess.Popen[bytes]":
@@ -191,9 +194,10 @@ def test_an_export_that_is_killed_again_and_again_has_the_bytes_of_one_that_is_n
     chance = random.Random(name)
     for _ in range(kills):
         interrupt(scene, target, chance.randrange(1, 300))
-    process = start(scene, target, 0)
-    _, errors = process.communicate()
-    assert process.returncode == 0, errors
+    for pause_s, status in ((-1, -signal.SIGKILL), (0, 0)):
+        process = start(scene, target, pause_s)
+        _, errors = process.communicate()
+        assert process.returncode == status, errors
     assert content(target) == content(whole)
     assert not [*tmp_path.glob("*.part*")]
 
