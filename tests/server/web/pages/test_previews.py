@@ -63,7 +63,7 @@ def page(folder: Path, chromium: Chromium) -> Iterator[Page]:
     with Gunicorn({"WEB_CONCURRENCY": "1"}, config) as server:
         page = chromium.page(height=3000)
         page.open(f"{server.url}/")
-        page.wait("document.querySelectorAll('.preview canvas').length === 5")
+        page.wait("document.querySelectorAll('[data-values] canvas').length === 5")  # and one of naip, at any time
         yield page
 
 
