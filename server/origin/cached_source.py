@@ -92,7 +92,11 @@ class CachedSource:
     @cached_property
     def ranges(self) -> FileRanges:
         """Any bytes of the file, for clients that read it by themselves; made at first use, as few files have such."""
-        return FileRanges(self._origin, self._keys, self.tiles, header=self._blocks, blocks=self._range_blocks)
+        ranges = FileRanges(self._origin, self._keys, self.tiles, header=self._blocks, blocks=self._range_blocks)
+        shared_ranges: FileRanges = self.__dict__.setdefault(
+            "ranges", ranges
+        )  # one for all threads, which share its turns
+        return shared_ranges
 
     def version(self, deadline: Deadline = NEVER) -> Version:
         """The version, at most `revalidate_s` old; see `Source.version`."""
@@ -107,7 +111,7 @@ class CachedSource:
     def version_within(self, deadline: Callable[[], Deadline], input_at: float) -> Version:
         """`version` with a deadline made only where a wait is possible. Local files: their mount bounds the wait.
 
-        A local file is asked once for all requests whose bytes had arrived by then: busy threads share the answer.
+        A local file is asked once for all requests whose bytes had arrived by then (`input_at`).
         """
         if not self.is_local:
             return self._current.cached() or self.version(deadline())

@@ -3,8 +3,10 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import inf
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +23,7 @@ from server.cache.single_flight import SingleFlight
 from server.logs.trace import trace
 from server.origin.cache_keys import PREFIX
 from server.origin.cached_source import CachedSource
+from server.origin.file_ranges import FileRanges
 from server.resilience.parallel import Helpers
 from tests.support.clock import Clock
 from tests.support.counting_source import CountingSource, run_threads
@@ -409,3 +412,18 @@ def test_a_range_that_is_a_stored_tile_comes_from_the_cache_of_the_tile() -> Non
     before = len(origin.reads)
     assert tier.ranges.read(ByteRange(510, 690), version, NEVER) == tile
     assert len(origin.reads) == before
+
+
+def test_threads_that_read_ranges_first_share_their_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each makes the ranges of the file; the bound of the reads at the same time holds for all."""
+    source, barrier = cached(MemorySource(DATA)), threading.Barrier(2, timeout=20)
+    initialize = FileRanges.__init__
+
+    def make(*arguments: Any, **options: Any) -> None:
+        barrier.wait()
+        initialize(*arguments, **options)
+
+    monkeypatch.setattr(FileRanges, "__init__", make)
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(lambda _: source.ranges, range(2))
+    assert first is second
