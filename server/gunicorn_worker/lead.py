@@ -1,4 +1,5 @@
-"""The lead of a worker's threads, for modules that wait: a thread gives the lead up before it waits for anything."""
+"""The lead of a worker's threads, for modules that wait: a thread gives the lead up before it waits for what is slower
+than memory."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

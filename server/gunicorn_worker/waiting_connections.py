@@ -3,8 +3,8 @@
 One thread, the leader, waits for input on all connections, and the kernel tells it of many at once. It answers their
 requests itself, one after the other, in the order in which they came, and keeps the lead meanwhile. So a request that
 memory answers costs no change of threads and no wait for the GIL. Before the leader waits for anything else, such as an
-origin, it hands the lead over, and is a follower when it has answered. A leader that did not, but has been busy with a
-request for `STALL_S`, loses the lead to the next follower.
+origin or a slow disk, it hands the lead over, and is a follower when it has answered. A leader that did not, but has
+been busy with a request for `STALL_S`, loses the lead to the next follower.
 
 A connection has one owner: this queue, or the thread that took it out. An event disables further events of the
 connection (EPOLLONESHOT) until it is put back. If the event loop closes a connection whose event is on its way, the

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from server.gunicorn_worker.client_socket import ClientSocket
+from server.gunicorn_worker.lead import lead
+from tests.support.wait import wait_until
 
 HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 BODY = bytes(range(256)) * 8192
@@ -54,6 +56,22 @@ def test_a_reply_that_the_kernel_takes_in_pieces_arrives_whole(
 
     ends[0].most_bytes = most_bytes
     assert received(ends, send) == HEAD + BODY + b"end"
+
+
+def test_a_thread_hands_the_lead_over_only_where_it_waits_for_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed_over: list[int] = []
+    accepted, client = socket.socketpair()
+    with ClientSocket(accepted) as own, client, ThreadPoolExecutor(1) as threads:
+        monkeypatch.setattr(lead, "hand_over", lambda: handed_over.append(1))
+        own.hold_head()
+        own.sendall(HEAD)
+        own.sendall(b"short")
+        assert not handed_over
+        sent = threads.submit(own.sendall, BODY)
+        wait_until(lambda: bool(handed_over))
+        reply = client.recv(len(HEAD) + len(b"short") + len(BODY), socket.MSG_WAITALL)
+        sent.result(20)
+    assert reply == HEAD + b"short" + BODY
 
 
 def test_a_head_without_a_body_is_sent_too(ends: tuple[Cut, socket.socket]) -> None:

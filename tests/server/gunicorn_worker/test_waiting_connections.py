@@ -10,6 +10,7 @@ from threading import Thread
 import pytest
 from gunicorn.config import Config
 
+from server.gunicorn_worker import waiting_connections
 from server.gunicorn_worker.client_socket import ClientSocket
 from server.gunicorn_worker.connection import Connection
 from server.gunicorn_worker.waiting_connections import WaitingConnections
@@ -139,6 +140,19 @@ def test_a_thread_that_hands_the_lead_over_leaves_the_next_connection_to_another
         second = threads.submit(waiting.take)
         waiting.hand_over()
         assert second.result(20) not in {first, None}
+
+
+def test_a_thread_that_a_request_stalls_after_a_quiet_time_loses_the_lead_too(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watch sleeps while there are no requests."""
+    monkeypatch.setattr(waiting_connections, "IDLE_S", 0.0)
+    wait_until(lambda: room.waiting._is_unwatched)
+    for _ in range(2):
+        _, client = room.add()
+        client.sendall(b"1")
+    assert room.waiting.take() is not None
+    assert room.take() is not None
 
 
 def test_a_waiting_thread_takes_what_a_thread_that_does_not_come_back_leaves(room: Room) -> None:
